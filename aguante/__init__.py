@@ -1,0 +1,1 @@
+"""The experiment runner: YAML in, a verdict with evidence out. It never imports the services."""

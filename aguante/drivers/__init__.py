@@ -1,0 +1,1 @@
+"""Fault drivers: each knows one tool and offers the same five steps."""

@@ -1,0 +1,69 @@
+"""What every fault driver offers: prepare -> Undo, apply, undo, verify, evidence.
+
+An ``Undo`` is a state to restore, never a step to reverse: it is written to the journal and fsynced
+before the fault window opens, and restoring it twice does no harm.
+"""
+
+from typing import Literal, Protocol
+
+from aguante.plan import PlannedFault
+from aguante.values import Value
+
+
+class ToxiproxyUndo(Value):
+    """The proxy as it must be afterwards: enabled, and without the toxic of this name."""
+
+    driver: Literal["toxiproxy"] = "toxiproxy"
+    fault_id: str
+    api: str
+    """Base URL of Toxiproxy's API."""
+    proxy: str
+    toxic: str
+    """Name of the toxic, made of run id and fault id; empty when the fault is ``down``."""
+
+
+Undo = ToxiproxyUndo
+
+
+class FaultError(Exception):
+    """A fault could not be applied, undone or verified. The message says what, where and how to mend it."""
+
+
+class FaultDriver(Protocol):
+    """One tool that can break things, and mend them again. Every call has a limit of its own."""
+
+    async def prepare(self, fault: PlannedFault) -> Undo:
+        """Check that the fault can be applied, and say what will have to be restored. Changes nothing.
+
+        Raises:
+            FaultError: the target does not exist, or its values would hurt the tool itself.
+        """
+        ...
+
+    async def apply(self, fault: PlannedFault) -> None:
+        """Make the fault real.
+
+        Raises:
+            FaultError: it was refused, or no answer came in time.
+        """
+        ...
+
+    async def undo(self, undo: Undo) -> None:
+        """Restore the state of ``undo``; idempotent.
+
+        Raises:
+            FaultError: it could not be restored in time.
+        """
+        ...
+
+    async def verify(self, undo: Undo) -> None:
+        """Read back that the state of ``undo`` holds.
+
+        Raises:
+            FaultError: it does not, or it could not be read.
+        """
+        ...
+
+    async def evidence(self, fault: PlannedFault) -> str:
+        """What the tool itself says about the fault now, as one line."""
+        ...

@@ -1,0 +1,72 @@
+"""What the runner did and when: one JSON object a line in the run folder's ``events.jsonl``.
+
+``at_s`` is seconds since t0 by the runner's monotonic clock, ``epoch_ns`` the wall clock at t0 so
+that spans (epoch nanoseconds) and records (seconds since t0) can be laid on one axis.
+"""
+
+from typing import Literal
+
+from aguante.values import Value
+
+
+class RunStarted(Value):
+    """t0 was handed out."""
+
+    kind: Literal["t0"] = "t0"
+    epoch_ns: int
+
+
+class FaultChanged(Value):
+    """A fault was applied, undone, or verified undone by its driver."""
+
+    kind: Literal["fault"] = "fault"
+    id: str
+    action: Literal["applied", "undone", "verified"]
+    planned_s: float
+    at_s: float
+    evidence: str = ""
+    """What the driver read back from the real part after acting."""
+    error: str = ""
+    """Why the action failed, or empty."""
+
+
+class LoadFinished(Value):
+    """The load generator's own summary."""
+
+    kind: Literal["load"] = "load"
+    offered: int
+    sent: int
+    shed: int
+    completed: int
+    exit_code: int
+
+
+class Settled(Value):
+    """Whether the system came to rest after the load and the faults ended."""
+
+    kind: Literal["settled"] = "settled"
+    settled: bool
+    took_s: float
+    unsettled: int
+    """Rows still under way at the last read."""
+
+
+class Stopped(Value):
+    """The run ended early."""
+
+    kind: Literal["stopped"] = "stopped"
+    at_s: float
+    reason: str
+
+
+class CollectorClosed(Value):
+    """What the trace collector saw."""
+
+    kind: Literal["collector"] = "collector"
+    requests: int
+    bytes: int
+    spans_dropped: int
+    """Sum of the services' own drop counters; -1 when they could not be read."""
+
+
+RunEvent = RunStarted | FaultChanged | LoadFinished | Settled | Stopped | CollectorClosed

@@ -1,0 +1,1 @@
+"""Rows in, a small Measures out. Nothing outside this package reads rows."""

@@ -1,0 +1,91 @@
+"""What a run will do, decided before anything starts: windows, faults with their times, load, seed.
+
+A Plan is made by ``build_plan`` from an Experiment and a TestbedSpec and is written to the run folder
+as ``plan.json``. All times are seconds since t0.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from aguante.values import Value
+
+
+class Window(Value):
+    """One phase of the run: ``[start_s, end_s)``."""
+
+    phase: str
+    start_s: float
+    end_s: float
+
+
+class ToxiproxyFault(Value):
+    """One toxic on one link, or ``down`` (the proxy disabled)."""
+
+    driver: Literal["toxiproxy"] = "toxiproxy"
+    link: str
+    toxic: str
+    """Toxiproxy's own name of the toxic (``latency``, ``reset_peer``, ...), or ``down``."""
+    stream: Literal["upstream", "downstream"] = "downstream"
+    toxicity: float = 1.0
+    """Share of *connections* affected, 0..1: Toxiproxy draws once per connection, not per request."""
+    attributes: tuple[tuple[str, int], ...] = ()
+    """Toxiproxy's own attribute names and units, e.g. ``(("latency", 3500), ("jitter", 200))``."""
+
+
+class PlannedFault(Value):
+    """A fault and when it holds."""
+
+    id: str
+    fault: ToxiproxyFault
+    start_s: float
+    end_s: float
+
+
+class PlannedLoad(Value):
+    """The load of the whole run, without addresses (those are known once a testbed is up)."""
+
+    profile: str
+    arrivals: Literal["fixed", "poisson"] = "fixed"
+    rate_rps: float
+    duration_s: float
+    mix: tuple[tuple[str, float], ...]
+    timeout_s: float = 7.0
+
+
+class Plan(Value):
+    """Everything a run needs besides a running testbed."""
+
+    run_id: str
+    """``<UTC time>-<name>-<4 hex>``; also the run folder's name and the prefix of toxic names."""
+    experiment: str
+    title: str
+    learn: str
+    source: str
+    """Path of the experiment file as given."""
+    policy: str
+    """Name of the policy file, without ``.yaml``."""
+    seed: int
+    runtime: Literal["native", "compose", "attach"] = "native"
+    phases: tuple[Window, ...]
+    faults: tuple[PlannedFault, ...]
+    load: PlannedLoad
+    expected_verdict: Literal["held", "deviated"] = "held"
+    onset_error_max_s: float = Field(default=0.5)
+    """A fault that bit later than this after its planned time makes the run inconclusive."""
+
+    def window(self, phase: str) -> Window:
+        """The window of a phase.
+
+        Raises:
+            KeyError: no such phase in this plan.
+        """
+        for window in self.phases:
+            if window.phase == phase:
+                return window
+        raise KeyError(phase)
+
+    @property
+    def end_s(self) -> float:
+        """When the last phase ends, seconds since t0."""
+        return self.phases[-1].end_s

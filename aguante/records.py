@@ -1,0 +1,90 @@
+"""The row that the load generator writes for every request, one JSON object a line.
+
+This module is the only owner of the request columns. ``loadtests`` imports only this from ``aguante``;
+it imports msgspec alone, so that Locust's child starts fast.
+
+Times are seconds since t0 (the moment that the runner hands to the load generator); latencies are
+milliseconds from the *intended* start, so that a stalled generator cannot hide waiting (no
+coordinated omission).
+"""
+
+import msgspec
+
+
+class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as its client saw it."""
+
+    seq: int
+    """Number of the arrival, from 0, in order of intended start."""
+    operation: str
+    """``reserve``, ``read_event`` or ``read_reservation``."""
+    intended_s: float
+    """When the arrival process wanted it to start, seconds since t0."""
+    started_s: float
+    """When it was actually sent, seconds since t0."""
+    latency_ms: float
+    """From intended start to the end of the answer (or to the failure)."""
+    status: int
+    """HTTP status code; 0 when there was no answer."""
+    origin: str = ""
+    """Service that decided the failure; ``client`` when no answer came; empty on success."""
+    link: str = ""
+    """The edge on which it failed, or empty."""
+    mechanism: str = ""
+    """One of the testbed's mechanisms or client_mechanisms; empty on success."""
+    definite: bool = False
+    """The answer said: this can never become confirmed."""
+    settled: bool = False
+    """The answer said: everything is already given back."""
+    trace_id: str = ""
+    """32 hex digits; made by the client, so that it is known even without an answer."""
+    idempotency_key: str = ""
+    """The key that was sent with a reserve, or empty."""
+    reservation_id: str = ""
+    """The reservation that the answer named, or empty."""
+    event_id: str = ""
+    """The event asked for."""
+
+
+class LoadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that the load generator needs to know; the runner writes it as one JSON file."""
+
+    base_url: str
+    """Address of the ``client-gateway`` link, e.g. ``http://127.0.0.1:41231``."""
+    profile: str
+    """Name of a profile in ``loadtests/profiles.py``."""
+    arrivals: str
+    """``fixed`` or ``poisson``."""
+    rate_rps: float
+    """Offered rate, requests per second, > 0."""
+    duration_s: float
+    """Arrivals stop after this; > 0. Requests under way are then awaited up to ``timeout_s``."""
+    mix: dict[str, float]
+    """Operation -> share; sums to 1."""
+    event_ids: list[str]
+    """Events to ask for, drawn uniformly."""
+    seed: int
+    """Every random draw of the generator comes from it."""
+    timeout_s: float
+    """Of the client, per request (7 s: longer than the gateway's deadline)."""
+    run_id: str
+    experiment: str
+    phases: list[tuple[str, float, float]]
+    """(name, start_s, end_s): names the baggage ``aguante.phase`` by intended start."""
+    records_path: str
+    """JSONL file that receives one RequestRecord a line."""
+    max_outstanding: int = 1000
+    """Arrivals beyond this many unfinished requests are counted as shed, never silently dropped."""
+
+
+class LoadSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The last line that the load generator prints on stdout."""
+
+    offered: int
+    """Arrivals that the process intended."""
+    sent: int
+    """Requests actually sent."""
+    shed: int
+    """Arrivals given up because ``max_outstanding`` were unfinished."""
+    completed: int
+    """Records written."""

@@ -1,0 +1,115 @@
+"""Where everything of one run lies: ``runs/<run_id>/``. Names only; each stage reads and writes its own files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run. Making this object touches no disk; ``create`` does."""
+
+    root: Path
+
+    @classmethod
+    def create(cls, runs: Path, run_id: str) -> "RunFolder":
+        """Make the folder and its sub-folders.
+
+        Raises:
+            FileExistsError: a run with this id is already there.
+            OSError: the folder cannot be written.
+        """
+        root = runs / run_id
+        root.mkdir(parents=True)
+        for sub in ("logs", "tables"):
+            (root / sub).mkdir()
+        return cls(root)
+
+    @property
+    def experiment(self) -> Path:
+        """The experiment file, byte for byte as it was read."""
+        return self.root / "experiment.yaml"
+
+    @property
+    def testbed(self) -> Path:
+        """The TestbedSpec with everything resolved, as JSON."""
+        return self.root / "testbed.json"
+
+    @property
+    def policy(self) -> Path:
+        """The policy file, byte for byte."""
+        return self.root / "policy.yaml"
+
+    @property
+    def plan(self) -> Path:
+        """The Plan, as JSON."""
+        return self.root / "plan.json"
+
+    @property
+    def journal(self) -> Path:
+        """The undo journal, JSONL, fsynced before each fault."""
+        return self.root / "journal.jsonl"
+
+    @property
+    def events(self) -> Path:
+        """What the runner did and when (t0, faults applied and undone, settled), JSONL."""
+        return self.root / "events.jsonl"
+
+    @property
+    def records(self) -> Path:
+        """One RequestRecord a line, appended while the run goes on."""
+        return self.root / "requests.jsonl"
+
+    @property
+    def otlp(self) -> Path:
+        """OTLP trace export bodies as received: 4 bytes big-endian length, then the protobuf."""
+        return self.root / "otlp-traces.bin"
+
+    @property
+    def spans(self) -> Path:
+        """Spans decoded after the run, Parquet, one row a span."""
+        return self.root / "spans.parquet"
+
+    @property
+    def traces(self) -> Path:
+        """All spans of every failing trace and of 20 good ones per phase, JSONL, one trace a line."""
+        return self.root / "traces.jsonl"
+
+    @property
+    def metrics(self) -> Path:
+        """Prometheus samples scraped from every service each second, JSONL."""
+        return self.root / "metrics.jsonl"
+
+    @property
+    def logs(self) -> Path:
+        """One file per process."""
+        return self.root / "logs"
+
+    @property
+    def tables(self) -> Path:
+        """Final database tables, ``<database>.<table>.csv`` with ``schema.json`` beside them."""
+        return self.root / "tables"
+
+    @property
+    def measures(self) -> Path:
+        """The Measures, as JSON."""
+        return self.root / "measures.json"
+
+    @property
+    def verdict(self) -> Path:
+        """The public, versioned verdict."""
+        return self.root / "verdict.json"
+
+    @property
+    def report_html(self) -> Path:
+        """The self-contained report."""
+        return self.root / "report.html"
+
+    @property
+    def report_md(self) -> Path:
+        """The report as a pull-request comment."""
+        return self.root / "report.md"
+
+    @property
+    def junit(self) -> Path:
+        """The verdict as JUnit XML."""
+        return self.root / "junit.xml"

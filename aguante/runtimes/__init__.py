@@ -1,0 +1,1 @@
+"""How a testbed is started: natively, in containers, or attached to."""

@@ -1,0 +1,92 @@
+"""TestbedSpec: the system under test as ``testbed.yaml`` describes it. The runner knows nothing else of it."""
+
+from pathlib import Path
+from typing import Literal
+
+from aguante.values import Value
+
+
+class LinkSpec(Value):
+    """One edge: one Toxiproxy proxy."""
+
+    name: str
+    caller: str
+    callee: str
+    kind: Literal["http", "postgresql"]
+    port: int
+    """Where the proxy listens in containers; natively free ports are picked."""
+
+
+class ServiceSpec(Value):
+    """One service."""
+
+    name: str
+    module: str
+    """``python -m <module>`` starts it natively."""
+    port: int
+    """In containers."""
+
+
+class DatabaseSpec(Value):
+    """One PostgreSQL database; callee of the link ``<name>-db``."""
+
+    name: str
+
+
+class LoadSpec(Value):
+    """How load is made."""
+
+    locustfile: Path
+
+
+class SetupRequest(Value):
+    """One HTTP request per event, sent to the service's own (unproxied) address before load starts."""
+
+    service: str
+    method: str
+    path: str
+    body: dict[str, int | str]
+
+
+class SetupSpec(Value):
+    """What must exist before load starts. ``{event_id}`` and ``{capacity}`` are filled in."""
+
+    events: int
+    capacity: int
+    request: SetupRequest
+
+
+class SettleSpec(Value):
+    """When the system counts as being at rest."""
+
+    within_s: float
+    database: str
+    query: Path
+
+
+class InvariantSpec(Value):
+    """A query whose rows are violations; its comment line ``-- exposure:`` counts what it was tried on."""
+
+    name: str
+    sql: Path
+
+
+class TestbedSpec(Value):
+    """The whole of ``testbed.yaml``, paths resolved against its folder (``root``)."""
+
+    __test__ = False  # not a test class, whatever pytest thinks of its name
+
+    root: Path
+    name: str
+    links: tuple[LinkSpec, ...]
+    services: tuple[ServiceSpec, ...]
+    databases: tuple[DatabaseSpec, ...]
+    entry: str
+    policies: Path
+    load: LoadSpec
+    setup: SetupSpec
+    problem_json: bool
+    mechanisms: tuple[str, ...]
+    client_mechanisms: tuple[str, ...]
+    settle: SettleSpec
+    invariants: tuple[InvariantSpec, ...]

@@ -1,0 +1,1 @@
+"""A pure function of Plan and Measures; one file per expectation kind."""
