@@ -1,0 +1,1 @@
+"""Seats: reserve, release, and the lock that keeps them from being oversold."""

@@ -1,0 +1,1 @@
+"""Charges: pay and refund, idempotent by reservation."""

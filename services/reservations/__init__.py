@@ -1,0 +1,1 @@
+"""The saga of a reservation, its durable log, and its recovery."""
