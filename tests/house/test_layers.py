@@ -1,0 +1,84 @@
+"""Imports point one way (design, Part 5)."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SERVICES = ("gateway", "reservations", "inventory", "payments", "notifications")
+
+
+def modules_below(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide the layer they reach into"
+            yield node.module or ""
+
+
+def offences(folder: str, forbidden: tuple[str, ...]) -> list[str]:
+    return [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules_below(folder)
+        for name in imports_of(path)
+        if any(name == root or name.startswith(root + ".") for root in forbidden)
+    ]
+
+
+def test_the_kit_imports_no_service() -> None:
+    """The kit is below every service, the runner and the load generator."""
+    above = (*(f"services.{name}" for name in SERVICES), "aguante", "loadtests")
+    assert offences("services/kit", above) == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_imports_no_other_service(service: str) -> None:
+    """Services meet over HTTP alone, and know nothing of the runner."""
+    others = tuple(f"services.{name}" for name in SERVICES if name != service)
+    assert offences(f"services/{service}", (*others, "aguante", "loadtests")) == []
+
+
+def test_the_runner_never_imports_the_services() -> None:
+    """The runner knows the system through testbed.yaml, so that another can be put in its place."""
+    assert offences("aguante", ("services", "loadtests")) == []
+
+
+def test_the_load_generator_imports_only_the_records() -> None:
+    """loadtests is usable with plain Locust: of aguante it needs the request columns alone."""
+    found = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules_below("loadtests")
+        for name in imports_of(path)
+        if name.split(".")[0] in ("aguante", "services") and name != "aguante.records"
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_domain_imports_the_standard_library_only(service: str) -> None:
+    """What is decided in a domain can be read and tested without any framework."""
+    path = ROOT / "services" / service / "domain.py"
+    if not path.exists():
+        assert service in ("gateway", "notifications"), f"{path} is missing"
+        return
+    foreign = [n for n in imports_of(path) if n.split(".")[0] not in sys.stdlib_module_names]
+    assert foreign == []
+
+
+def test_only_measure_reads_rows() -> None:
+    """Outside measure/ and collect/ nobody opens the rows of a run (design, Part 3)."""
+    readers = [
+        str(path.relative_to(ROOT))
+        for path in modules_below("aguante")
+        if any(name.split(".")[0] == "duckdb" for name in imports_of(path))
+        and path.relative_to(ROOT).parts[1] not in ("measure", "collect")
+    ]
+    assert readers == []

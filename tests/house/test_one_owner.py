@@ -1,0 +1,50 @@
+"""Every fact has one owner; whoever repeats it is checked against it (design, Part 3)."""
+
+import re
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+
+
+def read(name: str) -> dict[str, list[dict[str, str]]]:
+    loaded: dict[str, list[dict[str, str]]] = YAML(typ="safe").load((ROOT / name).read_text())
+    return loaded
+
+
+def test_links_join_what_the_testbed_has() -> None:
+    """Each link's ends are a client, a service or a database of testbed.yaml."""
+    testbed, links = read("testbed.yaml"), read("proxies/links.yaml")["links"]
+    services = {service["name"] for service in testbed["services"]}
+    databases = {database["name"] for database in testbed["databases"]}
+    for link in links:
+        assert link["caller"] in services | {"client"}, link
+        assert link["callee"] in (databases if link["kind"] == "postgresql" else services), link
+
+
+def test_links_have_names_and_ports_of_their_own() -> None:
+    """Two proxies cannot share a name or a port."""
+    links = read("proxies/links.yaml")["links"]
+    assert len({link["name"] for link in links}) == len(links) == 9
+    assert len({link["port"] for link in links}) == len(links)
+
+
+def test_policies_name_only_links_that_exist() -> None:
+    """A policy for a link that is not there would be a setting without effect."""
+    links = {link["name"] for link in read("proxies/links.yaml")["links"]}
+    for path in sorted((ROOT / "policies").glob("*.yaml")):
+        named = set(YAML(typ="safe").load(path.read_text())["links"])
+        assert named <= links, f"{path.name}: {sorted(named - links)}"
+
+
+def test_the_lock_file_names_no_address_and_checks_every_hash() -> None:
+    """requirements.txt works with any mirror, and nothing unexpected is installed from one."""
+    for name in ("requirements.txt", "tools/uv.txt"):
+        text = (ROOT / name).read_text()
+        assert not re.search(r"https?://|--index|--find-links", text)
+        pins = re.findall(
+            r"^[a-z0-9._-]+(?:\[[^]]*\])?==.*?(?=^[a-z0-9]|\Z)", text, re.M | re.S | re.I
+        )
+        assert pins
+        assert all("--hash=sha256:" in pin for pin in pins)
