@@ -1,0 +1,89 @@
+"""One HTTP request, exactly once, within one limit: geventhttpclient with its hidden retries taken out.
+
+Facts (geventhttpclient 2.6): ``HTTPClient.request`` sends an idempotent request again, up to pool size
++ 1 times, when the connection closes before an answer. Its timeouts are per socket operation, so that a
+server that drips a byte a second never times out. A ``gevent.Timeout`` while sending leaks the socket
+and its place in the pool.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import gevent
+from geventhttpclient.client import HTTPClient
+from geventhttpclient.response import HTTPParseError, HTTPSocketPoolResponse
+
+from loadtests.operations import Call
+
+TIMEOUT, REFUSED, DISCONNECTED = "client_timeout", "client_refused", "client_disconnected"
+
+
+class NoAnswerError(Exception):
+    """No whole answer came. ``mechanism`` is one of the testbed's ``client_mechanisms``."""
+
+    def __init__(self, mechanism: str, cause: str) -> None:
+        super().__init__(f"{mechanism}: {cause}")
+        self.mechanism = mechanism
+
+
+class OnceClient(HTTPClient):
+    """An HTTPClient that sends every request once."""
+
+    def request(  # type: ignore[override]  # bodies are bytes here
+        self,
+        method: str,
+        request_uri: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> HTTPSocketPoolResponse:
+        """Send it once on a pooled or a new connection, and read the head of the answer.
+
+        Raises:
+            OSError: refused, reset, or no way there.
+            HTTPParseError: the connection closed before an answer, or the answer is not HTTP.
+        """
+        head = self._build_request(method, request_uri, body=body, headers=headers, chunked=False)
+        sock = self._connection_pool.get_socket()
+        try:
+            sock.sendall(head.encode("latin-1") + body)
+        except BaseException:  # gevent.Timeout is one, and the place in the pool must come back
+            self._connection_pool.release_socket(sock)
+            raise
+        return HTTPSocketPoolResponse(
+            sock,
+            self._connection_pool,
+            block_size=self.block_size,
+            method=method,
+            headers_type=self.headers_type,
+        )
+
+
+def connect(base_url: str, *, connections: int, timeout_s: float) -> OnceClient:
+    """A client with room for ``connections`` at once; opens none yet."""
+    url = urlsplit(base_url)
+    return OnceClient(
+        url.hostname or "",
+        port=url.port or 80,
+        concurrency=connections,
+        connection_timeout=timeout_s,
+        network_timeout=timeout_s,
+    )
+
+
+def fetch(client: OnceClient, call: Call, timeout_s: float) -> tuple[int, bytes]:
+    """Status and body of the answer, from connect to last byte within ``timeout_s``.
+
+    Raises:
+        NoAnswerError: no whole answer; says which of the client's mechanisms.
+        OSError: the generator itself is at its limits (no file descriptor, no port left): not an outcome.
+    """
+    try:
+        with gevent.Timeout(timeout_s):
+            response = client.request(call.method, call.path, call.body, call.headers)
+            return response.get_code(), response.read()
+    except (gevent.Timeout, TimeoutError) as timeout:
+        raise NoAnswerError(TIMEOUT, f"nothing within {timeout_s:g} s") from timeout
+    except ConnectionRefusedError as refused:
+        raise NoAnswerError(REFUSED, str(refused)) from refused
+    except (ConnectionError, HTTPParseError) as broken:
+        raise NoAnswerError(DISCONNECTED, str(broken)) from broken

@@ -1,0 +1,81 @@
+"""The open loop: one scheduler starts a greenlet at each intended arrival, whatever became of the others.
+
+Locust's own wait times (``constant_throughput`` too) wait for the answer before the next request of a
+user: a closed loop, in which a slow system quietly lowers the load and hides its own waiting.
+"""
+
+from collections.abc import Callable, Iterable
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Group
+
+from aguante.records import LoadSummary
+from loadtests.profiles import Intent
+
+DRAIN_GRACE_S = 1.0
+"""Beyond a request's own limit: what a greenlet may need to write down its end."""
+
+
+class OpenLoop:
+    """Plays arrivals against ``send``, which must end by itself within ``timeout_s``."""
+
+    def __init__(
+        self,
+        send: Callable[[Intent], None],
+        *,
+        max_outstanding: int,
+        timeout_s: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._send = send
+        self._max_outstanding = max_outstanding
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._outstanding = Group()
+        self._stop = Event()
+        self._offered = 0
+        self._shed = 0
+
+    def stop(self) -> None:
+        """No further arrivals; ``play`` then awaits what is outstanding. Safe at any time, also before."""
+        self._stop.set()
+
+    def play(self, intents: Iterable[Intent], t0_s: float) -> None:
+        """Start every intent at ``t0_s`` + its time (by ``clock``), then await what is outstanding.
+
+        An arrival that finds ``max_outstanding`` unfinished is shed and counted. One that is already
+        late is started at once: the schedule is never stretched.
+        """
+        try:
+            for intent in intents:
+                if self._wait_until(t0_s + intent.at_s):
+                    break
+                self._arrive(intent)
+        finally:  # also when Locust kills the user: answers under way are still evidence
+            self._outstanding.join(timeout=self._timeout_s + DRAIN_GRACE_S)
+            self._outstanding.kill()
+
+    def summary(self, completed: int) -> LoadSummary:
+        """Counts so far; ``completed`` is what the recorder wrote."""
+        return LoadSummary(
+            offered=self._offered,
+            sent=self._offered - self._shed,
+            shed=self._shed,
+            completed=completed,
+        )
+
+    def _wait_until(self, at_s: float) -> bool:
+        """Wait; True when stopped. Yields even when late, or a burst would starve its own requests."""
+        delay_s = at_s - self._clock()
+        if delay_s > 0:
+            return bool(self._stop.wait(delay_s))
+        gevent.sleep(0)
+        return bool(self._stop.is_set())
+
+    def _arrive(self, intent: Intent) -> None:
+        self._offered += 1
+        if len(self._outstanding) >= self._max_outstanding:
+            self._shed += 1
+        else:
+            self._outstanding.spawn(self._send, intent)

@@ -1,0 +1,78 @@
+"""What is asked for: pure sequences of choices, from a plan alone."""
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from aguante.records import LoadPlan
+from loadtests.arrivals import arrival_times
+
+USERS = 1000
+"""Different ``user_id``s; a user is not a unit of load here, arrivals are."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What one request asks for, whenever it is sent."""
+
+    operation: str
+    event_id: str
+    user_id: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class Intent:
+    """One arrival: when it is meant to start (seconds since t0), and what it asks for."""
+
+    seq: int
+    at_s: float
+    choice: Choice
+
+
+def intents(plan: LoadPlan) -> Iterator[Intent]:
+    """Every arrival of the plan, in order of intended start; lazy, and the same for the same seed."""
+    times = arrival_times(plan.arrivals, plan.rate_rps, plan.duration_s, plan.seed)
+    choices = PROFILES[plan.profile](plan)
+    for seq, (at_s, choice) in enumerate(zip(times, choices, strict=False)):
+        yield Intent(seq, at_s, choice)
+
+
+def _mixed(plan: LoadPlan) -> Iterator[Choice]:
+    """Everything drawn: operation by its share, event and user uniformly, small orders more often than large."""
+    draw = random.Random(f"choices:{plan.seed}")  # noqa: S311 - reproducible on purpose
+    operations, shares = list(plan.mix), list(plan.mix.values())
+    while True:
+        yield Choice(
+            operation=draw.choices(operations, shares)[0],
+            event_id=draw.choice(plan.event_ids),
+            user_id=f"user-{draw.randrange(USERS)}",
+            quantity=draw.choices((1, 2, 3, 4), (4, 3, 2, 1))[0],
+        )
+
+
+def _steady(plan: LoadPlan) -> Iterator[Choice]:
+    """Nothing drawn: operations keep their shares at every moment, events and users take turns, one seat each."""
+    for seq, operation in enumerate(_interleave(plan.mix)):
+        yield Choice(
+            operation=operation,
+            event_id=plan.event_ids[seq % len(plan.event_ids)],
+            user_id=f"user-{seq % USERS}",
+            quantity=1,
+        )
+
+
+def _interleave(mix: Mapping[str, float]) -> Iterator[str]:
+    """Operations in exact proportion (largest remainder first), so that a short run has its mix too."""
+    given = dict.fromkeys(mix, 0)
+    for n in itertools.count(1):
+        due = max(mix, key=lambda operation: mix[operation] * n - given[operation])
+        given[due] += 1
+        yield due
+
+
+PROFILES: Mapping[str, Callable[[LoadPlan], Iterator[Choice]]] = {
+    "mixed": _mixed,
+    "steady": _steady,
+}

@@ -1,0 +1,66 @@
+"""The one writer of request records: buffered, and flushed often enough to be tailed."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+import gevent
+import msgspec
+
+from aguante.records import RequestRecord
+
+FLUSH_S = 0.1
+"""How long a record waits at most; half of what a reader that tails the file is promised."""
+
+
+class Recorder:
+    """Appends one JSON line a record to ``path``; an empty path counts and keeps nothing.
+
+    Raises:
+        OSError: at construction, when the file cannot be opened.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._file: BinaryIO | None = None
+        if path:
+            self._file = Path(path).open("ab", buffering=0)  # noqa: SIM115 - lives as long as we do
+        self._encoder = msgspec.json.Encoder()
+        self._lines: list[bytes] = []
+        self.written = 0
+        self.error = ""
+        """Why records could not be written, or empty."""
+        self._flusher = gevent.spawn(self._flush_for_ever)
+
+    def add(self, record: RequestRecord) -> None:
+        """Take one record; it is in the file within ``FLUSH_S``."""
+        self._lines.append(self._encoder.encode(record))
+
+    def close(self) -> None:
+        """Write what is left; idempotent."""
+        self._flusher.kill()
+        self._flush()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _flush_for_ever(self) -> None:
+        while True:
+            gevent.sleep(FLUSH_S)
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._lines or self.error:
+            return
+        lines, self._lines = self._lines, []
+        try:
+            if self._file is not None:
+                self._write_all(b"\n".join(lines) + b"\n")
+        except OSError as failure:
+            self.error = str(failure)
+        else:
+            self.written += len(lines)
+
+    def _write_all(self, data: bytes) -> None:
+        # an unbuffered file may take less than it is given
+        view = memoryview(data)
+        while view and self._file is not None:
+            view = view[self._file.write(view) :]

@@ -1,0 +1,116 @@
+"""One session of load: a plan, its client, its records, and Locust's statistics."""
+
+import resource
+import time
+from collections.abc import Callable
+
+from locust.env import Environment
+
+from aguante.records import LoadPlan, LoadSummary
+from loadtests.client import NoAnswerError, connect, fetch
+from loadtests.openloop import OpenLoop
+from loadtests.operations import CallFactory
+from loadtests.outcome import Outcome, answer, no_answer, record
+from loadtests.profiles import Intent, intents
+from loadtests.recorder import Recorder
+
+SPARE_FILES = 256
+"""File descriptors for everything that is not a connection."""
+
+
+class GeneratorError(Exception):
+    """The load generator itself failed: what it measured is no evidence. The message says why."""
+
+
+class LoadSession:
+    """Plays one plan once. ``clock`` is seconds of a monotonic clock, the one that t0 is told in."""
+
+    def __init__(
+        self, plan: LoadPlan, environment: Environment, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._plan = plan
+        self._request_event = environment.events.request
+        self._clock = clock
+        self._t0_s = 0.0
+        self._error = ""
+        self._calls = CallFactory(plan)
+        self._client = connect(
+            plan.base_url, connections=plan.max_outstanding, timeout_s=plan.timeout_s
+        )
+        self._recorder = Recorder(plan.records_path)
+        self._loop = OpenLoop(
+            self._send,
+            max_outstanding=plan.max_outstanding,
+            timeout_s=plan.timeout_s,
+            clock=clock,
+        )
+
+    def play(self, t0_s: float) -> LoadSummary:
+        """Play the whole plan from ``t0_s``, and await what is outstanding.
+
+        Raises:
+            GeneratorError: records could not be written, or the machine had no descriptor or port left.
+        """
+        self._t0_s = t0_s
+        try:
+            self._loop.play(intents(self._plan), t0_s)
+        finally:
+            self._recorder.close()
+            self._client.close()
+        if self._error or self._recorder.error:
+            raise GeneratorError(
+                self._error or f"{self._plan.records_path}: {self._recorder.error}"
+            )
+        return self._loop.summary(self._recorder.written)
+
+    def stop(self) -> None:
+        """No further arrivals; ``play`` then ends within the request timeout."""
+        self._loop.stop()
+
+    def _send(self, intent: Intent) -> None:
+        call = self._calls.call(intent)
+        started_s = self._clock() - self._t0_s
+        failure: NoAnswerError | None = None
+        try:
+            outcome = answer(*fetch(self._client, call, self._plan.timeout_s))
+        except NoAnswerError as no:
+            failure, outcome = no, no_answer(no.mechanism)
+        except OSError as broken:
+            self._give_up(f"the load generator is at its limits: {broken}")
+            return
+        row = record(intent, call, outcome, started_s=started_s, ended_s=self._clock() - self._t0_s)
+        self._recorder.add(row)
+        if self._recorder.error:
+            self._loop.stop()
+        self._tell_locust(call.method, call.route, row.latency_ms, outcome, failure)
+
+    def _give_up(self, reason: str) -> None:
+        self._error = self._error or reason
+        self._loop.stop()
+
+    def _tell_locust(
+        self,
+        method: str,
+        route: str,
+        latency_ms: float,
+        outcome: Outcome,
+        failure: Exception | None,
+    ) -> None:
+        # a 429, 503 or 504 is an answer that an experiment asks for; only silence is a failure here
+        self._request_event.fire(  # type: ignore[no-untyped-call]
+            request_type=method,
+            name=route,
+            response_time=latency_ms,
+            response_length=0,
+            exception=failure,
+            context={"status": outcome.status, "mechanism": outcome.mechanism},
+        )
+
+
+def allow_open_files(connections: int) -> None:
+    """Raise the soft limit of open files as far as ``connections`` need and the hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        top = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (top, hard))
