@@ -1,0 +1,62 @@
+"""What several commands share: arguments, and loading experiments against a testbed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from aguante.spec import Experiment, InvalidExperiment, load_experiment
+from aguante.testbed import TestbedSpec
+from aguante.testbed_file import InvalidTestbed, load_testbed
+
+experiment_argument = click.argument(
+    "experiments",
+    nargs=-1,
+    required=True,
+    metavar="EXPERIMENT...",
+    type=click.Path(path_type=Path),
+)
+testbed_option = click.option(
+    "--testbed",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The TestbedSpec; default: the testbed.yaml of this folder, else Aguante's own.",
+)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Experiments that are valid, and how many were not (their findings are already printed)."""
+
+    spec: TestbedSpec
+    experiments: tuple[tuple[Path, Experiment], ...]
+    invalid: int
+
+
+def find_testbed(given: Path | None) -> TestbedSpec:
+    """Read the TestbedSpec.
+
+    Raises:
+        click.ClickException: it is not there, or not valid (every finding in the message).
+    """
+    own = Path(__file__).parents[2] / "testbed.yaml"
+    path = given or (Path("testbed.yaml") if Path("testbed.yaml").exists() else own)
+    try:
+        return load_testbed(path)
+    except InvalidTestbed as error:
+        raise click.ClickException(str(error)) from error
+
+
+def load_all(paths: tuple[Path, ...], testbed: Path | None) -> Loaded:
+    """Load every file; print the findings of those that are not valid to stderr.
+
+    Raises:
+        click.ClickException: the TestbedSpec cannot be read.
+    """
+    spec = find_testbed(testbed)
+    valid: list[tuple[Path, Experiment]] = []
+    for path in paths:
+        try:
+            valid.append((path, load_experiment(path, spec)))
+        except InvalidExperiment as error:
+            click.echo(str(error), err=True)
+    return Loaded(spec, tuple(valid), len(paths) - len(valid))

@@ -1,0 +1,21 @@
+"""``aguante validate``: every fault of every file at once; starts nothing."""
+
+from pathlib import Path
+
+import click
+
+from aguante.commands.common import experiment_argument, load_all, testbed_option
+
+
+@click.command("validate")
+@experiment_argument
+@testbed_option
+def validate_command(experiments: tuple[Path, ...], testbed: Path | None) -> int:
+    """Check EXPERIMENT files: every fault of a file at once, with file:line and how to mend it.
+
+    Nothing is started. Exit 0: all files are valid; 3: at least one is not.
+    """
+    loaded = load_all(experiments, testbed)
+    for path, _ in loaded.experiments:
+        click.echo(f"{path}: valid")
+    return 3 if loaded.invalid else 0

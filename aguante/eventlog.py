@@ -1,0 +1,34 @@
+"""The run's own diary: appends RunEvents to ``events.jsonl``, each line flushed as it happens."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aguante.events import RunEvent
+
+
+class EventLog:
+    """Append-only. Use as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, event: RunEvent) -> None:
+        """Append one event.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        self._file.write(event.model_dump_json() + "\n")
+        self._file.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()

@@ -1,0 +1,160 @@
+"""Faults of one run: written down, applied, undone, healed and verified, each with its time.
+
+The order is the promise of the design: every intent is on disk before the first window opens, and
+``heal`` restores and verifies all of them whatever happened in between.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from aguante.drivers.base import FaultDriver, FaultError, Undo
+from aguante.eventlog import EventLog
+from aguante.events import FaultChanged
+from aguante.journal import Journal
+from aguante.plan import PlannedFault
+
+HEAL_LIMIT_S = 15.0
+"""How long heal tries before it gives up and says so (exit 4)."""
+HEAL_PAUSE_S = 0.25
+
+
+class HealError(Exception):
+    """Something is still broken after HEAL_LIMIT_S. The message names the faults and how to mend them."""
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A fault, and the state to restore after it; on disk by the time this object exists."""
+
+    fault: PlannedFault
+    undo: Undo
+
+
+async def write_down(
+    faults: Sequence[PlannedFault], driver: FaultDriver, journal: Journal
+) -> tuple[Intent, ...]:
+    """Check every fault against its driver, then journal every intent; changes nothing yet.
+
+    Raises:
+        FaultError: a fault cannot be applied on this testbed.
+        JournalError: an intent could not be written: then no fault may be applied.
+    """
+    intents = tuple([Intent(fault, await driver.prepare(fault)) for fault in faults])
+    for intent in intents:
+        journal.intend(intent.undo)
+    return intents
+
+
+class Faults:
+    """All planned faults of one run on one driver."""
+
+    def __init__(
+        self,
+        intents: Sequence[Intent],
+        driver: FaultDriver,
+        journal: Journal,
+        log: EventLog,
+        now_s: Callable[[], float],
+    ) -> None:
+        self._driver = driver
+        self._journal = journal
+        self._log = log
+        self._now_s = now_s
+        self._undos = {intent.fault.id: intent.undo for intent in intents}
+        self._planned = {intent.fault.id: intent.fault for intent in intents}
+        self._verified: set[str] = set()
+
+    async def apply(self, fault: PlannedFault) -> None:
+        """Make one fault real and note when it held.
+
+        Raises:
+            FaultError: it could not be applied (noted in the diary first).
+        """
+        try:
+            await self._driver.apply(fault)
+        except FaultError as error:
+            self._note(fault.id, "applied", fault.start_s, error=str(error))
+            raise
+        at_s = self._now_s()
+        self._journal.mark(fault.id, "applied")
+        self._note(
+            fault.id,
+            "applied",
+            fault.start_s,
+            at_s=at_s,
+            evidence=await self._driver.evidence(fault),
+        )
+
+    async def undo(self, fault: PlannedFault) -> None:
+        """Lift one fault and verify that it is gone; what fails here is tried again by ``heal``."""
+        undo = self._undos[fault.id]
+        try:
+            await self._driver.undo(undo)
+            self._note(fault.id, "undone", fault.end_s)
+            self._journal.mark(fault.id, "undone")
+            await self._verify(undo)
+        except FaultError as error:
+            self._note(fault.id, "undone", fault.end_s, error=str(error))
+
+    async def heal(self) -> None:
+        """Restore and verify whatever is not yet verified, again and again within HEAL_LIMIT_S.
+
+        Raises:
+            HealError: at least one fault could not be verified undone.
+        """
+        failures: dict[str, str] = {}
+        try:
+            async with asyncio.timeout(HEAL_LIMIT_S):
+                while True:
+                    failures = await self._heal_once()
+                    if not failures:
+                        return
+                    await asyncio.sleep(HEAL_PAUSE_S)
+        except TimeoutError:
+            said = "; ".join(f"{fault}: {why}" for fault, why in failures.items()) or "no answer"
+            message = (
+                f"not healed within {HEAL_LIMIT_S:g} s: {said}. "
+                "The journal keeps what must be restored: run `aguante recover`."
+            )
+            raise HealError(message) from None
+
+    async def _heal_once(self) -> dict[str, str]:
+        failures = {}
+        for fault_id, undo in self._undos.items():
+            if fault_id in self._verified:
+                continue
+            try:
+                await self._driver.undo(undo)
+                await self._verify(undo)
+            except FaultError as error:
+                failures[fault_id] = str(error)
+        return failures
+
+    async def _verify(self, undo: Undo) -> None:
+        await self._driver.verify(undo)
+        self._verified.add(undo.fault_id)
+        self._journal.mark(undo.fault_id, "verified")
+        self._note(undo.fault_id, "verified", self._planned[undo.fault_id].end_s)
+
+    def _note(
+        self,
+        fault_id: str,
+        action: Literal["applied", "undone", "verified"],
+        planned_s: float,
+        *,
+        at_s: float | None = None,
+        evidence: str = "",
+        error: str = "",
+    ) -> None:
+        self._log.write(
+            FaultChanged(
+                id=fault_id,
+                action=action,
+                planned_s=planned_s,
+                at_s=self._now_s() if at_s is None else at_s,
+                evidence=evidence,
+                error=error,
+            )
+        )

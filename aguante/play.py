@@ -1,0 +1,173 @@
+"""The part of a run during which the testbed is up: load, faults by the clock, settling, evidence."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from dataclasses import dataclass
+
+from aguante.collect.logs import collect_logs
+from aguante.collect.metrics import MetricsScraper, spans_dropped
+from aguante.collect.settle import settle
+from aguante.collect.tables import dump_tables
+from aguante.drivers.base import FaultError
+from aguante.drivers.toxiproxy import ToxiproxyDriver
+from aguante.eventlog import EventLog
+from aguante.events import LoadFinished, RunStarted, Stopped
+from aguante.faults import Faults, write_down
+from aguante.journal import Journal
+from aguante.load import LoadChild, RecordTail, build_load_plan
+from aguante.plan import Plan
+from aguante.progress import LiveStatus, Progress
+from aguante.runfolder import RunFolder
+from aguante.runtimes.base import Testbed
+from aguante.spec import Experiment
+from aguante.testbed import TestbedSpec
+from aguante.timeline import Action, ApplyFault, Clock, UndoFault, actions_of, play
+
+T0_LEAD_S = 0.3
+"""t0 lies this far ahead when it is handed out, so that every part has it before it passes."""
+TICK_S = 0.5
+LOAD_READY_LIMIT_S = 30.0
+LOAD_GRACE_S = 5.0
+"""Beyond the client's own timeout, for the generator to write its last line."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What every step of a run needs."""
+
+    plan: Plan
+    experiment: Experiment
+    spec: TestbedSpec
+    folder: RunFolder
+    log: EventLog
+    progress: Progress
+    stop: asyncio.Event
+
+
+async def play_on(stage: Stage, testbed: Testbed, event_ids: Sequence[str]) -> None:
+    """Load and faults by the plan's clock; returns when the load has ended and every fault is healed.
+
+    Raises:
+        FaultError: a fault cannot be applied on this testbed at all; none was.
+        JournalError: an intent could not be written; no fault was applied.
+        LoadError: the load generator did not get ready.
+        HealError: a fault could not be verified undone.
+    """
+    plan = build_load_plan(stage.plan, testbed, event_ids, stage.folder)
+    driver = ToxiproxyDriver(testbed.toxiproxy, stage.plan.run_id)
+    with Journal.open(stage.folder.journal, stage.plan.run_id) as journal:
+        async with LoadChild.start(plan, stage.spec, stage.folder.logs / "load.log") as load:
+            await load.ready(LOAD_READY_LIMIT_S)
+            intents = await write_down(stage.plan.faults, driver, journal)
+            clock = Clock(time.monotonic() + T0_LEAD_S)
+            faults = Faults(intents, driver, journal, stage.log, clock.now_s)
+            stage.log.write(RunStarted(epoch_ns=_epoch_ns(clock)))
+            load.begin(clock.t0)
+            try:
+                await _play_out(stage, testbed, clock, faults, load)
+            finally:
+                await faults.heal()
+            await _finish_load(stage, load)
+
+
+async def _play_out(
+    stage: Stage, testbed: Testbed, clock: Clock, faults: Faults, load: LoadChild
+) -> None:
+    """The timeline, with the ticker and the scraper beside it; whatever ends it early is written down."""
+
+    async def act(action: Action) -> None:
+        if isinstance(action, ApplyFault):
+            await faults.apply(action.fault)
+        elif isinstance(action, UndoFault):
+            await faults.undo(action.fault)
+
+    reason = ""
+    async with _beside(
+        MetricsScraper(testbed, stage.folder.metrics).run(clock.now_s),
+        _tick(stage, clock),
+    ):
+        try:
+            if not await play(actions_of(stage.plan), clock, stage.stop, act):
+                reason = "stopped by a signal or an abort condition"
+        except FaultError as error:
+            reason = f"a fault could not be applied: {error}"
+    if reason:
+        stage.log.write(Stopped(at_s=clock.now_s(), reason=reason))
+        await load.stop()
+
+
+@contextlib.asynccontextmanager
+async def _beside(*works: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Run ``works`` beside the body and end them with it; a failure of one is raised at the end."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+async def _tick(stage: Stage, clock: Clock) -> None:
+    """Tell the terminal twice a second where the run is; ends when cancelled."""
+    tail = RecordTail(stage.folder.records)
+    while True:
+        await asyncio.sleep(TICK_S)
+        at_s = clock.now_s()
+        if at_s < 0:
+            continue
+        seen = tail.poll()
+        stage.progress.tick(
+            LiveStatus(
+                at_s=at_s,
+                end_s=stage.plan.end_s,
+                phase=next((w.phase for w in stage.plan.phases if at_s < w.end_s), "drain"),
+                offered_rps=stage.plan.load.rate_rps,
+                achieved_rps=seen.achieved_rps,
+                codes=seen.codes,
+                faults=tuple(f.id for f in stage.plan.faults if f.start_s <= at_s < f.end_s),
+            )
+        )
+
+
+async def _finish_load(stage: Stage, load: LoadChild) -> None:
+    """Await the generator's last answers and note its own summary."""
+    stage.progress.step("Load ended; waiting for the last answers ...")
+    summary = await load.finish(stage.plan.load.timeout_s + LOAD_GRACE_S)
+    stage.log.write(
+        LoadFinished(
+            offered=summary.offered,
+            sent=summary.sent,
+            shed=summary.shed,
+            completed=summary.completed,
+            exit_code=0,
+        )
+    )
+
+
+async def gather_evidence(stage: Stage, testbed: Testbed) -> int:
+    """Wait until the system has settled, then read the databases, the drop counters and the logs.
+
+    Returns:
+        How many spans the services dropped; -1 where that could not be read.
+
+    Raises:
+        OSError: the run folder cannot be written.
+    """
+    stage.progress.step("Waiting for the system to settle ...")
+    stage.log.write(await settle(stage.spec.settle, testbed))
+    stage.progress.step("Reading the databases ...")
+    await dump_tables(testbed.databases, stage.folder.tables)
+    dropped = await spans_dropped(testbed)
+    collect_logs(testbed, stage.folder.logs)
+    return dropped
+
+
+def _epoch_ns(clock: Clock) -> int:
+    """The wall clock at t0, nanoseconds: what puts spans and records on one axis."""
+    return time.time_ns() + round((clock.t0 - time.monotonic()) * 1e9)

@@ -1,0 +1,142 @@
+"""Plays one plan on one testbed: Plan -> drivers + load -> RunFolder -> Measures -> Verdict -> report.
+
+Signals only set ``stop``; nothing cancels the run from outside. So ``heal`` and ``down``, which stand
+behind everything that can end early, always run to their own limits.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from aguante.collect.otlp import Collector
+from aguante.collect.spans import decode_spans, write_traces
+from aguante.eventlog import EventLog
+from aguante.events import CollectorClosed
+from aguante.measure import measure
+from aguante.plan import Plan
+from aguante.play import Stage, gather_evidence, play_on
+from aguante.progress import Progress
+from aguante.report import write_reports
+from aguante.runfolder import RunFolder
+from aguante.runtimes.base import Runtime
+from aguante.setup import play_setup
+from aguante.spec import Experiment
+from aguante.testbed import TestbedSpec
+from aguante.verdict import judge
+from aguante.verdict.model import Verdict
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """One run, as asked for."""
+
+    experiment: Experiment
+    plan: Plan
+    spec: TestbedSpec
+    source: bytes
+    """The experiment file, byte for byte."""
+    runs: Path
+    """Folder of all runs."""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """A run that was judged."""
+
+    folder: RunFolder
+    verdict: Verdict
+
+
+class StoppedEarlyError(Exception):
+    """The run was stopped before its load began: there is nothing to judge."""
+
+
+async def run(
+    request: RunRequest, runtime: Runtime, progress: Progress, stop: asyncio.Event
+) -> RunOutcome:
+    """Play one experiment and judge it.
+
+    ``stop`` ends the run early: faults are healed and what was seen is judged, as inconclusive.
+
+    Raises:
+        TestbedError: the testbed could not be started.
+        StoppedEarlyError: ``stop`` was set before load began.
+        HealError: a fault could not be verified undone.
+        JournalError: the undo journal could not be written; no fault was applied.
+        OSError: the run folder could not be written.
+    """
+    folder = RunFolder.create(request.runs, request.plan.run_id)
+    _freeze(request, folder)
+    with EventLog(folder.events) as log:
+        async with Collector(folder.otlp) as collector:
+            stage = Stage(
+                request.plan, request.experiment, request.spec, folder, log, progress, stop
+            )
+            dropped = await _on_testbed(stage, runtime, collector.endpoint)
+        log.write(
+            CollectorClosed(
+                requests=collector.requests, bytes=collector.bytes, spans_dropped=dropped
+            )
+        )
+    progress.step("Reading the evidence ...")
+    verdict = await asyncio.to_thread(analyse, folder, request)
+    return RunOutcome(folder, verdict)
+
+
+async def _on_testbed(stage: Stage, runtime: Runtime, otlp_endpoint: str) -> int:
+    """Start, play, gather, end. Returns how many spans the services dropped (-1: not known)."""
+    stage.progress.step(f"Starting {stage.spec.name} with policy {stage.plan.policy} ...")
+    try:
+        testbed = await _unless(
+            stage.stop, runtime.up(stage.spec, stage.plan.policy, otlp_endpoint)
+        )
+        event_ids = await _unless(stage.stop, play_setup(stage.spec, testbed, stage.plan.run_id))
+        await play_on(stage, testbed, event_ids)
+        return await gather_evidence(stage, testbed)
+    finally:
+        await runtime.down()
+
+
+async def _unless(stop: asyncio.Event, work: Awaitable[T]) -> T:
+    """Await ``work``, but give it up as soon as ``stop`` is set.
+
+    Raises:
+        StoppedEarlyError: it was given up.
+    """
+    task = asyncio.ensure_future(work)
+    stopped = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if task.done():
+        return await task
+    task.cancel()
+    await asyncio.wait({task})
+    message = "stopped before load began; everything that had been started was taken down"
+    raise StoppedEarlyError(message)
+
+
+def _freeze(request: RunRequest, folder: RunFolder) -> None:
+    folder.experiment.write_bytes(request.source)
+    folder.policy.write_bytes((request.spec.policies / f"{request.plan.policy}.yaml").read_bytes())
+    folder.plan.write_text(request.plan.model_dump_json(indent=2))
+    folder.testbed.write_text(request.spec.model_dump_json(indent=2))
+
+
+def analyse(folder: RunFolder, request: RunRequest) -> Verdict:
+    """Everything after the last request: decode, measure, judge, report. Can be repeated at will.
+
+    Raises:
+        OSError: a file of the run folder cannot be read or written.
+    """
+    decode_spans(folder)
+    write_traces(folder, request.plan)
+    measures = measure(folder, request.plan, request.experiment, request.spec)
+    folder.measures.write_text(measures.model_dump_json(indent=2))
+    verdict = judge(request.plan, request.experiment, measures)
+    folder.verdict.write_text(verdict.model_dump_json(indent=2))
+    write_reports(folder)
+    return verdict

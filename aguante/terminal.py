@@ -1,0 +1,70 @@
+"""A verdict as a person reads it in the terminal: the word, the story, what was expected and what was seen."""
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from aguante.runfolder import RunFolder
+from aguante.verdict.model import Verdict
+
+STYLE = {
+    "held": "bold green",
+    "deviated": "bold red",
+    "inconclusive": "bold yellow",
+    "met": "green",
+    "unmet": "red",
+    "unknown": "yellow",
+    "violated": "red",
+}
+
+
+def _styled(word: str) -> str:
+    return f"[{STYLE[word]}]{word}[/]"
+
+
+def print_verdict(console: Console, verdict: Verdict, folder: RunFolder) -> None:
+    """Print a verdict: headline, reasons, expectations, invariants, and where the evidence lies."""
+    console.print()
+    console.print(
+        f"{_styled(verdict.verdict)}  {escape(verdict.experiment)} "
+        f"({verdict.runtime}, policy {escape(verdict.policy)}, seed {verdict.seed})",
+        highlight=False,
+    )
+    console.print(escape(verdict.headline), highlight=False)
+    for reason in verdict.reasons:
+        console.print(f"  - {escape(reason)}", highlight=False)
+    console.print(_expectations(verdict))
+    console.print(_invariants(verdict))
+    console.print(f"report: {folder.report_html}", highlight=False, soft_wrap=True)
+
+
+def _expectations(verdict: Verdict) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title="Expectations", title_justify="left", pad_edge=False)
+    for name in ("outcome", "expectation", "observed", "required", "n"):
+        table.add_column(name, justify="right" if name == "n" else "left")
+    for result in verdict.expectations:
+        table.add_row(
+            _styled(result.outcome),
+            escape(result.text),
+            escape(result.observed),
+            escape(result.required),
+            str(result.n),
+        )
+    return table
+
+
+def _invariants(verdict: Verdict) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title="Invariants", title_justify="left", pad_edge=False)
+    table.add_column("outcome")
+    table.add_column("invariant")
+    table.add_column("tried on", justify="right")
+    table.add_column("violations", justify="right")
+    for result in verdict.invariants:
+        table.add_row(
+            _styled(result.outcome),
+            escape(result.name),
+            str(result.measure.exposure),
+            str(result.measure.violations),
+        )
+    return table
