@@ -16,11 +16,11 @@ from aguante.faults import HealError
 from aguante.plan import Plan
 from aguante.planner import build_plan, new_run_id
 from aguante.progress import LiveProgress, PlainProgress, Progress, QuietProgress
-from aguante.terminal import print_verdict
 from aguante.runner import RunRequest, StoppedEarlyError, run
 from aguante.runtimes.base import TestbedError
 from aguante.runtimes.native import NativeRuntime
 from aguante.spec import Experiment
+from aguante.terminal import print_verdict
 from aguante.testbed import TestbedSpec
 
 
