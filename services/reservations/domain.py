@@ -76,6 +76,7 @@ class Failure:
     mechanism: str
     origin: str
     link: str | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,113 @@
+"""One reservation, step by step: call, decide, commit, and only then go on.
+
+Whoever loses a compare-and-set stops at once: another owner has taken the saga over. Nothing here is
+cancelled by a client that hangs up (`handlers.py` shields it), and nothing waits for a compensation.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from services.kit.deadline import Deadline
+from services.kit.failures import DatabaseFailed, Failed, problem_from
+from services.reservations.answers import answer, replay
+from services.reservations.compensation import Compensator
+from services.reservations.domain import (
+    Command,
+    Decision,
+    Failure,
+    Outcome,
+    Saga,
+    State,
+    advance,
+)
+from services.reservations.journal import Journal, SagaLostError
+from services.reservations.outbox import SentMarks
+from services.reservations.ports import Inventory, Notice, Notifications, Payments
+
+
+@dataclass(frozen=True, slots=True)
+class SagaRunner:
+    """Takes a reservation through all its steps."""
+
+    journal: Journal
+    inventory: Inventory
+    payments: Payments
+    notifications: Notifications
+    compensator: Compensator
+    marks: SentMarks
+
+    async def place(self, saga: Saga, deadline: Deadline) -> Saga:
+        """Run a new saga to its end, or replay the one that holds its key; return it CONFIRMED.
+
+        Raises Problem for everything else, each saying whether it is definite and settled.
+        """
+        try:
+            holder = await self._begin(saga, deadline)
+            if holder is not None:
+                return replay(self.marks.applied(holder), saga.order)
+            saga = await self._run(saga, deadline)
+        except SagaLostError as lost:
+            saga = lost.found or saga
+        return answer(saga)
+
+    async def _run(self, saga: Saga, deadline: Deadline) -> Saga:
+        saga = await self._step(saga, lambda: self.inventory.reserve(saga, deadline))
+        if saga.state is State.RESERVED:
+            saga = await self._take_payment(saga, deadline)
+        if saga.state is State.CHARGED:
+            saga = await self._commit(saga, advance(saga.state, Outcome.OK))
+        if saga.state is State.CONFIRMED:
+            saga = await self._notify(saga, deadline)
+        return saga
+
+    async def _take_payment(self, saga: Saga, deadline: Deadline) -> Saga:
+        return await self._step(saga, lambda: self.payments.pay(saga, deadline))
+
+    async def _begin(self, saga: Saga, deadline: Deadline) -> Saga | None:
+        try:
+            return await self.journal.begin(saga, deadline)
+        except DatabaseFailed as failed:
+            # No step was sent and none will be, whether the row is there or not.
+            problem = problem_from(failed, reservation_id=saga.reservation_id)
+            problem.definite = problem.settled = True
+            raise problem from failed
+
+    async def _step(self, saga: Saga, call: Callable[[], Awaitable[None]]) -> Saga:
+        try:
+            await call()
+        except Failed as failed:
+            return await self._fail(saga, failed)
+        return await self._commit(saga, advance(saga.state, Outcome.OK))
+
+    async def _fail(self, saga: Saga, failed: Failed) -> Saga:
+        problem = problem_from(failed, reservation_id=saga.reservation_id)
+        failure = Failure(
+            problem.status, problem.mechanism, problem.origin, problem.link, problem.detail
+        )
+        decision = advance(saga.state, Outcome.DEFINITE if failed.definite else Outcome.INDEFINITE)
+        try:
+            saga = await self.journal.commit(saga, decision, failure)
+        except DatabaseFailed as unwritten:
+            # The step's own failure is what the client is told; that nobody could write it down
+            # makes it indefinite, and recovery's business.
+            problem.definite = problem.settled = False
+            raise problem from unwritten
+        if Command.RELEASE_SEATS in decision.commands:
+            self.compensator.start(saga)
+        return saga
+
+    async def _commit(self, saga: Saga, decision: Decision) -> Saga:
+        try:
+            return await self.journal.commit(saga, decision)
+        except DatabaseFailed as failed:
+            problem = problem_from(failed, reservation_id=saga.reservation_id)
+            problem.definite = problem.settled = False
+            raise problem from failed
+
+    async def _notify(self, saga: Saga, deadline: Deadline) -> Saga:
+        try:
+            await self.notifications.notify(Notice(saga.reservation_id, saga.order), deadline)
+        except Failed:
+            return saga  # the reservation stands; its notice waits in the outbox
+        self.marks.add(saga.reservation_id)
+        return replace(saga, notification_sent=True)
