@@ -17,16 +17,20 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
 import asyncpg
 from aiohttp import web
 
 from services.kit import database_errors as errors
-from services.kit.database_session import Connection, Pool, Session
+from services.kit.database_session import Session
 from services.kit.failures import DatabaseFailed
 from services.kit.policy import DatabasePolicy
 from services.kit.problem import Mechanism
 from services.kit.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from services.kit.database_session import Connection, Pool
 
 OPEN_PAUSE_S = 0.1
 SCHEMA_S = 10.0
