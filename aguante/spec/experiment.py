@@ -1,0 +1,124 @@
+"""An experiment as its YAML file says it, checked. Field names are the YAML's keys; units end names."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+
+from aguante.spec.expectations import Clause, Positive, Text
+from aguante.spec.rules import broken
+from aguante.values import Value
+
+NAME = r"^[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?$"
+Name = Annotated[str, Field(strict=True, pattern=NAME)]
+
+
+class LoadSection(Value):
+    """Who asks for what, how often. ``rate_rps`` is offered, whatever the answers."""
+
+    profile: Text
+    rate_rps: Annotated[float, Field(strict=True, gt=0, le=10_000)]
+    arrivals: Literal["fixed", "poisson"] = "fixed"
+    mix: Annotated[dict[str, Annotated[float, Field(strict=True, gt=0, le=1)]], Field(min_length=1)]
+    """Operation -> share; the shares sum to 1."""
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> "LoadSection":
+        total = sum(self.mix.values())
+        if abs(total - 1) > 1e-6:
+            broken(f"shares that sum to {total:g}", "shares that sum to 1", "correct load.mix")
+        return self
+
+
+Length = Annotated[float, Field(strict=True, gt=0, le=3600)]
+
+
+class PhasesSection(Value):
+    """How long each phase lasts, seconds; an absent phase does not happen."""
+
+    warmup_s: Length | None = None
+    baseline_s: Length
+    fault_s: Length | None = None
+    recovery_s: Length | None = None
+
+    def lengths(self) -> list[tuple[str, float]]:
+        """(phase, seconds) of the phases that happen, in their order."""
+        pairs = (
+            ("warmup", self.warmup_s),
+            ("baseline", self.baseline_s),
+            ("fault", self.fault_s),
+            ("recovery", self.recovery_s),
+        )
+        return [(phase, length) for phase, length in pairs if length is not None]
+
+
+class ToxiproxySection(Value):
+    """One toxic on one link, or ``down``. Attributes carry their unit in their name."""
+
+    link: Text
+    toxic: Text
+    stream: Literal["upstream", "downstream"] = "downstream"
+    toxicity: Annotated[float, Field(strict=True, gt=0, le=1)] = 1.0
+    """Share of *connections*: drawn once per connection, so on kept-alive ones it is all or nothing."""
+    attributes: dict[str, Annotated[int, Field(strict=True)]] = Field(default_factory=dict)
+    """As written, e.g. ``latency_ms: 3500``; every key that is none of the others."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_attributes(cls, data: Any) -> Any:
+        """In the file the attributes stand beside the link; here they are one mapping."""
+        if not isinstance(data, Mapping):
+            return data
+        fields = set(cls.model_fields) - {"attributes"}
+        own = {key: value for key, value in data.items() if key in fields}
+        rest = {key: value for key, value in data.items() if key not in fields}
+        return {**own, "attributes": rest}
+
+
+class FaultSection(Value):
+    """One fault; by default it holds for the whole fault phase."""
+
+    id: Name
+    start_s: Annotated[float, Field(strict=True, ge=0)] = 0.0
+    """After the fault phase began."""
+    duration_s: Positive | None = None
+    """None: until the fault phase ends."""
+    toxiproxy: ToxiproxySection
+
+
+class Experiment(Value):
+    """A whole experiment file."""
+
+    name: Name
+    title: Text
+    learn: Annotated[str, Field(strict=True, min_length=1, max_length=2000)]
+    policy: Text = "default"
+    seed: Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)] | None = None
+    load: LoadSection
+    phases: PhasesSection
+    faults: tuple[FaultSection, ...] = ()
+    expect: Annotated[tuple[Clause, ...], Field(min_length=1)]
+    invariants: Literal["all"] | tuple[Text, ...] = "all"
+    abort_when: tuple[Clause, ...] = ()
+    expected_verdict: Literal["held", "deviated"] = "held"
+    tags: tuple[Text, ...] = ()
+
+    _places: tuple[str, ...] = PrivateAttr(default=())
+
+    @field_validator("invariants", mode="before")
+    @classmethod
+    def _all_or_names(cls, value: Any) -> Any:
+        names = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+        if value != "all" and not names:
+            broken(repr(value), "all, or a list of names", "write invariants: all")
+        return value
+
+    def placed(self, places: tuple[str, ...]) -> "Experiment":
+        """The same experiment, knowing the ``file:line`` of each item of ``expect``."""
+        copy = self.model_copy()
+        copy._places = places
+        return copy
+
+    def place(self, index: int) -> str:
+        """``file:line`` of an item of ``expect``; empty when the experiment was not read from a file."""
+        return self._places[index] if index < len(self._places) else ""
