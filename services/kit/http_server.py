@@ -151,7 +151,7 @@ async def _answered(request: web.Request, handler: Handler, trace_id: str) -> we
 
 
 def _problem_response(request: web.Request, problem: Problem, trace_id: str) -> web.Response:
-    headers = {}
+    headers = dict(problem.headers)
     if problem.retry_after_s is not None:
         headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after_s)))
     response = web.Response(

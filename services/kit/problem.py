@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
 from types import MappingProxyType
@@ -88,7 +88,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
 
     ``status`` defaults to the mechanism's own; ``origin`` to the service that renders it. ``definite``: it can
     never become confirmed. ``settled``: nothing is left to give back. ``retry_after_s`` becomes ``Retry-After``
-    (whole seconds, at least 1); a 429 and a 503 carry one always.
+    (whole seconds, at least 1); a 429 and a 503 carry one always. ``headers`` are sent along.
     """
 
     mechanism: Mechanism
@@ -100,6 +100,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
     settled: bool = True
     reservation_id: str | None = None
     retry_after_s: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Fill in the status that the contract gives this mechanism."""

@@ -1,0 +1,1 @@
+"""Notifications: tells a user that a reservation stands. Not critical: its failure fails no reservation."""

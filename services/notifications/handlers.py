@@ -1,0 +1,46 @@
+"""The one endpoint of notifications."""
+
+import logging
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from services.kit.http_server import answer_json, note_reservation, read_json
+from services.notifications.domain import Notice, SentNotices
+
+SENT: web.AppKey[SentNotices] = web.AppKey("sent", SentNotices)
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+
+_LOG = logging.getLogger("services.notifications")
+
+
+class NotifyBody(msgspec.Struct, frozen=True):
+    """The body of ``POST /notify``."""
+
+    reservation_id: Id
+    user_id: Id
+    event_id: Id
+    quantity: Annotated[int, Meta(ge=1)]
+
+
+class Notified(msgspec.Struct, frozen=True):
+    """The answer: ``repeated`` when the user had been told already."""
+
+    reservation_id: str
+    repeated: bool
+
+
+async def notify(request: web.Request) -> web.StreamResponse:
+    """``POST /notify``: idempotent by reservation id."""
+    body = await read_json(request, NotifyBody)
+    note_reservation(body.reservation_id)
+    notice = Notice(body.reservation_id, body.user_id, body.event_id, body.quantity)
+    sent = request.app[SENT].send(notice)
+    _LOG.debug("notified", extra={"fields": {"reservation_id": body.reservation_id}})
+    return answer_json(Notified(body.reservation_id, repeated=not sent))
+
+
+ROUTES = [web.post("/notify", notify)]
