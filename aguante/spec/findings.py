@@ -44,6 +44,8 @@ class Problem:
     hint: str
     at_key: bool = True
     """Point at the key's own line; False: at the line of the mapping that should hold it."""
+    meant: str = ""
+    """The key that this wrong one was probably meant to be: then that one is not missing as well."""
 
     def located(self, file: Path, line: int) -> Finding:
         """The finding that a reader sees."""

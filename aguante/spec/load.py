@@ -4,7 +4,7 @@ from pathlib import Path
 
 from aguante.spec.document import read_document
 from aguante.spec.experiment import Experiment
-from aguante.spec.findings import InvalidExperiment
+from aguante.spec.findings import InvalidExperiment, Problem
 from aguante.spec.references import reference_problems
 from aguante.spec.shape import check_shape
 from aguante.spec.timing_rules import timing_problems
@@ -27,6 +27,7 @@ def load_experiment(path: Path, testbed: TestbedSpec) -> Experiment:
     experiment, problems = check_shape(document.data)
     problems += reference_problems(document.data, testbed)
     problems += timing_problems(document.data)
+    problems = _without_echoes(problems)
     findings = (*document.findings, *(document.locate(problem) for problem in problems))
     if findings or experiment is None:
         raise InvalidExperiment(dict.fromkeys(findings))
@@ -34,3 +35,9 @@ def load_experiment(path: Path, testbed: TestbedSpec) -> Experiment:
     return experiment.placed(
         tuple(f"{path}:{document.line(('expect', at))}" for at in range(count))
     )
+
+
+def _without_echoes(problems: list[Problem]) -> list[Problem]:
+    """A key that was misspelt is not reported as missing too."""
+    meant = {(*problem.path[:-1], problem.meant) for problem in problems if problem.meant}
+    return [each for each in problems if each.at_key or each.path not in meant]

@@ -20,7 +20,12 @@ def check_shape(data: object) -> tuple[Experiment | None, list[Problem]]:
     try:
         return Experiment.model_validate(data), []
     except ValidationError as error:
-        return None, [_problem(each) for each in error.errors(include_url=False)]
+        return None, [_problem(each) for each in error.errors(include_url=False) if _real(each)]
+
+
+def _real(error: ErrorDetails) -> bool:
+    """pydantic counts only the items that are valid: a full list of wrong items is not also too short."""
+    return not (error["type"] == "too_short" and error["input"])
 
 
 def _problem(error: ErrorDetails) -> Problem:
@@ -76,7 +81,8 @@ def _extra(path: Path_, value: object, __: Context, ___: str) -> Problem:
     key, known = _key(path), keys_at(path[:-1])
     if set(KINDS) <= set(known) and key in LATER_KINDS:
         return Problem(path, key, one_of(known), f"{key} is planned and not understood yet")
-    return Problem(path, f"the key {key}", one_of(known), meant_key(key, known))
+    meant, hint = meant_key(key, known)
+    return Problem(path, f"the key {key}", one_of(known), hint, meant=meant)
 
 
 def _number(path: Path_, value: object, _: Context, __: str) -> Problem:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from aguante.measure.statistics import samples_needed
 from aguante.spec.findings import Problem
 from aguante.spec.references import expectations, inner, mappings
+from aguante.statistics import samples_needed
 
 Path_ = tuple[str | int, ...]
 PHASES = ("warmup", "baseline", "fault", "recovery")

@@ -35,8 +35,8 @@ def _unknown(path: Path_, section: Mapping[str, object], kind: ToxicType) -> Ite
     for key in section:
         if key not in OWN_KEYS and key not in known:
             expected = f"{one_of(known)} with toxic {kind.name}"
-            hint = meant_key(key, [*known, *OWN_KEYS])
-            yield Problem((*path, key), f"the key {key}", expected, hint)
+            meant, hint = meant_key(key, [*known, *OWN_KEYS])
+            yield Problem((*path, key), f"the key {key}", expected, hint, meant=meant)
 
 
 def _values(path: Path_, section: Mapping[str, object], kind: ToxicType) -> Iterator[Problem]:
@@ -59,7 +59,8 @@ def _together(path: Path_, section: Mapping[str, object], kind: ToxicType) -> li
         return [Problem((*path, "stream"), "the key stream", "no stream with down", hint)]
     given = {a.name: section[a.key] for a in kind.attributes if _whole(section.get(a.key))}
     toxicity = section.get("toxicity", 1.0)
-    if not isinstance(toxicity, int | float) or not 0 < toxicity <= 1:
+    mistyped = any(a.key in section and a.name not in given for a in kind.attributes)
+    if mistyped or not isinstance(toxicity, int | float) or not 0 < toxicity <= 1:
         return []  # the shape check says it
     messages = toxic_findings(kind.name, given, toxicity)  # type: ignore[arg-type]
     return [_said(path, kind, message) for message in messages]

@@ -2,7 +2,7 @@
 
 import re
 
-from aguante.spec.findings import did_you_mean
+from aguante.spec.findings import did_you_mean, nearest
 
 UNITS = {
     "s": "seconds",
@@ -48,8 +48,10 @@ def meant_number(key: str, text: str) -> str:
     return f"write {amount:g}, without quotes"
 
 
-def meant_key(key: str, known: list[str]) -> str:
-    """The hint for an unknown key: the known one with a unit, or with another unit, or the nearest.
+def meant_key(key: str, known: list[str]) -> tuple[str, str]:
+    """(the known key that was probably meant or empty, the hint that says so).
+
+    That is the one with a unit, or with another unit, else the nearest in spelling.
 
     Args:
         key: as found.
@@ -58,8 +60,8 @@ def meant_key(key: str, known: list[str]) -> str:
     stem = _stem(key)
     for name in known:
         if name != key and _stem(name) == stem and unit_of(name):
-            return f"say {name} (the unit ends the name: {UNITS[unit_of(name)]})"
-    return did_you_mean(key, known, "remove it")
+            return name, f"say {name} (the unit ends the name: {UNITS[unit_of(name)]})"
+    return nearest(key, known) or "", did_you_mean(key, known, "remove it")
 
 
 def _stem(key: str) -> str:

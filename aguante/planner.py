@@ -1,0 +1,97 @@
+"""From a checked Experiment to a Plan: offsets to windows, our names to the drivers'. Pure."""
+
+from datetime import UTC, datetime
+from itertools import accumulate
+from typing import Literal
+
+from aguante.plan import Plan, PlannedFault, PlannedLoad, ToxiproxyFault, Window
+from aguante.spec.experiment import Experiment, FaultSection
+from aguante.spec.toxic_rules import driver_attributes
+from aguante.testbed import TestbedSpec
+
+
+def new_run_id(name: str, now: datetime, token: str) -> str:
+    """``<UTC time>-<name>-<token>``: sorts by time, tells what ran, and never meets itself again.
+
+    Args:
+        name: of the experiment.
+        now: an aware time.
+        token: four hex digits, drawn by the caller.
+
+    Raises:
+        ValueError: ``now`` is naive.
+    """
+    if now.tzinfo is None:
+        message = "new_run_id wants an aware time: give one with a time zone"
+        raise ValueError(message)
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{name}-{token}"
+
+
+def build_plan(
+    experiment: Experiment,
+    testbed: TestbedSpec,
+    *,
+    run_id: str,
+    seed: int,
+    source: str,
+    runtime: Literal["native", "compose", "attach"] = "native",
+) -> Plan:
+    """What a run will do, decided before anything starts.
+
+    Args:
+        experiment: as ``load_experiment`` returned it for this testbed.
+        testbed: unused by the drivers of today; runtimes that refuse a fault will need it.
+        run_id: from ``new_run_id``.
+        seed: the caller takes the command line's, else ``experiment.seed``, else draws one.
+        source: path of the file as given; a report repeats it.
+        runtime: what will start the testbed.
+    """
+    phases = _windows(experiment)
+    starts = {window.phase: window for window in phases}
+    return Plan(
+        run_id=run_id,
+        experiment=experiment.name,
+        title=experiment.title,
+        learn=experiment.learn,
+        source=source,
+        policy=experiment.policy,
+        seed=seed,
+        runtime=runtime,
+        phases=phases,
+        faults=tuple(_fault(each, starts["fault"]) for each in experiment.faults),
+        load=PlannedLoad(
+            profile=experiment.load.profile,
+            arrivals=experiment.load.arrivals,
+            rate_rps=experiment.load.rate_rps,
+            duration_s=phases[-1].end_s,
+            mix=tuple(experiment.load.mix.items()),
+        ),
+        expected_verdict=experiment.expected_verdict,
+    )
+
+
+def _windows(experiment: Experiment) -> tuple[Window, ...]:
+    lengths = experiment.phases.lengths()
+    ends = list(accumulate(length for _, length in lengths))
+    return tuple(
+        Window(phase=phase, start_s=end - length, end_s=end)
+        for (phase, length), end in zip(lengths, ends, strict=True)
+    )
+
+
+def _fault(section: FaultSection, phase: Window) -> PlannedFault:
+    start_s = phase.start_s + section.start_s
+    end_s = phase.end_s if section.duration_s is None else start_s + section.duration_s
+    toxic = section.toxiproxy
+    return PlannedFault(
+        id=section.id,
+        start_s=start_s,
+        end_s=min(end_s, phase.end_s),
+        fault=ToxiproxyFault(
+            link=toxic.link,
+            toxic=toxic.toxic,
+            stream=toxic.stream,
+            toxicity=toxic.toxicity,
+            attributes=driver_attributes(toxic),
+        ),
+    )
