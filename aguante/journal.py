@@ -12,7 +12,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -169,6 +169,12 @@ class Journal:
         """
         with _as_journal_error(self._path):
             self._append(Mark(fault_id=fault_id, state=state), durable=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the file and give the lock back; idempotent."""

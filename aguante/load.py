@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -70,28 +70,24 @@ class LoadChild:
         self._log = log
 
     @classmethod
-    async def start(cls, plan: LoadPlan, spec: TestbedSpec, log: Path) -> "LoadChild":
-        """Start the process. Its plan is written beside the records, its stderr goes to ``log``.
+    @contextlib.asynccontextmanager
+    async def start(
+        cls, plan: LoadPlan, spec: TestbedSpec, log: Path
+    ) -> AsyncIterator["LoadChild"]:
+        """Start the process; whatever happens in the body, it is gone afterwards.
+
+        Its plan is written beside the records, its stderr goes to ``log``.
 
         Raises:
             OSError: the plan or the log cannot be written, or no process can be started.
         """
         plan_path = Path(plan.records_path).with_name("load-plan.json").absolute()
         plan_path.write_bytes(msgspec.json.encode(plan))
-        search = os.pathsep.join(filter(None, (str(spec.root), os.environ.get("PYTHONPATH"))))
-        with log.open("ab") as stderr:
-            # -P: the locustfile's own folder must not shadow other modules
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",
-                str(spec.load.locustfile),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=stderr,
-                env=os.environ | {"AGUANTE_LOAD_PLAN": str(plan_path), "PYTHONPATH": search},
-                start_new_session=True,  # Ctrl-C is the runner's to handle
-            )
-        return cls(process, plan, log)
+        child = cls(await _spawn(plan_path, spec, log), plan, log)
+        try:
+            yield child
+        finally:
+            await child.stop()
 
     @property
     def pid(self) -> int:
@@ -108,19 +104,18 @@ class LoadChild:
         if line.strip() != "ready":
             raise await self._failed(f"said {line.strip()!r} instead of ready")
 
-    async def begin(self, t0_s: float) -> None:
+    def begin(self, t0_s: float) -> None:
         """Tell it t0, seconds of ``time.monotonic()`` (one clock for all processes of a machine).
 
-        Raises:
-            LoadError: it is gone.
+        A child that died meanwhile is reported by ``finish``.
         """
         stdin = self._process.stdin
         assert stdin is not None  # noqa: S101 - start() asked for a pipe
-        try:
-            stdin.write(f"t0 {t0_s!r}\n".encode())
-            await stdin.drain()
-        except (ConnectionError, RuntimeError) as gone:
-            raise await self._failed("was gone before t0") from gone
+        stdin.write(f"t0 {t0_s!r}\n".encode())
+
+    def end_arrivals(self) -> None:
+        """No further arrivals; does not wait. ``finish`` gives the summary once answers under way are in."""
+        self._signal(signal.SIGTERM)
 
     async def finish(self, timeout_s: float) -> LoadSummary:
         """Wait for the end of the load and of the process.
@@ -144,7 +139,7 @@ class LoadChild:
         Takes up to the request timeout and ``STOP_GRACE_S``. ``finish`` still gives the summary of a
         child that was stopped after ``begin``.
         """
-        self._signal(signal.SIGTERM)
+        self.end_arrivals()
         await self._end(self._plan.timeout_s + STOP_GRACE_S)
 
     async def _line(self, timeout_s: float, what: str) -> str:
@@ -185,6 +180,21 @@ class LoadChild:
                 os.killpg(self._process.pid, number)
 
 
+async def _spawn(plan: Path, spec: TestbedSpec, log: Path) -> asyncio.subprocess.Process:
+    search = os.pathsep.join(filter(None, (str(spec.root), os.environ.get("PYTHONPATH"))))
+    with log.open("ab") as stderr:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # the locustfile's own folder must not shadow other modules
+            str(spec.load.locustfile),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+            env=os.environ | {"AGUANTE_LOAD_PLAN": str(plan), "PYTHONPATH": search},
+            start_new_session=True,  # Ctrl-C is the runner's to handle
+        )
+
+
 def tail(log: Path, lines: int) -> list[str]:
     """The last lines of a text file; empty when it cannot be read."""
     try:
@@ -198,11 +208,11 @@ class LiveLoad(Value):
 
     completed: int
     """Records so far."""
-    by_status: tuple[tuple[int, int], ...]
-    """(status, count) so far, by status."""
-    recent: tuple[tuple[int, int], ...]
-    """(status, count) of the requests that ended in the last second, by status."""
-    recent_rps: float
+    codes: dict[str, int]
+    """Answers so far by status code (``0``: no answer), in order of code."""
+    recent_codes: dict[str, int]
+    """The same, of the requests that ended in the last second."""
+    achieved_rps: float
     """Requests that ended in the last second, per second."""
 
 
@@ -223,21 +233,30 @@ class RecordTail:
         self._decoder = msgspec.json.Decoder(_Seen)
         self._by_status: Counter[int] = Counter()
         self._recent: deque[tuple[float, int]] = deque()
+        self._latest_s = 0.0
 
-    def poll(self, now_s: float) -> LiveLoad:
-        """Take in new complete lines; ``now_s`` is seconds since t0. No file yet reads as nothing yet."""
+    def poll(self, now_s: float | None = None) -> LiveLoad:
+        """Take in new complete lines. No file yet reads as nothing yet.
+
+        Args:
+            now_s: seconds since t0, where the last second ends; by default where the latest record ended,
+                which cannot show that answers have ceased altogether.
+        """
         for line in self._new_lines():
             seen = self._decoder.decode(line)
             self._by_status[seen.status] += 1
-            self._recent.append((seen.intended_s + seen.latency_ms / 1000, seen.status))
-        while self._recent and self._recent[0][0] < now_s - RECENT_S:
+            ended_s = seen.intended_s + seen.latency_ms / 1000
+            self._latest_s = max(self._latest_s, ended_s)
+            self._recent.append((ended_s, seen.status))
+        horizon_s = (self._latest_s if now_s is None else now_s) - RECENT_S
+        while self._recent and self._recent[0][0] < horizon_s:
             self._recent.popleft()
         recent = Counter(status for _, status in self._recent)
         return LiveLoad(
             completed=self._by_status.total(),
-            by_status=tuple(sorted(self._by_status.items())),
-            recent=tuple(sorted(recent.items())),
-            recent_rps=recent.total() / RECENT_S,
+            codes=_by_code(self._by_status),
+            recent_codes=_by_code(recent),
+            achieved_rps=recent.total() / RECENT_S,
         )
 
     def _new_lines(self) -> list[bytes]:
@@ -250,3 +269,7 @@ class RecordTail:
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
         return whole.splitlines()
+
+
+def _by_code(counts: Counter[int]) -> dict[str, int]:
+    return {str(status): count for status, count in sorted(counts.items())}

@@ -1,0 +1,27 @@
+"""The processes' logs, from the testbed's private folder into the run folder."""
+
+from pathlib import Path
+
+from aguante.runtimes.base import Testbed
+
+LOG_MAX_BYTES = 64 * 2**20
+"""Of each log the end is kept, up to this much."""
+
+
+def collect_logs(testbed: Testbed, target: Path) -> list[Path]:
+    """Copy ``<state>/logs/*`` into ``target``; the copies made. A testbed without logs gives none.
+
+    Raises:
+        OSError: a log cannot be read or ``target`` cannot be written.
+    """
+    source = testbed.state / "logs"
+    logs = sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else []
+    return [_copy_end(log, target / log.name) for log in logs]
+
+
+def _copy_end(source: Path, target: Path) -> Path:
+    with source.open("rb") as log:
+        size = log.seek(0, 2)
+        log.seek(max(0, size - LOG_MAX_BYTES))
+        target.write_bytes(log.read(LOG_MAX_BYTES))
+    return target

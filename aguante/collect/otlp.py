@@ -1,0 +1,77 @@
+"""The runner's own trace collector: OTLP over HTTP, appended raw, decoded after the run (``spans.py``)."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from aiohttp import web
+
+BODY_MAX_BYTES = 8 * 2**20
+"""An export of 512 spans takes about 0.3 MB; a body beyond this is refused with 413."""
+FRAME_HEADER_BYTES = 4
+PROTOBUF = "application/x-protobuf"
+SHUTDOWN_S = 2.0
+
+
+class Collector:
+    """Receives ``POST /v1/traces`` on a free loopback port while it is open.
+
+    Each body is appended to ``path`` as it came (gzip undone): 4 bytes big-endian length, then the
+    protobuf. The disk is written by one thread, so that the loop never waits for it.
+
+    Raises:
+        OSError: on entering, when the file cannot be opened or no port can be had.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.endpoint = ""
+        """Base address, for ``OTEL_EXPORTER_OTLP_ENDPOINT``; set on entering."""
+        self.requests = 0
+        """Bodies kept."""
+        self.bytes = 0
+        """Of the bodies kept, without gzip."""
+        self.refused = 0
+        """Bodies that could not be written to disk; their spans are lost."""
+
+    async def __aenter__(self) -> Self:
+        self._file: BinaryIO = self._path.open("ab", buffering=0)
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="otlp-disk")
+        app = web.Application(client_max_size=BODY_MAX_BYTES)
+        app.router.add_post("/v1/traces", self._receive)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+        try:
+            await self._runner.setup()
+            await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        except BaseException:
+            await self._close()
+            raise
+        host, port = self._runner.addresses[0][:2]
+        self.endpoint = f"http://{host}:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
+        await self._runner.cleanup()
+        await asyncio.to_thread(self._disk.shutdown)
+        self._file.close()
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        if request.content_type != PROTOBUF:
+            raise web.HTTPUnsupportedMediaType(text=f"send {PROTOBUF}, not {request.content_type}")
+        body = await request.read()
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._disk, self._append, body)
+        except OSError as failure:
+            self.refused += 1
+            raise web.HTTPServiceUnavailable(text=f"cannot be kept: {failure}") from failure
+        self.requests += 1
+        self.bytes += len(body)
+        # an empty ExportTraceServiceResponse ("all accepted") is zero bytes of protobuf
+        return web.Response(body=b"", content_type=PROTOBUF)
+
+    def _append(self, body: bytes) -> None:
+        self._file.write(len(body).to_bytes(FRAME_HEADER_BYTES, "big") + body)
