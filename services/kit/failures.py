@@ -67,7 +67,7 @@ def problem_from(failure: Failed, *, reservation_id: str | None = None) -> Probl
         )
     return Problem(
         mechanism=failure.mechanism,
-        detail=failure.detail or _ADVICE.get(failure.mechanism, "Try again later."),
+        detail=_told(failure),
         status=_forwarded(failure.mechanism),
         origin=failure.origin,
         link=failure.link,
@@ -75,6 +75,11 @@ def problem_from(failure: Failed, *, reservation_id: str | None = None) -> Probl
         settled=failure.definite,
         reservation_id=reservation_id,
     )
+
+
+def _told(failure: Failed) -> str:
+    advice = _ADVICE.get(failure.mechanism, "Try again later.")
+    return f"{advice} ({failure.detail})" if failure.detail else advice
 
 
 def _forwarded(mechanism: Mechanism) -> int:

@@ -114,13 +114,14 @@ async def _observed(request: web.Request, handler: Handler) -> web.StreamRespons
     if route in _UNOBSERVED:
         return await _answered(request, handler, secrets.token_hex(16))
     started_s = time.perf_counter()
+    parent = tracing.extract(request.headers)
     span = telemetry.tracing.start(
         f"{request.method} {route}" if route else request.method,
         SpanKind.SERVER,
         _request_attributes(request, route),
-        tracing.extract(request.headers),
+        parent,
     )
-    token = otel_context.attach(trace.set_span_in_context(span, tracing.extract(request.headers)))
+    token = otel_context.attach(trace.set_span_in_context(span, parent))
     telemetry.metrics.active_requests.inc()
     response: web.StreamResponse | None = None
     try:
