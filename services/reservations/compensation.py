@@ -14,10 +14,10 @@ from services.kit.policy import BackoffPolicy
 from services.kit.retry import backoff_s
 from services.reservations.domain import Command, Outcome, Saga, advance
 from services.reservations.journal import Journal, SagaLostError
-from services.reservations.ports import Inventory, Payments
+from services.reservations.ports import Inventory, Payments, Spans
 
 ROUND_S = 8.0
-"""No attempt starts later than this; the last one may take 3 s more, and the lease is 15 s."""
+"""No attempt starts later than this; the last one may take 5 s more, and the lease is 15 s."""
 BACKOFF = BackoffPolicy(first_ms=100, max_ms=2_000, jitter="full")
 TASKS_MAX = 1_000
 """Above this the rest waits for its lease to run out: a bound on memory and on the callees' load."""
@@ -40,6 +40,7 @@ class Compensator:
     inventory: Inventory
     payments: Payments
     emit: Emit
+    spans: Spans
     time: Time
     _tasks: set[asyncio.Task[bool]] = field(default_factory=set)
 
@@ -59,17 +60,18 @@ class Compensator:
     async def run(self, saga: Saga) -> bool:
         """Give back in one round; True when that is done and committed, or somebody else has."""
         give_up_at_s = self.time.clock() + ROUND_S
-        held = await asyncio.gather(
-            self._until_held(Command.RELEASE_SEATS, saga, give_up_at_s),
-            self._until_held(Command.REFUND, saga, give_up_at_s),
-        )
-        return all(held) and await self._finish(saga)
+        with self.spans("compensate", saga.reservation_id):
+            held = await asyncio.gather(
+                self._until_held(Command.RELEASE_SEATS, saga, give_up_at_s),
+                self._until_held(Command.REFUND, saga, give_up_at_s),
+            )
+            return all(held) and await self._finish(saga)
 
     async def _until_held(self, command: Command, saga: Saga, give_up_at_s: float) -> bool:
         if command is Command.REFUND and not saga.refund_due:
             return True
         attempt = 1
-        while not await self._attempt(command, saga.reservation_id):
+        while not await self._attempt(command, saga.reservation_id, attempt):
             pause_s = backoff_s(BACKOFF, attempt, self.time.draw)
             if self.time.clock() + pause_s >= give_up_at_s:
                 return False
@@ -77,10 +79,10 @@ class Compensator:
             attempt += 1
         return True
 
-    async def _attempt(self, command: Command, reservation_id: str) -> bool:
+    async def _attempt(self, command: Command, reservation_id: str, attempt: int) -> bool:
         send = self.payments.refund if command is Command.REFUND else self.inventory.release
         try:
-            await send(reservation_id)
+            await send(reservation_id, attempt)
         except Failed as failed:
             self.emit(CompensationAttempted(command, failed.mechanism))
             return False

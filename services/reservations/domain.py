@@ -80,6 +80,14 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """The request that began a saga, in hexadecimal digits: what later work is linked to."""
+
+    trace_id: str = ""
+    span_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Saga:
     """One reservation on its way; `version` counts its committed transitions, from 1."""
 
@@ -91,7 +99,7 @@ class Saga:
     failure: Failure | None = None
     refund_due: bool = False
     notification_sent: bool = False
-    trace_id: str = ""
+    trace: Trace = Trace()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,17 @@ The notice is stored in the same transaction that confirms, so a crash at any mo
 due a while later, unless it was sent inline and marked by then.
 """
 
-import logging
+import asyncio
 from dataclasses import dataclass, field, replace
 
 from services.kit.deadline import Deadline
 from services.kit.failures import Failed
 from services.reservations.domain import Saga
-from services.reservations.ports import Notice, Notifications, Outbox
+from services.reservations.ports import Notice, Notifications, Outbox, Spans
 
-BATCH_MAX = 50
+BATCH_MAX = 4
+"""Fewer than the bulkhead has slots, so that the backlog leaves some to fresh reservations."""
 MARKS_MAX = 10_000
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -54,21 +54,23 @@ class OutboxWorker:
 
     outbox: Outbox
     notifications: Notifications
+    spans: Spans
 
-    async def deliver_due(self) -> int:
-        """Send one batch, and return how many went out. Raises DatabaseFailed."""
-        delivered = []
-        for notice in await self.outbox.claim_due(BATCH_MAX):
-            if not await self._deliver(notice):
-                break  # the callee is in trouble: the rest of the batch comes due again
-            delivered.append(notice.reservation_id)
-        if delivered:
-            await self.outbox.mark_delivered(delivered)
-        return len(delivered)
+    async def deliver_due(self) -> None:
+        """Send what is due, batch by batch, until a batch does not go out whole. Raises DatabaseFailed."""
+        while True:
+            notices = await self.outbox.claim_due(BATCH_MAX)
+            went_out = await asyncio.gather(*(self._deliver(notice) for notice in notices))
+            delivered = [n.reservation_id for n, ok in zip(notices, went_out, strict=True) if ok]
+            if delivered:
+                await self.outbox.mark_delivered(delivered)
+            if len(delivered) < BATCH_MAX:
+                return
 
     async def _deliver(self, notice: Notice) -> bool:
-        try:
-            await self.notifications.notify(notice, Deadline.unlimited())
-        except Failed:
-            return False
-        return True
+        with self.spans("deliver outbox", notice.reservation_id, notice.trace):
+            try:
+                await self.notifications.notify(notice, Deadline.unlimited())
+            except Failed:
+                return False
+            return True

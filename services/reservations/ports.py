@@ -1,10 +1,11 @@
 """What the saga needs of the outside, so that tests can drive it with fakes."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from services.kit.deadline import Deadline
-from services.reservations.domain import Order, Saga
+from services.reservations.domain import Order, Saga, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,7 @@ class Notice:
 
     reservation_id: str
     order: Order
+    trace: Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +25,22 @@ class Record:
     notice_delivered: bool
 
 
+class Spans(Protocol):
+    """Makes an INTERNAL span around work that nobody waits for."""
+
+    def __call__(
+        self, name: str, reservation_id: str, begun_by: Trace | None = None
+    ) -> AbstractContextManager[object]:
+        """Return its context; with `begun_by` it is a trace of its own, linked to that request's."""
+
+
 class Inventory(Protocol):
     """Seats. Both raise CallFailed, and both may be repeated at will."""
 
     async def reserve(self, saga: Saga, deadline: Deadline) -> None:
         """Hold the saga's seats."""
 
-    async def release(self, reservation_id: str) -> None:
+    async def release(self, reservation_id: str, attempt: int) -> None:
         """Give the seats back, or forbid them to a reserve that is still under way."""
 
 
@@ -39,7 +50,7 @@ class Payments(Protocol):
     async def pay(self, saga: Saga, deadline: Deadline) -> None:
         """Charge the saga's user."""
 
-    async def refund(self, reservation_id: str) -> None:
+    async def refund(self, reservation_id: str, attempt: int) -> None:
         """Give the money back, or forbid it to a payment that is still under way."""
 
 

@@ -106,7 +106,8 @@ class SagaRunner:
 
     async def _notify(self, saga: Saga, deadline: Deadline) -> Saga:
         try:
-            await self.notifications.notify(Notice(saga.reservation_id, saga.order), deadline)
+            notice = Notice(saga.reservation_id, saga.order, saga.trace)
+            await self.notifications.notify(notice, deadline)
         except Failed:
             return saga  # the reservation stands; its notice waits in the outbox
         self.marks.add(saga.reservation_id)

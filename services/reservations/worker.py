@@ -13,7 +13,7 @@ from services.kit.failures import DatabaseFailed
 from services.reservations.compensation import Compensator
 from services.reservations.domain import Failure, Saga, State, recover
 from services.reservations.journal import Journal, SagaLostError
-from services.reservations.ports import Sagas
+from services.reservations.ports import Sagas, Spans
 
 BATCH_MAX = 50
 LOST_OWNER = Failure(
@@ -32,13 +32,15 @@ class RecoveryWorker:
     sagas: Sagas
     journal: Journal
     compensator: Compensator
+    spans: Spans
 
     async def recover_expired(self) -> int:
         """Take up one batch, and return how many. Raises DatabaseFailed."""
         room = min(BATCH_MAX, self.compensator.room)
         claimed = await self.sagas.claim_expired(room) if room > 0 else []
         for saga in claimed:
-            await self._take_up(saga)
+            with self.spans("recover", saga.reservation_id, saga.trace):
+                await self._take_up(saga)
         return len(claimed)
 
     async def _take_up(self, saga: Saga) -> None:
@@ -55,13 +57,17 @@ class RecoveryWorker:
 
 
 async def repeat(
-    name: str, act: Callable[[], Awaitable[object]], every_s: float,
+    name: str,
+    act: Callable[[], Awaitable[object]],
+    every_s: float,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> None:  # fmt: skip
-    """Run `act` for ever, `every_s` seconds apart; a database that fails only costs that turn."""
+) -> None:
+    """Run `act` for ever, `every_s` seconds apart; a failure only costs that turn."""
     while True:
         try:
             await act()
         except DatabaseFailed as failed:
             log.warning("%s: %s", name, failed)
+        except Exception:
+            log.exception("%s failed unexpectedly", name)
         await sleep(every_s)

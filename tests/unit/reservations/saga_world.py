@@ -3,10 +3,9 @@
 `World` is what survives a crash (three databases). Each call over an edge takes the next `Act` of the
 script; when the script is used up, everything works.
 """
-# ruff: noqa: D102 - what a fake's methods do is said by the ports they stand for
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -27,7 +26,7 @@ from services.kit.retry import Retry
 from services.payments.domain import Charge, ChargeState, after_refund, ask_bank, judge_pay
 from services.payments.domain import Verdict as Money
 from services.reservations.compensation import Compensator, Time
-from services.reservations.domain import TERMINAL, Saga, State, holds_key
+from services.reservations.domain import TERMINAL, Saga, State, Trace, holds_key
 from services.reservations.journal import Journal
 from services.reservations.outbox import OutboxWorker, SentMarks
 from services.reservations.ports import Notice, Record
@@ -106,8 +105,7 @@ class World:
             await process.worker.recover_expired()
             await process.compensator.drain(5)
         self.now_s += 60
-        while await process.outbox_worker.deliver_due():
-            pass
+        await process.outbox_worker.deliver_due()
         self.script = script
 
     def land_late_calls(self) -> None:
@@ -156,7 +154,7 @@ class FakeInventory:
     async def reserve(self, saga: Saga, deadline: Deadline) -> None:
         await self.world.call("inventory", Effect(self._reserve, saga), CallFailed)
 
-    async def release(self, reservation_id: str) -> None:
+    async def release(self, reservation_id: str, attempt: int) -> None:
         await self.world.call("inventory", Effect(self._release, reservation_id), CallFailed)
 
     def _reserve(self, saga: Saga) -> None:
@@ -194,7 +192,7 @@ class FakePayments:
     async def pay(self, saga: Saga, deadline: Deadline) -> None:
         await self.world.call("payments", Effect(self._pay, saga), CallFailed)
 
-    async def refund(self, reservation_id: str) -> None:
+    async def refund(self, reservation_id: str, attempt: int) -> None:
         await self.world.call("payments", Effect(self._refund, reservation_id), CallFailed)
 
     def _pay(self, saga: Saga) -> None:
@@ -257,7 +255,7 @@ class FakeSagas:
         due = [i for i, sent in world.outbox.items() if not sent and world.due_s[i] <= world.now_s]
         for reservation_id in due[:limit]:
             world.due_s[reservation_id] = world.now_s + 30
-        return [Notice(i, world.sagas[i].order) for i in due[:limit]]
+        return [Notice(i, world.sagas[i].order, Trace()) for i in due[:limit]]
 
     async def mark_delivered(self, reservation_ids: list[str]) -> None:
         self.world.outbox.update(dict.fromkeys(reservation_ids, True))
@@ -295,6 +293,13 @@ class FakeSagas:
         self.world.log.append((saga.reservation_id, saga.version, saga.state))
 
 
+def no_span(
+    name: str, reservation_id: str, begun_by: Trace | None = None
+) -> AbstractContextManager[None]:
+    """Trace nothing."""
+    return nullcontext()
+
+
 class Process:
     """One reservations process over a world: what a crash takes away."""
 
@@ -314,10 +319,10 @@ class Process:
         retries = Retry("reservations-db", retry, ignore, sleep=sleep, draw=lambda: 0.5)
         journal = Journal(sagas, retries, ignore)
         time = Time(clock=lambda: world.now_s, sleep=sleep, draw=lambda: 0.5)
-        self.compensator = Compensator(journal, inventory, payments, ignore, time)
+        self.compensator = Compensator(journal, inventory, payments, ignore, no_span, time)
         self.marks = SentMarks(sagas)
         self.runner = SagaRunner(
             journal, inventory, payments, notifications, self.compensator, self.marks
         )
-        self.worker = RecoveryWorker(sagas, journal, self.compensator)
-        self.outbox_worker = OutboxWorker(sagas, notifications)
+        self.worker = RecoveryWorker(sagas, journal, self.compensator, no_span)
+        self.outbox_worker = OutboxWorker(sagas, notifications, no_span)

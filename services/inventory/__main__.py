@@ -1,0 +1,8 @@
+"""Start inventory: `python -m services.inventory`."""
+
+from services.inventory.app import create_app
+from services.inventory.settings import load_settings
+from services.kit.serve import serve
+
+if __name__ == "__main__":
+    serve(load_settings, create_app)

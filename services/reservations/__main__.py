@@ -1,0 +1,8 @@
+"""Start reservations: `python -m services.reservations`."""
+
+from services.kit.serve import serve
+from services.reservations.app import create_app
+from services.reservations.settings import load_settings
+
+if __name__ == "__main__":
+    serve(load_settings, create_app)
