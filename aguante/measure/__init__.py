@@ -1,1 +1,5 @@
-"""Rows in, a small Measures out. Nothing outside this package reads rows."""
+"""A run folder to Measures: the only stage that reads rows."""
+
+from aguante.measure.run import measure
+
+__all__ = ["measure"]

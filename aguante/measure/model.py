@@ -43,6 +43,14 @@ class PhaseMeasure(Value):
     """200s per second."""
 
 
+class Fact(Value):
+    """One of several things that one expectation asks, e.g. when a breaker opened and when it closed."""
+
+    name: str
+    value: float | None
+    """None: it did not happen (an Answer that cannot be known says so in ``unknown_because``)."""
+
+
 class Answer(Value):
     """What was measured for one expectation or abort condition, in the plan's order."""
 
@@ -58,6 +66,8 @@ class Answer(Value):
     """Why it cannot be known; empty otherwise."""
     detail: str = ""
     """One sentence of evidence, e.g. ``opened 3.1 s after the fault, closed 6.0 s after it was lifted``."""
+    facts: tuple[Fact, ...] = ()
+    """For kinds that ask several things at once."""
 
 
 class LinkAmplification(Value):
@@ -153,6 +163,22 @@ class SpanHealth(Value):
     """-1: not known."""
 
 
+class CauseStory(Value):
+    """One cause during the faults: when it was first and last seen, and how fast it was."""
+
+    status: int
+    origin: str
+    link: str
+    mechanism: str
+    requests: int
+    share: float
+    """Of all requests of the fault phase."""
+    first_after_s: float
+    """From the start of the first fault to the end of the first such answer."""
+    last_after_s: float
+    p50_ms: float
+
+
 class SecondCauses(Value):
     """Requests by cause in one second of intended start: the chart's data."""
 
@@ -223,3 +249,5 @@ class Measures(Value):
     samples: tuple[SampleTrace, ...]
     stopped: str = ""
     """Why the run ended early, or empty."""
+    story: tuple[CauseStory, ...] = ()
+    """Causes of the fault phase, in the order of their first answer."""

@@ -1,0 +1,164 @@
+"""One function per kind of expectation: what was asked, answered from the evidence. Judging comes later."""
+
+from collections.abc import Callable, Sequence
+
+from aguante.measure.breakers import answer_breaker
+from aguante.measure.evidence import Evidence
+from aguante.measure.model import Answer
+from aguante.measure.percentiles import percentile
+from aguante.measure.recovery import measure_recovery
+from aguante.measure.traces import incomplete_because, measure_amplification, measure_attribution
+from aguante.spec.expectations import (
+    Amplification,
+    Attribution,
+    Breaker,
+    Clause,
+    Expectation,
+    Goodput,
+    Latency,
+    Rate,
+    Recovery,
+    Window,
+)
+from aguante.statistics import samples_needed, wilson
+
+INDEPENDENT = ("warmup", "baseline")
+"""Phases whose outcomes may be taken as independent; in a fault they share one breaker (a census)."""
+
+_RATE = """
+    SELECT count(*), count(*) FILTER (
+        ($status::INTEGER IS NULL OR status = $status)
+        AND ($origin::VARCHAR IS NULL OR origin = $origin)
+        AND ($link::VARCHAR IS NULL OR link = $link)
+        AND ($mechanism::VARCHAR IS NULL OR mechanism = $mechanism))
+    FROM asked($phase, $operation::VARCHAR, $after_s::DOUBLE, $before_s::DOUBLE)
+"""
+_LATENCIES = """
+    SELECT coalesce(list(latency_ms ORDER BY latency_ms), [])
+    FROM asked($phase, $operation::VARCHAR, $after_s::DOUBLE, $before_s::DOUBLE)
+    WHERE status = $of_status
+"""
+_GOODPUT = """
+    SELECT count(*), count(*) FILTER (status = 200)
+    FROM asked($phase, $operation::VARCHAR, $after_s::DOUBLE, $before_s::DOUBLE)
+"""
+_BASELINE = """
+    SELECT count(*) FILTER (status = 200) / nullif(count(*), 0) FROM requests
+    WHERE phase = 'baseline' AND ($operation::VARCHAR IS NULL OR operation = $operation)
+"""
+
+
+def answer_all(evidence: Evidence, clauses: Sequence[Clause]) -> tuple[Answer, ...]:
+    """An answer for each clause, in order."""
+    return tuple(answer(evidence, at, clause.expectation) for at, clause in enumerate(clauses))
+
+
+def answer(evidence: Evidence, index: int, asked: Expectation) -> Answer:
+    """The answer to one expectation; never a judgement, never a guess."""
+    return _ANSWERS[type(asked)](evidence, asked).model_copy(update={"index": index})
+
+
+def _window(asked: Window) -> dict[str, object]:
+    return {
+        "phase": asked.phase,
+        "operation": asked.operation,
+        "after_s": asked.after_s,
+        "before_s": asked.before_s,
+    }
+
+
+def unknown(why: str, n: int = 0) -> Answer:
+    """An answer that cannot be had."""
+    return Answer(index=0, n=n, observed=None, unknown_because=why)
+
+
+def _rate(evidence: Evidence, asked: Rate) -> Answer:
+    chosen = {
+        "status": asked.status,
+        "origin": asked.origin,
+        "link": asked.link,
+        "mechanism": asked.mechanism,
+    }
+    n, hits = evidence.row(_RATE, **_window(asked), **chosen)
+    if not n:
+        return unknown("no request was meant to start in this window")
+    interval = wilson(hits, n) if asked.phase in INDEPENDENT else None
+    return Answer(
+        index=0,
+        n=n,
+        observed=hits / n,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        detail=f"{hits} of {n} requests",
+    )
+
+
+def _latency(evidence: Evidence, asked: Latency) -> Answer:
+    (ordered,) = evidence.row(_LATENCIES, **_window(asked), of_status=asked.of_status)
+    n, needed = len(ordered), samples_needed(asked.p)
+    if n < needed:
+        return unknown(
+            f"{n} answers with {asked.of_status}, and p{asked.p * 100:g} needs {needed}", n
+        )
+    value = percentile(ordered, asked.p)
+    return Answer(
+        index=0,
+        n=n,
+        observed=value.value_ms,
+        low=value.low_ms,
+        high=value.high_ms,
+        detail=f"of {n} answers with {asked.of_status}",
+    )
+
+
+def _goodput(evidence: Evidence, asked: Goodput) -> Answer:
+    offered, good = evidence.row(_GOODPUT, **_window(asked))
+    if not offered:
+        return unknown("no request was meant to start in this window")
+    if asked.min_rps is not None:
+        phase = evidence.plan.window(asked.phase)
+        length_s = min(asked.before_s or 1e9, phase.end_s - phase.start_s) - asked.after_s
+        detail = f"{good} answers with 200 in {length_s:g} s"
+        return Answer(index=0, n=offered, observed=good / length_s, detail=detail)
+    (baseline,) = evidence.row(_BASELINE, operation=asked.operation)
+    if not baseline:
+        return unknown("the baseline has no goodput to compare with", offered)
+    detail = f"{good} of {offered} requests; {baseline:.1%} in the baseline"
+    return Answer(index=0, n=offered, observed=good / offered / baseline, detail=detail)
+
+
+def _recovery(evidence: Evidence, _: Recovery) -> Answer:
+    seen = measure_recovery(evidence)
+    if seen.outcome in ("unknown", "not_applicable"):
+        return unknown(seen.detail)
+    return Answer(index=0, n=1, observed=seen.after_s, detail=f"{seen.outcome}: {seen.detail}")
+
+
+def _attribution(evidence: Evidence, asked: Attribution) -> Answer:
+    seen = measure_attribution(evidence, asked.phase)
+    if not seen.failures:
+        return unknown("nothing failed, so nothing was to be attributed")
+    detail = f"{seen.attributed} of {seen.failures} failures name origin and mechanism"
+    share = seen.attributed / seen.failures
+    return Answer(index=0, n=seen.failures, observed=share, detail=detail)
+
+
+def _amplification(evidence: Evidence, asked: Amplification) -> Answer:
+    why = incomplete_because(evidence)
+    links = {each.link: each for each in measure_amplification(evidence, asked.phase)}
+    seen = links.get(asked.link)
+    if why or seen is None or not seen.calls:
+        return unknown(why or f"no call on {asked.link} was traced")
+    detail = f"{seen.attempts} attempts for {seen.calls} calls; {seen.rejected} refused before any"
+    return Answer(index=0, n=seen.calls, observed=seen.attempts / seen.calls, detail=detail)
+
+
+_ANSWERS: dict[type[Expectation], Callable[..., Answer]] = {
+    Rate: _rate,
+    Latency: _latency,
+    Breaker: answer_breaker,
+    Recovery: _recovery,
+    Goodput: _goodput,
+    Attribution: _attribution,
+    Amplification: _amplification,
+}

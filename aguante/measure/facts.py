@@ -1,0 +1,96 @@
+"""What the runner itself wrote down about a run, read from ``events.jsonl``: t0, faults, load, settling."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from aguante.events import (
+    CollectorClosed,
+    FaultChanged,
+    LoadFinished,
+    RunEvent,
+    RunStarted,
+    Settled,
+    Stopped,
+)
+
+_EVENT: TypeAdapter[RunEvent] = TypeAdapter(RunEvent)
+
+
+class EvidenceError(Exception):
+    """Evidence of a run folder that cannot be read. Says which file, what was found, how to mend it."""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """The runner's diary by subject; None where it never got to that."""
+
+    epoch_ns: int | None = None
+    """Wall clock at t0, nanoseconds."""
+    faults: tuple[FaultChanged, ...] = ()
+    load: LoadFinished | None = None
+    settled: Settled | None = None
+    stopped: Stopped | None = None
+    spans_dropped: int = -1
+    """-1: not known."""
+
+    def applied_s(self, fault: str) -> float | None:
+        """When a fault was really applied, seconds since t0."""
+        return self._when(fault, "applied")
+
+    def undone_s(self, fault: str) -> float | None:
+        """When a fault was really undone, seconds since t0."""
+        return self._when(fault, "undone")
+
+    def verified(self, fault: str) -> bool:
+        """Whether it was read back that a fault is undone."""
+        return self._when(fault, "verified") is not None
+
+    def evidence(self, fault: str) -> str:
+        """What the driver read back while the fault held, or why it could not be applied."""
+        for change in self.faults:
+            if change.id == fault and change.action == "applied":
+                return change.error or change.evidence
+        return ""
+
+    def _when(self, fault: str, action: str) -> float | None:
+        good = (c.at_s for c in self.faults if c.id == fault and c.action == action and not c.error)
+        return next(good, None)
+
+
+def read_facts(path: Path) -> RunFacts:
+    """Read the diary; a torn last line is left out, a missing file is an empty diary.
+
+    Raises:
+        EvidenceError: a line inside the file is not an event.
+    """
+    events = _events(path)
+    dropped = [each.spans_dropped for each in events if isinstance(each, CollectorClosed)]
+    return RunFacts(
+        epoch_ns=next((each.epoch_ns for each in events if isinstance(each, RunStarted)), None),
+        faults=tuple(each for each in events if isinstance(each, FaultChanged)),
+        load=next((each for each in events if isinstance(each, LoadFinished)), None),
+        settled=next((each for each in reversed(events) if isinstance(each, Settled)), None),
+        stopped=next((each for each in events if isinstance(each, Stopped)), None),
+        spans_dropped=dropped[-1] if dropped else -1,
+    )
+
+
+def _events(path: Path) -> list[RunEvent]:
+    if not path.exists():
+        return []
+    events: list[RunEvent] = []
+    for number, line in enumerate(whole_lines(path).splitlines(), start=1):
+        try:
+            events.append(_EVENT.validate_json(line))
+        except ValidationError as error:
+            message = f"{path}:{number}: not a run event ({error.error_count()} faults): run again"
+            raise EvidenceError(message) from error
+    return events
+
+
+def whole_lines(path: Path) -> bytes:
+    """The file up to its last line end: what a killed writer left half-written is cut."""
+    data = path.read_bytes()
+    return data[: data.rfind(b"\n") + 1]

@@ -1,0 +1,75 @@
+"""From a run folder to Measures: the only stage that reads rows."""
+
+from aguante.measure.answers import answer_all
+from aguante.measure.evidence import Evidence, open_evidence
+from aguante.measure.faults import measure_fault
+from aguante.measure.invariants import measure_invariants
+from aguante.measure.load import measure_load
+from aguante.measure.model import Measures
+from aguante.measure.phases import (
+    measure_latency,
+    measure_phases,
+    measure_seconds,
+    measure_story,
+)
+from aguante.measure.recovery import measure_recovery
+from aguante.measure.samples import measure_samples
+from aguante.measure.traces import (
+    measure_amplification,
+    measure_attribution,
+    measure_breakers,
+    measure_spans,
+)
+from aguante.plan import Plan
+from aguante.runfolder import RunFolder
+from aguante.spec.experiment import Experiment
+from aguante.testbed import InvariantSpec, TestbedSpec
+
+
+def measure(
+    folder: RunFolder, plan: Plan, experiment: Experiment, testbed: TestbedSpec
+) -> Measures:
+    """Everything that a verdict and a report need, small.
+
+    Works on an unfinished run too: what is missing is measured as missing.
+
+    Raises:
+        EvidenceError: a file of the folder is there and cannot be read.
+    """
+    evidence = open_evidence(folder, plan, testbed)
+    try:
+        return _measure(evidence, folder, experiment)
+    finally:
+        evidence.connection.close()
+
+
+def _measure(evidence: Evidence, folder: RunFolder, experiment: Experiment) -> Measures:
+    facts = evidence.facts
+    wanted = chosen_invariants(experiment, evidence.testbed)
+    return Measures(
+        phases=measure_phases(evidence),
+        answers=answer_all(evidence, experiment.expect),
+        abort_answers=answer_all(evidence, experiment.abort_when),
+        amplification=measure_amplification(evidence),
+        breakers=measure_breakers(evidence),
+        attribution=measure_attribution(evidence),
+        recovery=measure_recovery(evidence),
+        load=measure_load(evidence),
+        faults=tuple(measure_fault(evidence, fault) for fault in evidence.plan.faults),
+        invariants=measure_invariants(evidence, folder, wanted),
+        settled=facts.settled.settled if facts.settled else None,
+        settle_took_s=facts.settled.took_s if facts.settled else None,
+        spans=measure_spans(evidence),
+        seconds=measure_seconds(evidence),
+        latency=measure_latency(evidence),
+        samples=measure_samples(evidence),
+        stopped=facts.stopped.reason if facts.stopped else "",
+        story=measure_story(evidence),
+    )
+
+
+def chosen_invariants(experiment: Experiment, testbed: TestbedSpec) -> tuple[InvariantSpec, ...]:
+    """The invariants that the experiment names, or all of the testbed's."""
+    if experiment.invariants == "all":
+        return testbed.invariants
+    return tuple(each for each in testbed.invariants if each.name in experiment.invariants)
