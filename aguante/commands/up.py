@@ -1,0 +1,181 @@
+"""``aguante up``, ``down``, ``ps``: testbeds without an experiment."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.table import Table
+
+from aguante.commands.common import find_testbed, testbed_option
+from aguante.runtimes.base import Testbed, TestbedError
+from aguante.runtimes.ending import end_testbed
+from aguante.runtimes.native import NativeRuntime
+from aguante.runtimes.state import SavedState, default_parent, living, sweep
+from aguante.testbed import TestbedSpec
+
+TESTBED_FAILED = 4
+"""Exit code of ``cli.ExitCode.TESTBED``; named here since the command line imports this module."""
+
+
+@click.command("up")
+@testbed_option
+@click.option("--policy", default="default", show_default=True, help="Name of a resilience policy.")
+@click.option("--otlp", default="", metavar="URL", help="OTLP/HTTP collector for the traces.")
+@click.option(
+    "--gateway-port",
+    type=click.IntRange(1, 65535),
+    help="Where the gateway's proxied entry listens; default: a free port.",
+)
+@click.option("--detach", is_flag=True, help="Leave it running until `aguante down`.")
+@click.option("--json", "as_json", is_flag=True, help="Print all addresses and pids as JSON.")
+def up_command(
+    testbed: Path | None,
+    policy: str,
+    otlp: str,
+    gateway_port: int | None,
+    detach: bool,
+    as_json: bool,
+) -> int:
+    """Start a testbed: five services, PostgreSQL and Toxiproxy, as plain processes on loopback.
+
+    Stays until Ctrl-C, then ends it; with --detach it goes on until `aguante down`.
+    Exit 4: it could not be started; everything already started was taken down again.
+    """
+    spec = find_testbed(testbed)
+    runtime = NativeRuntime(gateway_port=gateway_port, detach=detach)
+    try:
+        return asyncio.run(_up(runtime, spec, policy, otlp, stay=not detach, as_json=as_json))
+    except TestbedError as error:
+        click.echo(f"error: {error}", err=True)
+        return TESTBED_FAILED
+
+
+@click.command("down")
+@click.argument("testbed_id", metavar="[ID]", required=False)
+@click.option("--all", "every", is_flag=True, help="End all of them.")
+def down_command(testbed_id: str | None, every: bool) -> int:
+    """End the testbed ID (see `aguante ps`); without ID the only one there is.
+
+    Exit 4: one could not be ended. What killed runs left behind is removed too.
+    """
+    chosen = _chosen(tuple(living(default_parent())), testbed_id, every)
+    try:
+        asyncio.run(_down(chosen))
+    except TestbedError as error:
+        click.echo(f"error: {error}", err=True)
+        return TESTBED_FAILED
+    return 0
+
+
+@click.command("ps")
+@click.option("--json", "as_json", is_flag=True, help="Print all addresses and pids as JSON.")
+def ps_command(as_json: bool) -> int:
+    """List the testbeds that run."""
+    states = tuple(living(default_parent()))
+    if as_json:
+        testbeds = [state.testbed for state in states if state.testbed]
+        click.echo(TypeAdapter(list[Testbed]).dump_json(testbeds, indent=2).decode())
+    else:
+        Console().print(_list_of(states) if states else "no testbed runs")
+    return 0
+
+
+async def _up(
+    runtime: NativeRuntime, spec: TestbedSpec, policy: str, otlp: str, *, stay: bool, as_json: bool
+) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    testbed = await _unless(stop, runtime, spec, policy, otlp)
+    if testbed is None:
+        return 0
+    try:
+        _show(testbed, as_json)
+        if stay:
+            click.echo("Ctrl-C ends it.", err=True)
+            await stop.wait()
+    finally:
+        if stay:
+            await runtime.down()
+    return 0
+
+
+async def _unless(
+    stop: asyncio.Event, runtime: NativeRuntime, spec: TestbedSpec, policy: str, otlp: str
+) -> Testbed | None:
+    """Start, but give up as soon as ``stop`` is set; ``up`` then takes down what it had started."""
+    starting = asyncio.create_task(runtime.up(spec, policy, otlp))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait({starting})
+    return None if starting.cancelled() else starting.result()
+
+
+async def _down(states: Sequence[SavedState]) -> None:
+    for state in states:
+        await end_testbed(state)
+        click.echo(f"{state.id} ended")
+    await sweep(default_parent())
+
+
+def _chosen(
+    states: tuple[SavedState, ...], testbed_id: str | None, every: bool
+) -> tuple[SavedState, ...]:
+    ids = ", ".join(state.id for state in states) or "none"
+    if every:
+        return states
+    if testbed_id is None and len(states) == 1:
+        return states
+    found = tuple(state for state in states if state.id == testbed_id)
+    if not found:
+        what = f"there is no testbed {testbed_id!r}" if testbed_id else "which one?"
+        message = f"{what}; running: {ids}. Give an ID, or --all"
+        raise click.UsageError(message)
+    return found
+
+
+def _show(testbed: Testbed, as_json: bool) -> None:
+    if as_json:
+        click.echo(testbed.model_dump_json(indent=2))
+        return
+    table = Table(title=f"testbed {testbed.id}, policy {testbed.policy}", title_justify="left")
+    for column in ("what", "address", "pid or upstream"):
+        table.add_column(column)
+    table.add_row("gateway (through its proxy)", testbed.gateway, "")
+    for service in testbed.services:
+        table.add_row(service.instance, service.url, str(service.pid))
+    for link in testbed.links:
+        table.add_row(link.name, link.listen, f"-> {link.upstream}")
+    for database in testbed.databases:
+        table.add_row(f"database {database.name}", database.dsn, str(testbed.servers["postgres"]))
+    table.add_row("Toxiproxy's API", testbed.toxiproxy, str(testbed.servers["toxiproxy"]))
+    table.add_row("logs", str(testbed.state / "logs"), "")
+    Console().print(table)
+
+
+def _list_of(states: Sequence[SavedState]) -> Table:
+    table = Table()
+    for column in ("id", "gateway", "policy", "state", "processes"):
+        table.add_column(column)
+    for state in states:
+        alive = sum(each.alive() for each in state.processes if each.name not in _SHORT_LIVED)
+        total = sum(each.name not in _SHORT_LIVED for each in state.processes)
+        testbed, how = state.testbed, "detached" if state.detached else "attached"
+        table.add_row(
+            state.id,
+            testbed.gateway if testbed else "(starting)",
+            testbed.policy if testbed else "",
+            how,
+            f"{alive} of {total} alive",
+        )
+    return table
+
+
+_SHORT_LIVED = ("initdb", "createdb")

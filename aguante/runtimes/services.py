@@ -1,0 +1,126 @@
+"""The services as processes: their environment, their start, their readiness (``services/CONTRACT.md``)."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import aiohttp
+
+from aguante.runtimes.base import RunningLink, TestbedError
+from aguante.runtimes.ports import HOST
+from aguante.runtimes.postgres import dsn
+from aguante.runtimes.processes import Child, Command, died
+from aguante.testbed import LinkSpec, ServiceSpec, TestbedSpec
+
+READY_LIMIT_S = 30.0
+POLL_S = 0.02
+ANSWER_LIMIT_S = 2.0
+
+_INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV")
+"""Besides ``PYTHON*``. Nothing else of the runner's environment reaches a service: no HTTP proxy of the
+user's, no endpoint, no address."""
+
+
+def instance_of(service: ServiceSpec, number: int = 1) -> str:
+    """The name of one process of a service: ``payments-1``."""
+    return f"{service.name}-{number}"
+
+
+def service_command(
+    spec: TestbedSpec, service: ServiceSpec, port: int, env: Mapping[str, str], log: Path
+) -> Command:
+    """How one instance is started: ``python -m <module>``, in the folder of ``testbed.yaml``."""
+    return Command(
+        name=instance_of(service),
+        argv=(sys.executable, "-m", service.module),
+        cwd=spec.root,
+        log=log,
+        env={**_base_environment(os.environ), "HOST": HOST, "PORT": str(port), **env},
+    )
+
+
+def service_environment(
+    spec: TestbedSpec,
+    service: ServiceSpec,
+    links: Mapping[str, RunningLink],
+    policy: Path,
+    otlp_endpoint: str,
+) -> dict[str, str]:
+    """What the contract tells a service: its own links, policy and telemetry, and no peer's own address."""
+    own = {
+        link_variable(link): _given_address(link, links[link.name])
+        for link in spec.links
+        if link.caller == service.name
+    }
+    return {
+        **own,
+        "AGUANTE_POLICY": str(policy),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": otlp_endpoint,
+        "OTEL_RESOURCE_ATTRIBUTES": f"service.instance.id={instance_of(service)}",
+        "LOG_LEVEL": "INFO",
+    }
+
+
+def link_variable(link: LinkSpec) -> str:
+    """``reservations-payments`` -> ``LINK_RESERVATIONS_PAYMENTS``."""
+    return "LINK_" + link.name.upper().replace("-", "_")
+
+
+async def wait_until_ready(services: Sequence[tuple[Child, str]]) -> None:
+    """Wait until every service answers ``/readyz`` with 200 on its own address.
+
+    Args:
+        services: each process with its base URL.
+
+    Raises:
+        TestbedError: one ended, or was not ready within 30 s; says what it answered or said last.
+    """
+    limit = aiohttp.ClientTimeout(total=ANSWER_LIMIT_S)
+    async with aiohttp.ClientSession(timeout=limit) as session, asyncio.TaskGroup() as group:
+        for child, url in services:
+            group.create_task(_wait_for(session, child, url))
+
+
+async def _wait_for(session: aiohttp.ClientSession, child: Child, url: str) -> None:
+    deadline = time.monotonic() + READY_LIMIT_S
+    answer = "nothing"
+    while time.monotonic() < deadline:
+        if child.exit_code() is not None:
+            raise died(child)
+        answer = await _readiness(session, url) or answer
+        if answer == "ready":
+            return
+        await asyncio.sleep(POLL_S)
+    message = (
+        f"{child.ref.name} was not ready within {READY_LIMIT_S:g} s. /readyz answered: {answer}\n"
+        f"The last lines of its output:\n{child.output()}"
+    )
+    raise TestbedError(message)
+
+
+async def _readiness(session: aiohttp.ClientSession, url: str) -> str:
+    """``ready``, what it answered instead, or empty when it gave no answer."""
+    try:
+        async with session.get(f"{url}/readyz") as response:
+            if response.status == 200:
+                return "ready"
+            return f"{response.status} {(await response.text())[:400]}"
+    except (aiohttp.ClientError, TimeoutError):
+        return ""
+
+
+def _base_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in _INHERITED or name.startswith("PYTHON")
+    }
+
+
+def _given_address(link: LinkSpec, running: RunningLink) -> str:
+    if link.kind == "http":
+        return f"http://{running.listen}"
+    return dsn(link.callee, int(running.listen.rpartition(":")[2]), link.callee)

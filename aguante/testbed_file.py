@@ -1,0 +1,179 @@
+"""Reads ``testbed.yaml`` and its links file into a TestbedSpec: every fault of both at once, with file:line."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from aguante.spec.document import Document, read_document
+from aguante.spec.findings import Finding, Problem, did_you_mean, one_of, shown
+from aguante.testbed import LinkSpec, TestbedSpec
+from aguante.values import Value
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
+"""Names become file names, environment variables and SQL identifiers."""
+
+Step = tuple[str | int, ...]
+
+
+class InvalidTestbed(Exception):  # noqa: N818 - it names the thing that is wrong, as InvalidExperiment does
+    """A TestbedSpec that cannot be used: exit code 3. Carries every fault of its files."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(sorted(findings))
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+class _LinksFile(Value):
+    links: tuple[LinkSpec, ...]
+
+
+def load_testbed(path: Path) -> TestbedSpec:
+    """Read a TestbedSpec; all its paths come back absolute, resolved against the file's folder.
+
+    Raises:
+        InvalidTestbed: with every fault of ``testbed.yaml`` and of the links file it names.
+    """
+    document = read_document(path)
+    root = path.resolve().parent
+    data = document.data if isinstance(document.data, dict) else {}
+    named = data.get("links")
+    links_document = read_document(root / named) if isinstance(named, str) else None
+    findings = [*document.findings, *(links_document.findings if links_document else ())]
+    if findings:
+        raise InvalidTestbed(findings)
+    links, link_problems = _links(links_document)
+    spec, problems = _spec(_resolved(data, root, links))
+    if spec:
+        problems += _missing_paths(spec) + _unknown_names(spec)
+    findings = [document.locate(problem) for problem in problems]
+    if links_document:
+        findings += [links_document.locate(problem) for problem in link_problems]
+    if findings or spec is None:
+        raise InvalidTestbed(findings)
+    return spec
+
+
+def _links(document: Document | None) -> tuple[tuple[LinkSpec, ...], list[Problem]]:
+    if document is None:
+        return (), []
+    try:
+        links = TypeAdapter(_LinksFile).validate_python(document.data).links
+    except ValidationError as error:
+        return (), _problems(error, _LinksFile)
+    return links, [*_bad_names("links", links), *_twice("links", links)]
+
+
+def _spec(data: dict[str, object]) -> tuple[TestbedSpec | None, list[Problem]]:
+    try:
+        return TestbedSpec.model_validate(data), []
+    except ValidationError as error:
+        return None, _problems(error, TestbedSpec)
+
+
+def _resolved(data: dict[str, object], root: Path, links: Sequence[LinkSpec]) -> dict[str, object]:
+    """The document's data with root and links put in, and every path made absolute."""
+    resolved = {**data, "root": root}
+    if isinstance(data.get("links"), str):
+        resolved["links"] = links
+    for keys in (("policies",), ("load", "locustfile"), ("settle", "query")):
+        _resolve(resolved, keys, root)
+    invariants = data.get("invariants")
+    if isinstance(invariants, list):
+        resolved["invariants"] = [_with_path(each, "sql", root) for each in invariants]
+    return resolved
+
+
+def _resolve(data: dict[str, object], keys: tuple[str, ...], root: Path) -> None:
+    first, *rest = keys
+    if rest:
+        data[first] = _with_path(data.get(first), rest[0], root)
+    elif isinstance(data.get(first), str):
+        data[first] = root / str(data[first])
+
+
+def _with_path(value: object, key: str, root: Path) -> object:
+    if isinstance(value, dict) and isinstance(value.get(key), str):
+        return {**value, key: root / value[key]}
+    return value
+
+
+def _problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    return [
+        _problem(each["type"], each["loc"], each["input"], each["msg"], model)
+        for each in error.errors()
+    ]
+
+
+def _problem(kind: str, path: Step, value: object, message: str, model: type[BaseModel]) -> Problem:
+    if kind == "missing":
+        return Problem(path, "nothing", "this key", f"add {path[-1]}:", at_key=False)
+    if kind == "extra_forbidden":
+        hint = did_you_mean(str(path[-1]), model.model_fields, "remove it")
+        return Problem(path, "a key that nobody reads", "no such key", hint)
+    return Problem(path, shown(value), message[:1].lower() + message[1:], "correct the value")
+
+
+def _missing_paths(spec: TestbedSpec) -> list[Problem]:
+    wanted: list[tuple[Step, Path, bool]] = [
+        (("policies",), spec.policies, spec.policies.is_dir()),
+        (("load", "locustfile"), spec.load.locustfile, spec.load.locustfile.is_file()),
+        (("settle", "query"), spec.settle.query, spec.settle.query.is_file()),
+        *(
+            (("invariants", at, "sql"), each.sql, each.sql.is_file())
+            for at, each in enumerate(spec.invariants)
+        ),
+    ]
+    hint = "create it, or correct the path (relative to this file's folder)"
+    return [
+        Problem(where, f"{path}, which is not there", "an existing path", hint)
+        for where, path, there in wanted
+        if not there
+    ]
+
+
+def _unknown_names(spec: TestbedSpec) -> list[Problem]:
+    services = {each.name for each in spec.services}
+    databases = {each.name for each in spec.databases}
+    links = {each.name for each in spec.links}
+    checks: list[tuple[Step, str, set[str]]] = [
+        (("entry",), spec.entry, links),
+        (("setup", "request", "service"), spec.setup.request.service, services),
+        (("settle", "database"), spec.settle.database, databases),
+    ]
+    for link in spec.links:
+        callees = services if link.kind == "http" else databases
+        checks.append((("links",), link.callee, callees))
+        if link.name != spec.entry:  # the entry's caller is the client, which is no service
+            checks.append((("links",), link.caller, services))
+    problems = [
+        Problem(where, shown(name), one_of(sorted(known)), did_you_mean(name, known, "correct it"))
+        for where, name, known in checks
+        if name not in known
+    ]
+    for key, each in (("services", spec.services), ("databases", spec.databases)):
+        problems += [*_bad_names(key, each), *_twice(key, each)]
+    return problems
+
+
+def _bad_names(key: str, named: Sequence[BaseModel]) -> list[Problem]:
+    expected = "lower case letters, digits and hyphens, a letter first, at most 41"
+    return [
+        Problem((key, at, "name"), shown(name), expected, "rename it")
+        for at, name in enumerate(_names(named))
+        if not NAME.fullmatch(name)
+    ]
+
+
+def _twice(key: str, named: Sequence[BaseModel]) -> list[Problem]:
+    names = _names(named)
+    return [
+        Problem((key, at, "name"), f"{name} again", "each name once", "rename or remove one")
+        for at, name in enumerate(names)
+        if name in names[:at]
+    ]
+
+
+def _names(named: Sequence[BaseModel]) -> list[str]:
+    return [str(getattr(each, "name", "")) for each in named]
