@@ -1,0 +1,137 @@
+import re
+
+import pytest
+from kit_fakes import LINK
+
+from services.kit import metrics as module
+from services.kit.events import (
+    AttemptFinished,
+    BreakerChanged,
+    BreakerState,
+    CallRejected,
+    CompensationAttempted,
+    Event,
+    ProbeAdmitted,
+    RequestFinished,
+    RequestRejected,
+    RetryScheduled,
+    SagaTransitioned,
+    StatementFinished,
+)
+from services.kit.metrics import BUCKETS_S, Metrics
+from services.kit.problem import Mechanism
+
+TRACE = "ab" * 16
+EVENTS: list[tuple[Event, str]] = [
+    (
+        RequestFinished("POST", "/reserve", 503, Mechanism.BREAKER_OPEN, 0.1, TRACE),
+        'http_server_request_duration_seconds_count{error_type="breaker_open",'
+        'http_request_method="POST",http_response_status_code="503",http_route="/reserve"}',
+    ),
+    (
+        AttemptFinished(LINK, "POST", "/pay", 1, None, Mechanism.TIMEOUT, 3.0, TRACE),
+        'http_client_request_duration_seconds_count{error_type="timeout",'
+        'http_request_method="POST",http_response_status_code="",http_route="/pay",'
+        f'link="{LINK}"}}',
+    ),
+    (
+        RequestRejected(Mechanism.SEMAPHORE_FULL),
+        'aguante_requests_rejected_total{error_type="semaphore_full"}',
+    ),
+    (
+        CallRejected(LINK, Mechanism.BREAKER_OPEN),
+        f'aguante_calls_rejected_total{{error_type="breaker_open",link="{LINK}"}}',
+    ),
+    (
+        BreakerChanged(LINK, BreakerState.CLOSED, BreakerState.OPEN),
+        f'aguante_breaker_transitions_total{{from_state="closed",link="{LINK}",to_state="open"}}',
+    ),
+    (ProbeAdmitted(LINK), f'aguante_breaker_probes_total{{link="{LINK}"}}'),
+    (
+        RetryScheduled(LINK, 1, 0.05, Mechanism.CONNECT_REFUSED),
+        f'aguante_retries_total{{error_type="connect_refused",link="{LINK}"}}',
+    ),
+    (
+        StatementFinished("payments-db", "insert charge", None, 0.002),
+        'db_client_operation_duration_seconds_count{db_query_summary="insert charge",'
+        'error_type="",link="payments-db"}',
+    ),
+    (
+        SagaTransitioned("PENDING", "RESERVED"),
+        'aguante_saga_transitions_total{from_state="PENDING",to_state="RESERVED"}',
+    ),
+    (
+        CompensationAttempted("refund", None),
+        'aguante_compensations_total{error_type="",step="refund"}',
+    ),
+]
+
+
+def exposed(metrics: Metrics, accept: str = "") -> str:
+    return metrics.render(accept)[0].decode()
+
+
+@pytest.mark.parametrize(("event", "sample"), EVENTS, ids=lambda value: type(value).__name__)
+def test_each_event_counts_once(event: Event, sample: str) -> None:
+    """Every kind of event becomes one sample with the labels that the dashboards query."""
+    metrics = Metrics()
+    metrics.emit(event)
+    assert f"{sample} 1.0" in exposed(metrics)
+
+
+def test_every_kind_of_event_has_an_observer() -> None:
+    """A new event that no metric shows is a mistake."""
+    assert {type(event) for event, _ in EVENTS} == set(Event.__args__)
+
+
+@pytest.mark.parametrize("timeout_s", [0.5, 1, 2, 3, 5, 7])
+def test_every_timeout_is_a_bucket_edge(timeout_s: float) -> None:
+    """So that the share of requests that ran into a timeout can be read off."""
+    assert timeout_s in BUCKETS_S
+
+
+def test_children_stand_at_zero_from_the_start() -> None:
+    """A rate over a counter that appears only with its first event would miss that event."""
+    metrics = Metrics()
+    metrics.expect_route("POST", "/reserve")
+    metrics.expect_link(LINK, "POST", "/pay")
+    metrics.expect_rejections(Mechanism.SEMAPHORE_FULL)
+    text = exposed(metrics)
+    assert 'aguante_requests_rejected_total{error_type="semaphore_full"} 0.0' in text
+    assert f'aguante_calls_rejected_total{{error_type="breaker_open",link="{LINK}"}} 0.0' in text
+    assert f'aguante_breaker_state{{link="{LINK}",state="closed"}} 1.0' in text
+    assert f'aguante_breaker_state{{link="{LINK}",state="open"}} 0.0' in text
+    assert f'from_state="half_open",link="{LINK}",to_state="closed"}} 0.0' in text
+    assert 'http_response_status_code="200",http_route="/reserve"} 0.0' in text
+
+
+def test_breaker_state_is_one_for_one_state() -> None:
+    """After a change exactly the new state is 1."""
+    metrics = Metrics()
+    metrics.emit(BreakerChanged(LINK, BreakerState.OPEN, BreakerState.HALF_OPEN))
+    states = re.findall(r'aguante_breaker_state\{.*state="(\w+)"\} 1.0', exposed(metrics))
+    assert states == ["half_open"]
+
+
+def test_openmetrics_carries_the_trace_and_plain_text_does_not() -> None:
+    """Exemplars are for who asks for OpenMetrics."""
+    metrics = Metrics()
+    metrics.emit(EVENTS[0][0])
+    body, content_type = metrics.render("application/openmetrics-text; version=1.0.0")
+    assert f'# {{trace_id="{TRACE}"}} 0.1' in body.decode()
+    assert content_type.startswith("application/openmetrics-text")
+    assert TRACE not in exposed(metrics)
+
+
+def test_every_metric_is_in_the_modules_documentation() -> None:
+    """The docstring is where names and labels are looked up, so none may be missing from it."""
+    families = {
+        sample.name
+        for family in Metrics().registry.collect()
+        for sample in family.samples
+        if not sample.name.endswith(("_created", "_bucket", "_sum", "_count"))
+    }
+    named = {family.name for family in Metrics().registry.collect()}
+    documented = set(re.findall(r"``(\w+?)(?:_total)?``", module.__doc__ or ""))
+    assert named <= documented
+    assert families  # the registry was not empty
