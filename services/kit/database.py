@@ -111,7 +111,7 @@ class Database:
 
     async def open(self, schema: str) -> None:
         """Make the tables, trying until the database is reachable; raises ``PostgresError`` on faulty DDL."""
-        self._pool = self._make_pool()
+        self._pool = await self._make_pool()
         while not self._schema_made:
             try:
                 await self._make_schema(schema)
