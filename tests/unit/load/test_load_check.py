@@ -1,0 +1,67 @@
+"""What is found wrong with a load plan before anything runs."""
+
+import math
+
+import pytest
+from load_plans import plan
+
+from loadtests.check import findings, unreachable
+
+BROKEN = [
+    ({"rate_rps": 0.0}, "rate_rps: found 0; give a number above 0"),
+    ({"rate_rps": -3.0}, "rate_rps: found -3; give a number above 0"),
+    ({"rate_rps": math.nan}, "rate_rps: found nan; give a number above 0"),
+    ({"rate_rps": math.inf}, "rate_rps, timeout_s: found infinity; give finite numbers"),
+    ({"duration_s": -1.0}, "duration_s: found -1; give a number above 0"),
+    ({"timeout_s": 0.0}, "timeout_s: found 0; give a number above 0"),
+    ({"max_outstanding": 0}, "max_outstanding: found 0; give a number above 0"),
+    ({"profile": "storm"}, "profile: found 'storm'; one of mixed, steady"),
+    ({"arrivals": "burst"}, "arrivals: found 'burst'; one of fixed, poisson"),
+    ({"event_ids": []}, "event_ids: found []; give at least one, none empty"),
+    (
+        {"run_id": ""},
+        "run_id: found nothing; idempotency keys are made of it, so it must be there and new",
+    ),
+    ({"mix": {"reserve": 0.5}}, "mix: the shares sum to 0.5; they must sum to 1"),
+    ({"mix": {}}, "mix: the shares sum to 0; they must sum to 1"),
+    ({"mix": {"buy": 1.0}}, "mix: found operation 'buy'; one of reserve, read_event"),
+    (
+        {"phases": [("fault", 4.0, 4.0)]},
+        "phases: fault is [4, 4); its end must lie after its start, from 0 on",
+    ),
+    ({"base_url": "127.0.0.1:6000"}, "base_url: found '127.0.0.1:6000'; give http://host:port"),
+    ({"base_url": "http://h:99999"}, "base_url: found 'http://h:99999'; give http://host:port"),
+]
+
+
+@pytest.mark.parametrize(("changed", "finding"), BROKEN, ids=[text for _, text in BROKEN])
+def test_a_broken_plan_says_what_and_how_to_mend_it(
+    changed: dict[str, object], finding: str
+) -> None:
+    """Exactly one finding for one fault."""
+    assert findings(plan(**changed)) == [finding]
+
+
+def test_a_good_plan_has_no_findings() -> None:
+    """Also where the shares of three do not sum to 1 in binary."""
+    assert findings(plan()) == []
+    assert findings(plan(mix={"reserve": 0.1 + 0.2, "read_event": 0.7})) == []
+
+
+def test_all_faults_of_a_plan_are_found_at_once() -> None:
+    """Nobody mends one fault to be told of the next."""
+    assert len(findings(plan(rate_rps=-1.0, profile="storm", mix={"buy": 1.5}))) == 5
+
+
+def test_a_negative_share_is_refused_even_when_the_sum_is_right() -> None:
+    """1.5 and -0.5 sum to 1 and make no sense: both are named."""
+    assert findings(plan(mix={"reserve": 1.5, "read_event": -0.5})) == [
+        "mix: reserve has share 1.5; give 0 to 1",
+        "mix: read_event has share -0.5; give 0 to 1",
+    ]
+
+
+def test_a_closed_port_is_unreachable_and_says_how_to_mend_it() -> None:
+    """Port 1 of loopback is closed."""
+    assert "nothing answers at http://127.0.0.1:1 " in unreachable("http://127.0.0.1:1")
+    assert "aguante up" in unreachable("http://127.0.0.1:1")

@@ -1,0 +1,73 @@
+"""How intents become requests."""
+
+import json
+import re
+
+from load_plans import plan
+
+from loadtests.operations import Call, CallFactory, phase_at
+from loadtests.profiles import Choice, Intent
+
+RESERVE = Choice(operation="reserve", event_id="event-a", user_id="user-1", quantity=2)
+READ = Choice(operation="read_event", event_id="event/ä", user_id="user-1", quantity=1)
+
+
+def call(choice: Choice, at_s: float = 1.0, seq: int = 3, **changed: object) -> Call:
+    return CallFactory(plan(**changed)).call(Intent(seq, at_s, choice))
+
+
+def test_a_reserve_posts_its_choice_with_a_key_of_its_own() -> None:
+    """Body and idempotency key as the gateway's contract wants them."""
+    made = call(RESERVE)
+    assert (made.method, made.path) == ("POST", "/reserve")
+    assert json.loads(made.body) == {"user_id": "user-1", "event_id": "event-a", "quantity": 2}
+    assert made.headers["Content-Type"] == "application/json"
+    assert made.headers["Idempotency-Key"] == made.idempotency_key == "20260101-slow-ab12-3"
+
+
+def test_a_read_asks_for_its_event_with_the_id_escaped() -> None:
+    """Whatever an event id holds, it stays one path segment; a read has no key."""
+    made = call(READ)
+    assert (made.method, made.path, made.body) == ("GET", "/events/event%2F%C3%A4", b"")
+    assert made.route == "/events/{id}"
+    assert made.idempotency_key == ""
+
+
+def test_the_trace_context_is_sampled_and_names_the_recorded_trace() -> None:
+    """W3C traceparent, version 00, flags 01, with the trace id that goes into the record."""
+    made = call(RESERVE)
+    assert re.fullmatch(f"00-{made.trace_id}-[0-9a-f]{{16}}-01", made.headers["traceparent"])
+    assert re.fullmatch("[0-9a-f]{32}", made.trace_id)
+
+
+def test_baggage_names_run_experiment_and_the_phase_of_the_intended_start() -> None:
+    """A request belongs to the phase that holds its intended start; ends are exclusive."""
+    assert call(RESERVE, at_s=3.999).headers["baggage"] == (
+        "aguante.run_id=20260101-slow-ab12,aguante.experiment=payments-slow,aguante.phase=baseline"
+    )
+    assert call(RESERVE, at_s=4.0).headers["baggage"].endswith("aguante.phase=fault")
+    assert call(RESERVE, at_s=8.0).headers["baggage"].endswith("aguante.phase=")
+
+
+def test_baggage_values_are_escaped() -> None:
+    """A comma in a name cannot forge a member."""
+    assert "aguante.experiment=a%2Cb%3Dc" in call(RESERVE, experiment="a,b=c").headers["baggage"]
+
+
+def test_phases_are_half_open() -> None:
+    """Between and after phases there is none."""
+    assert [phase_at(plan(), at_s) for at_s in (0, 4, 7.9, 8)] == ["baseline", "fault", "fault", ""]
+
+
+def test_trace_ids_are_the_same_for_the_same_run_and_differ_between_runs() -> None:
+    """Two runs with one seed must not meet in one trace store."""
+    first = call(RESERVE).trace_id
+    assert first == call(RESERVE).trace_id
+    assert first != call(RESERVE, run_id="20260101-slow-cd34").trace_id
+
+
+def test_no_two_requests_of_a_run_share_a_trace() -> None:
+    """A trace id per request."""
+    factory = CallFactory(plan())
+    ids = {factory.call(Intent(seq, 0.0, RESERVE)).trace_id for seq in range(1000)}
+    assert len(ids) == 1000
