@@ -1,1 +1,5 @@
-"""A pure function of Plan and Measures; one file per expectation kind."""
+"""Plan, Experiment and Measures to a Verdict."""
+
+from aguante.verdict.judge import judge
+
+__all__ = ["judge"]

@@ -1,0 +1,109 @@
+"""The run's story as one paragraph, built from measures alone."""
+
+from aguante.measure.model import CauseStory, InvariantMeasure, Measures
+from aguante.plan import Plan, PlannedFault
+from aguante.verdict.ruling import milliseconds, percent
+
+CAUSES_TOLD = 4
+LEAST_SHARE = 0.005
+"""A cause of fewer than one request in 200 is left to the tables."""
+
+
+def headline(plan: Plan, measures: Measures) -> str:
+    """What was done, what came out and when, what held, and how it ended."""
+    answers = _answers(plan, measures)
+    opening = f"{_faults(plan)}: {answers}" if answers else _faults(plan)
+    parts = [opening, _safety(measures), _ending(measures)]
+    return "; ".join(part for part in parts if part) + "."
+
+
+def _faults(plan: Plan) -> str:
+    if not plan.faults:
+        return f"{plan.load.rate_rps:g} rps for {plan.load.duration_s:g} s without any fault"
+    return ", ".join(_fault(fault) for fault in plan.faults)
+
+
+def _fault(fault: PlannedFault) -> str:
+    values = dict(fault.fault.attributes)
+    length = f"for {fault.end_s - fault.start_s:g} s"
+    share = f" on {fault.fault.toxicity:.0%} of its connections" if fault.fault.toxicity < 1 else ""
+    link = fault.fault.link
+    if fault.fault.toxic == "latency":
+        return f"{link} slowed by {values.get('latency', 0) / 1000:g} s {length}{share}"
+    if fault.fault.toxic == "down":
+        return f"{link} down {length}"
+    listed = " ".join(f"{name}={value}" for name, value in values.items())
+    return (
+        " ".join(word for word in (f"{fault.fault.toxic} on {link}", listed, length) if word)
+        + share
+    )
+
+
+def _answers(plan: Plan, measures: Measures) -> str:
+    """Failures in order of first appearance, the breakers' opening as the turn in between."""
+    failures = [each for each in measures.story if each.status != 200 and each.share >= LEAST_SHARE]
+    told = sorted(failures, key=lambda each: -each.requests)[:CAUSES_TOLD]
+    told.sort(key=lambda each: each.first_after_s)
+    if not told:
+        return "every request was answered with 200" if measures.story else ""
+    faulted = {fault.fault.link for fault in plan.faults}
+    opened = _first_opening(measures)
+    if opened is None:
+        return _listed([_cause(each, faulted) for each in told])
+    at_s, link = opened
+    before = _listed([_cause(each, faulted) for each in told if each.first_after_s < at_s])
+    after = _listed([_cause(each, faulted) for each in told if each.first_after_s >= at_s])
+    turn = f"{'until ' if before else ''}the breaker on {link} opened at {at_s:.1f} s"
+    first = ", ".join(part for part in (before, turn) if part)
+    return f"{first}; then {after}" if after else first
+
+
+def _listed(parts: list[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _cause(story: CauseStory, faulted: set[str]) -> str:
+    """``504 timeout after 3.0 s (6.2 %, median 3018 ms)``; the link where it is not a faulted one."""
+    status = str(story.status) if story.status else "no answer"
+    link = f" on {story.link}" if story.link and story.link not in faulted else ""
+    return (
+        f"{status} {story.mechanism or 'without a reason'}{link} after {story.first_after_s:.1f} s"
+        f" ({percent(story.share)}, median {milliseconds(story.p50_ms)})"
+    )
+
+
+def _first_opening(measures: Measures) -> tuple[float, str] | None:
+    """(seconds after the first fault, link) of the first breaker that opened; None: none did."""
+    starts = [f.actual_start_s for f in measures.faults if f.actual_start_s is not None]
+    if not starts:
+        return None
+    opened = [(b.at_s - min(starts), b.link) for b in measures.breakers if b.to_state == "open"]
+    return min((each for each in opened if each[0] >= 0), default=None)
+
+
+def _safety(measures: Measures) -> str:
+    readable = [each for each in measures.invariants if not each.error]
+    if not readable:
+        return ""
+    broken = [each for each in readable if each.violations]
+    if broken:
+        return ", ".join(_broken(each) for each in broken)
+    tried = [each for each in readable if each.exposure]
+    return f"0 violations of {len(tried)} invariants that were put to the test" if tried else ""
+
+
+def _broken(invariant: InvariantMeasure) -> str:
+    return f"{invariant.violations} violations of {_words(invariant)}"
+
+
+def _words(invariant: InvariantMeasure) -> str:
+    return invariant.name.replace("_", " ")
+
+
+def _ending(measures: Measures) -> str:
+    recovery = measures.recovery
+    if recovery.outcome == "recovered" and recovery.after_s is not None:
+        return f"goodput recovered {recovery.after_s:.0f} s after the fault"
+    if recovery.outcome in ("degraded", "metastable"):
+        return f"goodput did not recover ({recovery.outcome}: {recovery.detail})"
+    return f"recovery unknown: {recovery.detail}" if recovery.outcome == "unknown" else ""

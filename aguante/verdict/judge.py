@@ -1,0 +1,134 @@
+"""From Plan, Experiment and Measures to the Verdict. Pure: the same measures always give the same verdict."""
+
+from collections.abc import Iterator
+
+from aguante.measure.model import Answer, InvariantMeasure, Measures
+from aguante.plan import Plan
+from aguante.spec.expectations import Expectation
+from aguante.spec.experiment import Experiment
+from aguante.verdict.headline import headline
+from aguante.verdict.kinds import KINDS, rule, sentence
+from aguante.verdict.model import ExpectationResult, InvariantResult, Verdict, VerdictWord
+from aguante.verdict.validity import invalid_because
+
+
+def judge(plan: Plan, experiment: Experiment, measures: Measures) -> Verdict:
+    """Judge a run.
+
+    Precedence: proven invariant violation > invalid run > unmet > unknown > held. Not settling in time
+    is a violation of its own.
+    """
+    expectations = tuple(
+        _expectation(experiment, clause.expectation, answer)
+        for clause, answer in zip(experiment.expect, measures.answers, strict=True)
+    )
+    invariants = tuple(_invariant(each) for each in measures.invariants)
+    word, reasons = _word(plan, experiment, measures, (expectations, invariants))
+    return Verdict(
+        run_id=plan.run_id,
+        experiment=plan.experiment,
+        title=plan.title,
+        runtime=plan.runtime,
+        policy=plan.policy,
+        seed=plan.seed,
+        verdict=word,
+        expected_verdict=plan.expected_verdict,
+        reasons=reasons,
+        headline=headline(plan, measures),
+        expectations=expectations,
+        invariants=invariants,
+        phases=measures.phases,
+        attribution=measures.attribution,
+        amplification=measures.amplification,
+        breakers=measures.breakers,
+        recovery=measures.recovery,
+        load=measures.load,
+        faults=measures.faults,
+    )
+
+
+def _expectation(experiment: Experiment, asked: Expectation, answer: Answer) -> ExpectationResult:
+    ruling = rule(asked, answer)
+    return ExpectationResult(
+        text=sentence(asked),
+        kind=asked.kind,
+        where=experiment.place(answer.index),
+        outcome=ruling.outcome,
+        observed=ruling.observed,
+        required=KINDS[type(asked)].required(asked),
+        observed_value=answer.observed,
+        low=answer.low,
+        high=answer.high,
+        n=answer.n,
+        reason=ruling.reason,
+    )
+
+
+def _invariant(measure: InvariantMeasure) -> InvariantResult:
+    """Violated by its rows; unknown when it could not be read, or when nothing could have broken it."""
+    if measure.violations:
+        return InvariantResult(name=measure.name, outcome="violated", measure=measure)
+    known = not measure.error and measure.exposure > 0
+    return InvariantResult(
+        name=measure.name, outcome="held" if known else "unknown", measure=measure
+    )
+
+
+Results = tuple[tuple[ExpectationResult, ...], tuple[InvariantResult, ...]]
+
+
+def _word(
+    plan: Plan, experiment: Experiment, measures: Measures, results: Results
+) -> tuple[VerdictWord, tuple[str, ...]]:
+    expectations, invariants = results
+    violated = tuple(_violations(measures, invariants))
+    invalid = invalid_because(plan, experiment, measures)
+    unmet = tuple(_unmet(expectations))
+    unknown = tuple(_unknown(experiment, measures, results))
+    if violated:
+        return "deviated", (*violated, *invalid, *unmet, *unknown)
+    if invalid:
+        return "inconclusive", (*invalid, *unmet, *unknown)
+    if unmet:
+        return "deviated", (*unmet, *unknown)
+    if unknown:
+        return "inconclusive", unknown
+    return "held", (_held(results),)
+
+
+def _violations(measures: Measures, invariants: tuple[InvariantResult, ...]) -> Iterator[str]:
+    for each in invariants:
+        if each.outcome == "violated":
+            rows = f"{each.measure.violations} offending row"
+            rows += "s" if each.measure.violations > 1 else ""
+            yield f"Invariant {each.name} is violated: {rows}."
+    if measures.settled is False:
+        yield "The system did not settle in time: work was still under way after load and faults ended."
+
+
+def _unmet(expectations: tuple[ExpectationResult, ...]) -> Iterator[str]:
+    for each in expectations:
+        if each.outcome == "unmet":
+            yield f"Unmet: {each.text}; observed {each.observed} ({each.reason})."
+
+
+def _unknown(experiment: Experiment, measures: Measures, results: Results) -> Iterator[str]:
+    expectations, invariants = results
+    for each in expectations:
+        if each.outcome == "unknown":
+            yield f"Unknown: {each.text}; {each.reason}."
+    for result in invariants:
+        if result.measure.error:
+            yield f"Invariant {result.name} could not be checked: {result.measure.error}."
+        elif result.outcome == "unknown" and experiment.invariants != "all":
+            yield f"Invariant {result.name} is named, and nothing in this run could have broken it."
+    if measures.settled is None:
+        yield "Whether the system settled is not known."
+
+
+def _held(results: Results) -> str:
+    expectations, invariants = results
+    tried = sum(each.outcome == "held" for each in invariants)
+    untried = len(invariants) - tried
+    rest = f" ({untried} more had nothing to be tried on)" if untried else ""
+    return f"All {len(expectations)} expectations are met, {tried} invariants held{rest}."

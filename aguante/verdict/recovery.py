@@ -1,0 +1,26 @@
+"""``recovery``: goodput is back within so many seconds after the last fault."""
+
+from aguante.measure.model import Answer
+from aguante.spec.expectations import Recovery
+from aguante.verdict.ruling import Ruling, unknown, within
+
+
+def text(_: Recovery) -> str:
+    """``recovery after the last fault``."""
+    return "recovery after the last fault"
+
+
+def required(asked: Recovery) -> str:
+    """``<= 10 s``."""
+    return f"<= {asked.within_s:g} s"
+
+
+def judge(asked: Recovery, answer: Answer) -> Ruling:
+    """A system that did not come back is unmet, however short the run was after the fault."""
+    ruling = unknown(answer)
+    if ruling:
+        return ruling
+    if answer.observed is None:
+        return Ruling("unmet", "never", answer.detail)
+    outcome = within(answer.observed, None, asked.within_s)
+    return Ruling(outcome, f"{answer.observed:.1f} s", answer.detail)

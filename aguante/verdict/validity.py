@@ -1,0 +1,67 @@
+"""Whether a run may be judged at all: each reason says what was found and what to do about it."""
+
+from collections.abc import Iterator
+
+from aguante.measure.model import FaultMeasure, Measures
+from aguante.plan import Plan
+from aguante.spec.experiment import Experiment
+from aguante.verdict.kinds import rule, sentence
+from aguante.verdict.ruling import percent
+
+SHORTFALL_MAX = 0.05
+"""Of the offered load; beyond it the system was not tested with what the plan says."""
+
+
+def invalid_because(plan: Plan, experiment: Experiment, measures: Measures) -> tuple[str, ...]:
+    """Every reason why this run proves nothing; empty: it is valid."""
+    return (
+        *_stopped(measures),
+        *(reason for fault in measures.faults for reason in _fault(plan, fault)),
+        *_load(measures),
+        *_aborted(experiment, measures),
+    )
+
+
+def _stopped(measures: Measures) -> Iterator[str]:
+    if measures.stopped:
+        yield f"The run ended early: {measures.stopped}."
+
+
+def _fault(plan: Plan, fault: FaultMeasure) -> Iterator[str]:
+    if fault.actual_start_s is None:
+        yield f"Fault {fault.id} was never applied: {fault.evidence or 'no reason was noted'}."
+        return
+    error_s = abs(fault.actual_start_s - fault.planned_start_s)
+    if error_s > plan.onset_error_max_s:
+        yield (
+            f"Fault {fault.id} began {error_s:.2f} s off its planned time"
+            f" (limit {plan.onset_error_max_s:g} s): the machine was too busy to keep time."
+        )
+    if not fault.undone_verified:
+        yield f"Fault {fault.id} was not verified undone: what came after it may still be the fault."
+    if not fault.injection_observed:
+        yield (
+            f"Fault {fault.id} ({fault.kind} on {fault.link}) was not felt by its caller:"
+            f" {fault.evidence or 'no attempt shows it'}."
+        )
+
+
+def _load(measures: Measures) -> Iterator[str]:
+    load = measures.load
+    if not load.offered_rps:
+        yield "No load was offered."
+        return
+    achieved = load.achieved_rps / load.offered_rps
+    if achieved < 1 - SHORTFALL_MAX:
+        yield (
+            f"Only {percent(achieved)} of the offered load was achieved"
+            f" ({load.achieved_rps:.1f} of {load.offered_rps:.1f} rps, {load.shed} shed)."
+        )
+
+
+def _aborted(experiment: Experiment, measures: Measures) -> Iterator[str]:
+    for clause, answer in zip(experiment.abort_when, measures.abort_answers, strict=True):
+        ruling = rule(clause.expectation, answer)
+        if ruling.outcome == "met":
+            asked = sentence(clause.expectation)
+            yield f"The abort condition holds: {asked} (observed {ruling.observed})."
