@@ -1,0 +1,30 @@
+"""The report of a run, in three forms: a page (HTML), a pull-request comment (Markdown), and JUnit XML.
+
+A report is a pure function of Plan, Measures and Verdict; it never reads rows. Whatever it shows may
+come from a stranger's file or a service's answer, so every form escapes everything.
+"""
+
+from aguante.measure.model import Measures
+from aguante.plan import Plan
+from aguante.report.junit import render_junit
+from aguante.report.markdown import render_markdown
+from aguante.report.page import render_html
+from aguante.runfolder import RunFolder
+from aguante.verdict.model import Verdict
+
+__all__ = ["render_html", "render_junit", "render_markdown", "write_reports"]
+
+
+def write_reports(folder: RunFolder) -> None:
+    """Write ``report.html``, ``report.md`` and ``junit.xml`` from what the run folder holds.
+
+    Raises:
+        OSError: ``plan.json``, ``measures.json`` or ``verdict.json`` is missing, or the folder cannot be written.
+        pydantic.ValidationError: one of the three does not hold what this version writes.
+    """
+    plan = Plan.model_validate_json(folder.plan.read_bytes())
+    measures = Measures.model_validate_json(folder.measures.read_bytes())
+    verdict = Verdict.model_validate_json(folder.verdict.read_bytes())
+    folder.report_html.write_text(render_html(plan, measures, verdict), encoding="utf-8")
+    folder.report_md.write_text(render_markdown(plan, measures, verdict), encoding="utf-8")
+    folder.junit.write_text(render_junit(plan, measures, verdict), encoding="utf-8")

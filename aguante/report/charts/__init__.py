@@ -1,0 +1,90 @@
+"""The timeline as SVG: answers per second by cause, breaker states below, latency below that, on one axis.
+
+Described in Vega-Lite and drawn by vl-convert without a browser, so the page needs no script to show it
+(docs/adr/0005-charts.md). Colours are CSS variables: the page's style sheet gives them their light and dark
+values. The picture is drawn once per width, since scaling would scale its letters.
+"""
+
+import re
+
+import vl_convert
+
+from aguante.measure.model import Measures
+from aguante.plan import Plan
+from aguante.report import series
+from aguante.report.charts.answers import answers_panel
+from aguante.report.charts.breakers import breakers_panel
+from aguante.report.charts.canvas import FRAMES, Frame, Spec, Timeline
+from aguante.report.charts.latency import latency_panel
+from aguante.report.palette import CauseStyle
+
+__all__ = ["FRAMES", "Frame", "Timeline", "draw", "timeline_of"]
+
+_INK = {
+    "labelColor": "var(--muted)",
+    "titleColor": "var(--muted)",
+    "gridColor": "var(--grid)",
+    "domainColor": "var(--line)",
+    "tickColor": "var(--line)",
+    "labelFontSize": 11,
+    "titleFontSize": 11,
+    "titleFontWeight": "normal",
+}
+
+
+def timeline_of(plan: Plan, measures: Measures, styles: tuple[CauseStyle, ...]) -> Timeline:
+    """Gather what the charts draw."""
+    end_s = series.end_of(plan, measures)
+    return Timeline(
+        end_s=end_s,
+        plan=plan,
+        blocks=series.stack(measures.seconds, styles),
+        styles=styles,
+        bands=series.fault_bands(plan, measures.faults),
+        states=series.breaker_states(measures.breakers, end_s),
+        latency=measures.latency,
+    )
+
+
+def draw(timeline: Timeline, frame: Frame) -> str:
+    """The timeline as an ``<svg>`` element without a size of its own, hidden from assistive technology.
+
+    (The page describes it in words and carries its numbers as a table.)
+
+    Raises:
+        ValueError: vl-convert answered with something that is not the SVG we know how to embed.
+    """
+    panels = [answers_panel(timeline, frame)]
+    if timeline.states:
+        panels.append(breakers_panel(timeline, frame))
+    panels.append(latency_panel(timeline, frame))
+    return _embeddable(vl_convert.vegalite_to_svg(specification(panels)))
+
+
+def specification(panels: list[Spec]) -> Spec:
+    """The whole picture in Vega-Lite: panels below each other, one time axis."""
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "background": "transparent",
+        "padding": {"left": 2, "right": 12, "top": 4, "bottom": 2},
+        "vconcat": panels,
+        "spacing": 14,
+        "resolve": {"scale": {"x": "shared"}},
+        "config": {
+            "aria": False,
+            "font": "sans-serif",
+            "view": {"stroke": None},
+            "axis": _INK,
+        },
+    }
+
+
+def _embeddable(svg: str) -> str:
+    """Fluid, silent to screen readers, and without inline styles, which the page's policy forbids."""
+    head = re.match(r'<svg [^>]*?viewBox="([\d. -]+)">', svg)
+    if head is None:
+        message = f"vl-convert's SVG begins in an unknown way: {svg[:120]!r}"
+        raise ValueError(message)
+    body = re.sub(r' style="[^"]*"', "", svg[head.end() :])
+    body = re.sub(r"(\d\.\d\d)\d+", r"\1", body)  # hundredths of a pixel are enough
+    return f'<svg viewBox="{head.group(1)}" aria-hidden="true" focusable="false">{body}'

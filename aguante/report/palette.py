@@ -1,0 +1,122 @@
+"""Name, meaning and colour of every cause: the one place that charts, tables and legends take them from.
+
+Hue says what kind of failure: amber is the gateway's own limit, reds are time running out, blues and violets
+are "no answer could be had", magentas a broken answer, browns a business refusal, greys the client alone.
+Success is calm, so that failures are what the eye finds. Causes that meet in one chart differ in lightness
+too, and a test looks at them through simulated colour-blind eyes.
+"""
+
+import re
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CauseStyle:
+    """How one (status, mechanism) is called and painted."""
+
+    status: int
+    mechanism: str
+    meaning: str
+    light: str
+    """Colour on the light page, ``#rrggbb``."""
+    dark: str
+    """Colour on the dark page."""
+    rank: int
+    """Place in the stack, 0 at the bottom, and in every list."""
+
+    @property
+    def label(self) -> str:
+        """``503 breaker_open``; ``no answer, client_timeout`` where there was no status."""
+        if self.status == 0:
+            return f"no answer, {self.mechanism or 'unexplained'}"
+        if self.mechanism or 200 <= self.status < 300:
+            return f"{self.status} {self.mechanism}".strip()
+        return f"{self.status} unexplained"
+
+    @property
+    def key(self) -> str:
+        """A name that is safe as a CSS class, whatever the mechanism says."""
+        slug = re.sub("[^a-z0-9]+", "_", self.mechanism.lower())[:24]
+        tail = "" if slug == self.mechanism else f"_{zlib.crc32(self.mechanism.encode()):08x}"
+        return f"c{self.status}_{slug}{tail}"
+
+
+# (status, mechanism): (meaning, colour on light, colour on dark), in stacking order.
+KNOWN: dict[tuple[int, str], tuple[str, str, str]] = {
+    (200, ""): ("answered as it should be", "#bcd5cb", "#2f5a4f"),
+    (402, "payment_declined"): ("the payment was declined", "#a58a63", "#a58a63"),
+    (409, "sold_out"): ("no seats were left", "#8a6f4d", "#c2a57c"),
+    (409, "key_in_progress"): ("the same request was still under way", "#c4ae8e", "#7d6649"),
+    (429, "semaphore_full"): ("the gateway was full and said so at once", "#f2b01e", "#f7c64b"),
+    (504, "timeout"): ("a callee took longer than its timeout", "#c8401f", "#f0643c"),
+    (504, "deadline"): ("the whole request ran out of time", "#86200f", "#c04a35"),
+    (502, "upstream_error"): ("a callee answered with an error", "#a8327f", "#e57fc4"),
+    (502, "bad_answer"): ("a callee's answer could not be read", "#d583ba", "#a8508c"),
+    (503, "breaker_open"): ("the circuit breaker refused the call untried", "#4450b8", "#8b97ff"),
+    (503, "disconnected"): ("the connection broke before the answer", "#2b8fc9", "#5ab8ea"),
+    (503, "connect_refused"): ("nobody listened", "#14647f", "#3d96b5"),
+    (503, "connection_reset"): ("the connection was reset", "#57b3b0", "#7fd6d1"),
+    (503, "bulkhead_full"): ("too many calls to one callee were under way", "#7a5fd0", "#b59df5"),
+    (503, "pool_exhausted"): ("no database connection was free", "#1f3b73", "#5f85d6"),
+    (503, "database_unavailable"): ("the database could not be reached", "#0e5c66", "#2f9aa6"),
+    (503, "commit_unknown"): ("whether it was stored is not known yet", "#5b7fa6", "#8fb0d4"),
+    (503, "retry_budget_exhausted"): ("retrying any further was refused", "#8b79b8", "#cbbcf0"),
+    (500, "internal_error"): ("a service failed in a way it did not foresee", "#3b0d2e", "#ffb3e3"),
+    (0, "client_timeout"): ("the client gave up waiting", "#4a4f57", "#c9ced6"),
+    (0, "client_refused"): ("the client could not connect", "#2b2f36", "#9aa1ab"),
+    (0, "client_disconnected"): ("the client's connection broke", "#757b85", "#e6e9ee"),
+}
+FALLBACK: tuple[tuple[str, str], ...] = (
+    ("#7d8c1c", "#c3d25a"),
+    ("#b0582b", "#e2986f"),
+    ("#6b4a86", "#c09bdd"),
+    ("#2f7d4f", "#6cc393"),
+    ("#94475a", "#dd8fa2"),
+    ("#4f6d7a", "#9fbcc9"),
+    ("#94760f", "#d9bd5c"),
+    ("#385f9e", "#87abe4"),
+)
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever is easier to read on this ``#rrggbb`` (WCAG relative luminance)."""
+    light = luminance(colour)
+    return "#ffffff" if 1.05 / (light + 0.05) > (light + 0.05) / 0.05 else "#111111"
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2 relative luminance of ``#rrggbb``, 0 (black) to 1 (white)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def styles_of(pairs: Iterable[tuple[int, str]]) -> tuple[CauseStyle, ...]:
+    """The styles of these (status, mechanism) pairs, each once, in stacking order.
+
+    A pair that is not known gets a fallback colour from a hash of its name, so that it looks the same in
+    every report; where two hashes meet in one report, the later one takes the next free colour.
+    """
+    wanted = set(pairs)
+    known = [pair for pair in KNOWN if pair in wanted]
+    strange = sorted(wanted - KNOWN.keys())
+    styles = [CauseStyle(*pair, *KNOWN[pair], rank=list(KNOWN).index(pair)) for pair in known]
+    taken: set[int] = set()
+    for number, pair in enumerate(strange):
+        slot = _free_slot(pair, taken)
+        taken.add(slot)
+        light, dark = FALLBACK[slot]
+        meaning = "not named by this report's palette" if pair[1] else "the answer named no cause"
+        styles.append(CauseStyle(*pair, meaning, light, dark, rank=len(KNOWN) + number))
+    return tuple(styles)
+
+
+def _free_slot(pair: tuple[int, str], taken: set[int]) -> int:
+    first = zlib.crc32(f"{pair[0]} {pair[1]}".encode()) % len(FALLBACK)
+    for step in range(len(FALLBACK)):
+        slot = (first + step) % len(FALLBACK)
+        if slot not in taken:
+            return slot
+    return first  # more strangers than colours: names and tables still tell them apart
