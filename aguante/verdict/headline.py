@@ -52,7 +52,7 @@ def _answers(plan: Plan, measures: Measures) -> str:
         return _listed([_cause(each, faulted) for each in told])
     at_s, link = opened
     before = _listed([_cause(each, faulted) for each in told if each.first_after_s < at_s])
-    after = _listed([_cause(each, faulted) for each in told if each.first_after_s >= at_s])
+    after = _listed([_turned(each, faulted) for each in told if each.first_after_s >= at_s])
     turn = f"{'until ' if before else ''}the breaker on {link} opened at {at_s:.1f} s"
     first = ", ".join(part for part in (before, turn) if part)
     return f"{first}; then {after}" if after else first
@@ -62,14 +62,23 @@ def _listed(parts: list[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def _cause(story: CauseStory, faulted: set[str]) -> str:
-    """``504 timeout after 3.0 s (6.2 %, median 3018 ms)``; the link where it is not a faulted one."""
+def _name(story: CauseStory, faulted: set[str]) -> str:
+    """``504 timeout``; with the link where it is not a faulted one."""
     status = str(story.status) if story.status else "no answer"
     link = f" on {story.link}" if story.link and story.link not in faulted else ""
-    return (
-        f"{status} {story.mechanism or 'without a reason'}{link} after {story.first_after_s:.1f} s"
-        f" ({percent(story.share)}, median {milliseconds(story.p50_ms)})"
-    )
+    return f"{status} {story.mechanism or 'without a reason'}{link}"
+
+
+def _cause(story: CauseStory, faulted: set[str]) -> str:
+    """``504 timeout after 3.0 s (6.2 %)``."""
+    share = percent(story.share)
+    return f"{_name(story, faulted)} after {story.first_after_s:.1f} s ({share})"
+
+
+def _turned(story: CauseStory, faulted: set[str]) -> str:
+    """``503 breaker_open in 32 ms (55.6 %)``: what the breaker is for is the speed."""
+    share = percent(story.share)
+    return f"{_name(story, faulted)} in {milliseconds(story.p50_ms)} ({share})"
 
 
 def _first_opening(measures: Measures) -> tuple[float, str] | None:
