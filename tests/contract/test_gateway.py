@@ -344,7 +344,7 @@ async def test_reads_pass_through_their_own_links() -> None:
 async def test_reads_of_a_broken_inventory_become_fast() -> None:
     """After five failures the breaker on gateway-inventory answers in its place."""
     async with gateway() as (client, shop):
-        shop.answers["events"] = web.Response(text="oops", status=500)
+        shop.answers["events"] = Problem(Mechanism.INTERNAL_ERROR, "d", origin="inventory")
         mechanisms = [(await client.ask("GET", "/events/e-1"))[1]["mechanism"] for _ in range(6)]
         assert (await client.reserve())[0] == 200
     assert mechanisms == ["internal_error"] * 5 + ["breaker_open"]
