@@ -117,6 +117,12 @@ class LoadChild:
         """No further arrivals; does not wait. ``finish`` gives the summary once answers under way are in."""
         self._signal(signal.SIGTERM)
 
+    def hang_up(self) -> None:
+        """Close its stdin, as the runner's death would: it ends at once before t0, and stops after."""
+        stdin = self._process.stdin
+        assert stdin is not None  # noqa: S101 - start() asked for a pipe
+        stdin.close()
+
     async def finish(self, timeout_s: float) -> LoadSummary:
         """Wait for the end of the load and of the process.
 

@@ -1,0 +1,107 @@
+"""The scraper against real HTTP and what prometheus-client writes."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+
+from aguante.collect.metrics import MetricsScraper, read_series, spans_dropped
+from aguante.runtimes.base import RunningService, Testbed
+
+
+class Service:
+    """One service's metrics page."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.dropped = Counter("aguante_spans_dropped", "x", ("reason",), registry=self.registry)
+        self.dropped.labels("queue_full")
+        self.dropped.labels("export_failed")
+        self.delay_s = 0.0
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        await asyncio.sleep(self.delay_s)
+        return web.Response(body=generate_latest(self.registry), content_type="text/plain")
+
+
+@contextlib.asynccontextmanager
+async def testbed_of(*services: Service) -> AsyncIterator[Testbed]:
+    async with contextlib.AsyncExitStack() as stack:
+        running = []
+        for n, service in enumerate(services):
+            app = web.Application()
+            app.router.add_get("/metrics", service.metrics)
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            running.append(RunningService(name="s", instance=f"s-{n}", url=url, pid=1, started=0.0))
+        yield Testbed(
+            id="t",
+            runtime="native",
+            policy="default",
+            gateway="",
+            toxiproxy="",
+            services=tuple(running),
+            links=(),
+            databases=(),
+            servers={},
+            state=Path(),
+        )
+
+
+testbed_of.__test__ = False  # type: ignore[attr-defined]  # it only begins like one
+
+
+async def test_changes_are_kept_each_second_and_silence_is_noted(tmp_path: Path) -> None:
+    """A counter's steps with their times; a service that does not answer costs half a second and stops nobody."""
+    path = tmp_path / "metrics.jsonl"
+    good, silent = Service(), Service()
+    silent.delay_s = 60.0
+    began = time.monotonic()
+    async with testbed_of(good, silent) as testbed:
+        work = MetricsScraper(testbed, path).run(lambda: time.monotonic() - began)
+        task = asyncio.ensure_future(work)
+        await asyncio.sleep(0.7)
+        good.dropped.labels("queue_full").inc(5)
+        await asyncio.sleep(1.2)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    steps = [
+        (sample.instance, sample.labels["reason"], sample.value)
+        for sample in read_series(path, "aguante_spans_dropped_total")
+    ]
+    assert steps == [
+        ("s-0", "queue_full", 0.0),
+        ("s-0", "export_failed", 0.0),
+        ("s-0", "queue_full", 5.0),
+    ]
+    last = [s.at_s for s in read_series(path, "aguante_spans_dropped_total")][-1]
+    assert 1.0 <= last < 1.9
+    assert path.read_text().count("Timeout") == 2
+
+
+async def test_dropped_spans_are_summed_over_services_and_reasons() -> None:
+    """All drop counters of all services."""
+    one, two = Service(), Service()
+    one.dropped.labels("queue_full").inc(2)
+    one.dropped.labels("export_failed").inc(3)
+    two.dropped.labels("queue_full").inc(4)
+    async with testbed_of(one, two) as testbed:
+        assert await spans_dropped(testbed) == 9
+
+
+async def test_dropped_spans_are_not_known_when_one_service_is_silent_or_has_no_counter() -> None:
+    """Not knowing is never zero."""
+    silent, without = Service(), Service()
+    silent.delay_s = 60.0
+    without.registry = CollectorRegistry()
+    async with testbed_of(Service(), silent) as testbed:
+        assert await spans_dropped(testbed) == -1
+    async with testbed_of(Service(), without) as testbed:
+        assert await spans_dropped(testbed) == -1

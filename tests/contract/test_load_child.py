@@ -1,0 +1,441 @@
+"""The load generator as a real child against real sockets."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+from aiohttp import web
+
+from aguante.load import LoadChild, LoadError, RecordTail
+from aguante.records import LoadPlan, LoadSummary, RequestRecord
+from aguante.testbed import LoadSpec, TestbedSpec
+
+ROOT = Path(__file__).parents[2]
+READY_LIMIT_S = 20.0
+FINISH_LIMIT_S = 15.0
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture(scope="module")
+def spec() -> TestbedSpec:
+    """Only the two fields that starting the generator needs."""
+    return TestbedSpec.model_construct(
+        root=ROOT, load=LoadSpec(locustfile=ROOT / "loadtests" / "locustfile.py")
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    yield
+    after = {child.pid for child in psutil.Process().children(recursive=True)}
+    assert after <= before
+
+
+def plan_for(tmp_path: Path, port: int, **changed: object) -> LoadPlan:
+    plan = LoadPlan(
+        base_url=f"http://127.0.0.1:{port}",
+        profile="steady",
+        arrivals="fixed",
+        rate_rps=40.0,
+        duration_s=0.5,
+        mix={"reserve": 0.5, "read_event": 0.5},
+        event_ids=["event-a"],
+        seed=7,
+        timeout_s=5.0,
+        run_id="run-1",
+        experiment="contract",
+        phases=[("baseline", 0.0, 0.25), ("fault", 0.25, 9.0)],
+        records_path=str(tmp_path / "requests.jsonl"),
+    )
+    return msgspec.structs.replace(plan, **changed)
+
+
+def rows_of(tmp_path: Path) -> list[RequestRecord]:
+    lines = (tmp_path / "requests.jsonl").read_bytes().splitlines()
+    rows = [msgspec.json.decode(line, type=RequestRecord) for line in lines]
+    return sorted(rows, key=lambda row: row.seq)
+
+
+@contextlib.asynccontextmanager
+async def http_server(handler: Handler) -> AsyncIterator[int]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def raw_server(serve: Connection) -> AsyncIterator[int]:
+    """Answers with whatever ``serve`` writes; closes when it returns."""
+
+    async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await serve(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(connection, "127.0.0.1", 0)
+    async with server:
+        yield int(server.sockets[0].getsockname()[1])
+
+
+async def play(plan: LoadPlan, spec: TestbedSpec, tmp_path: Path) -> LoadSummary:
+    async with LoadChild.start(plan, spec, tmp_path / "load.log") as child:
+        await child.ready(READY_LIMIT_S)
+        child.begin(time.monotonic() + 0.1)
+        return await child.finish(FINISH_LIMIT_S)
+
+
+async def ok(request: web.Request) -> web.Response:
+    await request.read()
+    return web.json_response({"reservation_id": "res-1"})
+
+
+async def test_every_arrival_is_one_request_with_its_own_trace_and_key(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
+    """What the server received and what the records say are the same requests."""
+    seen: list[tuple[str, str, str, str]] = []
+
+    async def remember(request: web.Request) -> web.Response:
+        headers = request.headers
+        trace_id = headers["traceparent"].split("-")[1]
+        phase = headers["baggage"].rpartition("aguante.phase=")[2]
+        seen.append((request.method, trace_id, headers.get("Idempotency-Key", ""), phase))
+        return await ok(request)
+
+    async with http_server(remember) as port:
+        summary = await play(plan_for(tmp_path, port), spec, tmp_path)
+    rows = rows_of(tmp_path)
+    assert summary == LoadSummary(offered=20, sent=20, shed=0, completed=20)
+    assert [row.intended_s for row in rows] == [n / 40 for n in range(20)]
+    methods = {"reserve": "POST", "read_event": "GET"}
+    assert sorted(seen) == sorted(
+        (
+            methods[row.operation],
+            row.trace_id,
+            row.idempotency_key,
+            "baseline" if row.intended_s < 0.25 else "fault",
+        )
+        for row in rows
+    )
+    assert len({row.trace_id for row in rows}) == 20
+    assert {(row.status, row.origin, row.reservation_id) for row in rows} == {(200, "", "res-1")}
+
+
+async def test_a_stall_shows_in_the_latency_of_every_request_that_was_meant_to_start_in_it(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
+    """No coordinated omission: while the server stalls for 1 s, arrivals go on and count their waiting."""
+    first: list[float] = []
+
+    async def stall(request: web.Request) -> web.Response:
+        now = asyncio.get_running_loop().time()
+        first.append(now)
+        await asyncio.sleep(max(0.0, first[0] + 1.0 - now))
+        return await ok(request)
+
+    async with http_server(stall) as port:
+        await play(plan_for(tmp_path, port, rate_rps=100.0, duration_s=1.5), spec, tmp_path)
+    rows = rows_of(tmp_path)
+    assert len(rows) == 150
+    for row in rows:
+        # an answer may come later than the stall's end, on a busy machine; never earlier
+        assert row.latency_ms >= (1.0 - row.intended_s) * 1000 - 30
+    assert sum(row.latency_ms > 500 for row in rows) >= 48
+    late = sorted(row.started_s - row.intended_s for row in rows)
+    assert late[len(late) // 2] < 0.05
+
+
+async def test_a_problem_is_recorded_with_its_origin(tmp_path: Path, spec: TestbedSpec) -> None:
+    """Attribution is what the answer itself says."""
+
+    async def refuse(request: web.Request) -> web.Response:
+        await request.read()
+        body = {
+            "origin": "gateway",
+            "link": None,
+            "mechanism": "semaphore_full",
+            "definite": True,
+            "settled": True,
+        }
+        return web.json_response(body, status=429, content_type="application/problem+json")
+
+    async with http_server(refuse) as port:
+        await play(plan_for(tmp_path, port), spec, tmp_path)
+    assert {
+        (row.status, row.origin, row.link, row.mechanism, row.definite, row.settled)
+        for row in rows_of(tmp_path)
+    } == {(429, "gateway", "", "semaphore_full", True, True)}
+
+
+async def test_a_server_that_hangs_up_is_asked_once(tmp_path: Path, spec: TestbedSpec) -> None:
+    """Disconnected, and not one hidden retry, neither of reads nor of reserves."""
+    requests: list[bytes] = []
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        requests.append(head.split(b" ")[0])
+        writer.transport.abort() if len(requests) % 3 == 0 else writer.close()
+
+    async with raw_server(hang_up) as port:
+        summary = await play(plan_for(tmp_path, port), spec, tmp_path)
+    assert summary.completed == 20
+    assert sorted(requests) == [b"GET"] * 10 + [b"POST"] * 10
+    assert {(row.status, row.origin, row.mechanism) for row in rows_of(tmp_path)} == {
+        (0, "client", "client_disconnected")
+    }
+
+
+async def test_a_kept_connection_that_dies_between_requests_is_not_asked_again(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
+    """First answer, then silence and a close on the second request: one disconnect, one request."""
+    requests: list[str] = []
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        requests.append("answered")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        await reader.readuntil(b"\r\n\r\n")
+        requests.append("dropped")
+
+    async with raw_server(answer_once) as port:
+        plan = plan_for(tmp_path, port, mix={"read_event": 1.0}, rate_rps=10.0, duration_s=0.6)
+        await play(plan, spec, tmp_path)
+    rows = rows_of(tmp_path)
+    assert len(requests) == len(rows) == 6
+    assert [row.status for row in rows] == [200, 0] * 3
+    assert {row.mechanism for row in rows if row.status == 0} == {"client_disconnected"}
+
+
+async def test_half_an_answer_is_none(tmp_path: Path, spec: TestbedSpec) -> None:
+    """A body that ends before its length is a disconnect, whatever the status line said."""
+
+    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+        await writer.drain()
+
+    async with raw_server(half) as port:
+        await play(plan_for(tmp_path, port, duration_s=0.2), spec, tmp_path)
+    assert {(row.status, row.mechanism) for row in rows_of(tmp_path)} == {
+        (0, "client_disconnected")
+    }
+
+
+async def test_the_timeout_holds_for_the_whole_request(tmp_path: Path, spec: TestbedSpec) -> None:
+    """A server that drips a byte now and then never lets a socket time out; the limit holds all the same."""
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        for _ in range(100):
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.1)
+
+    async with raw_server(drip) as port:
+        plan = plan_for(tmp_path, port, timeout_s=0.6, duration_s=0.2)
+        await play(plan, spec, tmp_path)
+    rows = rows_of(tmp_path)
+    assert len(rows) == 8
+    for row in rows:
+        assert (row.status, row.mechanism) == (0, "client_timeout")
+        assert 590 <= row.latency_ms < 3000  # the drip would last 10 s
+
+
+async def test_a_port_that_closes_during_the_run_is_refused(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
+    """Refused is told apart from disconnected: it is the sign of a proxy that is down."""
+    async with contextlib.AsyncExitStack() as stack:
+        port = await stack.enter_async_context(http_server(ok))
+        async with LoadChild.start(plan_for(tmp_path, port), spec, tmp_path / "l.log") as child:
+            await child.ready(READY_LIMIT_S)
+            await stack.aclose()
+            child.begin(time.monotonic())
+            summary = await child.finish(FINISH_LIMIT_S)
+    assert summary.completed == 20
+    assert {(row.status, row.origin, row.mechanism) for row in rows_of(tmp_path)} == {
+        (0, "client", "client_refused")
+    }
+
+
+async def test_arrivals_beyond_the_limit_are_shed_and_counted(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
+    """Five may be unfinished: the others are not sent, and not silently dropped either."""
+
+    async def slow(request: web.Request) -> web.Response:
+        await asyncio.sleep(1.0)
+        return await ok(request)
+
+    async with http_server(slow) as port:
+        summary = await play(plan_for(tmp_path, port, max_outstanding=5), spec, tmp_path)
+    assert summary == LoadSummary(offered=20, sent=5, shed=15, completed=5)
+
+
+async def test_four_hundred_may_be_outstanding(tmp_path: Path, spec: TestbedSpec) -> None:
+    """400 requests wait at once, each on its own connection, and all are answered."""
+    waiting = peak = 0
+
+    async def together(request: web.Request) -> web.Response:
+        nonlocal waiting, peak
+        waiting += 1
+        peak = max(peak, waiting)
+        await asyncio.sleep(1.6)
+        waiting -= 1
+        return await ok(request)
+
+    async with http_server(together) as port:
+        plan = plan_for(tmp_path, port, rate_rps=300.0, duration_s=1.4)
+        summary = await play(plan, spec, tmp_path)
+    assert summary == LoadSummary(offered=420, sent=420, shed=0, completed=420)
+    assert peak >= 400
+    assert {row.status for row in rows_of(tmp_path)} == {200}
+
+
+async def test_records_can_be_read_while_the_load_goes_on(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
+    """A tail sees answers long before the end."""
+    async with http_server(ok) as port:
+        plan = plan_for(tmp_path, port, duration_s=1.5)
+        async with LoadChild.start(plan, spec, tmp_path / "load.log") as child:
+            await child.ready(READY_LIMIT_S)
+            child.begin(time.monotonic())
+            await asyncio.sleep(0.9)
+            seen = RecordTail(Path(plan.records_path)).poll()
+            await child.finish(FINISH_LIMIT_S)
+    assert 15 <= seen.completed < 60
+    assert seen.codes == {"200": seen.completed}
+
+
+async def test_a_stop_ends_arrivals_and_awaits_the_answers(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
+    """SIGTERM in the middle: no more arrivals, and what was under way is recorded as answered."""
+
+    async def slow(request: web.Request) -> web.Response:
+        await asyncio.sleep(0.5)
+        return await ok(request)
+
+    async with http_server(slow) as port:
+        plan = plan_for(tmp_path, port, duration_s=60.0)
+        async with LoadChild.start(plan, spec, tmp_path / "load.log") as child:
+            await child.ready(READY_LIMIT_S)
+            child.begin(time.monotonic())
+            await asyncio.sleep(0.4)
+            child.end_arrivals()
+            summary = await child.finish(FINISH_LIMIT_S)
+    assert 0 < summary.offered < 60
+    assert summary.completed == summary.sent == summary.offered
+    assert {row.status for row in rows_of(tmp_path)} == {200}
+
+
+async def test_the_generator_ends_without_load_when_the_runner_goes_before_t0(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
+    """End of stdin before t0: exit 0, and not one request."""
+    async with (
+        http_server(ok) as port,
+        LoadChild.start(plan_for(tmp_path, port), spec, tmp_path / "load.log") as child,
+    ):
+        await child.ready(READY_LIMIT_S)
+        child.hang_up()
+        with pytest.raises(LoadError, match="ended") as caught:
+            await child.finish(FINISH_LIMIT_S)
+    assert caught.value.exit_code == 0
+    assert rows_of(tmp_path) == []
+
+
+async def test_the_generator_stops_when_the_runner_goes_during_the_run(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
+    """A runner that was killed leaves no load behind."""
+    async with (
+        http_server(ok) as port,
+        LoadChild.start(
+            plan_for(tmp_path, port, duration_s=60.0), spec, tmp_path / "l.log"
+        ) as child,
+    ):
+        await child.ready(READY_LIMIT_S)
+        child.begin(time.monotonic())
+        await asyncio.sleep(0.3)
+        child.hang_up()
+        summary = await child.finish(FINISH_LIMIT_S)
+    assert 0 < summary.offered < 80
+
+
+async def test_a_gateway_that_is_not_there_is_said_before_anything_runs(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
+    """Exit 2, with how to mend it."""
+    with pytest.raises(LoadError, match=r"nothing answers at http://127\.0\.0\.1:1 ") as caught:
+        await play(plan_for(tmp_path, 1), spec, tmp_path)
+    assert caught.value.exit_code == 2
+
+
+async def test_a_bad_plan_is_refused_with_every_finding(tmp_path: Path, spec: TestbedSpec) -> None:
+    """Exit 3 and all findings at once."""
+    with pytest.raises(LoadError, match=r"(?s)rate_rps: found 0.*profile: found 'x'") as caught:
+        await play(plan_for(tmp_path, 1, rate_rps=0.0, profile="x"), spec, tmp_path)
+    assert caught.value.exit_code == 3
+
+
+async def test_records_that_cannot_be_written_are_a_failure(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
+    """Load without evidence is worth nothing: exit 1 with the reason."""
+    (tmp_path / "requests.jsonl").mkdir()
+    async with http_server(ok) as port:
+        with pytest.raises(LoadError, match="Is a directory") as caught:
+            await play(plan_for(tmp_path, port), spec, tmp_path)
+    assert caught.value.exit_code == 1
+
+
+async def test_a_generator_that_dies_is_an_error_with_its_exit_code(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
+    """SIGKILL in the middle of the load."""
+    async with (
+        http_server(ok) as port,
+        LoadChild.start(
+            plan_for(tmp_path, port, duration_s=60.0), spec, tmp_path / "l.log"
+        ) as child,
+    ):
+        await child.ready(READY_LIMIT_S)
+        child.begin(time.monotonic())
+        os.kill(child.pid, signal.SIGKILL)
+        with pytest.raises(LoadError, match=r"ended \(exit code -9\)") as caught:
+            await child.finish(FINISH_LIMIT_S)
+    assert caught.value.exit_code == -9
+
+
+async def test_a_generator_that_overruns_is_ended(tmp_path: Path, spec: TestbedSpec) -> None:
+    """The runner does not wait for ever."""
+    async with (
+        http_server(ok) as port,
+        LoadChild.start(
+            plan_for(tmp_path, port, duration_s=60.0), spec, tmp_path / "l.log"
+        ) as child,
+    ):
+        await child.ready(READY_LIMIT_S)
+        child.begin(time.monotonic())
+        with pytest.raises(LoadError, match=r"did not finish within 0\.2 s"):
+            await child.finish(0.2)
+        assert not psutil.pid_exists(child.pid)
