@@ -1,5 +1,6 @@
 """A real PostgreSQL for the contract tests: one server per session, one database per test."""
 
+import asyncio
 import contextlib
 import importlib.util
 import os
@@ -8,12 +9,18 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from services.kit.policy import Policy, load_policy
+from services.kit.settings import Settings
+from services.kit.telemetry import Telemetry
 
 
 def _bin_folder() -> Path:
@@ -28,6 +35,7 @@ def _bin_folder() -> Path:
 
 
 BIN = _bin_folder()
+ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 20.0
 # Durability is not under test here: every crash in these tests is a client's, never the server's.
 FAST = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
@@ -93,13 +101,71 @@ def postgres() -> Iterator[str]:
 
 
 @pytest.fixture
-async def database(postgres: str) -> AsyncIterator[str]:
-    """Yield the address of an empty database that is this test's own."""
-    name = f"t_{uuid4().hex}"
+async def new_database(postgres: str) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """Make empty databases of this test's own, and give each one's address; all go at the end."""
     admin = await asyncpg.connect(f"{postgres}/postgres")
+    names: list[str] = []
+
+    async def create() -> str:
+        names.append(f"t_{uuid4().hex}")
+        await admin.execute(f"CREATE DATABASE {names[-1]}")
+        return f"{postgres}/{names[-1]}"
+
     try:
-        await admin.execute(f"CREATE DATABASE {name}")
-        yield f"{postgres}/{name}"
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        yield create
+        for name in names:
+            await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await admin.close()
+
+
+@pytest.fixture
+async def database(new_database: Callable[[], Awaitable[str]]) -> str:
+    """Return the address of an empty database that is this test's own."""
+    return await new_database()
+
+
+@pytest.fixture(scope="session")
+def policy() -> Policy:
+    """Return the default policy, as it is shipped."""
+    return load_policy(ROOT / "policies" / "default.yaml")
+
+
+Start = Callable[..., Awaitable[TestClient[web.Request, web.Application]]]
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """Start a service's app in this process and give its client; every one is stopped at the end."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def run(
+            create_app: Callable[[Settings, Policy, Telemetry], web.Application],
+            policy: Policy,
+            database_url: str | None = None,
+            **links: str,
+        ) -> TestClient[web.Request, web.Application]:
+            service = create_app.__module__.split(".")[1]
+            settings = Settings(
+                service=service, host="127.0.0.1", port=0, database_url=database_url,
+                links={name.replace("_", "-"): url for name, url in links.items()},
+                policy_path=ROOT, otlp_endpoint=None, resource_attributes={}, log_level="INFO",
+            )  # fmt: skip
+            telemetry = Telemetry.start(settings)
+            stack.callback(telemetry.tracing.shutdown)
+            client = TestClient(TestServer(create_app(settings, policy, telemetry)))
+            await stack.enter_async_context(client)
+            await _until_ready(client)
+            return client
+
+        yield run
+
+
+async def _until_ready(client: TestClient[web.Request, web.Application]) -> None:
+    for _ in range(200):
+        async with client.get("/readyz") as response:
+            if response.status == 200:
+                return
+            told = await response.text()
+        await asyncio.sleep(0.02)
+    pytest.fail(f"the service did not get ready: {told}")

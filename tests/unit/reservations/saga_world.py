@@ -254,7 +254,7 @@ class FakeSagas:
         world = self.world
         due = [i for i, sent in world.outbox.items() if not sent and world.due_s[i] <= world.now_s]
         for reservation_id in due[:limit]:
-            world.due_s[reservation_id] = world.now_s + 30
+            world.due_s[reservation_id] = world.now_s + 5
         return [Notice(i, world.sagas[i].order, Trace()) for i in due[:limit]]
 
     async def mark_delivered(self, reservation_ids: list[str]) -> None:
@@ -284,7 +284,7 @@ class FakeSagas:
         self._store(after)
         if after.state is State.CONFIRMED:
             self.world.outbox[after.reservation_id] = False
-            self.world.due_s[after.reservation_id] = self.world.now_s + 10
+            self.world.due_s[after.reservation_id] = self.world.now_s + 5
         return True
 
     def _store(self, saga: Saga) -> None:
