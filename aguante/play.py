@@ -95,7 +95,7 @@ async def _play_out(
             reason = f"a fault could not be applied: {error}"
     if reason:
         stage.log.write(Stopped(at_s=clock.now_s(), reason=reason))
-        await load.stop()
+        load.end_arrivals()
 
 
 @contextlib.asynccontextmanager
@@ -121,7 +121,7 @@ async def _tick(stage: Stage, clock: Clock) -> None:
         at_s = clock.now_s()
         if at_s < 0:
             continue
-        seen = tail.poll()
+        seen = tail.poll(at_s)
         stage.progress.tick(
             LiveStatus(
                 at_s=at_s,

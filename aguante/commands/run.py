@@ -73,11 +73,12 @@ def _plan(
         message = f"--policy {policy}: no such file in {spec.policies}; there are: {known}"
         raise click.UsageError(message)
     chosen = experiment if policy is None else experiment.model_copy(update={"policy": policy})
+    seeds = (seed, experiment.seed, secrets.randbelow(2**32))
     return build_plan(
         chosen,
         spec,
         run_id=new_run_id(experiment.name, datetime.now(UTC), secrets.token_hex(2)),
-        seed=secrets.randbelow(2**32) if seed is None else seed,
+        seed=next(number for number in seeds if number is not None),
         source=str(path),
     )
 
