@@ -19,7 +19,7 @@ _AMPLIFICATION = """
     WITH made AS (
         SELECT link, count(*) FILTER (attempt = 1) AS calls, count(*) AS attempts
         FROM attempts
-        WHERE attempt > 0 AND link <> $entry AND db_system IS NULL
+        WHERE attempt > 0 AND link <> $entry AND coalesce(db_system, '') = ''
           AND ($phase::VARCHAR IS NULL OR phase = $phase)
         GROUP BY link
     ), refused AS (
