@@ -108,7 +108,8 @@ def _syntax(file: Path, error: MarkedYAMLError) -> Document:
         hint = "one file holds one experiment: remove the line ---"
         return _failed(file, line, "a second document", "one document", hint)
     context = f" {error.context}" if error.context else ""
-    return _failed(file, line, f"{problem}{context}", "YAML 1.2", "correct the syntax on this line")
+    found = f"a syntax error ({problem}{context})"
+    return _failed(file, line, found, "YAML 1.2", "correct this line or the one before")
 
 
 @dataclass

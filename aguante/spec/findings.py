@@ -44,6 +44,8 @@ class Problem:
     hint: str
     at_key: bool = True
     """Point at the key's own line; False: at the line of the mapping that should hold it."""
+    unknown_key: bool = False
+    """The key itself is the fault; what it holds is then of no interest."""
     meant: str = ""
     """The key that this wrong one was probably meant to be: then that one is not missing as well."""
 

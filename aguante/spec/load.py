@@ -27,8 +27,10 @@ def load_experiment(path: Path, testbed: TestbedSpec) -> Experiment:
     experiment, problems = check_shape(document.data)
     problems += reference_problems(document.data, testbed)
     problems += timing_problems(document.data)
-    problems = _without_echoes(problems)
-    findings = (*document.findings, *(document.locate(problem) for problem in problems))
+    located = [document.locate(problem) for problem in _without_echoes(problems)]
+    unread = {(each.line, each.where) for each in document.findings}
+    legible = [each for each in located if (each.line, each.where) not in unread]
+    findings = [*document.findings, *legible]
     if findings or experiment is None:
         raise InvalidExperiment(dict.fromkeys(findings))
     count = len(experiment.expect)
@@ -38,6 +40,12 @@ def load_experiment(path: Path, testbed: TestbedSpec) -> Experiment:
 
 
 def _without_echoes(problems: list[Problem]) -> list[Problem]:
-    """A key that was misspelt is not reported as missing too."""
-    meant = {(*problem.path[:-1], problem.meant) for problem in problems if problem.meant}
-    return [each for each in problems if each.at_key or each.path not in meant]
+    """A misspelt key is not also missing, and what an unknown key holds is of no interest."""
+    unknown = {each.path for each in problems if each.unknown_key}
+    meant = {(*each.path[:-1], each.meant) for each in problems if each.unknown_key}
+    return [
+        each
+        for each in problems
+        if each.unknown_key
+        or (each.path not in unknown and (each.at_key or each.path not in meant))
+    ]

@@ -82,7 +82,7 @@ def _extra(path: Path_, value: object, __: Context, ___: str) -> Problem:
     if set(KINDS) <= set(known) and key in LATER_KINDS:
         return Problem(path, key, one_of(known), f"{key} is planned and not understood yet")
     meant, hint = meant_key(key, known)
-    return Problem(path, f"the key {key}", one_of(known), hint, meant=meant)
+    return Problem(path, f"the key {key}", one_of(known), hint, unknown_key=True, meant=meant)
 
 
 def _number(path: Path_, value: object, _: Context, __: str) -> Problem:

@@ -35,10 +35,15 @@ def _lengths(data: Mapping[str, object]) -> dict[str, float]:
     return {phase: length for phase, length in pairs if length is not None and length > 0}
 
 
+def _mentioned(data: Mapping[str, object], phase: str) -> bool:
+    """Whether the file tries to give this phase a length, be it misspelt: then that is the fault."""
+    return any(key.startswith(phase) for key in inner(data, "phases"))
+
+
 def _fault_windows(data: Mapping[str, object], lengths: Mapping[str, float]) -> Iterator[Problem]:
     phase_s = lengths.get("fault")
     if phase_s is None:
-        if data.get("faults") and "fault_s" not in inner(data, "phases"):
+        if data.get("faults") and not _mentioned(data, "fault"):
             at: Path_ = ("phases", "fault_s")
             yield Problem(at, "nothing", "a fault phase for the faults", "add fault_s:", False)
         return
@@ -58,12 +63,11 @@ def _fault_windows(data: Mapping[str, object], lengths: Mapping[str, float]) -> 
 def _expectation_windows(
     data: Mapping[str, object], lengths: Mapping[str, float]
 ) -> Iterator[Problem]:
-    written = inner(data, "phases")
     for path, _, mapping in expectations(data):
         phase = mapping.get("phase")
         if phase not in PHASES:
             continue
-        if f"{phase}_s" not in written:
+        if not _mentioned(data, str(phase)):
             hint = f"add phases.{phase}_s, or ask about another phase"
             yield Problem((*path, "phase"), str(phase), "a phase that happens", hint)
         yield from _inside(path, mapping, str(phase), lengths)
@@ -82,7 +86,8 @@ def _inside(
 def _what_needs_faults(
     data: Mapping[str, object], lengths: Mapping[str, float]
 ) -> Iterator[Problem]:
-    recovery_s = lengths.get("recovery", 0)
+    unsaid = 0.0 if not _mentioned(data, "recovery") else float("inf")
+    recovery_s = lengths.get("recovery", unsaid)
     for path, kind, mapping in expectations(data):
         if kind in ("breaker", "recovery") and not data.get("faults"):
             yield Problem(path, "no faults", "a fault that it follows", "add faults:, or remove it")

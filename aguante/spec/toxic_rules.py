@@ -36,7 +36,9 @@ def _unknown(path: Path_, section: Mapping[str, object], kind: ToxicType) -> Ite
         if key not in OWN_KEYS and key not in known:
             expected = f"{one_of(known)} with toxic {kind.name}"
             meant, hint = meant_key(key, [*known, *OWN_KEYS])
-            yield Problem((*path, key), f"the key {key}", expected, hint, meant=meant)
+            yield Problem(
+                (*path, key), f"the key {key}", expected, hint, unknown_key=True, meant=meant
+            )
 
 
 def _values(path: Path_, section: Mapping[str, object], kind: ToxicType) -> Iterator[Problem]:
