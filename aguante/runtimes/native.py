@@ -7,7 +7,7 @@ matter and the two slow parts (initdb, Python's imports) overlap.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,8 +110,7 @@ class NativeRuntime:
         except BaseException:
             workspace.release()
             raise
-        for child in children:
-            child.exit_code()  # reaps it
+        _reap(children)
         await asyncio.to_thread(workspace.remove)
 
     async def restart_services(self, policy: str, otlp_endpoint: str) -> Testbed:
@@ -129,6 +128,7 @@ class NativeRuntime:
         try:
             old = [child for child in self._children if child.ref.name in instances]
             await take_down([child.ref for child in old])
+            _reap(old)
             self._children = [child for child in self._children if child not in old]
             with _one_error():
                 await self._services(up.workspace, up.spec, up.layout, policy, otlp_endpoint)
@@ -234,6 +234,12 @@ class _Up:
     workspace: Workspace
     spec: TestbedSpec
     layout: Layout
+
+
+def _reap(children: Sequence[Child]) -> None:
+    """Take the exit codes of children that have ended, so that no zombie is left."""
+    for child in children:
+        child.exit_code()
 
 
 def _policy_file(spec: TestbedSpec, policy: str) -> Path:

@@ -1,0 +1,128 @@
+"""Real servers for the integration tests: found once, and every testbed must leave nothing behind."""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from aguante.runtimes.state import folders
+from aguante.servers import SERVERS, ServerMissingError, find_server
+from aguante.testbed import TestbedSpec
+from aguante.testbed_file import load_testbed
+
+ROOT = Path(__file__).parents[2]
+MOODS = ("default", "other", "dies", "deaf", "stubborn")
+
+STANDIN_TESTBED = """\
+name: standin
+links: links.yaml
+services:
+  - {name: front, module: standin, port: 5000}
+  - {name: back, module: standin, port: 5001}
+databases: [{name: back}]
+entry: client-front
+policies: policies
+load: {locustfile: empty.py}
+setup: {events: 1, capacity: 1, request: {service: back, method: PUT, path: "/{event_id}", body: {}}}
+problem_json: true
+mechanisms: []
+client_mechanisms: []
+settle: {within_s: 1, database: back, query: empty.sql}
+invariants: []
+"""
+STANDIN_LINKS = """\
+links:
+  - {name: client-front, caller: client, callee: front, kind: http, port: 6000}
+  - {name: front-back, caller: front, callee: back, kind: http, port: 6001}
+  - {name: back-db, caller: back, callee: back, kind: postgresql, port: 6100}
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def toxiproxy_binary() -> Path:
+    """toxiproxy-server, found or built once for the whole session; without it nothing here can run."""
+    try:
+        return find_server(SERVERS["toxiproxy"])
+    except ServerMissingError as why:
+        if os.environ.get("CI"):
+            pytest.fail(f"under CI nothing may be missing: {why}")
+        pytest.skip(str(why))
+
+
+@pytest.fixture
+def parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for testbeds of this test alone; afterwards no folder and no process of theirs may be left.
+
+    Not pytest's own: below a folder of mode 0700 PostgreSQL could not run as another user.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="aguante-test-"))
+    folder.chmod(0o711)
+    monkeypatch.setenv("AGUANTE_STATE", str(folder))
+    yield folder
+    left, running = folders(folder), processes_in(folder)
+    for process in running:
+        process.kill()
+    shutil.rmtree(folder)
+    assert left == ()
+    assert running == []
+
+
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """Processes whose standard output is a file below ``folder``: all that a testbed there started."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            output = Path(f"/proc/{process.pid}/fd/1").readlink()
+        except OSError:
+            continue
+        if output.is_relative_to(folder):
+            found.append(process)
+    return found
+
+
+def wait_until_gone(folder: Path, limit_s: float = 10.0) -> None:
+    """Wait until no process of a testbed below ``folder`` is left."""
+    deadline = time.monotonic() + limit_s
+    while processes_in(folder):
+        assert time.monotonic() < deadline, processes_in(folder)
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def standin_file() -> Iterator[Path]:
+    """``testbed.yaml`` of two stand-ins, in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="aguante-standin-") as name:
+        root = Path(name)
+        (root / "testbed.yaml").write_text(STANDIN_TESTBED)
+        (root / "links.yaml").write_text(STANDIN_LINKS)
+        shutil.copy(Path(__file__).with_name("standin.py"), root)
+        for empty in ("empty.py", "empty.sql"):
+            (root / empty).touch()
+        (root / "policies").mkdir()
+        for mood in MOODS:
+            (root / "policies" / f"{mood}.yaml").touch()
+        yield root / "testbed.yaml"
+
+
+@pytest.fixture(scope="session")
+def standin(standin_file: Path) -> TestbedSpec:
+    """The spec of two stand-ins, front and back, of which back has a database."""
+    return load_testbed(standin_file)
+
+
+@pytest.fixture(scope="session")
+def shop_spec() -> TestbedSpec:
+    """Our own system."""
+    return load_testbed(ROOT / "testbed.yaml")
+
+
+def aguante(*arguments: str) -> list[str]:
+    """The command line of ``aguante ...``."""
+    code = "import sys; from aguante.cli import main; main(sys.argv[1:])"
+    return [sys.executable, "-c", code, *arguments]

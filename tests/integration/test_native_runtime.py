@@ -1,0 +1,292 @@
+"""The native runtime with two stand-in services, a real PostgreSQL and a real Toxiproxy."""
+
+import asyncio
+import dataclasses
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+import psutil
+import pytest
+
+from aguante.runtimes import ending, native, services
+from aguante.runtimes.base import Testbed, TestbedError
+from aguante.runtimes.layout import Layout, lay_out
+from aguante.runtimes.native import NativeRuntime
+from aguante.runtimes.ports import Ports
+from aguante.runtimes.processes import Account, ProcessRef
+from aguante.runtimes.state import SavedState, claim, folders, make_private, sweep
+from aguante.testbed import TestbedSpec
+
+
+async def get(url: str) -> str:
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        assert answer.status == 200
+        return await answer.text()
+
+
+def pids(testbed: Testbed) -> set[int]:
+    return {*testbed.servers.values(), *(service.pid for service in testbed.services)}
+
+
+def alive(testbed: Testbed) -> set[int]:
+    return {pid for pid in pids(testbed) if psutil.pid_exists(pid)}
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port on which somebody else listens."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        yield holder.getsockname()[1]
+
+
+async def test_up_serves_through_the_entry_link(parent: Path, standin: TestbedSpec) -> None:
+    """The gateway's address is the entry link's proxy, and it answers."""
+    async with NativeRuntime().running(standin, "default") as testbed:
+        assert await get(f"{testbed.gateway}/") == '"default"'
+        entry = next(link for link in testbed.links if link.name == "client-front")
+        assert testbed.gateway == f"http://{entry.listen}"
+        assert entry.upstream == testbed.services[0].url.removeprefix("http://")
+        assert testbed.state.parent == parent
+
+
+async def test_each_database_belongs_to_a_role_of_its_name(
+    parent: Path, standin: TestbedSpec
+) -> None:
+    """A service reaches its database through its link; the auditor goes around it."""
+    async with NativeRuntime().running(standin, "default") as testbed:
+        link = next(each for each in testbed.links if each.name == "back-db")
+        for dsn in (f"postgresql://back@{link.listen}/back", testbed.databases[0].dsn):
+            connection = await asyncpg.connect(dsn)
+            assert await connection.fetchval("SELECT current_database()") == "back"
+            await connection.close()
+
+
+async def test_down_leaves_no_process_and_no_folder(parent: Path, standin: TestbedSpec) -> None:
+    """All that was started is ended, and ending again does no harm."""
+    runtime = NativeRuntime()
+    testbed = await runtime.up(standin, "default", "")
+    assert alive(testbed) == pids(testbed)
+    await runtime.down()
+    await runtime.down()
+    assert alive(testbed) == set()
+    assert folders(parent) == ()
+
+
+async def test_a_service_is_told_its_own_links_and_no_address_of_a_peer(
+    parent: Path, standin: TestbedSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the user's environment holds (a proxy, a collector) does not reach the services either."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    async with NativeRuntime().running(standin, "default", "http://127.0.0.1:4318") as testbed:
+        front, back = testbed.services
+        links = {link.name: link.listen for link in testbed.links}
+        env = json.loads(await get(f"{front.url}/env"))
+        assert env["LINK_FRONT_BACK"] == f"http://{links['front-back']}"
+        assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4318"
+        assert env["OTEL_RESOURCE_ATTRIBUTES"] == "service.instance.id=front-1"
+        assert "HTTP_PROXY" not in env
+        assert "LINK_BACK_DB" not in env
+        assert not [name for name, value in env.items() if back.url.rpartition(":")[2] in value]
+        env = json.loads(await get(f"{back.url}/env"))
+        assert env["LINK_BACK_DB"] == f"postgresql://back@{links['back-db']}/back"
+
+
+async def test_two_testbeds_run_side_by_side(parent: Path, standin: TestbedSpec) -> None:
+    """They share nothing, and ending one leaves the other as it is."""
+    first, second = NativeRuntime(), NativeRuntime()
+    one, two = await asyncio.gather(
+        first.up(standin, "default", ""), second.up(standin, "other", "")
+    )
+    try:
+        assert {link.listen for link in one.links}.isdisjoint(link.listen for link in two.links)
+        await first.down()
+        assert alive(one) == set()
+        assert alive(two) == pids(two)
+        assert await get(f"{two.gateway}/") == '"other"'
+    finally:
+        await first.down()
+        await second.down()
+
+
+async def test_a_fixed_gateway_port_is_used(parent: Path, standin: TestbedSpec) -> None:
+    """``--gateway-port`` is where the entry link listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    async with NativeRuntime(gateway_port=port).running(standin, "default") as testbed:
+        assert testbed.gateway == f"http://127.0.0.1:{port}"
+        await get(f"{testbed.gateway}/")
+
+
+async def test_a_taken_gateway_port_is_said_before_anything_starts(
+    parent: Path, standin: TestbedSpec, taken_port: int
+) -> None:
+    """The message names the port, the option, and who has it."""
+    with pytest.raises(TestbedError, match=rf"port {taken_port} .*--gateway-port.* is taken by "):
+        await NativeRuntime(gateway_port=taken_port).up(standin, "default", "")
+    assert folders(parent) == ()
+
+
+@pytest.mark.parametrize("part", ["toxiproxy", "postgres", "front", "front-back"])
+async def test_a_lost_race_for_a_port_is_mended_by_other_ports(
+    part: str,
+    parent: Path,
+    standin: TestbedSpec,
+    taken_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whichever part finds its port taken between our look and its use, the next try succeeds."""
+    layouts: list[Layout] = []
+
+    def unlucky(spec: TestbedSpec, ports: Ports, gateway_port: int | None) -> Layout:
+        layouts.append(lay_out(spec, ports, gateway_port))
+        return _with_port(layouts[0], part, taken_port) if len(layouts) == 1 else layouts[-1]
+
+    monkeypatch.setattr(native, "lay_out", unlucky)
+    async with NativeRuntime().running(standin, "default") as testbed:
+        await get(f"{testbed.gateway}/")
+    assert len(layouts) == 2
+
+
+def _with_port(layout: Layout, part: str, port: int) -> Layout:
+    if part in ("toxiproxy", "postgres"):
+        return dataclasses.replace(layout, **{part: port})
+    if part in layout.services:
+        return dataclasses.replace(layout, services={**layout.services, part: port})
+    link = layout.links[part].model_copy(update={"listen": f"127.0.0.1:{port}"})
+    return dataclasses.replace(layout, links={**layout.links, part: link})
+
+
+async def test_a_service_that_dies_at_start_is_quoted(parent: Path, standin: TestbedSpec) -> None:
+    """One message with exit code and last words; what else had been started is gone."""
+    with pytest.raises(TestbedError, match=r"(?s)-1 ended with exit code 7 .*out of cheese"):
+        await NativeRuntime().up(standin, "dies", "")
+    assert folders(parent) == ()
+
+
+async def test_a_service_that_never_gets_ready_is_given_up(
+    parent: Path, standin: TestbedSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message quotes what /readyz answered."""
+    monkeypatch.setattr(services, "READY_LIMIT_S", 0.8)
+    with pytest.raises(TestbedError, match=r"(?s)not ready within 0.8 s. .*503"):
+        await NativeRuntime().up(standin, "deaf", "")
+
+
+async def test_a_stubborn_service_is_killed(
+    parent: Path, standin: TestbedSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM has a limit."""
+    monkeypatch.setattr(ending, "SERVICE_GRACE_S", 0.2)
+    async with NativeRuntime().running(standin, "stubborn") as testbed:
+        pass
+    assert alive(testbed) == set()
+
+
+async def test_an_unknown_policy_is_named(parent: Path, standin: TestbedSpec) -> None:
+    """The message lists the policies that there are; nothing is started."""
+    with pytest.raises(TestbedError, match=r"no policy 'defualt' .*deaf, default, dies"):
+        await NativeRuntime().up(standin, "defualt", "")
+    assert folders(parent) == ()
+
+
+async def test_a_missing_server_names_all_the_ways(
+    parent: Path, standin: TestbedSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A configured path with nothing there is an error at once; all that had been started is gone."""
+    monkeypatch.setenv("AGUANTE_TOXIPROXY", str(tmp_path / "nothing"))
+    with pytest.raises(
+        TestbedError, match=r"AGUANTE_TOXIPROXY is .*nothing, which is no executable"
+    ):
+        await NativeRuntime().up(standin, "default", "")
+    assert folders(parent) == ()
+
+
+async def test_cancelling_up_takes_down_what_had_been_started(
+    parent: Path, standin: TestbedSpec
+) -> None:
+    """Ctrl-C halfway leaves nothing."""
+    ready = asyncio.Event()
+    runtime = NativeRuntime(observe=lambda *_: ready.set())
+    starting = asyncio.create_task(runtime.up(standin, "deaf", ""))
+    await ready.wait()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert folders(parent) == ()
+
+
+async def test_services_restart_with_another_policy(parent: Path, standin: TestbedSpec) -> None:
+    """Addresses, PostgreSQL and Toxiproxy stay; the services' processes are new."""
+    runtime = NativeRuntime()
+    async with runtime.running(standin, "default") as before:
+        after = await runtime.restart_services("other", "")
+        assert after.servers == before.servers
+        assert after.links == before.links
+        assert {s.pid for s in after.services}.isdisjoint(s.pid for s in before.services)
+        assert (after.policy, await get(f"{after.gateway}/")) == ("other", '"other"')
+
+
+async def _leave_behind(parent: Path, ref: ProcessRef) -> Path:
+    """What a killed run leaves: a folder with its state, and a lock that nobody holds."""
+    workspace = await claim(parent)
+    workspace.save(SavedState(id=workspace.id, owner=ref, detached=False, processes=(ref,)))
+    workspace.release()
+    return workspace.root
+
+
+async def test_what_a_killed_run_left_is_swept(parent: Path) -> None:
+    """Its processes are ended and its folder is removed."""
+    process = await asyncio.create_subprocess_exec("sleep", "60")
+    started = psutil.Process(process.pid).create_time()
+    root = await _leave_behind(parent, ProcessRef(name="front-1", pid=process.pid, started=started))
+    assert await sweep(parent) == (root.name,)
+    assert await process.wait() == -signal.SIGKILL
+    assert not root.exists()
+
+
+async def test_a_reused_pid_is_left_alone(parent: Path) -> None:
+    """A pid whose start time differs belongs to somebody else."""
+    process = await asyncio.create_subprocess_exec("sleep", "60")
+    started = psutil.Process(process.pid).create_time() - 3600
+    await _leave_behind(parent, ProcessRef(name="front-1", pid=process.pid, started=started))
+    await sweep(parent)
+    assert process.returncode is None
+    process.kill()
+    await process.wait()
+
+
+async def test_a_living_testbed_is_not_swept(parent: Path, standin: TestbedSpec) -> None:
+    """Its lock is held."""
+    async with NativeRuntime().running(standin, "default") as testbed:
+        assert await sweep(parent) == ()
+        assert alive(testbed) == pids(testbed)
+
+
+def test_a_folder_of_somebody_else_is_refused(
+    parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A temporary folder that another user made first would let them read and replace our files."""
+    monkeypatch.setattr("os.geteuid", lambda: 4711)
+    with pytest.raises(TestbedError, match=r"belongs to somebody else.*AGUANTE_STATE"):
+        make_private(parent)
+
+
+async def test_a_folder_that_postgres_cannot_enter_is_named(
+    parent: Path, standin: TestbedSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says who cannot enter what, and which variable moves it."""
+    closed = parent / "closed"
+    closed.mkdir(mode=0o700)
+    monkeypatch.setattr(
+        "aguante.runtimes.postgres.unprivileged_account", lambda: Account("nobody", 65534, 65534)
+    )
+    with pytest.raises(TestbedError, match=r"runs as nobody .*closed.*AGUANTE_STATE"):
+        await NativeRuntime(closed / "testbeds").up(standin, "default", "")
