@@ -23,7 +23,7 @@ import asyncpg
 from aiohttp import web
 
 from services.kit import database_errors as errors
-from services.kit.database_session import Session
+from services.kit.database_session import Session, terminate
 from services.kit.failures import DatabaseFailed
 from services.kit.policy import DatabasePolicy
 from services.kit.problem import Mechanism
@@ -177,7 +177,7 @@ class Database:
             else:
                 yield session
         except asyncio.CancelledError:
-            connection.terminate()  # a statement may be halfway: this connection cannot be trusted
+            terminate(connection)  # a statement may be halfway: this connection cannot be trusted
             raise
         finally:
             self._used -= 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
@@ -45,31 +45,31 @@ class Session:
 
     async def fetchrow(self, summary: str, sql: str, *args: object) -> asyncpg.Record | None:
         """Return the first row, or None."""
-        return await self._observed(summary, sql, self._connection.fetchrow(sql, *args))
+        return await self._observed(summary, sql, lambda: self._connection.fetchrow(sql, *args))
 
     async def fetch(self, summary: str, sql: str, *args: object) -> list[asyncpg.Record]:
         """Return all rows."""
-        return await self._observed(summary, sql, self._connection.fetch(sql, *args))
+        return await self._observed(summary, sql, lambda: self._connection.fetch(sql, *args))
 
     async def script(self, sql: str, limit_s: float) -> None:
         """Run statements without arguments, without a span: DDL, and the question whether we are alive."""
-        await self._bounded(self._connection.execute(sql), limit_s)
+        await self._bounded(lambda: self._connection.execute(sql), limit_s)
 
     @asynccontextmanager
     async def committed(self) -> AsyncIterator[None]:
         """BEGIN, the body, COMMIT; ROLLBACK when the body raises."""
         transaction = self._connection.transaction()
-        await self._observed("BEGIN", "BEGIN", transaction.start())
+        await self._observed("BEGIN", "BEGIN", transaction.start)
         try:
             yield
         except Exception:
             with suppress(DatabaseFailed):  # a lost connection has rolled back already
-                await self._observed("ROLLBACK", "ROLLBACK", transaction.rollback())
+                await self._observed("ROLLBACK", "ROLLBACK", transaction.rollback)
             raise
-        await self._commit(transaction.commit())
+        await self._commit(transaction.commit)
 
-    async def _commit(self, commit: Awaitable[None]) -> None:
-        sent = not self._connection.is_closed()
+    async def _commit(self, commit: Callable[[], Awaitable[None]]) -> None:
+        sent = not is_closed(self._connection)
         try:
             await self._observed("COMMIT", "COMMIT", commit)
         except DatabaseFailed as failure:
@@ -78,7 +78,7 @@ class Session:
                 raise
             raise errors.commit_unknown(self._link, failure) from failure
 
-    async def _observed(self, summary: str, sql: str, statement: Awaitable[T]) -> T:
+    async def _observed(self, summary: str, sql: str, statement: Callable[[], Awaitable[T]]) -> T:
         span = self._telemetry.tracing.start(
             summary,
             SpanKind.CLIENT,
@@ -103,19 +103,33 @@ class Session:
             duration_s = time.perf_counter() - started_s
             self._telemetry.emit(StatementFinished(self._link, summary, mechanism, duration_s))
 
-    async def _bounded(self, statement: Awaitable[T], limit_s: float) -> T:
+    async def _bounded(self, statement: Callable[[], Awaitable[T]], limit_s: float) -> T:
         try:
             async with asyncio.timeout(limit_s):
-                return await statement
+                return await statement()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             failure = errors.statement_failure(
                 self._link,
                 error,
-                closed=self._connection.is_closed(),
+                closed=is_closed(self._connection),
                 definite=self._in_transaction,
             )
             if failure is None:
                 raise
             if not isinstance(error, asyncpg.PostgresError):
-                self._connection.terminate()
+                terminate(self._connection)
             raise failure from error
+
+
+def is_closed(connection: Connection) -> bool:
+    """Return whether a connection is lost; the pool takes a lost one back at once, and then it refuses to say."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
+
+
+def terminate(connection: Connection) -> None:
+    """Throw a connection away, if the pool has not done so already."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
