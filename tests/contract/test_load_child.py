@@ -15,7 +15,8 @@ from aiohttp import web
 
 from aguante.load import LoadChild, LoadError, RecordTail
 from aguante.records import LoadPlan, LoadSummary, RequestRecord
-from aguante.testbed import LoadSpec, TestbedSpec
+from aguante.testbed import TestbedSpec
+from aguante.testbed_file import load_testbed
 
 ROOT = Path(__file__).parents[2]
 READY_LIMIT_S = 20.0
@@ -26,10 +27,8 @@ Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[No
 
 @pytest.fixture(scope="module")
 def spec() -> TestbedSpec:
-    """Only the two fields that starting the generator needs."""
-    return TestbedSpec.model_construct(
-        root=ROOT, load=LoadSpec(locustfile=ROOT / "loadtests" / "locustfile.py")
-    )
+    """Our own system: its locustfile is the one under test."""
+    return load_testbed(ROOT / "testbed.yaml")
 
 
 @pytest.fixture(autouse=True)

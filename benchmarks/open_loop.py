@@ -1,0 +1,173 @@
+"""How true the load generator is to its plan: 200 requests a second for 10 s against a bare local server.
+
+    python -m benchmarks.open_loop [--rate-rps 200] [--duration-s 10]
+
+Prints achieved against offered (by the plan, and in the worst whole second), how late requests were sent
+and answered against the bare answer of one client in a closed loop, the generator's start-up and its CPU.
+The server shares the machine, so that its own CPU time is part of what can make requests late.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import resource
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from aguante.load import LoadChild
+from aguante.records import LoadPlan, LoadSummary, RequestRecord
+from aguante.testbed_file import load_testbed
+
+ROOT = Path(__file__).parents[1]
+READY_LIMIT_S = 30.0
+PROBES = 300
+
+
+@dataclass(frozen=True)
+class Played:
+    """What one run of the generator gave."""
+
+    summary: LoadSummary
+    rows: list[RequestRecord]
+    start_up_s: float
+    cpu_s: float
+
+
+def serve(port: Connection) -> None:
+    """A bare server: reads, answers, does nothing; in a process of its own, until killed."""
+
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(text="{}", content_type="application/json")
+
+    async def run() -> None:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", answer)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port.send(int(runner.addresses[0][1]))
+        await asyncio.Event().wait()
+
+    asyncio.run(run())
+
+
+def load_plan(port: int, rate_rps: float, duration_s: float, folder: Path) -> LoadPlan:
+    """Fixed arrivals of the default mix."""
+    return LoadPlan(
+        base_url=f"http://127.0.0.1:{port}",
+        profile="mixed",
+        arrivals="fixed",
+        rate_rps=rate_rps,
+        duration_s=duration_s,
+        mix={"reserve": 0.75, "read_event": 0.25},
+        event_ids=["event-1"],
+        seed=1,
+        timeout_s=7.0,
+        run_id="benchmark",
+        experiment="open-loop",
+        phases=[("baseline", 0.0, duration_s)],
+        records_path=str(folder / "requests.jsonl"),
+    )
+
+
+async def bare_latency_ms(port: int) -> list[float]:
+    """The reference: one aiohttp client, one request after the other."""
+    latencies = []
+    async with aiohttp.ClientSession() as session:
+        for _ in range(PROBES):
+            began = time.perf_counter()
+            async with session.get(f"http://127.0.0.1:{port}/") as response:
+                await response.read()
+            latencies.append((time.perf_counter() - began) * 1000)
+    return latencies
+
+
+async def play(plan: LoadPlan, log: Path) -> Played:
+    """One run of the real child."""
+    spec = load_testbed(ROOT / "testbed.yaml")
+    before = _children_cpu_s()
+    began = time.monotonic()
+    async with LoadChild.start(plan, spec, log) as child:
+        await child.ready(READY_LIMIT_S)
+        start_up_s = time.monotonic() - began
+        child.begin(time.monotonic() + 0.3)
+        summary = await child.finish(plan.duration_s + plan.timeout_s + 5)
+    return Played(summary, _rows(plan), start_up_s, _children_cpu_s() - before)
+
+
+def _rows(plan: LoadPlan) -> list[RequestRecord]:
+    lines = Path(plan.records_path).read_bytes().splitlines()
+    return [msgspec.json.decode(line, type=RequestRecord) for line in lines]
+
+
+def report(plan: LoadPlan, played: Played, bare_ms: list[float]) -> None:
+    """Ratios against the plan and the bare client."""
+    rows = played.rows
+    planned = plan.rate_rps * plan.duration_s
+    seconds = Counter(int(row.started_s) for row in rows)
+    worst = min(seconds[second] for second in range(int(plan.duration_s)))
+    late_ms = [(row.started_s - row.intended_s) * 1000 for row in rows]
+    latency_ms = [row.latency_ms for row in rows]
+    print(f"offered {played.summary.offered} of {planned:.0f} planned, shed {played.summary.shed}")
+    print(f"achieved/offered             {len(rows) / planned:.4f}")
+    print(f"worst second/offered         {worst / plan.rate_rps:.3f}")
+    print(f"lateness ms                  p50 {_at(late_ms, 0.5):.2f}  p99 {_at(late_ms, 0.99):.2f}")
+    print(
+        f"latency ms (from intended)   p50 {_at(latency_ms, 0.5):.2f}  "
+        f"p99 {_at(latency_ms, 0.99):.2f}; p50 is {_at(latency_ms, 0.5) / statistics.median(bare_ms):.1f} x "
+        f"the bare {statistics.median(bare_ms):.2f}"
+    )
+    print(f"answers other than 200       {sum(row.status != 200 for row in rows)}")
+    print(f"start-up until ready s       {played.start_up_s:.2f}")
+    print(
+        f"CPU s, start-up and run      {played.cpu_s:.2f} ({played.cpu_s / plan.duration_s:.2f} cores)"
+    )
+
+
+def _at(values: Sequence[float], p: float) -> float:
+    return sorted(values)[round(p * (len(values) - 1))]
+
+
+def _children_cpu_s() -> float:
+    """Of children that have ended; the server still runs and is not in it."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rate-rps", type=float, default=200.0)
+    parser.add_argument("--duration-s", type=float, default=10.0)
+    options = parser.parse_args()
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    server = context.Process(target=serve, args=(theirs,), daemon=True)
+    server.start()
+    try:
+        if not ours.poll(READY_LIMIT_S):
+            message = "the bare server did not start"
+            raise TimeoutError(message)
+        port: int = ours.recv()
+        with tempfile.TemporaryDirectory(prefix="aguante-bench-") as folder:
+            plan = load_plan(port, options.rate_rps, options.duration_s, Path(folder))
+            bare_ms = asyncio.run(bare_latency_ms(port))
+            report(plan, asyncio.run(play(plan, Path(folder) / "load.log")), bare_ms)
+    finally:
+        server.kill()
+        server.join()
+
+
+if __name__ == "__main__":
+    main()
