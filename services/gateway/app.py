@@ -23,7 +23,7 @@ def create_app(settings: Settings, policy: Policy, telemetry: Telemetry) -> web.
     app[handlers.MAKE_KEY] = lambda: uuid4().hex
     telemetry.metrics.expect_rejections(Mechanism.SEMAPHORE_FULL)
     for link, method, route in clients.CALLS:
-        telemetry.metrics.expect_link(link, method, route)
+        telemetry.metrics.expect_call(link, method, route)
 
     async def connected(app: web.Application) -> AsyncIterator[None]:
         async with make_session() as session:

@@ -30,16 +30,17 @@ class Notification(msgspec.Struct, frozen=True):
     sent: bool
 
 
-class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+class Failure(msgspec.Struct, frozen=True):
     """Why a reservation failed, as the problem of its first answer said it."""
 
     status: int
     mechanism: str
-    link: str | None = None
-    origin: str | None = None
+    origin: str
+    link: str | None
+    detail: str
 
 
-class Reservation(msgspec.Struct, frozen=True, omit_defaults=True):
+class Reservation(msgspec.Struct, frozen=True):
     """A reservation as reservations tells of it."""
 
     reservation_id: str
@@ -47,8 +48,9 @@ class Reservation(msgspec.Struct, frozen=True, omit_defaults=True):
     user_id: str
     event_id: str
     quantity: int
-    notification: Notification | None = None
-    failure: Failure | None = None
+    amount_cents: int
+    notification: Notification
+    failure: Failure | None
 
 
 class Event(msgspec.Struct, frozen=True):

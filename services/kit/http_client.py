@@ -74,6 +74,7 @@ class Link:
         self._session = session
         self._telemetry = telemetry
         self._clock = clock
+        telemetry.metrics.expect_link(name)
         parts = urlsplit(base_url)
         self._server: dict[str, str | int] = {
             "server.address": parts.hostname or "",

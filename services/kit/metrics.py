@@ -141,9 +141,12 @@ class Metrics:
         """Have the histogram of a route at 0 from the start."""
         self._server.labels(method, route, "200", "")
 
-    def expect_link(self, link: str, method: str, route: str) -> None:
-        """Have the counters of a call at 0 from the start, with its breaker closed."""
+    def expect_call(self, link: str, method: str, route: str) -> None:
+        """Have the histogram of a call over ``link`` at 0 from the start."""
         self._client.labels(link, method, route, "200", "")
+
+    def expect_link(self, link: str) -> None:
+        """Have the counters of a link's patterns at 0 from the start, with its breaker closed."""
         self._probes.labels(link)
         for mechanism in (Mechanism.BREAKER_OPEN, Mechanism.BULKHEAD_FULL, Mechanism.DEADLINE):
             self._calls_rejected.labels(link, mechanism)

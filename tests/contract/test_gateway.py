@@ -22,7 +22,26 @@ OPENAPI = msgspec.json.decode(
     (Path(__file__).parents[2] / "services" / "gateway" / "openapi.json").read_bytes()
 )
 ORDER = {"user_id": "ana", "event_id": "e-1", "quantity": 2}
-CONFIRMED = {"reservation_id": "r-1", "state": "CONFIRMED", **ORDER, "notification": {"sent": True}}
+CONFIRMED = {
+    "reservation_id": "r-1",
+    "state": "CONFIRMED",
+    **ORDER,
+    "amount_cents": 5000,
+    "notification": {"sent": True},
+    "failure": None,
+}
+ABORTED = {
+    **CONFIRMED,
+    "state": "ABORTED",
+    "notification": {"sent": False},
+    "failure": {
+        "status": 409,
+        "mechanism": "sold_out",
+        "origin": "inventory",
+        "link": None,
+        "detail": "d",
+    },
+}
 EVENT = {"event_id": "e-1", "capacity": 10, "available": 8}
 REFUSED = "http://127.0.0.1:9"  # the discard port: nobody listens
 
@@ -338,7 +357,11 @@ async def test_reads_pass_through_their_own_links() -> None:
         check(event, "Event")
         status, reservation, _ = await client.ask("GET", "/reservations/r-1")
         assert (status, reservation) == (200, CONFIRMED)
-    assert [path for _, path, _, _ in shop.asked] == ["/events/e-1", "/reservations/r-1"]
+        shop.answers["reservations"] = web.json_response(ABORTED)
+        failed = (await client.ask("GET", "/reservations/r-1"))[1]
+        assert failed == ABORTED
+        check(failed, "Reservation")
+    assert [path for _, path, _, _ in shop.asked] == ["/events/e-1", *["/reservations/r-1"] * 2]
 
 
 async def test_reads_of_a_broken_inventory_become_fast() -> None:

@@ -94,7 +94,8 @@ def test_children_stand_at_zero_from_the_start() -> None:
     """A rate over a counter that appears only with its first event would miss that event."""
     metrics = Metrics()
     metrics.expect_route("POST", "/reserve")
-    metrics.expect_link(LINK, "POST", "/pay")
+    metrics.expect_link(LINK)
+    metrics.expect_call(LINK, "POST", "/pay")
     metrics.expect_rejections(Mechanism.SEMAPHORE_FULL)
     text = exposed(metrics)
     assert 'aguante_requests_rejected_total{error_type="semaphore_full"} 0.0' in text
@@ -103,6 +104,7 @@ def test_children_stand_at_zero_from_the_start() -> None:
     assert f'aguante_breaker_state{{link="{LINK}",state="open"}} 0.0' in text
     assert f'from_state="half_open",link="{LINK}",to_state="closed"}} 0.0' in text
     assert 'http_response_status_code="200",http_route="/reserve"} 0.0' in text
+    assert f'http_route="/pay",link="{LINK}"}} 0.0' in text
 
 
 def test_breaker_state_is_one_for_one_state() -> None:
