@@ -1,0 +1,449 @@
+"""Reservations in front of the real inventory, payments and notifications, over wires that can be cut."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import asyncpg
+import msgspec
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from conftest import Start
+
+from services.inventory.app import create_app as create_inventory
+from services.kit.policy import Policy
+from services.notifications.app import create_app as create_notifications
+from services.payments.app import create_app as create_payments
+from services.reservations.app import create_app as create_reservations
+
+Client = TestClient[web.Request, web.Application]
+Answer = tuple[int, dict[str, Any]]
+STEP_TIMEOUT_S = 0.3
+
+
+@dataclass
+class Wire:
+    """One link that a test can break; `faults` are taken one per call, and then it works."""
+
+    target: str
+    faults: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    always: str = ""
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def pass_on(self, request: web.Request) -> web.StreamResponse:
+        fault = self.faults.pop(0) if self.faults else self.always
+        self.paths.append(request.path)
+        self.reached.set()
+        if fault == "cut before":
+            self._cut(request)
+        answer = await self._forward(request)
+        if fault == "cut after":
+            self._cut(request)
+        if fault == "slow answer":
+            await asyncio.sleep(STEP_TIMEOUT_S * 2)
+        if fault == "broken":
+            return web.Response(status=500, text="oh")
+        return answer
+
+    async def _forward(self, request: web.Request) -> web.Response:
+        headers = {"Content-Type": request.content_type}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(
+                request.method,
+                self.target + request.path,
+                data=await request.read(),
+                headers=headers,
+            ) as answer,
+        ):
+            body = await answer.read()
+            return web.Response(body=body, status=answer.status, content_type=answer.content_type)
+
+    def _cut(self, request: web.Request) -> None:
+        assert request.transport is not None
+        request.transport.abort()
+
+
+@dataclass
+class Shop:
+    """Everything a test looks at and breaks."""
+
+    client: Client
+    inventory: Wire
+    payments: Wire
+    notifications: Wire
+    rows: dict[str, asyncpg.Connection]
+    restart: Callable[[], Awaitable[Client]]
+
+    async def reserve(self, key: str = "k", quantity: int = 2, **changed: Any) -> Answer:
+        body = {"user_id": "u", "event_id": "e", "quantity": quantity, **changed}
+        headers = {"Idempotency-Key": key}
+        async with self.client.post("/reserve", json=body, headers=headers) as response:
+            return response.status, await response.json()
+
+    async def read(self, reservation_id: str) -> dict[str, Any]:
+        async with self.client.get(f"/reservations/{reservation_id}") as response:
+            assert response.status == 200
+            return dict(await response.json())
+
+    async def settled(self, reservation_id: str) -> str:
+        """Wait until the saga has ended, and return its state."""
+        for _ in range(200):
+            state = str((await self.read(reservation_id))["state"])
+            if state in {"CONFIRMED", "COMPENSATED", "ABORTED"}:
+                return state
+            await asyncio.sleep(0.03)
+        pytest.fail(f"{reservation_id} is still {state}")
+
+    async def left(self) -> tuple[int, list[str], list[str]]:
+        """Return seats available, states of allocations, and states of charges."""
+        inventory, payments = self.rows["inventory"], self.rows["payments"]
+        allocations = await inventory.fetch("SELECT state FROM allocations ORDER BY updated_at")
+        charges = await payments.fetch("SELECT state FROM charges ORDER BY updated_at")
+        available = await inventory.fetchval("SELECT available FROM events WHERE event_id = 'e'")
+        return available, [r[0] for r in allocations], [r[0] for r in charges]
+
+
+def quick(policy: Policy) -> Policy:
+    """Shorten the step timeouts, and leave the rest as it is."""
+    links = policy.links
+    short = {
+        name: msgspec.structs.replace(getattr(links, name), timeout_s=STEP_TIMEOUT_S)
+        for name in (
+            "reservations_inventory", "reservations_payments", "reservations_notifications",
+        )
+    }  # fmt: skip
+    return msgspec.structs.replace(policy, links=msgspec.structs.replace(links, **short))
+
+
+async def wire_to(client: Client, servers: list[TestServer]) -> tuple[Wire, str]:
+    wire = Wire(str(client.make_url("")).rstrip("/"))
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", wire.pass_on)
+    servers.append(TestServer(app))
+    await servers[-1].start_server()
+    return wire, str(servers[-1].make_url("")).rstrip("/")
+
+
+@pytest.fixture
+async def shop(
+    start: Start, policy: Policy, new_database: Callable[[], Awaitable[str]]
+) -> AsyncIterator[Shop]:
+    urls = {name: await new_database() for name in ("inventory", "payments", "reservations")}
+    inventory = await start(create_inventory, policy, urls["inventory"])
+    payments = await start(create_payments, policy, urls["payments"])
+    notifications = await start(create_notifications, policy)
+    await inventory.put("/events/e", json={"capacity": 10})
+    servers: list[TestServer] = []
+    wires = [await wire_to(client, servers) for client in (inventory, payments, notifications)]
+    links = dict(
+        zip(
+            ("reservations_inventory", "reservations_payments", "reservations_notifications"),
+            (url for _, url in wires),
+            strict=True,
+        )
+    )
+
+    async def begin() -> Client:
+        return await start(create_reservations, quick(policy), urls["reservations"], **links)
+
+    rows = {name: await asyncpg.connect(url) for name, url in urls.items()}
+    yield Shop(await begin(), *(wire for wire, _ in wires), rows=rows, restart=begin)
+    for connection in rows.values():
+        await connection.close()
+    for server in servers:
+        await server.close()
+
+
+async def test_confirmed_is_200_and_everything_is_there(shop: Shop) -> None:
+    """Seats held, money taken, the user told, and the saga says so."""
+    status, body = await shop.reserve()
+    assert status == 200
+    assert body | {"reservation_id": "?"} == {
+        "reservation_id": "?", "state": "CONFIRMED", "user_id": "u", "event_id": "e",
+        "quantity": 2, "amount_cents": 5000, "notification": {"sent": True}, "failure": None,
+    }  # fmt: skip
+    assert await shop.left() == (8, ["ALLOCATED"], ["CAPTURED"])
+    assert await shop.read(body["reservation_id"]) == body
+
+
+async def test_same_key_is_replayed(shop: Shop) -> None:
+    """The same request again gets the same answer and does nothing."""
+    first, second = await shop.reserve(), await shop.reserve()
+    assert first == second
+    assert await shop.left() == (8, ["ALLOCATED"], ["CAPTURED"])
+
+
+async def test_key_with_another_body_is_422(shop: Shop) -> None:
+    """A key is one wish; the problem names no reservation, since this request made none."""
+    await shop.reserve()
+    status, problem = await shop.reserve(quantity=3)
+    assert (status, problem["mechanism"], problem["reservation_id"]) == (422, "key_reused", None)
+
+
+async def test_key_in_progress_is_409_with_retry_after(shop: Shop) -> None:
+    """A second request during the first is told to come back, and then gets the first one's answer."""
+    shop.notifications.faults = ["slow answer"]
+    shop.payments.faults = ["slow answer"]
+    first = asyncio.create_task(shop.reserve())
+    await shop.payments.reached.wait()
+    body = {"user_id": "u", "event_id": "e", "quantity": 2}
+    async with shop.client.post("/reserve", json=body, headers={"Idempotency-Key": "k"}) as second:
+        problem = await second.json()
+        assert (second.status, second.headers["Retry-After"]) == (409, "1")
+    assert (problem["mechanism"], problem["definite"]) == ("key_in_progress", False)
+    await first
+
+
+async def test_sold_out_is_409_settled_and_replayed(shop: Shop) -> None:
+    """Nothing was taken; inventory's origin and mechanism are kept."""
+    answers = [
+        await shop.reserve(quantity=10, key="all"),
+        await shop.reserve(),
+        await shop.reserve(),
+    ]
+    assert [status for status, _ in answers] == [200, 409, 409]
+    problem = answers[1][1]
+    assert answers[2][1] | {"trace_id": ""} == problem | {"trace_id": ""}
+    assert (problem["mechanism"], problem["origin"]) == ("sold_out", "inventory")
+    assert (problem["definite"], problem["settled"]) == (True, True)
+    assert (await shop.read(problem["reservation_id"]))["state"] == "ABORTED"
+
+
+async def test_unknown_event_is_404_and_aborts(shop: Shop) -> None:
+    """There was nothing to reserve, and nothing to give back."""
+    status, problem = await shop.reserve(event_id="nowhere")
+    assert (status, problem["mechanism"], problem["settled"]) == (404, "not_found", True)
+
+
+async def test_declined_is_402_given_back_and_replayed(shop: Shop) -> None:
+    """The seats go back, no refund is sent for money that was not taken, the key keeps its answer."""
+    status, problem = await shop.reserve(user_id="declined-u")
+    assert (status, problem["mechanism"]) == (402, "payment_declined")
+    assert (problem["definite"], problem["settled"]) == (True, False)
+    assert await shop.settled(problem["reservation_id"]) == "COMPENSATED"
+    assert await shop.left() == (10, ["RELEASED"], ["DECLINED"])
+    assert shop.payments.paths == ["/pay"]
+    status, again = await shop.reserve(user_id="declined-u")
+    assert (status, again["reservation_id"]) == (402, problem["reservation_id"])
+    assert again["settled"]
+
+
+async def test_slow_payment_is_504_and_refunded(shop: Shop) -> None:
+    """The charge was made while nobody waited: it is never repeated, and is refunded."""
+    shop.payments.faults = ["slow answer"]
+    status, problem = await shop.reserve()
+    assert (status, problem["mechanism"]) == (504, "timeout")
+    assert problem["link"] == "reservations-payments"
+    assert (problem["origin"], problem["definite"]) == ("reservations", True)
+    assert await shop.settled(problem["reservation_id"]) == "COMPENSATED"
+    assert await shop.left() == (10, ["RELEASED"], ["REFUNDED"])
+    assert shop.payments.paths == ["/pay", "/refund"]
+
+
+async def test_lost_answer_of_a_payment_is_asked_for_again(shop: Shop) -> None:
+    """After a disconnect one repetition finds the charge made, and makes no second one."""
+    shop.payments.faults = ["cut after"]
+    status, _ = await shop.reserve()
+    assert status == 200
+    assert shop.payments.paths == ["/pay", "/pay"]
+    assert await shop.left() == (8, ["ALLOCATED"], ["CAPTURED"])
+
+
+async def test_dead_payments_is_503_and_leaves_a_tombstone(shop: Shop) -> None:
+    """The payment may be on its way still: the refund that overtakes it voids it."""
+    shop.payments.faults = ["cut before", "cut before"]
+    status, problem = await shop.reserve()
+    assert (status, problem["mechanism"], problem["definite"]) == (503, "disconnected", True)
+    assert await shop.settled(problem["reservation_id"]) == "COMPENSATED"
+    assert await shop.left() == (10, ["RELEASED"], ["VOIDED"])
+
+
+async def test_doubt_of_a_first_attempt_outlives_the_second(shop: Shop) -> None:
+    """Declined at the second attempt, but the first may have been charged: refund all the same."""
+    shop.payments.faults = ["cut before"]
+    status, problem = await shop.reserve(user_id="declined-u")
+    assert (status, problem["mechanism"]) == (402, "payment_declined")
+    await shop.settled(problem["reservation_id"])
+    assert shop.payments.paths == ["/pay", "/pay", "/refund"]
+
+
+async def test_lost_reserve_is_released(shop: Shop) -> None:
+    """Seats that may be held are given back; payments is never asked."""
+    shop.inventory.faults = ["slow answer"]
+    status, problem = await shop.reserve()
+    assert (status, problem["link"]) == (504, "reservations-inventory")
+    assert await shop.settled(problem["reservation_id"]) == "COMPENSATED"
+    assert await shop.left() == (10, ["RELEASED"], [])
+
+
+async def test_compensation_goes_on_until_it_holds(shop: Shop) -> None:
+    """A release that is lost is sent again, and the answer waits for none of it."""
+    shop.payments.faults = ["slow answer", "cut before", "cut after"]
+    shop.inventory.faults = ["", "cut before", "broken"]
+    _, problem = await shop.reserve()
+    assert await shop.settled(problem["reservation_id"]) == "COMPENSATED"
+    assert await shop.left() == (10, ["RELEASED"], ["REFUNDED"])
+
+
+async def test_a_key_starts_anew_after_a_technical_failure(shop: Shop) -> None:
+    """The same key gets a new reservation id, and this time it works."""
+    shop.payments.faults = ["slow answer"]
+    _, problem = await shop.reserve()
+    status, body = await shop.reserve()
+    assert status == 200
+    assert body["reservation_id"] != problem["reservation_id"]
+
+
+async def test_broken_answer_is_502(shop: Shop) -> None:
+    """An error that explains nothing is indefinite, and compensated."""
+    shop.payments.always = "broken"
+    status, problem = await shop.reserve()
+    assert (status, problem["mechanism"], problem["origin"]) == (502, "upstream_error", "payments")
+    shop.payments.always = ""
+    assert await shop.settled(problem["reservation_id"]) == "COMPENSATED"
+
+
+async def test_open_breaker_is_503_and_sends_no_refund(shop: Shop) -> None:
+    """After five timeouts payments is asked no more: not for a payment, nor for a refund of none."""
+    shop.payments.faults = ["slow answer"] * 5
+    first = await asyncio.gather(*(shop.reserve(key=f"k{n}", quantity=1) for n in range(5)))
+    assert {status for status, _ in first} == {504}
+    for _, problem in first:
+        await shop.settled(problem["reservation_id"])
+    before = len(shop.payments.paths)
+    status, problem = await shop.reserve()
+    assert (status, problem["mechanism"]) == (503, "breaker_open")
+    await shop.settled(problem["reservation_id"])
+    assert len(shop.payments.paths) == before
+
+
+async def test_notifications_down_is_200_and_delivered_later(shop: Shop) -> None:
+    """The reservation stands; its notice waits in the outbox, and the read tells when it went out."""
+    shop.notifications.faults = ["cut before"]
+    status, body = await shop.reserve()
+    assert (status, body["notification"]) == (200, {"sent": False})
+    await shop.rows["reservations"].execute("UPDATE outbox SET due_at = now()")
+    for _ in range(100):
+        if (await shop.read(body["reservation_id"]))["notification"]["sent"]:
+            break
+        await asyncio.sleep(0.03)
+    else:
+        pytest.fail("the notice never went out")
+    assert (await shop.reserve())[1] == body
+
+
+async def test_client_that_hangs_up_cancels_nothing(shop: Shop) -> None:
+    """The saga goes on to its end although nobody will read its answer."""
+    shop.inventory.faults = ["slow answer"]
+    shop.payments.faults = ["slow answer"]
+    request = asyncio.create_task(shop.reserve())
+    await shop.inventory.reached.wait()
+    request.cancel()
+    row = await shop.rows["reservations"].fetchrow("SELECT reservation_id FROM sagas")
+    assert row is not None
+    assert await shop.settled(row[0]) == "COMPENSATED"
+
+
+@pytest.mark.parametrize(
+    ("state", "ends", "left"),
+    [
+        ("PENDING", "COMPENSATED", (10, ["VOIDED"], [])),
+        ("RESERVED", "COMPENSATED", (10, ["VOIDED"], ["VOIDED"])),
+        ("CHARGED", "CONFIRMED", (10, [], [])),
+        ("COMPENSATING", "COMPENSATED", (10, ["VOIDED"], [])),
+    ],
+)
+async def test_recovery_finishes_what_a_lost_owner_began(
+    shop: Shop, state: str, ends: str, left: tuple[int, list[str], list[str]]
+) -> None:
+    """Back until charged, forward from there; steps that never arrived get their tombstones."""
+    await shop.rows["reservations"].execute(
+        "INSERT INTO sagas (reservation_id, idempotency_key, user_id, event_id, quantity, state, "
+        "version, lease_until, trace_id, span_id) "
+        "VALUES ('r', 'lost', 'u', 'e', 1, $1, 1, now() - interval '1 s', $2, $3)",
+        state, "a" * 32, "b" * 16,
+    )  # fmt: skip
+    assert await shop.settled("r") == ends
+    assert await shop.left() == left
+
+
+COMMIT_LOST = """
+CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NEW; END $$;
+CREATE TRIGGER lose BEFORE UPDATE ON sagas FOR EACH ROW WHEN (NEW.state = '{state}')
+EXECUTE FUNCTION lose()"""
+
+
+async def test_lost_commit_of_confirmed_is_503_and_goes_forward(shop: Shop) -> None:
+    """Nobody knows whether it was written: nothing is given back, the worker confirms it."""
+    rows = shop.rows["reservations"]
+    await rows.execute(COMMIT_LOST.format(state="CONFIRMED"))
+    status, problem = await shop.reserve()
+    assert (status, problem["mechanism"]) == (503, "commit_unknown")
+    assert (problem["link"], problem["definite"]) == ("reservations-db", False)
+    assert await shop.left() == (8, ["ALLOCATED"], ["CAPTURED"])
+    await rows.execute("DROP TRIGGER lose ON sagas; UPDATE sagas SET lease_until = now()")
+    assert await shop.settled(problem["reservation_id"]) == "CONFIRMED"
+    assert (await shop.reserve())[0] == 200
+
+
+async def test_failure_that_cannot_be_written_is_indefinite(shop: Shop) -> None:
+    """Without COMPENSATING on record the failure is not definite; recovery makes it so."""
+    rows = shop.rows["reservations"]
+    await rows.execute(COMMIT_LOST.format(state="COMPENSATING"))
+    shop.payments.faults = ["slow answer"]
+    status, problem = await shop.reserve()
+    assert (status, problem["mechanism"], problem["definite"]) == (504, "timeout", False)
+    await rows.execute("DROP TRIGGER lose ON sagas; UPDATE sagas SET lease_until = now()")
+    assert await shop.settled(problem["reservation_id"]) == "COMPENSATED"
+    assert await shop.left() == (10, ["RELEASED"], ["REFUNDED"])
+
+
+async def test_no_database_is_503_and_definite(shop: Shop) -> None:
+    """A saga that could not even be stored sends no step, ever."""
+    await shop.rows["reservations"].execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        "BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NEW; "
+        "END $$; CREATE TRIGGER refuse BEFORE INSERT ON sagas FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    status, problem = await shop.reserve()
+    assert status == 503
+    assert (problem["link"], problem["definite"]) == ("reservations-db", True)
+    assert shop.inventory.paths == []
+
+
+async def test_concurrent_requests_with_one_key_make_one_reservation(shop: Shop) -> None:
+    """Ten at once: one runs, the others are told to wait or get its answer."""
+    answers = await asyncio.gather(*(shop.reserve() for _ in range(10)))
+    assert {status for status, _ in answers} <= {200, 409}
+    assert len({body["reservation_id"] for _, body in answers}) == 1
+    assert await shop.left() == (8, ["ALLOCATED"], ["CAPTURED"])
+
+
+async def test_a_restart_keeps_every_answer(shop: Shop) -> None:
+    """A new process replays what an old one answered."""
+    first = await shop.reserve()
+    await shop.client.close()
+    shop.client = await shop.restart()
+    assert await shop.reserve() == first
+
+
+async def test_unknown_reservation_is_404(shop: Shop) -> None:
+    """There is no such id."""
+    assert (await shop.client.get("/reservations/nobody")).status == 404
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"quantity": 0}, {"quantity": True}, {"user_id": ""}, {"event_id": "a b"}, {"colour": "red"}],
+)
+async def test_bad_fields_are_422(shop: Shop, changed: dict[str, Any]) -> None:
+    """Input that makes no sense starts no saga."""
+    status, problem = await shop.reserve(**{"quantity": 1, **changed})
+    assert (status, problem["mechanism"]) == (422, "invalid_input")
+    assert await shop.rows["reservations"].fetchval("SELECT count(*) FROM sagas") == 0
