@@ -83,7 +83,7 @@ def _colours(styles: Sequence[CauseStyle]) -> str:
     dark = "".join(f"--{s.key}:{s.dark};--{s.key}-ink:{palette.ink_on(s.dark)};" for s in styles)
     rules = "".join(
         f".{s.key}{{background:var(--{s.key});fill:var(--{s.key})}}"
-        f".timeline:has(#only-{s.key}:checked) .cause-{s.key}_marks{{opacity:1}}"
+        f".timeline:has(#only-{s.key}:checked) .cause_{s.key}_marks{{opacity:1}}"
         for s in styles
     )
     return (

@@ -46,27 +46,27 @@ class CauseStyle:
 # (status, mechanism): (meaning, colour on light, colour on dark), in stacking order.
 KNOWN: dict[tuple[int, str], tuple[str, str, str]] = {
     (200, ""): ("answered as it should be", "#bcd5cb", "#2f5a4f"),
-    (402, "payment_declined"): ("the payment was declined", "#a58a63", "#a58a63"),
-    (409, "sold_out"): ("no seats were left", "#8a6f4d", "#c2a57c"),
-    (409, "key_in_progress"): ("the same request was still under way", "#c4ae8e", "#7d6649"),
+    (402, "payment_declined"): ("the payment was declined", "#b99a5e", "#cdb172"),
+    (409, "sold_out"): ("no seats were left", "#7d5f45", "#a3805f"),
+    (409, "key_in_progress"): ("the same request was still under way", "#d8c4a0", "#77664a"),
     (429, "semaphore_full"): ("the gateway was full and said so at once", "#f2b01e", "#f7c64b"),
     (504, "timeout"): ("a callee took longer than its timeout", "#c8401f", "#f0643c"),
     (504, "deadline"): ("the whole request ran out of time", "#86200f", "#c04a35"),
-    (502, "upstream_error"): ("a callee answered with an error", "#a8327f", "#e57fc4"),
-    (502, "bad_answer"): ("a callee's answer could not be read", "#d583ba", "#a8508c"),
+    (502, "upstream_error"): ("a callee answered with an error", "#a8327f", "#d65fb0"),
+    (502, "bad_answer"): ("a callee's answer could not be read", "#d583ba", "#f7b3dc"),
     (503, "breaker_open"): ("the circuit breaker refused the call untried", "#4450b8", "#8b97ff"),
     (503, "disconnected"): ("the connection broke before the answer", "#2b8fc9", "#5ab8ea"),
     (503, "connect_refused"): ("nobody listened", "#14647f", "#3d96b5"),
     (503, "connection_reset"): ("the connection was reset", "#57b3b0", "#7fd6d1"),
-    (503, "bulkhead_full"): ("too many calls to one callee were under way", "#7a5fd0", "#b59df5"),
+    (503, "bulkhead_full"): ("too many calls to one callee were under way", "#8f5fd6", "#c79df7"),
     (503, "pool_exhausted"): ("no database connection was free", "#1f3b73", "#5f85d6"),
-    (503, "database_unavailable"): ("the database could not be reached", "#0e5c66", "#2f9aa6"),
-    (503, "commit_unknown"): ("whether it was stored is not known yet", "#5b7fa6", "#8fb0d4"),
+    (503, "database_unavailable"): ("the database could not be reached", "#063b33", "#1f7f6c"),
+    (503, "commit_unknown"): ("whether it was stored is not known yet", "#93aee6", "#3f74b5"),
     (503, "retry_budget_exhausted"): ("retrying any further was refused", "#8b79b8", "#cbbcf0"),
-    (500, "internal_error"): ("a service failed in a way it did not foresee", "#3b0d2e", "#ffb3e3"),
-    (0, "client_timeout"): ("the client gave up waiting", "#4a4f57", "#c9ced6"),
-    (0, "client_refused"): ("the client could not connect", "#2b2f36", "#9aa1ab"),
-    (0, "client_disconnected"): ("the client's connection broke", "#757b85", "#e6e9ee"),
+    (500, "internal_error"): ("a service failed in a way it did not foresee", "#3b0d2e", "#ffd6f1"),
+    (0, "client_timeout"): ("the client gave up waiting", "#3c4148", "#c4c9d1"),
+    (0, "client_refused"): ("the client could not connect", "#101317", "#8b929c"),
+    (0, "client_disconnected"): ("the client's connection broke", "#757b85", "#f7f8fa"),
 }
 FALLBACK: tuple[tuple[str, str], ...] = (
     ("#7d8c1c", "#c3d25a"),
@@ -83,7 +83,7 @@ FALLBACK: tuple[tuple[str, str], ...] = (
 def ink_on(colour: str) -> str:
     """Black or white, whichever is easier to read on this ``#rrggbb`` (WCAG relative luminance)."""
     light = luminance(colour)
-    return "#ffffff" if 1.05 / (light + 0.05) > (light + 0.05) / 0.05 else "#111111"
+    return "#ffffff" if 1.05 / (light + 0.05) > (light + 0.05) / 0.05 else "#000000"
 
 
 def luminance(colour: str) -> float:

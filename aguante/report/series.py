@@ -143,9 +143,15 @@ def _window(planned: PlannedFault, measured: FaultMeasure | None) -> tuple[float
 def fault_names(planned: PlannedFault) -> tuple[str, ...]:
     """``slow: latency 3500 ms, jitter 200 ms on reservations-payments``, then shorter ones."""
     fault = planned.fault
-    settings = ", ".join(_setting(fault.toxic, *attribute) for attribute in fault.attributes)
-    what = settings if fault.attributes and fault.attributes[0][0] == fault.toxic else fault.toxic
-    return (f"{planned.id}: {what} on {fault.link}", f"{planned.id}: {fault.link}", planned.id)
+    settings = [_setting(fault.toxic, *attribute) for attribute in fault.attributes]
+    if not (fault.attributes and fault.attributes[0][0] == fault.toxic):
+        settings.insert(0, fault.toxic)
+    return (
+        f"{planned.id}: {', '.join(settings)} on {fault.link}",
+        f"{planned.id}: {settings[0]} on {fault.link}",
+        f"{planned.id}: {fault.link}",
+        planned.id,
+    )
 
 
 def _setting(toxic: str, attribute: str, value: int) -> str:

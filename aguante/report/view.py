@@ -10,6 +10,7 @@ from aguante.report.palette import CauseStyle
 from aguante.verdict.model import Verdict
 
 BASELINE = "baseline"
+FAULT = "fault"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def tiles(measures: Measures, verdict: Verdict) -> tuple[Tile, ...]:
     return (
         Tile("Expectations met", f"{met} of {len(verdict.expectations)}", ""),
         Tile("Invariants held", f"{held} of {len(verdict.invariants)}", _settled(measures)),
-        Tile("Goodput", _goodput(verdict.phases), "200s per second, baseline then fault"),
+        _goodput(verdict.phases),
         Tile("Recovery", _recovery(verdict), "after the last fault ended"),
         Tile(
             "Fault seen", f"{text.count(bitten)} of {text.count(attempts)}", "attempts that it bit"
@@ -90,10 +91,12 @@ def _settled(measures: Measures) -> str:
     return f"settled after {text.seconds(measures.settle_took_s)}"
 
 
-def _goodput(phases: Sequence[PhaseMeasure]) -> str:
+def _goodput(phases: Sequence[PhaseMeasure]) -> Tile:
     by_name = {phase.phase: phase.goodput_rps for phase in phases}
-    before, during = by_name.get(BASELINE), by_name.get("fault")
-    return f"{text.per_second(before).removesuffix('/s')} → {text.per_second(during)}"
+    before = text.per_second(by_name.get(BASELINE))
+    return Tile(
+        "Goodput in the fault", text.per_second(by_name.get(FAULT)), f"200s; baseline {before}"
+    )
 
 
 def _recovery(verdict: Verdict) -> str:

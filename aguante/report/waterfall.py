@@ -22,6 +22,8 @@ class Bar:
     """At least ``THINNEST``, so that a short span can still be seen."""
     service: int
     """Number of the service, for its colour."""
+    culprit: bool
+    """It failed, and none of its children did: this is where it broke."""
     marks: tuple[float, ...]
     """Where its events lie."""
 
@@ -44,6 +46,7 @@ def waterfall(trace: SampleTrace, services: Sequence[str]) -> Waterfall:
     """Place every span of the trace; a span whose parent is not there counts as a root."""
     total_ms = max((s.start_ms + s.duration_ms for s in trace.spans), default=0.0)
     scale = SCALE / total_ms if total_ms > 0 else 0.0
+    failed_on = {span.parent_id for span in trace.spans if span.error_type}
     bars = tuple(
         Bar(
             span=span,
@@ -51,6 +54,7 @@ def waterfall(trace: SampleTrace, services: Sequence[str]) -> Waterfall:
             start=_inside(span.start_ms * scale, SCALE - THINNEST),
             length=max(THINNEST, _inside(span.duration_ms * scale, SCALE)),
             service=services.index(span.service),
+            culprit=bool(span.error_type) and span.span_id not in failed_on,
             marks=tuple(_inside(at_ms * scale, SCALE) for at_ms, _ in span.events),
         )
         for depth, span in _walk(trace.spans)

@@ -66,7 +66,7 @@ def _bars(timeline: Timeline, frame: Frame, top: float, key: str) -> Spec:
         "y": _height("bottom", top),
         "y2": {"field": "top"},
     }
-    return layer(f"cause-{key}", rows, mark, encoding)
+    return layer(f"cause_{key}", rows, mark, encoding)
 
 
 def _bar_names(timeline: Timeline, frame: Frame, top: float) -> Spec:
@@ -84,7 +84,7 @@ def _bar_names(timeline: Timeline, frame: Frame, top: float) -> Spec:
         "text": {"field": "name"},
         "color": {"field": "ink", "type": "nominal", "scale": None},
     }
-    return layer("cause-names", rows, mark, encoding)
+    return layer("cause_names", rows, mark, encoding)
 
 
 def _phase_names(timeline: Timeline, frame: Frame) -> Spec:
@@ -94,7 +94,7 @@ def _phase_names(timeline: Timeline, frame: Frame) -> Spec:
         rows.append({"at_s": window.start_s, "name": fitting((window.phase,), room_px)})
     mark = _words(baseline="bottom", dx=3, y=-4, color="var(--muted)")
     encoding: Spec = {"x": time_axis(timeline, frame, "at_s"), "text": {"field": "name"}}
-    return layer("phase-names", rows, mark, encoding)
+    return layer("phase_names", rows, mark, encoding)
 
 
 def _fault_name(timeline: Timeline, frame: Frame, band: series.FaultBand) -> Spec:
@@ -103,7 +103,7 @@ def _fault_name(timeline: Timeline, frame: Frame, band: series.FaultBand) -> Spe
     mark = _words(baseline="top", dx=5, y=6 + LANE_PX * band.lane, color="var(--fault-text)")
     encoding: Spec = {"x": time_axis(timeline, frame, "at_s"), "text": {"field": "name"}}
     return layer(
-        "fault-name", [{"at_s": band.from_s, "name": name}], mark | {"fontWeight": "bold"}, encoding
+        "fault_name", [{"at_s": band.from_s, "name": name}], mark | {"fontWeight": "bold"}, encoding
     )
 
 
@@ -116,4 +116,4 @@ def _plot_area(timeline: Timeline, frame: Frame) -> Spec:
     rows: list[Spec] = [{"from_s": 0.0, "to_s": timeline.end_s}]
     x = time_axis(timeline, frame, "from_s")
     mark: Spec = {"type": "rect", "color": "transparent"}
-    return layer("plot-area", rows, mark, {"x": x, "x2": {"field": "to_s"}})
+    return layer("plot_area", rows, mark, {"x": x, "x2": {"field": "to_s"}})

@@ -61,7 +61,7 @@ def _names(timeline: Timeline, frame: Frame, names: list[str]) -> Spec:
         "y": _row("y", len(names)),
         "text": {"field": "name"},
     }
-    return layer("breaker-names", rows, mark, encoding)
+    return layer("breaker_names", rows, mark, encoding)
 
 
 def _bars(timeline: Timeline, frame: Frame, names: list[str], state: str) -> Spec:
@@ -83,7 +83,7 @@ def _bars(timeline: Timeline, frame: Frame, names: list[str], state: str) -> Spe
         "y": _row("y", len(names)),
         "y2": {"field": "y2"},
     }
-    return layer(f"breaker-{state}", rows, mark, encoding)
+    return layer(f"breaker_{state}", rows, mark, encoding)
 
 
 def _words(timeline: Timeline, frame: Frame, names: list[str]) -> Spec:
@@ -107,4 +107,4 @@ def _words(timeline: Timeline, frame: Frame, names: list[str]) -> Spec:
         "text": {"field": "word"},
         "color": {"field": "ink", "type": "nominal", "scale": None},
     }
-    return layer("breaker-words", rows, mark, encoding)
+    return layer("breaker_words", rows, mark, encoding)

@@ -105,4 +105,4 @@ def _curve(timeline: Timeline, frame: Frame, line: Line, decades: tuple[float, f
     rows: list[Spec] = [
         row | {"row": n} for n, row in enumerate(_rows(timeline.latency, line.field))
     ]
-    return layer(f"latency-{line.field}", rows, mark, encoding)
+    return layer(f"latency_{line.field}", rows, mark, encoding)

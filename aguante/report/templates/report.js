@@ -22,7 +22,7 @@
   let current = -1;
 
   function area() {
-    const marks = Array.from(plot.querySelectorAll(".plot-area_marks"));
+    const marks = Array.from(plot.querySelectorAll(".plot_area_marks"));
     return marks.map((mark) => mark.getBoundingClientRect()).find((box) => box.width > 0);
   }
   function words(row) {
