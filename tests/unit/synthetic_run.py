@@ -28,6 +28,7 @@ from aguante.runfolder import RunFolder
 T0_NS = 1_700_000_000_000_000_000
 RATE_RPS = 60
 LINK = "reservations-payments"
+Span = dict[str, object]
 Change = Callable[[RequestRecord], RequestRecord | None]
 
 
@@ -45,11 +46,14 @@ class Story:
     verified: bool = True
     change: Change = lambda record: record
     """Last word on each record; None leaves it out."""
+    change_span: Callable[[Span], Span | None] = lambda each: each
+    """Last word on each span; None leaves it out."""
+    with_load_event: bool = True
     stray_charges: int = 0
     with_spans: bool = True
     rate_rps: int = RATE_RPS
     cut_last_record: bool = False
-    spans: list[dict[str, object]] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
     """More spans, see ``span``."""
     rows: dict[str, list[tuple[object, ...]]] = field(default_factory=dict)
 
@@ -66,7 +70,8 @@ def write_run(runs: Path, plan: Plan, story: Story | None = None) -> RunFolder:
     folder.events.write_text("".join(f"{e.model_dump_json()}\n" for e in _events(story, records)))
     if story.with_spans:
         spans = [span for record in records for span in _trace(record, story)]
-        _write_spans(folder.spans, [*spans, *story.spans])
+        kept = [each for each in map(story.change_span, [*spans, *story.spans]) if each is not None]
+        _write_spans(folder.spans, kept)
     _write_tables(folder, records, story)
     folder.plan.write_text(plan.model_dump_json())
     return folder
@@ -126,12 +131,13 @@ def _events(story: Story, records: list[RequestRecord]) -> Iterator[RunEvent]:
         yield FaultChanged(id="slow", action="verified", planned_s=end_s, at_s=end_s + 0.01)
     offered = round(story.rate_rps * story.end_s)
     sent = len(records)
-    yield LoadFinished(offered=offered, sent=sent, shed=0, completed=sent, exit_code=0)
+    if story.with_load_event:
+        yield LoadFinished(offered=offered, sent=sent, shed=0, completed=sent, exit_code=0)
     yield Settled(settled=story.settled, took_s=1.2, unsettled=0 if story.settled else 3)
     yield CollectorClosed(requests=10, bytes=1000, spans_dropped=story.spans_dropped)
 
 
-def span(record: RequestRecord, **values: object) -> dict[str, object]:
+def span(record: RequestRecord, **values: object) -> Span:
     """One span of a record's trace; ``start_s`` and ``ms`` place it."""
     start_s = float(str(values.pop("start_s", record.started_s)))
     ms = float(str(values.pop("ms", record.latency_ms)))
@@ -149,7 +155,7 @@ def span(record: RequestRecord, **values: object) -> dict[str, object]:
     }
 
 
-def _trace(record: RequestRecord, story: Story) -> Iterator[dict[str, object]]:
+def _trace(record: RequestRecord, story: Story) -> Iterator[Span]:
     wrong = {"error_type": record.mechanism, "status": "error"} if record.status != 200 else {}
     gateway = {"service": "gateway", "instance": "gateway-1", "http_status": record.status, **wrong}
     yield span(record, name="POST /reserve", **gateway)
@@ -174,8 +180,8 @@ def _notes(record: RequestRecord, story: Story) -> list[dict[str, object]]:
     first_timeout = record.mechanism == "timeout" and record.seq == 8 * story.rate_rps
     if first_timeout:
         notes.append(_transition(story.opened_s, "closed", "open"))
-    first_good = record.status == 200 and 0 <= record.intended_s - story.closed_s < 1 / 20
-    if first_good and record.intended_s >= story.closed_s:
+    good_after_s = record.intended_s - story.closed_s if record.status == 200 else -1
+    if 0 <= good_after_s < 1 / story.rate_rps:
         notes.append(_transition(story.closed_s - 0.03, "open", "half_open"))
         notes.append(_transition(story.closed_s, "half_open", "closed"))
     return notes
@@ -187,40 +193,16 @@ def _transition(at_s: float, before: str, after: str) -> dict[str, object]:
     return {"name": "breaker.transition", "at_ns": at_ns, "attributes": attributes}
 
 
-SPAN_TYPES = {
-    **dict.fromkeys(
-        [
-            "trace_id",
-            "span_id",
-            "parent_id",
-            "service",
-            "instance",
-            "name",
-            "kind",
-            "status",
-            "error_type",
-            "link",
-            "route",
-            "origin",
-            "error_link",
-            "reservation_id",
-            "run_id",
-            "experiment",
-            "phase",
-            "db_system",
-            "events",
-            "links",
-        ],
-        "VARCHAR",
-    ),
-    "start_ns": "BIGINT",
-    "end_ns": "BIGINT",
-    "attempt": "INTEGER",
-    "http_status": "INTEGER",
-}
+TEXTS = (
+    *("trace_id", "span_id", "parent_id", "service", "instance", "name", "kind", "status"),
+    *("error_type", "link", "route", "origin", "error_link", "reservation_id", "run_id"),
+    *("experiment", "phase", "db_system", "events", "links"),
+)
+WHOLE = {"start_ns": "BIGINT", "end_ns": "BIGINT", "attempt": "INTEGER", "http_status": "INTEGER"}
+SPAN_TYPES = dict.fromkeys(TEXTS, "VARCHAR") | WHOLE
 
 
-def _write_spans(path: Path, spans: list[dict[str, object]]) -> None:
+def _write_spans(path: Path, spans: list[Span]) -> None:
     lines = path.with_suffix(".jsonl")
     lines.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in spans))
     with duckdb.connect() as connection:

@@ -1,0 +1,332 @@
+"""A whole run folder, measured. The story that it tells is in ``synthetic_run``."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from synthetic_run import LINK, Span, Story, span, write_run
+
+from aguante.measure import measure
+from aguante.measure.facts import EvidenceError
+from aguante.measure.model import BreakerTransition, LinkAmplification, Measures
+from aguante.plan import Plan
+from aguante.records import RequestRecord
+from aguante.runfolder import RunFolder
+from aguante.spec import Experiment
+from aguante.testbed import TestbedSpec
+
+PHASES = {"warmup": 120, "baseline": 360, "fault": 720, "recovery": 600}
+
+
+class Lab:
+    """Writes a run and measures it."""
+
+    def __init__(self, runs: Path, plan: Plan, experiment: Experiment, shop: TestbedSpec) -> None:
+        self.runs, self.plan, self.experiment, self.shop = runs, plan, experiment, shop
+
+    def folder(self, story: Story | None = None) -> RunFolder:
+        return write_run(self.runs, self.plan, story)
+
+    def measure(self, story: Story | None = None) -> Measures:
+        return measure(self.folder(story), self.plan, self.experiment, self.shop)
+
+
+@pytest.fixture
+def lab(tmp_path: Path, slow_plan: Plan, slow: Experiment, shop: TestbedSpec) -> Lab:
+    return Lab(tmp_path, slow_plan, slow, shop)
+
+
+@pytest.fixture(scope="module")
+def measures(
+    tmp_path_factory: pytest.TempPathFactory,
+    slow_plan: Plan,
+    slow: Experiment,
+    shop: TestbedSpec,
+) -> Measures:
+    """The plain story, measured once."""
+    return Lab(tmp_path_factory.mktemp("runs"), slow_plan, slow, shop).measure()
+
+
+def observed(measures: Measures) -> list[float | None]:
+    return [None if a.observed is None else round(a.observed, 3) for a in measures.answers]
+
+
+def test_a_request_belongs_to_the_phase_of_its_intended_start(measures: Measures) -> None:
+    """All requests of the plan, phase by phase."""
+    assert {each.phase: each.requests for each in measures.phases} == PHASES
+
+
+def test_every_answer_is_the_one_that_the_story_tells(measures: Measures) -> None:
+    """Shares, the percentile, the breaker's and the recovery's times, in the plan's order."""
+    assert observed(measures) == [1, 0.062, 0.556, 1, 31.953, 3.09, 2, 1, 1, 1]
+    assert [answer.index for answer in measures.answers] == list(range(10))
+    assert not [answer for answer in measures.answers if answer.unknown_because]
+
+
+def test_only_the_baseline_has_an_interval_of_a_rate(measures: Measures) -> None:
+    """Outcomes of a fault phase share one breaker: their rate is a census (design, Part 3)."""
+    baseline, fault = measures.answers[0], measures.answers[1]
+    assert baseline.low == pytest.approx(0.9894, abs=5e-5)
+    assert (fault.low, fault.high) == (None, None)
+
+
+def test_causes_are_counted_by_what_the_problem_body_said(measures: Measures) -> None:
+    """Status, origin, link and mechanism together make a cause; successes come first."""
+    fault = next(each for each in measures.phases if each.phase == "fault")
+    seen = [(c.status, c.origin, c.link, c.mechanism, c.requests) for c in fault.causes]
+    assert seen == [
+        (200, "", "", "", 149),
+        (503, "reservations", LINK, "breaker_open", 400),
+        (429, "gateway", "", "semaphore_full", 126),
+        (504, "reservations", LINK, "timeout", 45),
+    ]
+
+
+def test_goodput_and_offered_are_per_second_of_the_phase(measures: Measures) -> None:
+    """60 rps offered, of which 149 in 12 s were good."""
+    fault = measures.phases[2]
+    assert (fault.offered_rps, round(fault.goodput_rps, 3)) == (60, 12.417)
+
+
+def test_percentiles_need_ten_samples_beyond_them(measures: Measures) -> None:
+    """120 warm-up requests support a median, and no p95 or p99."""
+    values = [each.value_ms is not None for each in measures.phases[0].latency_of_200]
+    assert values == [True, False, False]
+
+
+def test_the_breakers_timeline_comes_from_span_events(measures: Measures) -> None:
+    """Opened once, probed once, closed once."""
+    seen = [(round(b.at_s, 2), b.from_state, b.to_state) for b in measures.breakers]
+    assert seen == [
+        (11.1, "closed", "open"),
+        (21.47, "open", "half_open"),
+        (21.5, "half_open", "closed"),
+    ]
+    assert isinstance(measures.breakers[0], BreakerTransition)
+    assert measures.breakers[0].instance == "reservations-1"
+
+
+def test_attempts_calls_and_refusals_of_a_link(lab: Lab) -> None:
+    """Attempt 1 is a call, every attempt counts, a rejected call made none; statements are no attempts."""
+    folder = lab.folder()
+    plain = measure(folder, lab.plan, lab.experiment, lab.shop).amplification
+    assert plain == (LinkAmplification(link=LINK, calls=787, attempts=787, rejected=468),)
+    record = next(iter(records_of(folder)))
+    again = {"service": "reservations", "kind": "client", "link": LINK, "name": "POST /pay"}
+    statement = again | {"link": "reservations-db", "db_system": "postgresql", "attempt": 1}
+    more = [
+        span(record, **again, attempt=2),
+        span(record, **again, attempt=3),
+        span(record, **statement),
+    ]
+    lab.runs = lab.runs / "more"
+    assert lab.measure(Story(spans=more)).amplification[0].attempts == 789
+
+
+def records_of(folder: RunFolder) -> list[RequestRecord]:
+    lines = folder.records.read_bytes().splitlines()
+    return [msgspec.json.decode(line, type=RequestRecord) for line in lines]
+
+
+def test_every_failure_is_attributed_and_confirmed_by_its_trace(measures: Measures) -> None:
+    """The problem body names the mechanism, the spans agree."""
+    seen = measures.attribution
+    assert (seen.failures, seen.attributed, seen.confirmed_by_spans) == (639, 639, 639)
+    assert seen.contradicted_by_spans == 0
+    assert seen.unexplained == ()
+
+
+def test_a_failure_that_its_trace_denies_is_contradicted(lab: Lab) -> None:
+    """The deciding service's span is there, and nothing in the trace carries the mechanism."""
+    trace = f"{480:032x}"
+
+    def deny(each: Span) -> Span:
+        return {**each, "error_type": "", "events": "[]"} if each["trace_id"] == trace else each
+
+    seen = lab.measure(Story(change_span=deny)).attribution
+    assert (seen.confirmed_by_spans, seen.contradicted_by_spans) == (638, 1)
+
+
+def test_a_failure_without_a_mechanism_is_unexplained(lab: Lab) -> None:
+    """An answer that does not say where it came from is counted, and shown."""
+
+    def mute(record: RequestRecord) -> RequestRecord:
+        if record.status != 504:
+            return record
+        return msgspec.structs.replace(record, mechanism="gremlins")
+
+    measures = lab.measure(Story(change=mute))
+    assert measures.attribution.attributed == 639 - 45
+    assert [(c.status, c.requests) for c in measures.attribution.unexplained] == [(504, 45)]
+    assert observed(measures)[8] == pytest.approx(0.93, abs=5e-3)
+
+
+def test_the_fault_was_felt_by_its_caller(measures: Measures) -> None:
+    """Attempts in the actual window lasted at least latency less jitter, or timed out."""
+    fault = measures.faults[0]
+    assert (fault.attempts_in_window, fault.attempts_bitten) == (44, 44)
+    assert fault.injection_observed
+    assert fault.undone_verified
+    assert (fault.actual_start_s, fault.actual_end_s) == (8.01, 20.0)
+
+
+def test_a_fault_that_no_attempt_shows_is_not_observed(lab: Lab) -> None:
+    """The toxic was there, and every attempt was as fast as ever."""
+
+    def fast(each: Span) -> Span:
+        end_ns = int(str(each["start_ns"])) + 20_000_000
+        return {**each, "end_ns": end_ns, "error_type": ""}
+
+    fault = lab.measure(Story(change_span=fast)).faults[0]
+    assert (fault.attempts_in_window, fault.attempts_bitten) == (44, 0)
+    assert not fault.injection_observed
+    assert "0 of 44 attempts on reservations-payments show it" in fault.evidence
+
+
+def test_invariants_hold_with_their_exposure(measures: Measures) -> None:
+    """Each says on how many rows it was tried."""
+    seen = {each.name: (each.exposure, each.violations, each.error) for each in measures.invariants}
+    assert seen["no_stray_charge"] == (45, 0, "")
+    assert seen["confirmed_has_one_charge"] == (742, 0, "")
+    assert all(exposure > 0 for exposure, _, _ in seen.values())
+    assert {(violations, error) for _, violations, error in seen.values()} == {(0, "")}
+
+
+def test_a_violation_shows_its_rows_and_counts_them_all(lab: Lab) -> None:
+    """At most 20 rows are kept, all are counted."""
+    broken = {m.name: m for m in lab.measure(Story(stray_charges=25)).invariants if m.violations}
+    assert list(broken) == ["no_stray_charge"]
+    stray = broken["no_stray_charge"]
+    assert (stray.violations, len(stray.rows)) == (25, 20)
+    assert stray.columns == ("reservation_id", "charge_state", "saga_state")
+    assert stray.rows[0][1:] == ("CAPTURED", "")
+
+
+def test_an_invariant_whose_table_is_missing_cannot_be_read(lab: Lab) -> None:
+    """It is an error of that invariant, never a pass; the others are still checked."""
+    folder = lab.folder()
+    (folder.tables / "payments.charges.csv").unlink()
+    seen = measure(folder, lab.plan, lab.experiment, lab.shop).invariants
+    unreadable = {each.name for each in seen if each.error}
+    assert unreadable == {"confirmed_has_one_charge", "no_stray_charge"}
+    assert all("payments.charges.csv" in each.error for each in seen if each.error)
+
+
+def test_without_tables_no_invariant_can_be_read(lab: Lab) -> None:
+    """A run that ended before the databases were read proves nothing about them."""
+    folder = lab.folder()
+    (folder.tables / "schema.json").unlink()
+    seen = measure(folder, lab.plan, lab.experiment, lab.shop).invariants
+    assert all(each.error for each in seen)
+
+
+def test_recovery_starts_with_the_first_of_three_good_seconds(measures: Measures) -> None:
+    """Closed 1.5 s after the fault: the third second is the first good one."""
+    assert (measures.recovery.outcome, measures.recovery.after_s) == ("recovered", 2.0)
+
+
+def test_a_system_that_stays_broken_is_metastable(lab: Lab) -> None:
+    """The trigger is gone, goodput stays where the fault had it."""
+    seen = lab.measure(Story(closed_s=99.0)).recovery
+    assert (seen.outcome, seen.after_s) == ("metastable", None)
+
+
+def test_load_is_what_was_recorded_against_the_plan(measures: Measures) -> None:
+    """1800 offered in 30 s, all achieved, each 1 ms late."""
+    load = measures.load
+    assert (load.offered, load.offered_rps, load.achieved_rps) == (1800, 60, 60)
+    assert load.lateness_p99_ms == pytest.approx(1.0)
+
+
+def test_a_generator_that_died_shows_as_a_shortfall(lab: Lab) -> None:
+    """Offered is the plan, whatever the generator no longer says."""
+    story = Story(change=lambda r: r if r.intended_s < 15 else None, with_load_event=False)
+    load = lab.measure(story).load
+    assert (load.offered_rps, load.achieved_rps) == (60, 30)
+
+
+def test_a_torn_last_record_is_cut(lab: Lab) -> None:
+    """What a killed writer left half-written is no request."""
+    assert sum(p.requests for p in lab.measure(Story(cut_last_record=True)).phases) == 1800
+
+
+def test_a_broken_record_inside_the_ledger_is_an_error(lab: Lab) -> None:
+    """A ledger that is wrong in the middle must not be measured around."""
+    folder = lab.folder()
+    lines = folder.records.read_bytes().split(b"\n", 1)
+    folder.records.write_bytes(lines[0] + b"\n{broken\n" + lines[1])
+    with pytest.raises(EvidenceError, match="cannot be read"):
+        measure(folder, lab.plan, lab.experiment, lab.shop)
+
+
+def test_an_event_that_is_none_is_an_error(lab: Lab) -> None:
+    """The diary is read strictly; its file and line are named."""
+    folder = lab.folder()
+    folder.events.write_text('{"kind": "t0", "epoch_ns": 1}\n{"kind": "party"}\n')
+    with pytest.raises(EvidenceError, match=r"events\.jsonl:2: not a run event"):
+        measure(folder, lab.plan, lab.experiment, lab.shop)
+
+
+def test_dropped_spans_make_breakers_and_attempts_unknown(lab: Lab) -> None:
+    """What incomplete traces do not show may have happened."""
+    answers = lab.measure(Story(spans_dropped=3)).answers
+    assert {a.index: a.unknown_because for a in answers if a.unknown_because} == {
+        5: "3 spans were dropped",
+        9: "3 spans were dropped",
+    }
+
+
+def test_no_spans_at_all_are_no_proof_of_a_closed_breaker(lab: Lab) -> None:
+    """Without a traced call nothing is known about the breaker, and no injection was observed."""
+    measures = lab.measure(Story(with_spans=False))
+    assert measures.answers[5].unknown_because == "no call on reservations-payments was traced"
+    assert not measures.faults[0].injection_observed
+
+
+def test_an_empty_folder_is_measured_as_nothing(lab: Lab) -> None:
+    """A run that ended before it began has no data: every answer is unknown, nothing is invented."""
+    folder = RunFolder.create(lab.runs, "empty")
+    measures = measure(folder, lab.plan, lab.experiment, lab.shop)
+    assert all(answer.unknown_because for answer in measures.answers)
+    assert measures.settled is None
+    assert [p.requests for p in measures.phases] == [0, 0, 0, 0]
+    assert measures.recovery.outcome == "unknown"
+
+
+def test_samples_show_each_cause_once_and_two_good_traces(measures: Measures) -> None:
+    """The first of each cause of the fault phase, then good ones of baseline and recovery."""
+    assert [(s.status, s.mechanism) for s in measures.samples] == [
+        (504, "timeout"),
+        (429, "semaphore_full"),
+        (503, "breaker_open"),
+        (200, ""),
+        (200, ""),
+    ]
+    slow = measures.samples[0]
+    assert [each.kind for each in slow.spans] == ["server", "server", "client"]
+    events = slow.spans[1].events
+    assert events[0][1].startswith("breaker.transition aguante.link=reservations-payments")
+
+
+def test_each_second_of_the_run_is_on_the_chart(measures: Measures) -> None:
+    """30 seconds, 60 requests each."""
+    assert [each.second for each in measures.seconds] == list(range(30))
+    assert {sum(c.requests for c in each.causes) for each in measures.seconds} == {60}
+    assert measures.latency[8].p95_ms == pytest.approx(3018.7, abs=1)
+
+
+def test_the_story_tells_causes_in_the_order_of_their_first_answer(measures: Measures) -> None:
+    """429 after a second, 504 after three, 503 once the breaker is open."""
+    seen = [(s.status, round(s.first_after_s, 1)) for s in measures.story if s.status != 200]
+    assert seen == [(429, 1.0), (504, 3.0), (503, 3.1)]
+
+
+def test_measures_survive_their_file(measures: Measures) -> None:
+    """What is written to measures.json is what is read from it."""
+    assert Measures.model_validate_json(measures.model_dump_json()) == measures
+
+
+def test_named_invariants_alone_are_measured(lab: Lab) -> None:
+    """An experiment may ask for some."""
+    lab.experiment = lab.experiment.model_copy(update={"invariants": ("seats_add_up",)})
+    assert [each.name for each in lab.measure().invariants] == ["seats_add_up"]

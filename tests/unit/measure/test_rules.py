@@ -1,0 +1,124 @@
+"""The pure decisions inside the measures: was a fault felt, how did a breaker and a recovery go."""
+
+import pytest
+
+from aguante.drivers.toxics import TOXICS
+from aguante.measure.breakers import BreakerTimes, breaker_times
+from aguante.measure.faults import bite_rule, felt
+from aguante.measure.model import BreakerTransition
+from aguante.measure.recovery import recovery_of
+from aguante.plan import PlannedFault, ToxiproxyFault
+
+
+def fault(toxic: str, *attributes: tuple[str, int]) -> PlannedFault:
+    toxiproxy = ToxiproxyFault(link="a-b", toxic=toxic, attributes=attributes)
+    return PlannedFault(id="f", fault=toxiproxy, start_s=0, end_s=1)
+
+
+@pytest.mark.parametrize(
+    ("toxic", "error"),
+    [
+        ("latency", "timeout"),
+        ("latency", "deadline"),
+        ("down", "connect_refused"),
+        ("down", "database_unavailable"),
+        ("reset_peer", "connection_reset"),
+        ("reset_peer", "disconnected"),
+        ("timeout", "timeout"),
+        ("limit_data", "disconnected"),
+        ("bandwidth", "timeout"),
+    ],
+)
+def test_each_toxic_has_errors_that_show_it(toxic: str, error: str) -> None:
+    """What the caller calls it when it bites."""
+    assert error in bite_rule(fault(toxic)).errors
+
+
+def test_latency_shows_in_attempts_of_at_least_latency_less_jitter() -> None:
+    """3500 ms with 200 ms of jitter is never faster than 3300 ms."""
+    assert bite_rule(fault("latency", ("latency", 3500), ("jitter", 200))).slow_ms == 3300
+
+
+def test_every_toxic_of_the_table_has_a_rule() -> None:
+    """Whatever the driver can apply, the vacuity guard can look for."""
+    assert all(bite_rule(fault(toxic)).errors for toxic in TOXICS)
+
+
+@pytest.mark.parametrize(
+    ("during", "usual", "shift", "expected"),
+    [
+        ((44, 44), (270, 0), False, True),
+        ((44, 0), (270, 0), False, False),
+        ((0, 0), (270, 0), False, False),
+        ((100, 1), (0, 0), False, True),
+        ((100, 10), (100, 10), False, False),
+        ((100, 25), (100, 5), True, True),
+        ((100, 24), (100, 5), True, False),
+        ((19, 19), (100, 5), True, False),
+    ],
+)
+def test_a_fault_is_felt_when_more_attempts_show_it_than_usual(
+    during: tuple[int, int], usual: tuple[int, int], shift: bool, expected: bool
+) -> None:
+    """One proof is enough where the baseline has none; a shift takes a quarter of twenty or more."""
+    assert felt(during, usual, shift=shift) is expected
+
+
+def test_a_shift_on_some_connections_may_be_smaller() -> None:
+    """With toxicity 0.3 eleven in a hundred are enough."""
+    assert felt((100, 11), (100, 5), shift=True, toxicity=0.3)
+    assert not felt((100, 10), (100, 5), shift=True, toxicity=0.3)
+
+
+def changes(*seen: tuple[float, str, str]) -> list[BreakerTransition]:
+    return [
+        BreakerTransition(
+            at_s=at_s, service="s", instance=instance, link="a-b", from_state="", to_state=to
+        )
+        for at_s, instance, to in seen
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ([], (None, None)),
+        ([(2.0, "1", "open"), (3.0, "1", "closed")], (None, None)),
+        ([(11.0, "1", "open")], (3.0, None)),
+        ([(11.0, "1", "open"), (22.0, "1", "half_open"), (22.5, "1", "closed")], (3.0, 2.5)),
+        ([(11.0, "1", "open"), (15.0, "1", "closed")], (3.0, 0.0)),
+        ([(11.0, "1", "open"), (22.0, "1", "closed"), (23.0, "1", "open")], (3.0, None)),
+        (
+            [
+                (11.0, "1", "open"),
+                (12.0, "2", "open"),
+                (21.0, "1", "closed"),
+                (24.0, "2", "closed"),
+            ],
+            (3.0, 4.0),
+        ),
+        ([(11.0, "1", "open"), (12.0, "2", "open"), (21.0, "1", "closed")], (3.0, None)),
+    ],
+)
+def test_a_breaker_opens_with_its_first_instance_and_closes_with_its_last(
+    seen: list[tuple[float, str, str]], expected: tuple[float | None, float | None]
+) -> None:
+    """Fault from 8 to 20 s. What came before it does not count; one that is open at the end never closed."""
+    assert breaker_times(changes(*seen), 8.0, 20.0) == BreakerTimes(*expected)
+
+
+@pytest.mark.parametrize(
+    ("shares", "during", "outcome"),
+    [
+        ([0.2, 1.0, 1.0, 1.0], 0.2, "recovered"),
+        ([0.2, 0.2, 0.2, 0.2], 0.2, "metastable"),
+        ([0.2, 0.5, 0.8, 0.8, 0.8], 0.2, "degraded"),
+        ([0.2, 0.2, 0.2], None, "degraded"),
+        ([1.0, 1.0], 0.2, "unknown"),
+    ],
+)
+def test_a_recovery_has_one_of_four_outcomes(
+    shares: list[float], during: float | None, outcome: str
+) -> None:
+    """Stuck near the fault's goodput is metastable; better, but not back, is degraded."""
+    assert recovery_of(shares, 1.0, during).outcome == outcome
