@@ -11,7 +11,8 @@ PERCENTILES = (0.50, 0.95, 0.99)
 
 _CAUSES = """
     SELECT status, origin, link, mechanism, count(*) FROM requests WHERE phase = $phase
-    GROUP BY ALL ORDER BY status <> 200, count(*) DESC, status, mechanism, origin, link
+    GROUP BY status, origin, link, mechanism
+    ORDER BY status <> 200, count(*) DESC, status, mechanism, origin, link
 """
 _GOOD_LATENCIES = """
     SELECT coalesce(list(latency_ms ORDER BY latency_ms), [])

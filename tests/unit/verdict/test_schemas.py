@@ -1,0 +1,77 @@
+"""The JSON Schemas in ``schemas/``: current, and true of real files."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+from shop import ROOT
+from synthetic_run import write_run
+
+from aguante.measure import measure
+from aguante.plan import Plan
+from aguante.schemas import rendered
+from aguante.spec import Experiment
+from aguante.testbed import TestbedSpec
+from aguante.verdict import judge
+
+yaml = YAML(typ="safe", pure=True)
+
+
+def schema(name: str) -> dict[str, object]:
+    loaded: dict[str, object] = json.loads((ROOT / "schemas" / name).read_text(encoding="utf-8"))
+    return loaded
+
+
+@pytest.mark.parametrize("name", sorted(rendered()))
+def test_the_schemas_in_the_repository_are_current(name: str) -> None:
+    """Made from the classes: ``python -m aguante.schemas`` writes them anew."""
+    assert (ROOT / "schemas" / name).read_text(encoding="utf-8") == rendered()[name]
+
+
+@pytest.mark.parametrize("name", sorted(rendered()))
+def test_the_schemas_are_schemas(name: str) -> None:
+    """Valid by the draft that they name."""
+    jsonschema.Draft202012Validator.check_schema(schema(name))
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "chaos-experiments").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_every_experiment_fits_the_schema(path: Path) -> None:
+    """An editor finds no fault with what the runner accepts."""
+    jsonschema.validate(yaml.load(path), schema("experiment.schema.json"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("latency_ms: 3500", "latency: 3500"),
+        ("latency_ms: 3500, ", ""),
+        ("rate_rps: 60", "rate_rps: -60"),
+        ("fault_s: 12", "fault_s: 0"),
+        ("toxic: latency", "toxic: latncy"),
+        ("- recovery:", "- recover:"),
+        ("- attribution: {min: 0.99}", "- {attribution: {min: 0.99}, recovery: {within_s: 1}}"),
+    ],
+)
+def test_an_editor_sees_the_common_faults(old: str, new: str) -> None:
+    """What the runner refuses by shape, the schema refuses too."""
+    text = (ROOT / "tests" / "unit" / "payments-slow.yaml").read_text(encoding="utf-8")
+    jsonschema.validate(yaml.load(text), schema("experiment.schema.json"))
+    assert old in text
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(yaml.load(text.replace(old, new)), schema("experiment.schema.json"))
+
+
+def test_a_verdict_fits_its_schema(
+    tmp_path: Path, slow_plan: Plan, slow: Experiment, shop: TestbedSpec
+) -> None:
+    """verdict.json as it is written, with every key that the schema requires."""
+    measures = measure(write_run(tmp_path, slow_plan), slow_plan, slow, shop)
+    verdict = json.loads(judge(slow_plan, slow, measures).model_dump_json())
+    jsonschema.validate(verdict, schema("verdict.schema.json"))
+    del verdict["headline"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(verdict, schema("verdict.schema.json"))
