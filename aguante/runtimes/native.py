@@ -7,7 +7,7 @@ matter and the two slow parts (initdb, Python's imports) overlap.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from aguante.runtimes.ending import take_down
 from aguante.runtimes.layout import Layout, describe, lay_out
 from aguante.runtimes.ports import Ports, require_free
 from aguante.runtimes.postgres import Postgres
-from aguante.runtimes.processes import Child, Command, PortTakenError, spawn, this_process
+from aguante.runtimes.processes import Child, Command, PortTakenError, reap, spawn, this_process
 from aguante.runtimes.proxies import start_toxiproxy
 from aguante.runtimes.services import (
     instance_of,
@@ -110,7 +110,7 @@ class NativeRuntime:
         except BaseException:
             workspace.release()
             raise
-        _reap(children)
+        await reap(children)
         await asyncio.to_thread(workspace.remove)
 
     async def restart_services(self, policy: str, otlp_endpoint: str) -> Testbed:
@@ -128,7 +128,7 @@ class NativeRuntime:
         try:
             old = [child for child in self._children if child.ref.name in instances]
             await take_down([child.ref for child in old])
-            _reap(old)
+            await reap(old)
             self._children = [child for child in self._children if child not in old]
             with _one_error():
                 await self._services(up.workspace, up.spec, up.layout, policy, otlp_endpoint)
@@ -234,12 +234,6 @@ class _Up:
     workspace: Workspace
     spec: TestbedSpec
     layout: Layout
-
-
-def _reap(children: Sequence[Child]) -> None:
-    """Take the exit codes of children that have ended, so that no zombie is left."""
-    for child in children:
-        child.exit_code()
 
 
 def _policy_file(spec: TestbedSpec, policy: str) -> Path:

@@ -27,6 +27,7 @@ from aguante.values import Value
 
 POLL_S = 0.01
 KILL_LIMIT_S = 5.0
+REAP_LIMIT_S = 2.0
 SAME_START_S = 1.5
 """The kernel counts a start in ticks since boot; the boot time in whole seconds can be read 1 s off."""
 
@@ -187,6 +188,20 @@ async def end(refs: Iterable[ProcessRef], how: signal.Signals, grace_s: float) -
         raise TestbedError(message)
 
 
+async def reap(children: Iterable[Child]) -> None:
+    """Take the exit codes of children that have ended, so that no zombie is left.
+
+    One that counts as ended may not be ready for that at once: of a process with threads the first
+    shows as a zombie while the kernel still ends the others.
+    """
+    deadline = time.monotonic() + REAP_LIMIT_S
+    left = list(children)
+    while left and time.monotonic() < deadline:
+        left = [child for child in left if child.exit_code() is None]
+        if left:
+            await asyncio.sleep(POLL_S)
+
+
 def tail(path: Path, lines: int) -> str:
     """The last lines of a log file, indented; a note when there is none."""
     try:
@@ -200,14 +215,14 @@ def tail(path: Path, lines: int) -> str:
 
 
 @cache
-def _setpriv() -> str | None:
-    """Found once: it is asked for every child of every testbed."""
+def setpriv() -> str | None:
+    """The path of util-linux's setpriv; found once, since every child of every testbed asks."""
     return shutil.which("setpriv")
 
 
 def _dying_with_parent(how: signal.Signals) -> tuple[str, ...]:
-    setpriv = _setpriv()
-    return (setpriv, "--pdeathsig", how.name.removeprefix("SIG"), "--") if setpriv else ()
+    found = setpriv()
+    return (found, "--pdeathsig", how.name.removeprefix("SIG"), "--") if found else ()
 
 
 @contextlib.contextmanager

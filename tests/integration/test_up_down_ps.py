@@ -1,0 +1,146 @@
+"""``aguante up``, ``down`` and ``ps`` as a user meets them: processes, signals, exit codes."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import aguante, processes_in, wait_until_gone
+
+from aguante.runtimes.base import Testbed
+from aguante.runtimes.processes import ProcessRef, setpriv
+from aguante.runtimes.state import folders
+
+LIMIT_S = 30
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        aguante(*arguments), capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+
+
+def wait_for_testbed(parent: Path) -> Testbed:
+    """Wait until an attached testbed is up."""
+    deadline = time.monotonic() + LIMIT_S
+    while True:
+        for root in folders(parent):
+            saved = json.loads((root / "state.json").read_text())
+            if saved["testbed"]:
+                return Testbed.model_validate(saved["testbed"])
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def alive(testbed: Testbed) -> bool:
+    """Whether any of its services runs (a zombie does not)."""
+    return any(
+        ProcessRef(name=each.instance, pid=each.pid, started=each.started).alive()
+        for each in testbed.services
+    )
+
+
+@pytest.fixture
+def attached(parent: Path, standin_file: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A runner that holds a testbed until it is told to end."""
+    command = aguante("up", "--testbed", str(standin_file))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as runner:
+        yield runner
+        runner.kill()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_an_attached_testbed(
+    how: signal.Signals, attached: "subprocess.Popen[str]", parent: Path
+) -> None:
+    """Ctrl-C: exit 0, no process and no folder left; the table had named the addresses."""
+    testbed = wait_for_testbed(parent)
+    attached.send_signal(how)
+    output, _ = attached.communicate(timeout=LIMIT_S)
+    assert attached.returncode == 0
+    assert testbed.gateway in output
+    assert folders(parent) == ()
+
+
+def test_a_signal_during_the_start_takes_everything_down(parent: Path, standin_file: Path) -> None:
+    """Ctrl-C while a service is not ready yet."""
+    command = aguante("up", "--testbed", str(standin_file), "--policy", "deaf")
+    with subprocess.Popen(command) as runner:
+        deadline = time.monotonic() + LIMIT_S
+        while not processes_in(parent):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        runner.send_signal(signal.SIGINT)
+        assert runner.wait(LIMIT_S) == 0
+    assert folders(parent) == ()
+
+
+@pytest.mark.skipif(setpriv() is None, reason="the kernel ends orphans only through setpriv")
+def test_a_killed_runner_leaves_no_process(attached: "subprocess.Popen[str]", parent: Path) -> None:
+    """SIGKILL: the kernel ends the children; the next start removes the folder."""
+    testbed = wait_for_testbed(parent)
+    attached.kill()
+    wait_until_gone(parent)
+    assert folders(parent) == (testbed.state,)
+    assert run("down", "--all").returncode == 0
+    assert folders(parent) == ()
+
+
+def test_down_ends_an_attached_testbed_through_its_runner(
+    attached: "subprocess.Popen[str]", parent: Path
+) -> None:
+    """The runner is asked, and cleans up by itself."""
+    testbed = wait_for_testbed(parent)
+    assert run("down", testbed.id).returncode == 0
+    assert attached.wait(LIMIT_S) == 0
+    assert folders(parent) == ()
+
+
+def test_down_ends_exactly_the_detached_testbed_named(parent: Path, standin_file: Path) -> None:
+    """Two detached testbeds outlive their runners; ``down ID`` ends one, ``ps`` still shows the other."""
+    up = ("up", "--testbed", str(standin_file), "--detach", "--json")
+    one, two = (Testbed.model_validate_json(run(*up).stdout) for _ in range(2))
+    assert [each["id"] for each in json.loads(run("ps", "--json").stdout)] == sorted(
+        [one.id, two.id]
+    )
+    assert run("down").returncode == 3  # which one?
+    ended = run("down", one.id)
+    assert (ended.returncode, ended.stdout) == (0, f"{one.id} ended\n")
+    assert not alive(one)
+    assert alive(two)
+    assert two.id in run("ps").stdout
+    assert f"{len(two.services) + 2} of {len(two.services) + 2} alive" in run("ps").stdout
+    assert run("down").returncode == 0
+    assert "no testbed runs" in run("ps").stdout
+
+
+def test_a_detached_testbed_is_not_swept_by_the_next_start(
+    parent: Path, standin_file: Path
+) -> None:
+    """Its own processes hold its lock."""
+    up = ("up", "--testbed", str(standin_file), "--detach", "--json")
+    one, two = (Testbed.model_validate_json(run(*up).stdout) for _ in range(2))
+    try:
+        assert alive(one)
+        assert alive(two)
+    finally:
+        assert run("down", "--all").returncode == 0
+
+
+def test_a_failed_start_exits_4_with_one_message(parent: Path, standin_file: Path) -> None:
+    """No traceback; the message says what died and what it said."""
+    failed = run("up", "--testbed", str(standin_file), "--policy", "dies")
+    assert failed.returncode == 4
+    assert "Traceback" not in failed.stderr
+    assert failed.stderr.count("error:") == 1
+    assert "out of cheese" in failed.stderr
+
+
+def test_an_unknown_id_is_wrong_usage(parent: Path) -> None:
+    """Exit 3, and the message lists what runs."""
+    failed = run("down", "017-beef")
+    assert failed.returncode == 3
+    assert "no testbed '017-beef'; running: none" in failed.stderr
