@@ -6,6 +6,7 @@ aiohttp's default, and the saga depends on it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import secrets
@@ -14,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import msgspec
-from aiohttp import web
+from aiohttp import ClientError, web
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
@@ -28,6 +29,7 @@ from services.kit.policy import Policy
 from services.kit.problem import BODY_BYTES_MAX, PROBLEM_TYPE, Mechanism, Problem
 from services.kit.telemetry import Telemetry
 
+BODY_S = 5.0
 S = TypeVar("S", bound=msgspec.Struct)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ReadyCheck = Callable[[], Awaitable[str | None]]  # why the service cannot serve now, or None
@@ -51,8 +53,20 @@ def make_app(policy: Policy, telemetry: Telemetry, routes: list[web.RouteDef]) -
     app[READY_CHECKS] = []
     for route in routes:
         telemetry.metrics.expect_route(route.method, route.path)
-    app.add_routes([*routes, *_COMMON_ROUTES])
+    app.add_routes([_indulgent(route) for route in (*routes, *_COMMON_ROUTES)])
     return app
+
+
+def _indulgent(route: web.RouteDef) -> web.RouteDef:
+    # aiohttp answers an Expect that it does not know before any middleware runs, in plain text.
+    kwargs = {**route.kwargs, "expect_handler": _continue}
+    return web.RouteDef(route.method, route.path, route.handler, kwargs)
+
+
+async def _continue(request: web.Request) -> None:
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # aiohttp would take these bytes for the begin of the answer
 
 
 async def read_json(request: web.Request, schema: type[S]) -> S:
@@ -61,13 +75,29 @@ async def read_json(request: web.Request, schema: type[S]) -> S:
         found = request.headers.get("Content-Type", "none")[:60]
         detail = f"Send the body with Content-Type: application/json; found {found}."
         raise Problem(Mechanism.UNSUPPORTED_MEDIA_TYPE, detail)
+    if "Content-Encoding" in request.headers:
+        detail = "Send the body as it is, without Content-Encoding."
+        raise Problem(Mechanism.UNSUPPORTED_MEDIA_TYPE, detail)
+    body = await _body(request)
     try:
-        document = msgspec.json.decode(await request.read())
+        document = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(Mechanism.BAD_REQUEST, f"The body is not JSON: {error}.") from error
     if not isinstance(document, dict):
         raise Problem(Mechanism.INVALID_INPUT, "The body must be a JSON object.")
     return checked(document, schema)
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await request.read()
+    except TimeoutError as error:
+        detail = f"The body did not arrive within {BODY_S:.0f} s."
+        raise Problem(Mechanism.BAD_REQUEST, detail) from error
+    except (ClientError, web.RequestPayloadError, OSError) as error:
+        detail = "The body ended before its Content-Length, or is badly chunked."
+        raise Problem(Mechanism.BAD_REQUEST, detail) from error
 
 
 def checked(document: Mapping[str, object], schema: type[S]) -> S:

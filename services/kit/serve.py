@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from typing import NoReturn
@@ -13,6 +15,7 @@ from aiohttp import web
 
 from services.kit import logs
 from services.kit.findings import Invalid
+from services.kit.http_protocol import Runner
 from services.kit.policy import Policy, load_policy
 from services.kit.settings import Settings
 from services.kit.telemetry import Telemetry
@@ -38,19 +41,24 @@ def serve(load_settings: LoadSettings, create_app: CreateApp) -> None:
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 50, 100)
     try:
-        web.run_app(
-            app,
-            host=settings.host,
-            port=settings.port,
-            loop=uvloop.new_event_loop(),
-            shutdown_timeout=IN_FLIGHT_S,
-            access_log=None,
-            print=None,
-        )
+        uvloop.run(_run(app, settings, telemetry))
     except OSError as error:
         _stop(1, f"cannot listen on {settings.host}:{settings.port}: {error}; set HOST and PORT")
     finally:
         telemetry.tracing.shutdown()
+
+
+async def _run(app: web.Application, settings: Settings, telemetry: Telemetry) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runner = Runner(app, telemetry, shutdown_s=IN_FLIGHT_S)
+    try:
+        await runner.setup()
+        await web.TCPSite(runner, settings.host, settings.port).start()
+        await stop.wait()
+    finally:
+        await runner.cleanup()
 
 
 def _configured(load_settings: LoadSettings) -> tuple[Settings, Policy]:

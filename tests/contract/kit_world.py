@@ -9,6 +9,8 @@ from aiohttp import web
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from services.kit.http_protocol import Runner
+from services.kit.http_server import TELEMETRY
 from services.kit.metrics import Metrics
 from services.kit.policy import Policy, load_policy
 from services.kit.settings import Settings
@@ -51,8 +53,12 @@ class Watched:
 
 @asynccontextmanager
 async def listening(app: web.Application) -> AsyncIterator[str]:
-    """Serve ``app`` on a free port as a service does, and yield its address."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    """Serve ``app`` on a free port, one of ours as a service does, and yield its address."""
+    telemetry = app.get(TELEMETRY)
+    if telemetry is None:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    else:
+        runner = Runner(app, telemetry, shutdown_s=1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -12,6 +12,7 @@ from aiohttp import web
 from kit_world import Watched, default_policy, listening
 from opentelemetry.trace import StatusCode
 
+from services.kit import http_server
 from services.kit.http_server import (
     READY_CHECKS,
     answer_json,
@@ -253,3 +254,89 @@ async def test_common_routes_make_no_spans() -> None:
         await here.ask("GET", "/healthz")
         await here.ask("GET", "/readyz")
         assert here.watched.spans() == []
+
+
+async def raw(url: str, request: bytes) -> tuple[int, dict[str, object]]:
+    """Send bytes that no HTTP client would, and read the answer."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(request)
+        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 2)).decode()
+        length = int(head.lower().split("content-length: ")[1].split("\r\n")[0])
+        assert "application/problem+json" in head
+        body: dict[str, object] = msgspec.json.decode(await reader.readexactly(length))
+        return int(head.split(" ")[1]), body
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+POST = b"POST /things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00\r\n\r\n", 400),
+        (b"GE(T / HTTP/1.1\r\n\r\n", 400),
+        (b"FOO / HTTP/1.1\r\n\r\n", 400),
+        (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 5000 + b"\r\n", 400),
+        (b"GET / HTTP/1.1\r\nbad header: x\r\n\r\n", 400),
+        (b"GET /things/\x00 HTTP/1.1\r\n\r\n", 400),
+        (POST + b"Content-Length: -1\r\n\r\n", 400),
+        (POST + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (POST + b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello", 415),
+        (POST + b"Expect: magic\r\nContent-Length: 2\r\n\r\n{}", 422),
+        (b"GET /nowhere/%zz HTTP/1.1\r\nHost: x\r\nbaggage: ,=;%zz=%ff\r\n\r\n", 404),
+        (b"CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+        (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+    ],
+    ids=lambda value: repr(value[:60]) if isinstance(value, bytes) else "",
+)
+async def test_what_is_hardly_http_gets_a_problem_too(request_: bytes, status: int) -> None:
+    """Broken request lines, headers, lengths and encodings are 4xx problems, never a 500."""
+    async with world() as here:
+        got, problem = await raw(here.url, request_)
+        assert (got, problem["status"], problem["origin"]) == (status, status, "payments")
+        assert (await here.ask("GET", "/healthz"))[0] == 200
+
+
+async def test_expect_100_continue_is_honoured() -> None:
+    """A client that asks before it sends its body is told to go on."""
+    async with world() as here:
+        body = b'{"name": "r-1", "count": 1}'
+        status, _ = await here.ask("POST", "/things", data=body, headers=JSON, expect100=True)
+    assert status == 200
+
+
+async def test_a_body_that_ends_early_is_the_clients_fault() -> None:
+    """A client that goes away in the middle of its body is counted as 400, not as a fault of ours."""
+    async with world() as here:
+        host, port = here.url.removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(POST + b"Content-Length: 200\r\n\r\n{")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.close()
+        await writer.wait_closed()
+        await asyncio.sleep(0.05)
+        counted = here.watched.count(
+            "http_server_request_duration_seconds_count",
+            http_request_method="POST",
+            http_route="/things",
+            http_response_status_code="400",
+            error_type="bad_request",
+        )
+    assert counted == 1
+
+
+async def test_a_body_that_does_not_come_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that promises a body and sends none cannot hold its slot for ever."""
+    monkeypatch.setattr(http_server, "BODY_S", 0.1)
+    async with world() as here:
+        status, problem = await raw(here.url, POST + b"Content-Length: 200\r\n\r\n{")
+    assert (status, problem["mechanism"]) == (400, "bad_request")

@@ -1,0 +1,147 @@
+"""A service as a process: what it refuses to start with, and how it ends."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(port: int, service: str = "notifications", **environ: str) -> subprocess.Popen[str]:
+    policy = str(ROOT / "policies" / "default.yaml")
+    given = {"HOST": "127.0.0.1", "PORT": str(port), "AGUANTE_POLICY": policy, **environ}
+    return subprocess.Popen(
+        [sys.executable, "-m", f"services.{service}"],
+        cwd=ROOT,
+        env={**os.environ, **given},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextmanager
+def running(
+    service: str = "notifications", **environ: str
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Yield a service that is ready, and end it whatever happens."""
+    port = free_port()
+    process = start(port, service, **environ)
+    try:
+        wait_ready(process, port)
+        yield process, port
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_ready(process: subprocess.Popen[str], port: int) -> None:
+    until_s = time.monotonic() + LIMIT_S
+    while time.monotonic() < until_s and process.poll() is None:
+        with suppress(OSError):
+            if ask(port, "/readyz") == 200:
+                return
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError(process.communicate()[1])
+
+
+def ask(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_every_wrong_setting_is_reported_and_ends_with_2() -> None:
+    """All findings on stderr, one a line, and exit code 2."""
+    process = start(0, HOST="", PORT="many", LOG_LEVEL="LOUD")
+    _, told = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 2
+    assert [line.partition(":")[0] for line in told.splitlines()] == ["HOST", "PORT", "LOG_LEVEL"]
+
+
+def test_a_faulty_policy_is_reported_with_its_path_and_ends_with_2(tmp_path: Path) -> None:
+    """Every fault of the policy on stderr, with file and place, and exit code 2."""
+    policy = tmp_path / "mine.yaml"
+    text = (ROOT / "policies" / "default.yaml").read_text(encoding="utf-8")
+    policy.write_text(text.replace("lock: row", "lock: rwo").replace("limit: 64", "limit: -1"))
+    process = start(0, AGUANTE_POLICY=str(policy))
+    _, told = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 2
+    assert f"{policy}: lock: " in told
+    assert f"{policy}: semaphore.limit: " in told
+
+
+def test_a_taken_port_is_one_clear_message_and_ends_with_1() -> None:
+    """Address, cause and how to mend it, without a traceback."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        process = start(taken.getsockname()[1])
+        _, told = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 1
+    assert told.startswith("cannot listen on 127.0.0.1:")
+    assert "Traceback" not in told
+
+
+def answer_slowly(server: socket.socket) -> None:
+    """Be an inventory that takes 0.4 s for its one answer."""
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        time.sleep(0.4)
+        body = b'{"event_id": "e-1", "capacity": 1, "available": 1}'
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+def test_sigterm_lets_requests_in_flight_end_and_exits_with_0() -> None:
+    """A request that waits for its callee when SIGTERM comes still gets its answer; new ones are refused."""
+    with socket.create_server(("127.0.0.1", 0)) as inventory:
+        link = f"http://127.0.0.1:{inventory.getsockname()[1]}"
+        slow = threading.Thread(target=answer_slowly, args=(inventory,))
+        slow.start()
+        links = {"LINK_GATEWAY_INVENTORY": link, "LINK_GATEWAY_RESERVATIONS": link}
+        with running("gateway", **links) as (process, port):
+            statuses: list[int] = []
+            reader = threading.Thread(target=lambda: statuses.append(ask(port, "/events/e-1")))
+            reader.start()
+            time.sleep(0.15)
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+            with pytest.raises(ConnectionRefusedError):
+                ask(port, "/healthz")
+            reader.join()
+            slow.join()
+            assert statuses == [200]
+            assert process.wait(LIMIT_S) == 0
+
+
+def test_a_dead_collector_delays_the_end_by_two_seconds_at_most() -> None:
+    """With spans waiting for a collector that is not there, SIGTERM still ends it in time."""
+    with running(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}") as (process, port):
+        for _ in range(20):
+            ask(port, "/nowhere")
+        started_s = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(LIMIT_S) == 0
+        assert time.monotonic() - started_s < 3
