@@ -3,20 +3,21 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
+from aguante.abort import AbortWatch
 from aguante.collect.logs import collect_logs
 from aguante.collect.metrics import MetricsScraper, spans_dropped
 from aguante.collect.settle import settle
-from aguante.collect.tables import dump_tables
+from aguante.collect.tables import DumpError, dump_tables
 from aguante.drivers.base import FaultError
 from aguante.drivers.toxiproxy import ToxiproxyDriver
 from aguante.eventlog import EventLog
 from aguante.events import LoadFinished, RunStarted, Stopped
 from aguante.faults import Faults, write_down
 from aguante.journal import Journal
-from aguante.load import LoadChild, RecordTail, build_load_plan
+from aguante.load import LoadChild, LoadError, RecordTail, build_load_plan
 from aguante.plan import Plan
 from aguante.progress import LiveStatus, Progress
 from aguante.runfolder import RunFolder
@@ -69,7 +70,7 @@ async def play_on(stage: Stage, testbed: Testbed, event_ids: Sequence[str]) -> N
                 await _play_out(stage, testbed, clock, faults, load)
             finally:
                 await faults.heal()
-            await _finish_load(stage, load)
+            await _finish_load(stage, load, clock.now_s)
 
 
 async def _play_out(
@@ -84,13 +85,15 @@ async def _play_out(
             await faults.undo(action.fault)
 
     reason = ""
+    watch = AbortWatch(stage.folder, stage.plan, stage.experiment, stage.spec)
     async with _beside(
         MetricsScraper(testbed, stage.folder.metrics).run(clock.now_s),
+        watch.run(clock, stage.stop),
         _tick(stage, clock),
     ):
         try:
             if not await play(actions_of(stage.plan), clock, stage.stop, act):
-                reason = "stopped by a signal or an abort condition"
+                reason = watch.reason or "stopped by a signal"
         except FaultError as error:
             reason = f"a fault could not be applied: {error}"
     if reason:
@@ -135,10 +138,16 @@ async def _tick(stage: Stage, clock: Clock) -> None:
         )
 
 
-async def _finish_load(stage: Stage, load: LoadChild) -> None:
+async def _finish_load(stage: Stage, load: LoadChild, now_s: Callable[[], float]) -> None:
     """Await the generator's last answers and note its own summary."""
     stage.progress.step("Load ended; waiting for the last answers ...")
-    summary = await load.finish(stage.plan.load.timeout_s + LOAD_GRACE_S)
+    try:
+        summary = await load.finish(stage.plan.load.timeout_s + LOAD_GRACE_S)
+    except (
+        LoadError
+    ) as error:  # what was recorded until then is still evidence, of a run that proves nothing
+        stage.log.write(Stopped(at_s=now_s(), reason=str(error)))
+        return
     stage.log.write(
         LoadFinished(
             offered=summary.offered,
@@ -162,7 +171,10 @@ async def gather_evidence(stage: Stage, testbed: Testbed) -> int:
     stage.progress.step("Waiting for the system to settle ...")
     stage.log.write(await settle(stage.spec.settle, testbed))
     stage.progress.step("Reading the databases ...")
-    await dump_tables(testbed.databases, stage.folder.tables)
+    try:
+        await dump_tables(testbed.databases, stage.folder.tables)
+    except DumpError as error:  # then the invariants are unknown, and the verdict says so
+        stage.progress.step(f"warning: {error}")
     dropped = await spans_dropped(testbed)
     collect_logs(testbed, stage.folder.logs)
     return dropped

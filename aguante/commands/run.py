@@ -12,7 +12,10 @@ import click
 from rich.console import Console
 
 from aguante.commands.common import experiment_argument, load_all, testbed_option
+from aguante.drivers.base import FaultError
 from aguante.faults import HealError
+from aguante.journal import JournalError
+from aguante.load import LoadError
 from aguante.plan import Plan
 from aguante.planner import build_plan, new_run_id
 from aguante.progress import LiveProgress, PlainProgress, Progress, QuietProgress
@@ -90,7 +93,7 @@ async def _play(request: RunRequest, console: Console, quiet: bool) -> int:
         except StoppedEarlyError as error:
             click.echo(str(error), err=True)
             return 2
-        except (TestbedError, HealError) as error:
+        except (TestbedError, HealError, JournalError, LoadError, FaultError) as error:
             click.echo(f"error: {error}", err=True)
             return 4
     print_verdict(Console(), outcome.verdict, outcome.folder)
