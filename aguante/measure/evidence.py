@@ -112,6 +112,12 @@ class Evidence:
         known = [each for each in times if each is not None]
         return max(known) if known and len(known) == len(times) else None
 
+    @property
+    def load_end_s(self) -> float:
+        """When load ended, seconds since t0: as planned, or when the run was stopped."""
+        stopped = self.facts.stopped
+        return min(self.plan.end_s, stopped.at_s) if stopped else self.plan.end_s
+
 
 def open_evidence(folder: RunFolder, plan: Plan, testbed: TestbedSpec) -> Evidence:
     """Read a run folder into memory. Missing files are empty tables: no data is a result too.

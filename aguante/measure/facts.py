@@ -40,8 +40,9 @@ class RunFacts:
         return self._when(fault, "applied")
 
     def undone_s(self, fault: str) -> float | None:
-        """When a fault was really undone, seconds since t0."""
-        return self._when(fault, "undone")
+        """When a fault was really undone, seconds since t0; healing notes only that it was verified."""
+        undone_s = self._when(fault, "undone")
+        return self._when(fault, "verified") if undone_s is None else undone_s
 
     def verified(self, fault: str) -> bool:
         """Whether it was read back that a fault is undone."""

@@ -28,7 +28,7 @@ def measure_recovery(evidence: Evidence) -> Recovery:
         return _unknown("it is not known when the last fault ended")
     if not baseline:
         return _unknown("the baseline has no goodput to compare with")
-    seconds = math.floor(evidence.plan.end_s - end_s + 1e-6)
+    seconds = math.floor(evidence.load_end_s - end_s + 1e-6)
     seen: dict[int, float] = dict(evidence.rows(_AFTER, end_s=end_s))
     shares = [seen.get(second, 0.0) for second in range(seconds)]
     return recovery_of(shares, baseline, goodput_share(evidence, "fault"))

@@ -13,18 +13,17 @@ SHORTFALL_MAX = 0.05
 
 
 def invalid_because(plan: Plan, experiment: Experiment, measures: Measures) -> tuple[str, ...]:
-    """Every reason why this run proves nothing; empty: it is valid."""
+    """Every reason why this run proves nothing; empty: it is valid.
+
+    A run that was stopped lacks load and may lack faults for that reason alone: nothing else is said.
+    """
+    if measures.stopped:
+        return (f"The run ended early: {measures.stopped}.",)
     return (
-        *_stopped(measures),
         *(reason for fault in measures.faults for reason in _fault(plan, fault)),
         *_load(measures),
         *_aborted(experiment, measures),
     )
-
-
-def _stopped(measures: Measures) -> Iterator[str]:
-    if measures.stopped:
-        yield f"The run ended early: {measures.stopped}."
 
 
 def _fault(plan: Plan, fault: FaultMeasure) -> Iterator[str]:

@@ -20,6 +20,7 @@ from aguante.events import (
     RunEvent,
     RunStarted,
     Settled,
+    Stopped,
 )
 from aguante.plan import Plan
 from aguante.records import RequestRecord
@@ -49,6 +50,9 @@ class Story:
     change_span: Callable[[Span], Span | None] = lambda each: each
     """Last word on each span; None leaves it out."""
     with_load_event: bool = True
+    with_undone: bool = True
+    """False: healing noted only that the fault is verified undone."""
+    stopped_s: float | None = None
     stray_charges: int = 0
     with_spans: bool = True
     rate_rps: int = RATE_RPS
@@ -126,7 +130,10 @@ def _events(story: Story, records: list[RequestRecord]) -> Iterator[RunEvent]:
     at_s = start_s + story.onset_error_s
     evidence = "toxic latency on reservations-payments"
     yield FaultChanged(id="slow", action="applied", planned_s=start_s, at_s=at_s, evidence=evidence)
-    yield FaultChanged(id="slow", action="undone", planned_s=end_s, at_s=end_s)
+    if story.stopped_s is not None:
+        yield Stopped(at_s=story.stopped_s, reason="stopped by a signal")
+    if story.with_undone:
+        yield FaultChanged(id="slow", action="undone", planned_s=end_s, at_s=end_s)
     if story.verified:
         yield FaultChanged(id="slow", action="verified", planned_s=end_s, at_s=end_s + 0.01)
     offered = round(story.rate_rps * story.end_s)

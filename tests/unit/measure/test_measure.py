@@ -231,6 +231,19 @@ def test_a_system_that_stays_broken_is_metastable(lab: Lab) -> None:
     assert (seen.outcome, seen.after_s) == ("metastable", None)
 
 
+def test_a_healed_fault_ended_when_it_was_verified(lab: Lab) -> None:
+    """A run that ended early heals: then the verification is the end that is known."""
+    assert lab.measure(Story(with_undone=False)).faults[0].actual_end_s == 20.01
+
+
+def test_seconds_without_load_are_no_metastability(lab: Lab) -> None:
+    """A run stopped two seconds after its fault cannot say how it would have recovered."""
+    story = Story(stopped_s=22.5, change=lambda r: r if r.intended_s < 22.5 else None)
+    measures = lab.measure(story)
+    assert measures.recovery.outcome == "unknown"
+    assert measures.stopped == "stopped by a signal"
+
+
 def test_load_is_what_was_recorded_against_the_plan(measures: Measures) -> None:
     """1800 offered in 30 s, all achieved, each 1 ms late."""
     load = measures.load

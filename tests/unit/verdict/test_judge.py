@@ -159,6 +159,12 @@ def test_every_other_reason_is_kept(judged: Callable[..., Verdict]) -> None:
     assert [reason.split(" ")[0] for reason in reasons] == ["Invariant", "Fault", "Unmet:"]
 
 
+def test_a_stopped_run_says_only_that(judged: Callable[..., Verdict]) -> None:
+    """Missing load is no finding of its own when the run was stopped."""
+    reasons = judged(stopped, shortfall, unfelt).reasons
+    assert reasons == ("The run ended early: stopped by a signal.",)
+
+
 def test_load_just_above_the_limit_is_enough(judged: Callable[..., Verdict]) -> None:
     """95 % of the offered load is a valid run."""
     verdict = judged(lambda good: {"load": good.load.model_copy(update={"achieved_rps": 57.0})})
