@@ -16,7 +16,7 @@ SIGNS = {
     "violated": "\N{CROSS MARK}",
 }
 _MARKUP = re.compile(r"([\\`*_{}\[\]<|~&#$])")
-_OPENING = re.compile(r"^(\d*)([>+.)-])")
+_OPENING = re.compile(r"^(\d*)([>+-]|[.)](?= |$))")
 """What makes a quotation or a list, and only where a line begins."""
 _LINKS = re.compile(r"(?i)(:)//|(www)\.|@")
 

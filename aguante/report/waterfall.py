@@ -34,7 +34,18 @@ class Waterfall:
 
     trace: SampleTrace
     total_ms: float
+    """To the end of its last span, which may come after the answer: compensation does not hold the client up."""
     bars: tuple[Bar, ...]
+
+    @property
+    def answer_ms(self) -> float:
+        """How long the answer took: the first root's length."""
+        return self.bars[0].span.duration_ms if self.bars else 0.0
+
+    @property
+    def goes_on(self) -> bool:
+        """Something went on after the answer."""
+        return self.total_ms > self.answer_ms * 1.05
 
 
 def services_of(traces: Iterable[SampleTrace]) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ from aguante.report.charts.canvas import (
 LANE_PX = 17
 NAME_PX = 15
 """Height that a name inside the stack needs."""
+SEPARATED_PX = 6
+"""Seconds narrower than this are not set apart by lines, which would wash out the colours."""
 
 
 def answers_panel(timeline: Timeline, frame: Frame) -> Spec:
@@ -57,7 +59,7 @@ def _bars(timeline: Timeline, frame: Frame, top: float, key: str) -> Spec:
     mark: Spec = {
         "type": "rect",
         "color": f"var(--{key})",
-        "stroke": "var(--card)",
+        "stroke": "var(--card)" if timeline.px_per_s(frame) >= SEPARATED_PX else f"var(--{key})",
         "strokeWidth": 0.6,
     }
     encoding: Spec = {

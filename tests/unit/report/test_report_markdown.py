@@ -59,7 +59,7 @@ def test_hostile_texts_make_no_markup():
 
 @pytest.mark.parametrize(
     "words",
-    ["*a*", "_a_ b_c", "`a`", "[a](b)", "<b>a</b>", "a | b", "# a", "> a", "- a", "1. a", "+ a",
+    ["*a*", "_a_ b_c", "`a`", "[a](b)", "<b>a</b>", "a | b", "# a", "> a", "- a", "1. a", "+ a", "---", "1)", "100.0 %",
      "~~a~~", "&amp;", r"\*a*"],
 )  # fmt: skip
 def test_escaped_words_read_as_written(words):
@@ -81,8 +81,9 @@ def test_the_comment_tells_verdict_and_numbers():
     words = render_markdown(*deviated_run())
     assert words.startswith("## \N{CROSS MARK} DEVIATED: ")
     assert "the gateway stayed full" in words
-    row = next(line for line in words.splitlines() if "503 breaker" in line and "54.9" in line)
+    row = next(line for line in words.splitlines() if line.startswith("| 503 breaker"))
     assert "reservations-payments" in row
+    assert "54.9" in row
     assert len(words) < 10_000
 
 

@@ -117,3 +117,14 @@ def test_a_trace_without_spans():
         trace_id="0", at_s=0, operation="reserve", status=0, mechanism="", link="", spans=()
     )
     assert waterfall(trace, ()).bars == ()
+
+
+def test_a_trace_tells_the_answer_from_what_went_on(run):
+    """The answer's time is the root's; work after it, such as compensation, is said to go on."""
+    trace = run.measures.samples[0]
+    late = trace.spans[-1].model_copy(update={"start_ms": 3014.0, "duration_ms": 3400.0})
+    fall = waterfall(
+        trace.model_copy(update={"spans": (*trace.spans[:-1], late)}), services_of([trace])
+    )
+    assert (fall.answer_ms, fall.total_ms, fall.goes_on) == (3014.2, 6414.0, True)
+    assert not waterfall(trace, services_of([trace])).goes_on
