@@ -1,13 +1,25 @@
 """What every kind of test may need: a missing part skips a test on a laptop, and fails it under CI."""
 
 import os
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+from aguante.servers import SERVERS, ServerMissingError, find_server
+
 
 def missing(what: str) -> NoReturn:
-    """Skip, or under CI fail: a part that is missing must never make a test pass unseen."""
+    """Skip, or under CI fail: a part that is missing must never let a test pass unseen."""
     if os.environ.get("CI"):
         pytest.fail(f"under CI nothing may be missing: {what}")
     pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def toxiproxy_binary() -> Path:
+    """toxiproxy-server, found or built once for the whole session."""
+    try:
+        return find_server(SERVERS["toxiproxy"])
+    except ServerMissingError as why:
+        missing(str(why))
