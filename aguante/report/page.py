@@ -28,13 +28,8 @@ def render_html(plan: Plan, measures: Measures, verdict: Verdict) -> str:
     Raises:
         ValueError: the chart library answered with something unknown.
     """
-    causes = series.pairs_of(measures) | {
-        (c.status, c.mechanism) for phase in verdict.phases for c in phase.causes
-    }
-    styles = palette.styles_of(causes)
-    timeline = charts.timeline_of(plan, measures, styles)
-    rows = view.second_rows(plan, measures, styles)
-    services = services_of(measures.samples)
+    causes = {(c.status, c.mechanism) for phase in verdict.phases for c in phase.causes}
+    styles = palette.styles_of(causes | series.pairs_of(measures))
     sheet, script = _source("report.css") + _colours(styles), _source("report.js")
     return (
         _environment()
@@ -44,16 +39,11 @@ def render_html(plan: Plan, measures: Measures, verdict: Verdict) -> str:
             measures=measures,
             verdict=verdict,
             styles=styles,
-            style_of={(s.status, s.mechanism): s for s in styles},
             tiles=view.tiles(measures, verdict),
-            frames=[(f, Markup(charts.draw(timeline, f))) for f in charts.FRAMES],  # noqa: S704  Vega escapes its texts, and a test attacks them
-            lines=LINES,
-            measures_end=timeline.end_s,
-            seconds=rows,
-            in_words=view.timeline_in_words(rows, styles),
+            **_timeline(plan, measures, styles),
             cause_rows=view.cause_rows(verdict.phases, styles),
             slices=[view.slices(phase, styles) for phase in verdict.phases],
-            services=services,
+            services=(services := services_of(measures.samples)),
             waterfalls=[waterfall(trace, services) for trace in measures.samples],
             fault_names={f.id: series.fault_names(f)[0] for f in plan.faults},
             command=f"aguante run {shlex.quote(plan.source)}",
@@ -62,6 +52,21 @@ def render_html(plan: Plan, measures: Measures, verdict: Verdict) -> str:
             policy=_policy(sheet, script),
         )
     )
+
+
+def _timeline(plan: Plan, measures: Measures, styles: tuple[CauseStyle, ...]) -> dict[str, object]:
+    """What the template's timeline shows: the drawings, and the same in numbers and in words."""
+    timeline = charts.timeline_of(plan, measures, styles)
+    rows = view.second_rows(plan, measures, styles)
+    drawings = [(frame, charts.draw(timeline, frame)) for frame in charts.FRAMES]
+    return {
+        "measures_end": timeline.end_s,
+        # Vega escapes the texts it draws, and a test attacks them.
+        "frames": [(frame, Markup(svg)) for frame, svg in drawings],  # noqa: S704
+        "lines": LINES,
+        "seconds": rows,
+        "in_words": view.timeline_in_words(rows, styles),
+    }
 
 
 def _policy(sheet: str, script: str) -> str:

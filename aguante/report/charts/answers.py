@@ -2,6 +2,7 @@
 
 from aguante.report import series
 from aguante.report.charts.canvas import (
+    SEPARATED_PX,
     Frame,
     Spec,
     Timeline,
@@ -18,8 +19,6 @@ from aguante.report.charts.canvas import (
 LANE_PX = 17
 NAME_PX = 15
 """Height that a name inside the stack needs."""
-SEPARATED_PX = 6
-"""Seconds narrower than this are not set apart by lines, which would wash out the colours."""
 
 
 def answers_panel(timeline: Timeline, frame: Frame) -> Spec:

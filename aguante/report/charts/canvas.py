@@ -14,6 +14,8 @@ AXIS_PX = 46
 """Room for the y axes' labels, the same on all panels, so that the panels' time axes coincide."""
 MARGIN_PX = 14
 TICK_PX = 70
+SEPARATED_PX = 6
+"""Seconds narrower than this are drawn without lines between them, and thinner: else ink hides the colours."""
 
 Spec = dict[str, object]
 """A piece of Vega-Lite, whose language is JSON; it is made and drawn inside this package only."""

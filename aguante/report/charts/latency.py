@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aguante.measure.model import SecondLatency
 from aguante.report.charts.canvas import (
+    SEPARATED_PX,
     Frame,
     Spec,
     Timeline,
@@ -92,7 +93,7 @@ def _curve(timeline: Timeline, frame: Frame, line: Line, decades: tuple[float, f
     mark: Spec = {
         "type": "line",
         "color": f"var(--{line.css})",
-        "strokeWidth": line.width_px,
+        "strokeWidth": line.width_px * (1 if timeline.px_per_s(frame) >= SEPARATED_PX else 0.5),
         "strokeDash": list(line.dash) or [1, 0],
         "strokeJoin": "round",
     }
