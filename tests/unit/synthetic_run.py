@@ -158,6 +158,7 @@ def span(record: RequestRecord, **values: object) -> Span:
         "end_ns": start_ns + round(ms * 1e6),
         "status": "unset",
         "events": "[]",
+        "db_system": "",
         **values,
     }
 

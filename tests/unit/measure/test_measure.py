@@ -13,7 +13,7 @@ from aguante.plan import Plan
 from aguante.records import RequestRecord
 from aguante.runfolder import RunFolder
 from aguante.spec import Experiment
-from aguante.testbed import TestbedSpec
+from aguante.testbed import InvariantSpec, TestbedSpec
 
 PHASES = {"warmup": 120, "baseline": 360, "fault": 720, "recovery": 600}
 
@@ -54,6 +54,17 @@ def observed(measures: Measures) -> list[float | None]:
 def test_a_request_belongs_to_the_phase_of_its_intended_start(measures: Measures) -> None:
     """All requests of the plan, phase by phase."""
     assert {each.phase: each.requests for each in measures.phases} == PHASES
+
+
+def test_a_request_that_was_sent_late_stays_in_its_phase(lab: Lab) -> None:
+    """A generator that stalls for two seconds moves no request into another phase."""
+
+    def stall(record: RequestRecord) -> RequestRecord:
+        return msgspec.structs.replace(record, started_s=record.started_s + 2)
+
+    measures = lab.measure(Story(change=stall))
+    assert {each.phase: each.requests for each in measures.phases} == PHASES
+    assert measures.load.lateness_p50_ms == pytest.approx(2001)
 
 
 def test_every_answer_is_the_one_that_the_story_tells(measures: Measures) -> None:
@@ -120,7 +131,8 @@ def test_attempts_calls_and_refusals_of_a_link(lab: Lab) -> None:
         span(record, **statement),
     ]
     lab.runs = lab.runs / "more"
-    assert lab.measure(Story(spans=more)).amplification[0].attempts == 789
+    seen = lab.measure(Story(spans=more)).amplification
+    assert seen == (LinkAmplification(link=LINK, calls=787, attempts=789, rejected=468),)
 
 
 def records_of(folder: RunFolder) -> list[RequestRecord]:
@@ -229,6 +241,40 @@ def test_a_system_that_stays_broken_is_metastable(lab: Lab) -> None:
     """The trigger is gone, goodput stays where the fault had it."""
     seen = lab.measure(Story(closed_s=99.0)).recovery
     assert (seen.outcome, seen.after_s) == ("metastable", None)
+
+
+def test_a_second_without_any_request_is_no_good_second(lab: Lab) -> None:
+    """Silence after the fault is not health."""
+
+    def silence(record: RequestRecord) -> RequestRecord | None:
+        return None if 20 <= record.intended_s < 25 else record
+
+    assert lab.measure(Story(change=silence)).recovery.after_s == 5.0
+
+
+def test_null_and_empty_text_are_told_apart(lab: Lab, tmp_path: Path) -> None:
+    """PostgreSQL's CSV: nothing at all is NULL, two quotes are empty text."""
+    sql = tmp_path / "nameless.sql"
+    sql.write_text(
+        "-- exposure: SELECT count(*) FROM payments.charges WHERE user_id = ''\n"
+        "SELECT * FROM payments.charges WHERE user_id IS NULL"
+    )
+    lab.shop = lab.shop.model_copy(
+        update={"invariants": (InvariantSpec(name="nameless", sql=sql),)}
+    )
+    charges = [("r-1", "", 2500, "CAPTURED"), ("r-2", '""', 2500, "CAPTURED"), ("r-3", "u", 1, "X")]
+    (seen,) = lab.measure(Story(rows={"payments.charges": list(charges)})).invariants
+    assert (seen.exposure, seen.violations, seen.error) == (1, 1, "")
+    assert seen.rows == (("r-1", "", "2500", "CAPTURED"),)
+
+
+def test_an_invariant_without_exposure_is_an_error(lab: Lab, tmp_path: Path) -> None:
+    """A query that does not say what it was tried on proves nothing."""
+    sql = tmp_path / "silent.sql"
+    sql.write_text("SELECT 1 WHERE false")
+    lab.shop = lab.shop.model_copy(update={"invariants": (InvariantSpec(name="silent", sql=sql),)})
+    (seen,) = lab.measure().invariants
+    assert seen.error == "silent.sql: no comment line '-- exposure: SELECT ...': add one"
 
 
 def test_a_healed_fault_ended_when_it_was_verified(lab: Lab) -> None:
