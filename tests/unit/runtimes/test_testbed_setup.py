@@ -1,0 +1,15 @@
+"""The setup request's body."""
+
+from aguante.setup import body_of
+from aguante.testbed import SetupRequest
+
+
+def test_a_placeholder_that_stands_alone_keeps_its_type() -> None:
+    """A capacity is a number in JSON; a placeholder within text becomes text."""
+    body: dict[str, int | str] = {"capacity": "{capacity}", "name": "event {event_id}", "floor": 2}
+    request = SetupRequest(service="inventory", method="PUT", path="/", body=body)
+    assert body_of(request, {"event_id": "e-1", "capacity": 100}) == {
+        "capacity": 100,
+        "name": "event e-1",
+        "floor": 2,
+    }
