@@ -48,7 +48,7 @@ class Settled(Value):
     settled: bool
     took_s: float
     unsettled: int
-    """Rows still under way at the last read."""
+    """Rows still under way at the last read; -1: the database could not be read."""
 
 
 class Stopped(Value):

@@ -91,10 +91,7 @@ class Faults:
         """Lift one fault and verify that it is gone; what fails here is tried again by ``heal``."""
         undo = self._undos[fault.id]
         try:
-            await self._driver.undo(undo)
-            self._note(fault.id, "undone", fault.end_s)
-            self._journal.mark(fault.id, "undone")
-            await self._verify(undo)
+            await self._undo(undo)
         except FaultError as error:
             self._note(fault.id, "undone", fault.end_s, error=str(error))
 
@@ -126,17 +123,20 @@ class Faults:
             if fault_id in self._verified:
                 continue
             try:
-                await self._driver.undo(undo)
-                await self._verify(undo)
+                await self._undo(undo)
             except FaultError as error:
                 failures[fault_id] = str(error)
         return failures
 
-    async def _verify(self, undo: Undo) -> None:
+    async def _undo(self, undo: Undo) -> None:
+        planned_s = self._planned[undo.fault_id].end_s
+        await self._driver.undo(undo)
+        self._journal.mark(undo.fault_id, "undone")
+        self._note(undo.fault_id, "undone", planned_s)
         await self._driver.verify(undo)
         self._verified.add(undo.fault_id)
         self._journal.mark(undo.fault_id, "verified")
-        self._note(undo.fault_id, "verified", self._planned[undo.fault_id].end_s)
+        self._note(undo.fault_id, "verified", planned_s)
 
     def _note(
         self,

@@ -37,6 +37,10 @@ class LoadSpec(Value):
     """How load is made."""
 
     locustfile: Path
+    profiles: tuple[str, ...] = ()
+    """Names that ``load.profile`` may have; empty: only the load generator itself checks them."""
+    operations: tuple[str, ...] = ()
+    """Names that ``load.mix`` may have; empty: only the load generator itself checks them."""
 
 
 class SetupRequest(Value):

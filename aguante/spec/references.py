@@ -19,6 +19,7 @@ def reference_problems(data: Mapping[str, object], testbed: TestbedSpec) -> list
     """Every name in the document that its owner does not know."""
     return [
         *_policy(data, testbed),
+        *_load(data, testbed),
         *_faults(data, testbed),
         *_clauses(data, testbed),
         *_invariants(data, testbed),
@@ -57,6 +58,15 @@ def _policy(data: Mapping[str, object], testbed: TestbedSpec) -> Iterator[Proble
     policies = sorted(path.stem for path in testbed.policies.glob("*.yaml"))
     hint = f"add {testbed.policies.name}/<name>.yaml, or choose one that is there"
     yield from _unknown(("policy",), data.get("policy", "default"), policies, hint)
+
+
+def _load(data: Mapping[str, object], testbed: TestbedSpec) -> Iterator[Problem]:
+    load = inner(data, "load")
+    profiles, operations = testbed.load.profiles, testbed.load.operations
+    if profiles:
+        yield from _unknown(("load", "profile"), load.get("profile"), profiles, "see loadtests/")
+    for operation in inner(load, "mix") if operations else ():
+        yield from _unknown(("load", "mix", operation), operation, operations, "see loadtests/")
 
 
 def _faults(data: Mapping[str, object], testbed: TestbedSpec) -> Iterator[Problem]:

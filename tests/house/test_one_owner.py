@@ -2,8 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import cast
 
 from ruamel.yaml import YAML
+
+from loadtests.operations import OPERATIONS
+from loadtests.profiles import PROFILES
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,6 +32,13 @@ def test_links_have_names_and_ports_of_their_own() -> None:
     links = read("proxies/links.yaml")["links"]
     assert len({link["name"] for link in links}) == len(links) == 9
     assert len({link["port"] for link in links}) == len(links)
+
+
+def test_profiles_and_operations_are_those_of_the_load_generator() -> None:
+    """testbed.yaml offers what loadtests can play, no more and no less."""
+    load = cast("dict[str, list[str]]", read("testbed.yaml")["load"])
+    assert set(load["profiles"]) == set(PROFILES)
+    assert set(load["operations"]) == set(OPERATIONS)
 
 
 def test_policies_name_only_links_that_exist() -> None:
