@@ -261,6 +261,42 @@ async def test_a_cancelled_user_leaves_the_pool_whole(database: str) -> None:
         assert await asyncio.gather(here.count(), here.count()) == [0, 0]
 
 
+async def test_a_cancelled_transaction_leaks_nothing(database: str) -> None:
+    """Cancelled between two statements, its transaction is gone and its locks with it."""
+    async with world(database, pool_size=1) as here:
+        inserted = asyncio.Event()
+
+        async def insert_and_wait() -> None:
+            async with here.db.transaction() as tx:
+                await tx.fetchrow("insert thing", INSERT, "a", 1)
+                inserted.set()
+                await asyncio.sleep(60)
+
+        user = asyncio.create_task(insert_and_wait())
+        await inserted.wait()
+        user.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await user
+        await here.db.write("insert thing", INSERT, "a", 2)
+        assert await here.count() == 1
+
+
+async def test_cancelling_does_not_wait_for_a_stalled_link(database: str) -> None:
+    """Who is cancelled while the link is stalled is gone at once, and the pool serves the next."""
+    async with world(database, pool_size=1) as here:
+        await here.count()
+        here.proxy.flowing.clear()
+        user = asyncio.create_task(here.count())
+        await asyncio.sleep(0.05)
+        user.cancel()
+        started_s = time.monotonic()
+        with pytest.raises(asyncio.CancelledError):
+            await user
+        assert time.monotonic() - started_s < 0.2
+        here.proxy.flowing.set()
+        assert await here.count() == 0
+
+
 async def test_a_repeated_statement_is_one_flight_and_no_reset(database: str) -> None:
     """Prepared once, a statement is one trip through the proxy, and giving the connection back is none."""
     async with world(database, pool_size=1) as here:
