@@ -15,6 +15,13 @@ _SESSION_ENDED = (
     asyncpg.CannotConnectNowError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
+# asyncpg says InternalClientError when the server's farewell has been read and the closing has not.
+OF_THE_CONNECTION = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 # The server answered that the statement did nothing and may be tried again.
 _ROLLED_BACK = (asyncpg.TransactionRollbackError, asyncpg.InsufficientResourcesError)
 
@@ -47,6 +54,6 @@ def statement_failure(
     if isinstance(error, _ROLLED_BACK):
         return failed(link, Mechanism.DATABASE_UNAVAILABLE, definite=True, detail=text)
     lost = isinstance(error, asyncpg.InterfaceError) and closed
-    if lost or isinstance(error, (*_SESSION_ENDED, OSError)):
+    if lost or isinstance(error, (*_SESSION_ENDED, OSError, asyncpg.InternalClientError)):
         return failed(link, Mechanism.DATABASE_UNAVAILABLE, definite=definite, detail=text)
     return None

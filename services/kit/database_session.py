@@ -107,7 +107,7 @@ class Session:
         try:
             async with asyncio.timeout(limit_s):
                 return await statement()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except errors.OF_THE_CONNECTION as error:
             failure = errors.statement_failure(
                 self._link,
                 error,
