@@ -4,6 +4,7 @@ A Plan is made by ``build_plan`` from an Experiment and a TestbedSpec and is wri
 as ``plan.json``. All times are seconds since t0.
 """
 
+import shlex
 from typing import Literal
 
 from pydantic import Field
@@ -84,6 +85,12 @@ class Plan(Value):
             if window.phase == phase:
                 return window
         raise KeyError(phase)
+
+    @property
+    def command(self) -> str:
+        """What plays this run again, with the same policy and the same random draws."""
+        source = shlex.quote(self.source)
+        return f"aguante run {source} --policy {shlex.quote(self.policy)} --seed {self.seed}"
 
     @property
     def end_s(self) -> float:

@@ -120,7 +120,7 @@ def _last_line(plan: Plan, measures: Measures, verdict: Verdict) -> str:
         recovery += f" after {text.seconds(verdict.recovery.after_s)}"
     return (
         f"Recovery: {recovery}.{ended} Run {escape(verdict.run_id)}, policy {escape(verdict.policy)},"
-        f" runtime {escape(verdict.runtime)}, seed {verdict.seed}. Again: `{_code(f'aguante run {plan.source}')}`"
+        f" runtime {escape(verdict.runtime)}, seed {verdict.seed}. Again: `{_code(plan.command)}`"
     )
 
 

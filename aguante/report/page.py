@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import shlex
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
@@ -46,7 +45,7 @@ def render_html(plan: Plan, measures: Measures, verdict: Verdict) -> str:
             services=(services := services_of(measures.samples)),
             waterfalls=[waterfall(trace, services) for trace in measures.samples],
             fault_names={f.id: series.fault_names(f)[0] for f in plan.faults},
-            command=f"aguante run {shlex.quote(plan.source)}",
+            command=plan.command,
             sheet=Markup(sheet),  # noqa: S704  our own file
             script=Markup(script),  # noqa: S704  our own file
             policy=_policy(sheet, script),

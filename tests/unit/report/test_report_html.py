@@ -180,7 +180,8 @@ def test_the_command_is_quoted_for_a_shell(documents):
     run = held_run()
     plan = run.plan.model_copy(update={"source": "my exps/it's.yaml"})
     document = Document(render_html(plan, run.measures, run.verdict))
-    assert document.all("pre")[0]["text"] == """aguante run 'my exps/it'"'"'s.yaml'"""
+    said = document.all("pre")[0]["text"]
+    assert said == """aguante run 'my exps/it'"'"'s.yaml' --policy default --seed 7"""
 
 
 def test_the_page_stays_small():
