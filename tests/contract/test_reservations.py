@@ -447,3 +447,34 @@ async def test_bad_fields_are_422(shop: Shop, changed: dict[str, Any]) -> None:
     status, problem = await shop.reserve(**{"quantity": 1, **changed})
     assert (status, problem["mechanism"]) == (422, "invalid_input")
     assert await shop.rows["reservations"].fetchval("SELECT count(*) FROM sagas") == 0
+
+
+async def test_no_time_left_is_504_and_nothing_is_sent(shop: Shop) -> None:
+    """A deadline that has passed aborts before the first step: definite, settled, no call."""
+    body = {"user_id": "u", "event_id": "e", "quantity": 1}
+    async with shop.client.post("/reserve", json=body, headers={"X-Deadline-Ms": "100"}) as answer:
+        problem = await answer.json()
+    assert (answer.status, problem["mechanism"]) == (504, "deadline")
+    assert (problem["definite"], problem["settled"]) == (True, True)
+    assert shop.inventory.paths == []
+
+
+async def test_deadline_between_steps_gives_the_seats_back(shop: Shop) -> None:
+    """Cut short while paying, the attempt is `deadline`, not `timeout`, and is compensated."""
+    shop.payments.faults = ["slow answer"]
+    body = {"user_id": "u", "event_id": "e", "quantity": 1}
+    async with shop.client.post("/reserve", json=body, headers={"X-Deadline-Ms": "600"}) as answer:
+        problem = await answer.json()
+    assert (answer.status, problem["mechanism"]) == (504, "deadline")
+    assert await shop.settled(problem["reservation_id"]) == "COMPENSATED"
+    assert (await shop.left())[0] == 10
+
+
+async def test_bad_key_is_422_and_a_missing_one_is_made(shop: Shop) -> None:
+    """The key comes back in a header, so that a client without one can still ask again."""
+    body = {"user_id": "u", "event_id": "e", "quantity": 1}
+    async with shop.client.post("/reserve", json=body, headers={"Idempotency-Key": "a b"}) as bad:
+        assert bad.status == 422
+    async with shop.client.post("/reserve", json=body) as good:
+        assert good.status == 200
+        assert good.headers["Idempotency-Key"]
