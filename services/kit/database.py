@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from services.kit.database_session import Connection, Pool
 
 OPEN_PAUSE_S = 0.1
+OPEN_S = 5.0
 SCHEMA_S = 10.0
 _SCHEMA_LOCK = (
     "SELECT pg_advisory_xact_lock(4711)"  # two replicas must not create one table at once
@@ -121,6 +122,14 @@ class Database:
             except asyncpg.PostgresError:
                 _LOG.exception("the schema is faulty; the service will never be ready")
                 raise
+        await self._warm(self._pool)
+
+    async def _warm(self, pool: Pool) -> None:
+        """Fill the pool: a slow link then delays statements, as it should, and not the making of connections."""
+        asked = [pool.acquire(timeout=OPEN_S) for _ in range(self._policy.pool_size)]
+        for got in await asyncio.gather(*asked, return_exceptions=True):
+            if not isinstance(got, BaseException):
+                await pool.release(got)
 
     async def _make_schema(self, schema: str) -> None:
         async with self._session(in_transaction=True) as session:

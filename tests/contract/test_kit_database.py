@@ -113,6 +113,14 @@ async def test_open_waits_until_the_database_can_be_reached(database: str) -> No
         assert await here.db.ready() is None
 
 
+async def test_the_pool_is_full_from_the_start(database: str) -> None:
+    """Once open, all its connections are there and idle: the first users need not wait for one to be made."""
+    async with world(database, pool_size=3) as here:
+        idle = here.watched.count("db_client_connection_count", link="payments-db", state="idle")
+        size = here.watched.count("db_client_connection_max", link="payments-db")
+        assert (idle, size) == (3, 3)
+
+
 async def test_two_replicas_make_the_tables_at_once(database: str) -> None:
     """CREATE TABLE IF NOT EXISTS alone loses that race now and then."""
     async with world(database, opened=False) as one, world(database, opened=False) as two:
