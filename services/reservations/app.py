@@ -22,6 +22,7 @@ from services.kit.telemetry import Telemetry
 from services.kit.tracing import Tracing
 from services.reservations import handlers
 from services.reservations.clients import (
+    CALLS,
     InventoryClient,
     NotificationsClient,
     PaymentsClient,
@@ -77,6 +78,8 @@ class Parts:
 def create_app(settings: Settings, policy: Policy, telemetry: Telemetry) -> web.Application:
     """Make the application; database, client session and workers start once it runs."""
     app = make_app(policy, telemetry, ROUTES)
+    for link, method, route in CALLS:
+        telemetry.metrics.expect_call(link, method, route)
 
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
         async with make_session() as session:

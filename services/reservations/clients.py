@@ -18,6 +18,7 @@ from services.kit.policy import LinkPolicy
 from services.kit.retry import Retry
 from services.reservations.domain import Saga
 from services.reservations.ports import Notice
+from services.reservations.settings import INVENTORY, NOTIFICATIONS, PAYMENTS
 
 T = TypeVar("T")
 
@@ -148,3 +149,12 @@ class NotificationsClient:
         order = notice.order
         body = NotifyBody(notice.reservation_id, order.user_id, order.event_id, order.quantity)
         await self._pipeline.call(Request("POST", "/notify", Accepted, body=body), deadline)
+
+
+CALLS = (
+    (INVENTORY, "POST", "/reserve"),
+    (INVENTORY, "POST", "/release"),
+    (PAYMENTS, "POST", "/pay"),
+    (PAYMENTS, "POST", "/refund"),
+    (NOTIFICATIONS, "POST", "/notify"),
+)
