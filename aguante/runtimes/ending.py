@@ -1,14 +1,13 @@
 """Ends a testbed in order: services first, since they still talk to the other two, PostgreSQL last."""
 
 import asyncio
-import shutil
 import signal
 import time
 from collections.abc import Sequence
 
 from aguante.runtimes.base import TestbedError
 from aguante.runtimes.processes import ProcessRef, end
-from aguante.runtimes.state import SavedState, is_held
+from aguante.runtimes.state import SavedState, is_held, remove_folder
 
 SERVICE_GRACE_S = 7.5
 """By contract a service takes up to 5 s for requests in flight and 2 s for its last spans."""
@@ -51,7 +50,7 @@ async def end_testbed(saved: SavedState) -> None:
         await _ask_owner(saved)
         return
     await take_down(saved.processes)
-    await asyncio.to_thread(shutil.rmtree, root, ignore_errors=True)
+    await asyncio.to_thread(remove_folder, root)
 
 
 async def _ask_owner(saved: SavedState) -> None:

@@ -22,9 +22,10 @@ from aguante.runtimes.services import (
     instance_of,
     service_command,
     service_environment,
-    wait_until_ready,
+    start_services,
+    starting_at_once,
 )
-from aguante.runtimes.state import SavedState, Workspace, claim, default_parent
+from aguante.runtimes.state import MEMORY, SavedState, Workspace, claim, default_parent
 from aguante.testbed import TestbedSpec
 
 TRIES = 3
@@ -155,7 +156,10 @@ class NativeRuntime:
             await part
             self._observe(name, time.monotonic() - began)
 
-        workspace = self._workspace = await claim(self._parent or default_parent())
+        # A detached testbed may live and grow for days: on the disk.
+        memory = None if self._detach else MEMORY
+        workspace = await claim(self._parent or default_parent(), memory=memory)
+        self._workspace = workspace
         self._save(workspace, None)
         layout = lay_out(spec, Ports(workspace.slot), self._gateway_port)
         services = self._services(workspace, spec, layout, policy, otlp_endpoint)
@@ -170,7 +174,7 @@ class NativeRuntime:
         return testbed
 
     async def _postgres(self, workspace: Workspace, layout: Layout, spec: TestbedSpec) -> None:
-        data, log = workspace.root / "postgres", workspace.logs / "postgres.log"
+        data, log = workspace.data.resolve() / "postgres", workspace.logs / "postgres.log"
         server = Postgres(data, log, self._starter(workspace))
         await server.up(layout.postgres, [database.name for database in spec.databases])
 
@@ -187,13 +191,13 @@ class NativeRuntime:
         otlp_endpoint: str,
     ) -> None:
         start, file = self._starter(workspace), _policy_file(spec, policy)
-        started = []
+        commands = []
         for service in spec.services:
             env = service_environment(spec, service, layout.links, file, otlp_endpoint)
             log = workspace.logs / f"{instance_of(service)}.log"
             command = service_command(spec, service, layout.services[service.name], env, log)
-            started.append((start(command), layout.url(service.name)))
-        await wait_until_ready(started)
+            commands.append((command, layout.url(service.name)))
+        await start_services(commands, start, starting_at_once())
 
     def _starter(self, workspace: Workspace) -> Callable[[Command], Child]:
         def start(command: Command) -> Child:

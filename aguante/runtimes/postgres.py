@@ -38,10 +38,12 @@ _SERVER_OPTIONS = (
     # fsync is needed for a commit to hold. synchronous_commit stays on, so that an answer still means
     # that the commit was handed to the kernel.
     *("fsync=off", "full_page_writes=off", "synchronous_commit=on"),
-    *("wal_level=minimal", "max_wal_senders=0"),
+    *("wal_level=minimal", "max_wal_senders=0", "max_wal_size=256MB"),
     # Pools of 10 for three services, twice (two replicas), the auditor, and room for stragglers that
     # a cut link leaves behind until the server notices.
     *("max_connections=200", "shared_buffers=64MB"),
+    # In the data folder, so that a killed server leaves nothing behind in /dev/shm.
+    "dynamic_shared_memory_type=mmap",
     *("listen_addresses=" + HOST, "unix_socket_directories="),
 )
 

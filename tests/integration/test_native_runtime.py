@@ -209,6 +209,16 @@ async def test_a_missing_server_names_all_the_ways(
     assert folders(parent) == ()
 
 
+async def test_a_testbed_runs_on_a_disk_where_memory_has_no_room(
+    parent: Path, standin: TestbedSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL's data then lies in the testbed's own folder."""
+    monkeypatch.setattr(native, "MEMORY", parent / "no-memory")
+    async with NativeRuntime().running(standin, "default") as testbed:
+        assert (testbed.state / "data").resolve().parent == testbed.state
+        await get(f"{testbed.gateway}/")
+
+
 async def test_cancelling_up_takes_down_what_had_been_started(
     parent: Path, standin: TestbedSpec
 ) -> None:
@@ -283,6 +293,7 @@ async def test_a_folder_that_postgres_cannot_enter_is_named(
     parent: Path, standin: TestbedSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message says who cannot enter what, and which variable moves it."""
+    monkeypatch.setattr(native, "MEMORY", parent / "no-memory")
     closed = parent / "closed"
     closed.mkdir(mode=0o700)
     monkeypatch.setattr(

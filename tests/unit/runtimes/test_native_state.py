@@ -145,3 +145,33 @@ def test_the_tail_of_a_log_is_short(tmp_path: Path) -> None:
     assert tail(log, 3) == "  (it said nothing)"
     log.write_text("\n".join(str(number) for number in range(100)) + "\n")
     assert tail(log, 2) == "  98\n  99"
+
+
+@pytest.mark.parametrize("swept", [False, True])
+async def test_data_in_memory_is_removed_with_the_folder(swept: bool, tmp_path: Path) -> None:
+    """By the testbed's own end, or by the next start after its runner was killed."""
+    memory, parent = tmp_path / "memory", tmp_path / "parent"
+    memory.mkdir()
+    workspace = await claim(parent, memory=memory)
+    assert workspace.data.resolve().is_relative_to(memory)
+    (workspace.data / "file").touch()
+    if swept:
+        workspace.release()
+        await sweep(parent)
+    else:
+        workspace.remove()
+    assert [each.name for each in memory.rglob("*")] == [f"aguante-{os.getuid()}"]
+
+
+@pytest.mark.parametrize("there", [False, True])
+async def test_without_room_in_memory_data_lies_in_the_folder(
+    there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container's /dev/shm often has 64 MB; other systems have none."""
+    monkeypatch.setattr(state, "MEMORY_NEEDED_BYTES", 2**62)
+    memory = tmp_path / "memory"
+    if there:
+        memory.mkdir()
+    workspace = await claim(tmp_path / "parent", memory=memory)
+    assert workspace.data.resolve() == workspace.data
+    workspace.remove()
