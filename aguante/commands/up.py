@@ -147,7 +147,7 @@ def _show(testbed: Testbed, as_json: bool) -> None:
         return
     table = Table(title=f"testbed {testbed.id}, policy {testbed.policy}", title_justify="left")
     for column in ("what", "address", "pid or upstream"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")  # an address cut short is of no use
     table.add_row("gateway (through its proxy)", testbed.gateway, "")
     for service in testbed.services:
         table.add_row(service.instance, service.url, str(service.pid))

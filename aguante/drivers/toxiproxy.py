@@ -1,8 +1,9 @@
 """Faults on a link: toxics and ``down``, by Toxiproxy's API.
 
 Toxiproxy draws ``toxicity`` once per connection and direction, so a share of kept-alive connections
-is all or nothing for each of them. Removing a toxic makes Toxiproxy flush what it holds back, with up
-to 5 s per chunk whose reader is gone: removal has its own, longer limit and is read back.
+is all or nothing for each of them. Removing a toxic makes Toxiproxy flush what it holds back, and wait
+up to 5 s for a reader that is gone; meanwhile the proxy takes no new connection, so the fault ends that
+much later. Removal therefore has its own, longer limit, and is read back.
 """
 
 import asyncio

@@ -457,3 +457,32 @@ async def test_update_changes_a_toxic_in_place(server: Server, proxied: int) -> 
             server.client.update_toxic("a-b", toxic.model_copy(update={"name": "other"}))
     finally:
         server.client.remove_toxic("a-b", "t")
+
+
+@pytest.mark.slow
+async def test_removing_a_toxic_whose_clients_are_gone_takes_long_but_ends(
+    start: Callable[[], Server], echo: int
+) -> None:
+    """Toxiproxy waits 5 s to flush what it holds for them; callers that time out make this the usual case."""
+    server = start()
+    port = server.add_proxy("a-b", echo)
+    driver, fault = ToxiproxyDriver(server.client.api, RUN), planned("latency", {"latency": 400})
+    undo = await driver.prepare(fault)
+    await driver.apply(fault)
+    impatient = [asyncio.create_task(_leave_early(port)) for _ in range(20)]
+    await asyncio.gather(*impatient)
+    began = time.monotonic()
+    await driver.undo(undo)
+    await driver.verify(undo)
+    assert time.monotonic() - began < 12
+    assert await ping(port) < 0.25
+
+
+async def _leave_early(port: int) -> None:
+    """Have many answers on their way, then reset the connection."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(10):
+        writer.write(b"x" * 2000)
+        await asyncio.sleep(0.02)
+    writer.transport.abort()
+    await asyncio.sleep(0.1)
