@@ -1,12 +1,18 @@
 """Faults on a link: toxics and ``down``, by Toxiproxy's API.
 
 Toxiproxy draws ``toxicity`` once per connection and direction, so a share of kept-alive connections
-is all or nothing for each of them. Removing a toxic makes Toxiproxy flush what it holds back, and wait
-up to 5 s for a reader that is gone; meanwhile the proxy takes no new connection, so the fault ends that
-much later. Removal therefore has its own, longer limit, and is read back.
+is all or nothing for each of them.
+
+Removing a toxic makes Toxiproxy flush what it holds back, and wait 5 s for each chunk whose reader is
+gone, while the proxy takes no new connection: with ``latency`` and callers that time out, the usual
+case, that was more than 20 s for ten chunks. So such a toxic is first made harmless in place, which
+flushes without that wait and ends the fault at once; the connections of readers that are gone then end
+by themselves, and what is left to remove holds nothing. Removal has a longer limit all the same, and is
+read back.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
@@ -27,6 +33,14 @@ from aguante.plan import PlannedFault
 
 REMOVAL_LIMIT_S = 20.0
 READ_BACK_EVERY_S = 0.25
+HARMLESS_FOR_S = 0.1
+"""Between making a toxic harmless and removing it: connections whose reader is gone notice by then."""
+
+_HARMLESS = {
+    "latency": {"latency": 0, "jitter": 0},
+    "bandwidth": {"rate": 10_000_000},
+}
+"""The toxics that hold data back for long, and the attributes with which they do not."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -116,6 +130,7 @@ class ToxiproxyDriver:
             return
         deadline = time.monotonic() + self._removal_limit_s
         try:
+            await self._soften(undo, client)
             await asyncio.to_thread(client.remove_toxic, undo.proxy, undo.toxic)
         except NotThereError:
             return
@@ -124,6 +139,23 @@ class ToxiproxyDriver:
         except ToxiproxyError as why:
             message = f"{what}: {why}"
             raise FaultError(message) from why
+
+    async def _soften(self, undo: ToxiproxyUndo, client: ToxiproxyClient) -> None:
+        """Make a toxic harmless in place, so that nothing is left to wait for when it is removed.
+
+        Raises:
+            ToxiproxyError: as :meth:`undo` handles it.
+        """
+        proxy = await asyncio.to_thread(client.proxy, undo.proxy)
+        toxic = proxy.toxic(undo.toxic)
+        if toxic is None:
+            message = f"{undo.proxy} has no toxic {undo.toxic}"
+            raise NotThereError(message)
+        if toxic.type in _HARMLESS:
+            harmless = toxic.model_copy(update={"attributes": _HARMLESS[toxic.type]})
+            with contextlib.suppress(NoAnswerError):  # removal is tried all the same
+                await asyncio.to_thread(client.update_toxic, undo.proxy, harmless)
+            await self._sleep(HARMLESS_FOR_S)
 
     async def verify(self, undo: Undo) -> None:
         """Read back that the proxy is enabled (after ``down``), or that the toxic is gone.

@@ -375,7 +375,7 @@ async def test_a_silent_server_is_given_up() -> None:
 
 
 def removing(reads_until_gone: int) -> list[web.RouteDef]:
-    """A removal that hangs; the toxic shows for so many reads."""
+    """Update and removal hang; the toxic shows for so many reads."""
     reads = iter(range(1_000_000))
 
     async def show(_: web.Request) -> web.Response:
@@ -385,7 +385,7 @@ def removing(reads_until_gone: int) -> list[web.RouteDef]:
         proxy = {"name": "a-b", "listen": "x", "upstream": "y", "enabled": True}
         return web.json_response({**proxy, "toxics": [] if gone else [whole]})
 
-    return [web.delete("/proxies/a-b/toxics/{toxic}", never), web.get("/proxies/a-b", show)]
+    return [web.route("*", "/proxies/a-b/toxics/{toxic}", never), web.get("/proxies/a-b", show)]
 
 
 async def test_a_removal_that_hangs_is_read_back() -> None:
@@ -459,11 +459,10 @@ async def test_update_changes_a_toxic_in_place(server: Server, proxied: int) -> 
         server.client.remove_toxic("a-b", "t")
 
 
-@pytest.mark.slow
-async def test_removing_a_toxic_whose_clients_are_gone_takes_long_but_ends(
+async def test_a_toxic_whose_clients_are_gone_is_removed_at_once(
     start: Callable[[], Server], echo: int
 ) -> None:
-    """Toxiproxy waits 5 s to flush what it holds for them; callers that time out make this the usual case."""
+    """Toxiproxy would wait 5 s for each chunk it holds for them, and take no new connection meanwhile."""
     server = start()
     port = server.add_proxy("a-b", echo)
     driver, fault = ToxiproxyDriver(server.client.api, RUN), planned("latency", {"latency": 400})
@@ -474,7 +473,7 @@ async def test_removing_a_toxic_whose_clients_are_gone_takes_long_but_ends(
     began = time.monotonic()
     await driver.undo(undo)
     await driver.verify(undo)
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 2
     assert await ping(port) < 0.25
 
 
