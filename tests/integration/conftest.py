@@ -1,14 +1,12 @@
 """Real servers for the integration tests: found once, and every testbed must leave nothing behind."""
 
 import shutil
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
+from native_world import processes_in
 
 from aguante.runtimes.state import folders
 from aguante.testbed import TestbedSpec
@@ -65,27 +63,6 @@ def parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert running == []
 
 
-def processes_in(folder: Path) -> list[psutil.Process]:
-    """Processes whose standard output is a file below ``folder``: all that a testbed there started."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            output = Path(f"/proc/{process.pid}/fd/1").readlink()
-        except OSError:
-            continue
-        if output.is_relative_to(folder):
-            found.append(process)
-    return found
-
-
-def wait_until_gone(folder: Path, limit_s: float = 10.0) -> None:
-    """Wait until no process of a testbed below ``folder`` is left."""
-    deadline = time.monotonic() + limit_s
-    while processes_in(folder):
-        assert time.monotonic() < deadline, processes_in(folder)
-        time.sleep(0.02)
-
-
 @pytest.fixture(scope="session")
 def standin_file() -> Iterator[Path]:
     """``testbed.yaml`` of two stand-ins, in a folder of its own."""
@@ -112,9 +89,3 @@ def standin(standin_file: Path) -> TestbedSpec:
 def shop_spec() -> TestbedSpec:
     """Our own system."""
     return load_testbed(ROOT / "testbed.yaml")
-
-
-def aguante(*arguments: str) -> list[str]:
-    """The command line of ``aguante ...``."""
-    code = "import sys; from aguante.cli import main; main(sys.argv[1:])"
-    return [sys.executable, "-c", code, *arguments]

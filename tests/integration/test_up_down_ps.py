@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import aguante, processes_in, wait_until_gone
+from native_world import aguante, processes_in, wait_until_gone
 
 from aguante.runtimes.base import Testbed
 from aguante.runtimes.processes import ProcessRef, setpriv

@@ -1,0 +1,34 @@
+"""What the tests of the native runtime share: its processes, and the command line."""
+
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """Processes whose standard output is a file below ``folder``: all that a testbed there started."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            output = Path(f"/proc/{process.pid}/fd/1").readlink()
+        except OSError:
+            continue
+        if output.is_relative_to(folder):
+            found.append(process)
+    return found
+
+
+def wait_until_gone(folder: Path, limit_s: float = 10.0) -> None:
+    """Wait until no process of a testbed below ``folder`` is left."""
+    deadline = time.monotonic() + limit_s
+    while processes_in(folder):
+        assert time.monotonic() < deadline, processes_in(folder)
+        time.sleep(0.02)
+
+
+def aguante(*arguments: str) -> list[str]:
+    """The command line of ``aguante ...``."""
+    code = "import sys; from aguante.cli import main; main(sys.argv[1:])"
+    return [sys.executable, "-c", code, *arguments]
