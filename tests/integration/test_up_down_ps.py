@@ -12,7 +12,7 @@ from native_world import aguante, processes_in, wait_until_gone
 
 from aguante.runtimes.base import Testbed
 from aguante.runtimes.processes import ProcessRef, setpriv
-from aguante.runtimes.state import folders
+from aguante.runtimes.state import folders, read_state
 
 LIMIT_S = 30
 
@@ -28,9 +28,9 @@ def wait_for_testbed(parent: Path) -> Testbed:
     deadline = time.monotonic() + LIMIT_S
     while True:
         for root in folders(parent):
-            saved = json.loads((root / "state.json").read_text())
-            if saved["testbed"]:
-                return Testbed.model_validate(saved["testbed"])
+            saved = read_state(root)
+            if saved and saved.testbed:
+                return saved.testbed
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
