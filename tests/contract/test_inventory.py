@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
-from conftest import Start
+from apps import Start
 
 from services.inventory.app import create_app
 from services.kit.policy import Policy

@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
-from conftest import Start
+from apps import Start
 
 from services.kit.policy import Policy
 from services.payments.app import create_app

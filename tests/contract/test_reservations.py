@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from conftest import Start
+from apps import Start
 
 from services.inventory.app import create_app as create_inventory
 from services.kit.policy import Policy
