@@ -1,4 +1,4 @@
-"""The type of the fixture that starts a service's application; a module of its own, since conftest is no name to import."""
+"""The type of the fixture that starts an application; here, since two conftests cannot both be imported."""
 
 from collections.abc import Awaitable, Callable
 
