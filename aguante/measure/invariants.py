@@ -14,6 +14,7 @@ from aguante.testbed import InvariantSpec
 
 ROWS_KEPT = 20
 _EXPOSURE = re.compile(r"^--\s*exposure:\s*(.+)$", re.MULTILINE)
+_STORY = re.compile(r"^--\s*story:\s*(.+)$", re.MULTILINE)
 
 Schema = dict[str, dict[str, str]]
 """``<database>.<table>`` -> column -> DuckDB type."""
@@ -82,7 +83,17 @@ def _one(
         violations=count,
         columns=columns,
         rows=tuple(tuple("" if cell is None else str(cell) for cell in row) for row in shown),
+        story=_story(text, exposure, count),
     )
+
+
+def _story(text: str, exposure: int, violations: int) -> str:
+    """The optional comment line ``-- story:`` with its numbers filled in."""
+    match = _STORY.search(text)
+    if match is None:
+        return ""
+    told = match[1].replace("{violations}", f"{violations:,}")
+    return told.replace("{exposure}", f"{exposure:,}")
 
 
 def _exposure(connection: duckdb.DuckDBPyConnection, file: Path, text: str) -> int:

@@ -150,6 +150,8 @@ class InvariantMeasure(Value):
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     """The first 20 offending rows, as text."""
+    story: str = ""
+    """The invariant in numbers, for a headline (``0 stray charges on 67 that were taken back``); may be empty."""
     error: str = ""
     """Why it could not be read, or empty."""
 

@@ -98,7 +98,10 @@ def _safety(measures: Measures) -> str:
     if broken:
         return ", ".join(_broken(each) for each in broken)
     tried = [each for each in readable if each.exposure]
-    return f"0 violations of {len(tried)} invariants that were put to the test" if tried else ""
+    if not tried:
+        return ""
+    counted = f"0 violations of {len(tried)} invariants that were put to the test"
+    return ", ".join((*(each.story for each in tried if each.story), counted))
 
 
 def _broken(invariant: InvariantMeasure) -> str:
