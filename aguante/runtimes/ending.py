@@ -1,9 +1,12 @@
 """Ends a testbed in order: services first, since they still talk to the other two, PostgreSQL last."""
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Sequence
+
+import psutil
 
 from aguante.runtimes.base import TestbedError
 from aguante.runtimes.processes import ProcessRef, end
@@ -26,6 +29,9 @@ async def take_down(processes: Sequence[ProcessRef]) -> None:
     """
     by_name = {name: [each for each in processes if each.name == name] for name in _LAST}
     services = [each for each in processes if each.name not in _LAST]
+    for paused in filter(None, (each.process() for each in services)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            paused.send_signal(signal.SIGCONT)  # one that stands still would never see SIGTERM
     await end(services, signal.SIGTERM, SERVICE_GRACE_S)
     await end(by_name["toxiproxy"], signal.SIGTERM, SERVER_GRACE_S)
     # PostgreSQL's fast shutdown; SIGTERM would wait for every client to leave.

@@ -6,26 +6,27 @@ matter and the two slow parts (initdb, Python's imports) overlap.
 
 import asyncio
 import contextlib
+import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 
 from aguante.runtimes.base import Testbed, TestbedError
-from aguante.runtimes.ending import take_down
-from aguante.runtimes.layout import Layout, describe, lay_out
-from aguante.runtimes.ports import Ports, require_free
-from aguante.runtimes.postgres import Postgres
-from aguante.runtimes.processes import Child, Command, PortTakenError, reap, spawn, this_process
-from aguante.runtimes.proxies import start_toxiproxy
-from aguante.runtimes.services import (
-    instance_of,
-    service_command,
-    service_environment,
+from aguante.runtimes.blueprint import (
+    Blueprint,
+    one_error,
+    policy_file,
+    start_postgres,
     start_services,
-    starting_at_once,
+    start_toxiproxy,
 )
-from aguante.runtimes.state import MEMORY, SavedState, Workspace, claim, default_parent
+from aguante.runtimes.crew import Crew
+from aguante.runtimes.layout import describe, lay_out
+from aguante.runtimes.ports import Ports, require_free
+from aguante.runtimes.processes import PortTakenError
+from aguante.runtimes.services import instance_of, wait_ready_at
+from aguante.runtimes.state import MEMORY, claim, default_parent
 from aguante.testbed import TestbedSpec
 
 TRIES = 3
@@ -63,9 +64,8 @@ class NativeRuntime:
         self._gateway_port = gateway_port
         self._detach = detach
         self._observe = observe
-        self._workspace: Workspace | None = None
-        self._children: list[Child] = []
-        self._up: _Up | None = None
+        self._crew: Crew | None = None
+        self._up: Blueprint | None = None
 
     async def up(self, spec: TestbedSpec, policy: str, otlp_endpoint: str) -> Testbed:
         """Start everything and wait until it can serve.
@@ -78,10 +78,11 @@ class NativeRuntime:
         Raises:
             TestbedError: something did not come up; all that had been started is taken down again.
         """
-        if self._workspace:
-            message = f"testbed {self._workspace.id} is up already: end it before starting another"
+        if self._crew:
+            running = self._crew.workspace.id
+            message = f"testbed {running} is up already: end it before starting another"
             raise TestbedError(message)
-        _policy_file(spec, policy)
+        policy_file(spec, policy)
         if self._gateway_port:
             require_free(self._gateway_port, "--gateway-port")
         for left in reversed(range(TRIES)):
@@ -102,17 +103,15 @@ class NativeRuntime:
         Raises:
             TestbedError: a process cannot be ended. Its folder stays, for the next start to try again.
         """
-        workspace, self._workspace = self._workspace, None
-        if workspace is None:
+        crew, self._crew, self._up = self._crew, None, None
+        if crew is None:
             return
-        children, self._children, self._up = self._children, [], None
         try:
-            await take_down([child.ref for child in children])
+            await crew.end()
         except BaseException:
-            workspace.release()
+            crew.workspace.release()
             raise
-        await reap(children)
-        await asyncio.to_thread(workspace.remove)
+        await asyncio.to_thread(crew.workspace.remove)
 
     async def restart_services(self, policy: str, otlp_endpoint: str) -> Testbed:
         """End the services and start them anew, with a policy; PostgreSQL and Toxiproxy stay as they are.
@@ -120,23 +119,74 @@ class NativeRuntime:
         Raises:
             TestbedError: no testbed is up, or a service did not come up: the testbed is taken down.
         """
-        up = self._up
-        if up is None:
-            message = "no testbed is up whose services could be restarted"
-            raise TestbedError(message)
-        _policy_file(up.spec, policy)
-        instances = {instance_of(service) for service in up.spec.services}
+        up = self._running()
+        policy_file(up.spec, policy)
+        up = replace(up, policy=policy, otlp_endpoint=otlp_endpoint)
         try:
-            old = [child for child in self._children if child.ref.name in instances]
-            await take_down([child.ref for child in old])
-            await reap(old)
-            self._children = [child for child in self._children if child not in old]
-            with _one_error():
-                await self._services(up.workspace, up.spec, up.layout, policy, otlp_endpoint)
-            return self._finish(up.workspace, up.spec, up.layout, policy)
+            await up.crew.end(frozenset(instance_of(service) for service in up.spec.services))
+            up.crew.testbed = None
+            with one_error():
+                await start_services(up)
+            return self._finish(up)
         except BaseException:
             await self.down()
             raise
+
+    @property
+    def testbed(self) -> Testbed:
+        """The testbed as it stands now, with the pids of what was started last.
+
+        Raises:
+            TestbedError: none is up.
+        """
+        testbed = self._running().crew.testbed
+        assert testbed is not None  # noqa: S101 - it is set before ``_running`` knows of it
+        return testbed
+
+    async def kill(self, instance: str, how: signal.Signals = signal.SIGKILL) -> None:
+        """End one process of a service (``payments-1``) and wait for its end; nobody starts it again.
+
+        Raises:
+            TestbedError: no such instance, or it outlived SIGKILL.
+        """
+        await self._crew_of(instance).kill(instance, how)
+
+    async def start(self, instance: str, *, wait_ready: bool = True) -> Testbed:
+        """Start a killed instance again: same addresses, same environment, a new pid.
+
+        Args:
+            instance: ``payments-1``.
+            wait_ready: wait until ``/readyz`` answers 200; it needs its database for that.
+
+        Returns:
+            The testbed with the new pid.
+
+        Raises:
+            TestbedError: no such instance, it runs, or it did not come up (the testbed stays up).
+        """
+        crew = self._crew_of(instance)
+        old = crew.child(instance)
+        if old.ref.alive():
+            message = f"{instance} (pid {old.ref.pid}) runs: kill it before it is started again"
+            raise TestbedError(message)
+        child = crew.start(old.command)
+        testbed = self._finish(self._running())
+        if wait_ready:
+            url = next(each.url for each in testbed.services if each.instance == instance)
+            await wait_ready_at(child, url)
+        return testbed
+
+    async def pause(self, instance: str) -> None:
+        """SIGSTOP: connections are still accepted by the kernel, and nothing answers.
+
+        Raises:
+            TestbedError: no such instance, or it has ended.
+        """
+        await self._crew_of(instance).pause(instance)
+
+    async def resume(self, instance: str) -> None:
+        """SIGCONT; raises as ``pause`` does."""
+        await self._crew_of(instance).resume(instance)
 
     @contextlib.asynccontextmanager
     async def running(
@@ -159,112 +209,37 @@ class NativeRuntime:
         # A detached testbed may live and grow for days: on the disk.
         memory = None if self._detach else MEMORY
         workspace = await claim(self._parent or default_parent(), memory=memory)
-        self._workspace = workspace
-        self._save(workspace, None)
+        crew = self._crew = Crew(workspace, detach=self._detach)
+        crew.save()
         layout = lay_out(spec, Ports(workspace.slot), self._gateway_port)
-        services = self._services(workspace, spec, layout, policy, otlp_endpoint)
-        with _one_error():
+        up = Blueprint(crew, spec, layout, policy, otlp_endpoint)
+        with one_error():
             async with asyncio.TaskGroup() as group:
-                group.create_task(observed("postgres", self._postgres(workspace, layout, spec)))
-                group.create_task(observed("toxiproxy", self._toxiproxy(workspace, layout)))
-                group.create_task(observed("services", services))
-        testbed = self._finish(workspace, spec, layout, policy)
+                group.create_task(observed("postgres", start_postgres(up)))
+                group.create_task(observed("toxiproxy", start_toxiproxy(up)))
+                group.create_task(observed("services", start_services(up)))
+        testbed = self._finish(up)
         if self._detach:
             workspace.release()  # its processes inherited the lock and hold it from here on
         return testbed
 
-    async def _postgres(self, workspace: Workspace, layout: Layout, spec: TestbedSpec) -> None:
-        data, log = workspace.data.resolve() / "postgres", workspace.logs / "postgres.log"
-        server = Postgres(data, log, self._starter(workspace))
-        await server.up(layout.postgres, [database.name for database in spec.databases])
-
-    async def _toxiproxy(self, workspace: Workspace, layout: Layout) -> None:
-        log, links = workspace.logs / "toxiproxy.log", tuple(layout.links.values())
-        await start_toxiproxy(layout.toxiproxy, log, self._starter(workspace), links)
-
-    async def _services(
-        self,
-        workspace: Workspace,
-        spec: TestbedSpec,
-        layout: Layout,
-        policy: str,
-        otlp_endpoint: str,
-    ) -> None:
-        start, file = self._starter(workspace), _policy_file(spec, policy)
-        commands = []
-        for service in spec.services:
-            env = service_environment(spec, service, layout.links, file, otlp_endpoint)
-            log = workspace.logs / f"{instance_of(service)}.log"
-            command = service_command(spec, service, layout.services[service.name], env, log)
-            commands.append((command, layout.url(service.name)))
-        await start_services(commands, start, starting_at_once())
-
-    def _starter(self, workspace: Workspace) -> Callable[[Command], Child]:
-        def start(command: Command) -> Child:
-            # Released already (a restart of services): PostgreSQL and Toxiproxy go on holding it.
-            keep = (workspace.lock,) if self._detach and workspace.lock >= 0 else ()
-            child = spawn(command, die_with_parent=not self._detach, keep_open=keep)
-            self._children.append(child)
-            self._save(workspace, None)
-            return child
-
-        return start
-
-    def _finish(
-        self, workspace: Workspace, spec: TestbedSpec, layout: Layout, policy: str
-    ) -> Testbed:
-        processes = {child.ref.name: child.ref for child in self._children}
-        testbed = describe(spec, layout, workspace, policy, processes)
-        self._up = _Up(workspace, spec, layout)
-        self._save(workspace, testbed)
+    def _finish(self, up: Blueprint) -> Testbed:
+        testbed = describe(up.spec, up.layout, up.crew.workspace, up.policy, up.crew.refs)
+        self._up, up.crew.testbed = up, testbed
+        up.crew.save()
         return testbed
 
-    def _save(self, workspace: Workspace, testbed: Testbed | None) -> None:
-        workspace.save(
-            SavedState(
-                id=workspace.id,
-                owner=this_process("runner"),
-                detached=self._detach,
-                processes=tuple(child.ref for child in self._children),
-                testbed=testbed,
-            )
-        )
+    def _running(self) -> Blueprint:
+        if self._up is None:
+            message = "no testbed is up: call up() first"
+            raise TestbedError(message)
+        return self._up
 
-
-@dataclass(frozen=True)
-class _Up:
-    """What a testbed that is up was made of."""
-
-    workspace: Workspace
-    spec: TestbedSpec
-    layout: Layout
-
-
-def _policy_file(spec: TestbedSpec, policy: str) -> Path:
-    file = spec.policies / f"{policy}.yaml"
-    if not file.is_file():
-        known = ", ".join(sorted(each.stem for each in spec.policies.glob("*.yaml"))) or "none"
-        message = f"there is no policy {policy!r} in {spec.policies}; there are: {known}"
-        raise TestbedError(message)
-    return file.resolve()
-
-
-@contextlib.contextmanager
-def _one_error() -> Iterator[None]:
-    """Of a task group's errors raise one TestbedError: a port taken if any (another try mends it)."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        errors = _flat(group)
-        if not all(isinstance(each, TestbedError) for each in errors):
-            raise  # a fault of ours: all of it is wanted
-        raise next(
-            (each for each in errors if isinstance(each, PortTakenError)), errors[0]
-        ) from None
-
-
-def _flat(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    flat: list[BaseException] = []
-    for each in group.exceptions:
-        flat += _flat(each) if isinstance(each, BaseExceptionGroup) else [each]
-    return flat
+    def _crew_of(self, instance: str) -> Crew:
+        """The crew, if ``instance`` is a process of a service: Toxiproxy and PostgreSQL are not to be killed."""
+        up = self._running()
+        known = [each.instance for each in self.testbed.services]
+        if instance not in known:
+            message = f"there is no instance {instance!r}; there are: {', '.join(known)}"
+            raise TestbedError(message)
+        return up.crew

@@ -23,7 +23,7 @@ POLL_S = 0.01
 Start = Callable[[Command], Child]
 
 
-async def start_toxiproxy(port: int, log: Path, start: Start, links: Sequence[RunningLink]) -> None:
+async def run_toxiproxy(port: int, log: Path, start: Start, links: Sequence[RunningLink]) -> None:
     """Find toxiproxy-server, start it, wait for its API, make the proxies.
 
     Raises:

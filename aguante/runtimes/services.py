@@ -80,9 +80,7 @@ def starting_at_once() -> int:
     return max(2, os.cpu_count() or 2)
 
 
-async def start_services(
-    commands: Sequence[tuple[Command, str]], start: Start, at_once: int
-) -> None:
+async def bring_up(commands: Sequence[tuple[Command, str]], start: Start, at_once: int) -> None:
     """Start services, and wait until each answers ``/readyz`` with 200 on its own address.
 
     Args:
@@ -96,7 +94,7 @@ async def start_services(
     limit = aiohttp.ClientTimeout(total=ANSWER_LIMIT_S)
     slots = asyncio.Semaphore(at_once)
 
-    async def bring_up(command: Command, url: str) -> None:
+    async def start_one(command: Command, url: str) -> None:
         async with slots:
             child = start(command)
             await _wait_for(session, child, f"{url}/healthz")
@@ -104,7 +102,18 @@ async def start_services(
 
     async with aiohttp.ClientSession(timeout=limit) as session, asyncio.TaskGroup() as group:
         for command, url in commands:
-            group.create_task(bring_up(command, url))
+            group.create_task(start_one(command, url))
+
+
+async def wait_ready_at(child: Child, url: str) -> None:
+    """Wait until a child answers ``/readyz`` with 200 at its base URL.
+
+    Raises:
+        TestbedError: it ended, or was not ready within 30 s; says what it answered or said last.
+    """
+    limit = aiohttp.ClientTimeout(total=ANSWER_LIMIT_S)
+    async with aiohttp.ClientSession(timeout=limit) as session:
+        await _wait_for(session, child, f"{url}/readyz")
 
 
 async def _wait_for(session: aiohttp.ClientSession, child: Child, url: str) -> None:

@@ -1,0 +1,89 @@
+"""What one native testbed is made of, and how each of its parts is started."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from aguante.runtimes.base import TestbedError
+from aguante.runtimes.crew import Crew
+from aguante.runtimes.layout import Layout
+from aguante.runtimes.postgres import Postgres
+from aguante.runtimes.processes import PortTakenError
+from aguante.runtimes.proxies import run_toxiproxy
+from aguante.runtimes.services import (
+    bring_up,
+    instance_of,
+    service_command,
+    service_environment,
+    starting_at_once,
+)
+from aguante.testbed import TestbedSpec
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What a testbed is made of."""
+
+    crew: Crew
+    spec: TestbedSpec
+    layout: Layout
+    policy: str
+    otlp_endpoint: str
+
+
+async def start_postgres(up: Blueprint) -> None:
+    """One server with every database; raises TestbedError."""
+    workspace = up.crew.workspace
+    data, log = workspace.data.resolve() / "postgres", workspace.logs / "postgres.log"
+    server = Postgres(data, log, up.crew.start)
+    await server.up(up.layout.postgres, [database.name for database in up.spec.databases])
+
+
+async def start_toxiproxy(up: Blueprint) -> None:
+    """One server with a proxy per link; raises TestbedError."""
+    log, links = up.crew.workspace.logs / "toxiproxy.log", tuple(up.layout.links.values())
+    await run_toxiproxy(up.layout.toxiproxy, log, up.crew.start, links)
+
+
+async def start_services(up: Blueprint) -> None:
+    """Every instance, and wait until each is ready; raises TestbedError."""
+    spec, layout, file = up.spec, up.layout, policy_file(up.spec, up.policy)
+    commands = []
+    for service in spec.services:
+        env = service_environment(spec, service, layout.links, file, up.otlp_endpoint)
+        log = up.crew.workspace.logs / f"{instance_of(service)}.log"
+        command = service_command(spec, service, layout.services[service.name], env, log)
+        commands.append((command, layout.url(service.name)))
+    await bring_up(commands, up.crew.start, starting_at_once())
+
+
+def policy_file(spec: TestbedSpec, policy: str) -> Path:
+    """The file of a policy; raises TestbedError that lists the policies when there is none."""
+    file = spec.policies / f"{policy}.yaml"
+    if not file.is_file():
+        known = ", ".join(sorted(each.stem for each in spec.policies.glob("*.yaml"))) or "none"
+        message = f"there is no policy {policy!r} in {spec.policies}; there are: {known}"
+        raise TestbedError(message)
+    return file.resolve()
+
+
+@contextlib.contextmanager
+def one_error() -> Iterator[None]:
+    """Of a task group's errors raise one TestbedError: a port taken if any (another try mends it)."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        errors = _flat(group)
+        if not all(isinstance(each, TestbedError) for each in errors):
+            raise  # a fault of ours: all of it is wanted
+        raise next(
+            (each for each in errors if isinstance(each, PortTakenError)), errors[0]
+        ) from None
+
+
+def _flat(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    flat: list[BaseException] = []
+    for each in group.exceptions:
+        flat += _flat(each) if isinstance(each, BaseExceptionGroup) else [each]
+    return flat
