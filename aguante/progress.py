@@ -68,6 +68,7 @@ class PlainProgress:
             f"{status.at_s:5.1f} s  {status.phase:<9} offered {status.offered_rps:5.1f}/s "
             f"answered {status.achieved_rps:5.1f}/s  {_codes(status.codes)}",
             highlight=False,
+            soft_wrap=True,
         )
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from aguante.runfolder import RunFolder
 from aguante.verdict.model import Verdict
 
+PLAIN_WIDTH = 110
 STYLE = {
     "held": "bold green",
     "deviated": "bold red",
@@ -17,6 +18,12 @@ STYLE = {
     "unknown": "yellow",
     "violated": "red",
 }
+
+
+def verdict_console() -> Console:
+    """Standard output; wide enough for a table where it is a file or a CI log, which tell no width."""
+    console = Console()
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
 
 
 def _styled(word: str) -> str:
@@ -41,14 +48,15 @@ def print_verdict(console: Console, verdict: Verdict, folder: RunFolder) -> None
 
 def _expectations(verdict: Verdict) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title="Expectations", title_justify="left", pad_edge=False)
-    for name in ("outcome", "expectation", "observed", "required", "n"):
-        table.add_column(name, justify="right" if name == "n" else "left")
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("expectation")
+    table.add_column("observed", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
     for result in verdict.expectations:
         table.add_row(
             _styled(result.outcome),
             escape(result.text),
             escape(result.observed),
-            escape(result.required),
             str(result.n),
         )
     return table

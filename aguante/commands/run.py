@@ -23,7 +23,7 @@ from aguante.runner import RunRequest, StoppedEarlyError, run
 from aguante.runtimes.base import TestbedError
 from aguante.runtimes.native import NativeRuntime
 from aguante.spec import Experiment
-from aguante.terminal import print_verdict
+from aguante.terminal import print_verdict, verdict_console
 from aguante.testbed import TestbedSpec
 
 
@@ -96,7 +96,7 @@ async def _play(request: RunRequest, console: Console, quiet: bool) -> int:
         except (TestbedError, HealError, JournalError, LoadError, FaultError) as error:
             click.echo(f"error: {error}", err=True)
             return 4
-    print_verdict(Console(), outcome.verdict, outcome.folder)
+    print_verdict(verdict_console(), outcome.verdict, outcome.folder)
     return outcome.verdict.exit_code
 
 
