@@ -1,0 +1,53 @@
+"""A fault of the runner itself, in the middle of a fault window, on the real system."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from aguante.journal import pending
+from aguante.planner import build_plan, new_run_id
+from aguante.progress import LiveStatus
+from aguante.runfolder import RunFolder
+from aguante.runner import RunRequest, run
+from aguante.runtimes.native import NativeRuntime
+from aguante.spec import load_experiment
+from aguante.testbed_file import load_testbed
+
+ROOT = Path(__file__).parents[2]
+
+
+class BrokenProgress:
+    """Fails like a bug of ours would, once a fault is real."""
+
+    def step(self, text: str) -> None:
+        """Say nothing."""
+
+    def tick(self, status: LiveStatus) -> None:
+        if status.faults:
+            message = "a bug of our own"
+            raise RuntimeError(message)
+
+
+async def test_a_crash_of_the_runner_heals_first(tmp_path: Path) -> None:
+    """The error comes out only after the toxic is lifted and verified, and every process is gone."""
+    spec = load_testbed(ROOT / "testbed.yaml")
+    path = ROOT / "chaos-experiments" / "payments-slow.yaml"
+    experiment = load_experiment(path, spec).model_copy(update={"abort_when": ()})
+    short = experiment.phases.model_copy(
+        update={"warmup_s": 1, "baseline_s": 1, "fault_s": 3, "recovery_s": 1}
+    )
+    experiment = experiment.model_copy(update={"phases": short})
+    run_id = new_run_id("crash", datetime.now(UTC), "0000")
+    plan = build_plan(experiment, spec, run_id=run_id, seed=1, source=str(path))
+    request = RunRequest(experiment, plan, spec, path.read_bytes(), tmp_path)
+    children_before = set(psutil.Process().children(recursive=True))
+    with pytest.raises(RuntimeError, match="a bug of our own"):
+        await run(request, NativeRuntime(), BrokenProgress(), asyncio.Event())
+    folder = RunFolder(tmp_path / run_id)
+    assert '"action":"applied"' in folder.events.read_text()
+    assert '"action":"verified"' in folder.events.read_text()
+    assert pending(folder.journal) == []
+    assert set(psutil.Process().children(recursive=True)) <= children_before
