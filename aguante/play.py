@@ -87,6 +87,7 @@ async def _play_out(
     reason = ""
     watch = AbortWatch(stage.folder, stage.plan, stage.experiment, stage.spec)
     async with _beside(
+        stage.stop,
         MetricsScraper(testbed, stage.folder.metrics).run(clock.now_s),
         watch.run(clock, stage.stop),
         _tick(stage, clock),
@@ -102,9 +103,18 @@ async def _play_out(
 
 
 @contextlib.asynccontextmanager
-async def _beside(*works: Coroutine[object, object, None]) -> AsyncIterator[None]:
-    """Run ``works`` beside the body and end them with it; a failure of one is raised at the end."""
+async def _beside(
+    stop: asyncio.Event, *works: Coroutine[object, object, None]
+) -> AsyncIterator[None]:
+    """Run ``works`` beside the body and end them with it; a failure of one sets ``stop`` and is raised."""
+
+    def stop_on_failure(task: asyncio.Future[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            stop.set()
+
     tasks = [asyncio.ensure_future(work) for work in works]
+    for task in tasks:
+        task.add_done_callback(stop_on_failure)
     try:
         yield
     finally:
