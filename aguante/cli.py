@@ -6,6 +6,7 @@ from enum import IntEnum
 
 import click
 
+from aguante.commands.recover import recover_command
 from aguante.commands.run import run_command
 from aguante.commands.up import down_command, ps_command, up_command
 from aguante.commands.validate import validate_command
@@ -46,7 +47,14 @@ def cli() -> None:
     """
 
 
-for command in (run_command, validate_command, up_command, down_command, ps_command):
+for command in (
+    run_command,
+    validate_command,
+    recover_command,
+    up_command,
+    down_command,
+    ps_command,
+):
     cli.add_command(command)
 
 

@@ -15,8 +15,8 @@ from aguante.events import FaultChanged
 from aguante.journal import Journal
 from aguante.plan import PlannedFault
 
-HEAL_LIMIT_S = 15.0
-"""How long heal tries before it gives up and says so (exit 4)."""
+HEAL_LIMIT_S = 45.0
+"""How long heal tries before it gives up and says so (exit 4): twice the limit of the slowest removal."""
 HEAL_PAUSE_S = 0.25
 
 

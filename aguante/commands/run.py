@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from aguante.commands.common import experiment_argument, load_all, testbed_option
+from aguante.commands.recover import driver_for
 from aguante.drivers.base import FaultError
 from aguante.faults import HealError
 from aguante.journal import JournalError
@@ -19,9 +20,11 @@ from aguante.load import LoadError
 from aguante.plan import Plan
 from aguante.planner import build_plan, new_run_id
 from aguante.progress import LiveProgress, PlainProgress, Progress, QuietProgress
+from aguante.recover import recover
 from aguante.runner import RunRequest, StoppedEarlyError, run
 from aguante.runtimes.base import TestbedError
 from aguante.runtimes.native import NativeRuntime
+from aguante.runtimes.state import default_parent
 from aguante.spec import Experiment
 from aguante.terminal import print_verdict, verdict_console
 from aguante.testbed import TestbedSpec
@@ -60,6 +63,11 @@ def run_command(
     if loaded.invalid:
         return 3
     console = Console(stderr=True)
+    left = asyncio.run(recover(runs, default_parent(), driver_for))
+    for each in left:
+        console.print(f"{each.run_id}: {each.fault_id}: {each.how or each.error}", soft_wrap=True)
+    if any(each.error for each in left):
+        return 4
     codes = []
     for path, experiment in loaded.experiments:
         plan = _plan(path, experiment, loaded.spec, policy, seed)

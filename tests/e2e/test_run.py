@@ -162,6 +162,27 @@ def test_a_signal_in_the_fault_window_heals_first(own_state: Path, number: signa
     assert verdict_of(own_state).verdict == "inconclusive"
 
 
+def test_after_a_kill_recover_leaves_nothing_broken(own_state: Path) -> None:
+    """SIGKILL gives the runner no chance; `aguante recover` sweeps up, and says what it healed."""
+    runner = subprocess.Popen(
+        command(own_state, str(write(own_state))),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for_fault(own_state, runner)
+    runner.kill()
+    runner.wait(timeout=10)
+    assert [undo.fault_id for undo in pending(only_run(own_state).journal)] == ["slow"]
+    recover = [sys.executable, "-m", "aguante", "recover", "--runs", str(own_state / "runs")]
+    done = subprocess.run(
+        recover, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "slow: healed" in done.stdout
+    assert pending(only_run(own_state).journal) == []
+
+
 def test_an_abort_condition_ends_the_run_before_the_fault(own_state: Path) -> None:
     """A system that is not well by itself is not broken further: inconclusive, no fault applied."""
     rest = "abort_when:\n  - rate: {phase: baseline, status: 200, min: 0.5}\n"

@@ -1,0 +1,41 @@
+"""``aguante recover``: heal what killed runs left behind."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from aguante.drivers.base import Undo
+from aguante.drivers.toxiproxy import ToxiproxyDriver
+from aguante.recover import recover
+from aguante.runtimes.state import default_parent
+
+
+def driver_for(undo: Undo) -> ToxiproxyDriver:
+    """The driver that restores this undo; it names its own Toxiproxy."""
+    return ToxiproxyDriver(undo.api, "recover")
+
+
+@click.command("recover")
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of the runs.",
+)
+def recover_command(runs: Path) -> int:
+    """Heal what killed runs left behind: every fault that a journal intended and nobody verified undone.
+
+    Runs that are alive are left alone. `aguante run` does the same before it starts. Repeating it does no
+    harm. Exit 0: nothing is left to heal; 4: something could not be healed (it says what and how).
+    """
+    results = asyncio.run(recover(runs, default_parent(), driver_for))
+    for each in results:
+        if each.error:
+            click.echo(f"{each.run_id}: {each.fault_id}: not healed: {each.error}", err=True)
+        else:
+            click.echo(f"{each.run_id}: {each.fault_id}: healed: {each.how}")
+    if not results:
+        click.echo("nothing to heal")
+    return 4 if any(each.error for each in results) else 0

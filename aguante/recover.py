@@ -1,0 +1,80 @@
+"""Heals what killed runs left behind: their journals say what, and a dead run's lock can be had.
+
+A native run's testbed was its own: when what is left of it has been swept up, its proxies are gone and
+their toxics with them. On a testbed that others use too, each proxy is restored and read back.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from aguante.drivers.base import FaultDriver, FaultError, Undo
+from aguante.journal import Journal, pending, recoverable
+from aguante.plan import Plan
+from aguante.runfolder import RunFolder
+from aguante.runtimes.state import sweep
+from aguante.values import Value
+
+
+class Recovered(Value):
+    """One fault of one dead run."""
+
+    run_id: str
+    fault_id: str
+    how: str
+    """What was done; empty when it failed."""
+    error: str = ""
+    """Why it still holds, and how to mend it; empty when it is healed."""
+
+
+async def recover(
+    runs: Path, testbeds: Path, driver_for: Callable[[Undo], FaultDriver]
+) -> tuple[Recovered, ...]:
+    """Sweep up what dead testbeds left, then heal every journal of a dead run below ``runs``.
+
+    Args:
+        runs: folder of run folders.
+        testbeds: folder of the native runtime's testbeds.
+        driver_for: the driver that restores an undo.
+
+    Raises:
+        JournalError: a journal cannot be read or written.
+        TestbedError: what is left of a testbed cannot be ended.
+    """
+    await sweep(testbeds)
+    healed: list[Recovered] = []
+    for path in recoverable(runs):
+        journal = Journal.resume(path)
+        if journal is None:  # taken by somebody else between the two looks
+            continue
+        with journal:
+            healed += [
+                await _heal(path.parent, journal, undo, driver_for) for undo in pending(path)
+            ]
+    return tuple(healed)
+
+
+async def _heal(
+    run: Path, journal: Journal, undo: Undo, driver_for: Callable[[Undo], FaultDriver]
+) -> Recovered:
+    if _owned_its_testbed(run):
+        journal.mark(undo.fault_id, "verified")
+        how = "its testbed is gone, and everything injected into it"
+        return Recovered(run_id=run.name, fault_id=undo.fault_id, how=how)
+    driver = driver_for(undo)
+    try:
+        await driver.undo(undo)
+        await driver.verify(undo)
+    except FaultError as error:
+        return Recovered(run_id=run.name, fault_id=undo.fault_id, how="", error=str(error))
+    journal.mark(undo.fault_id, "verified")
+    return Recovered(run_id=run.name, fault_id=undo.fault_id, how=f"restored {undo.proxy}")
+
+
+def _owned_its_testbed(run: Path) -> bool:
+    """A plan that cannot be read is taken for one of a shared testbed: restoring does no harm."""
+    try:
+        return Plan.model_validate_json(RunFolder(run).plan.read_bytes()).runtime == "native"
+    except (OSError, ValidationError):
+        return False
