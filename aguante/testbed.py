@@ -5,6 +5,9 @@ from typing import Literal
 
 from aguante.values import Value
 
+REPLICAS_MAX = 8
+"""Of one service: 8 of each of five still fit into the ports of one native testbed."""
+
 
 class LinkSpec(Value):
     """One edge: one Toxiproxy proxy."""

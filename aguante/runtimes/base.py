@@ -1,10 +1,15 @@
 """What every runtime offers, and the addresses of a testbed that is up."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from aguante.testbed import TestbedSpec
 from aguante.values import Value
+
+ONE_EACH: Mapping[str, int] = MappingProxyType({})
+"""Replicas by service; a service that is not named has one."""
 
 
 class RunningService(Value):
@@ -14,7 +19,7 @@ class RunningService(Value):
     instance: str
     """``payments-1``: also its ``service.instance.id``."""
     url: str
-    """Its own address, which no other service is given."""
+    """Its own address, which no other service is given: of this very process, also where it has replicas."""
     pid: int
     started: float
     """Process start time, epoch seconds: pid and start time together name a process for ever."""
@@ -66,13 +71,20 @@ class TestbedError(Exception):
 class Runtime(Protocol):
     """Starts and ends one testbed."""
 
-    async def up(self, spec: TestbedSpec, policy: str, otlp_endpoint: str) -> Testbed:
+    async def up(
+        self,
+        spec: TestbedSpec,
+        policy: str,
+        otlp_endpoint: str,
+        replicas: Mapping[str, int] = ONE_EACH,
+    ) -> Testbed:
         """Start everything and wait until it can serve.
 
         Args:
             spec: what to start.
             policy: name of a policy in ``spec.policies``.
             otlp_endpoint: base address of an OTLP/HTTP collector, or empty for no traces.
+            replicas: how many of each service, 1 to ``REPLICAS_MAX``; one where it is not named.
 
         Raises:
             TestbedError: something did not come up; all that had been started is taken down again.

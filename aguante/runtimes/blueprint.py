@@ -13,7 +13,6 @@ from aguante.runtimes.processes import PortTakenError
 from aguante.runtimes.proxies import run_toxiproxy
 from aguante.runtimes.services import (
     bring_up,
-    instance_of,
     service_command,
     service_environment,
     starting_at_once,
@@ -37,7 +36,18 @@ async def start_postgres(up: Blueprint) -> None:
     workspace = up.crew.workspace
     data, log = workspace.data.resolve() / "postgres", workspace.logs / "postgres.log"
     server = Postgres(data, log, up.crew.start)
-    await server.up(up.layout.postgres, [database.name for database in up.spec.databases])
+    databases = [database.name for database in up.spec.databases]
+    await server.up(up.layout.postgres, databases, _connections(up))
+
+
+def _connections(up: Blueprint) -> int:
+    """How many connections PostgreSQL must take.
+
+    Twice each instance's pool of 10, since a cut link leaves stragglers behind until the server notices;
+    and some for the auditor.
+    """
+    owners = {link.caller for link in up.spec.links if link.kind == "postgresql"}
+    return 50 + 20 * sum(each.service.name in owners for each in up.layout.instances)
 
 
 async def start_toxiproxy(up: Blueprint) -> None:
@@ -50,11 +60,10 @@ async def start_services(up: Blueprint) -> None:
     """Every instance, and wait until each is ready; raises TestbedError."""
     spec, layout, file = up.spec, up.layout, policy_file(up.spec, up.policy)
     commands = []
-    for service in spec.services:
-        env = service_environment(spec, service, layout.links, file, up.otlp_endpoint)
-        log = up.crew.workspace.logs / f"{instance_of(service)}.log"
-        command = service_command(spec, service, layout.services[service.name], env, log)
-        commands.append((command, layout.url(service.name)))
+    for instance in layout.instances:
+        env = service_environment(spec, instance, layout.links, file, up.otlp_endpoint)
+        command = service_command(spec, instance, env, up.crew.workspace.logs)
+        commands.append((command, instance.url))
     await bring_up(commands, up.crew.start, starting_at_once())
 
 

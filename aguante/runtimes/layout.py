@@ -3,13 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aguante.runtimes.base import RunningDatabase, RunningLink, RunningService, Testbed
+from aguante.runtimes.base import (
+    ONE_EACH,
+    RunningDatabase,
+    RunningLink,
+    RunningService,
+    Testbed,
+    TestbedError,
+)
 from aguante.runtimes.ports import HOST, Ports
 from aguante.runtimes.postgres import SUPERUSER, dsn
 from aguante.runtimes.processes import ProcessRef
-from aguante.runtimes.services import instance_of
+from aguante.runtimes.services import Instance
 from aguante.runtimes.state import Workspace
-from aguante.testbed import LinkSpec, TestbedSpec
+from aguante.testbed import REPLICAS_MAX, LinkSpec, TestbedSpec
 
 
 @dataclass(frozen=True)
@@ -18,8 +25,7 @@ class Layout:
 
     toxiproxy: int
     postgres: int
-    services: Mapping[str, int]
-    """Own port by service name."""
+    instances: tuple[Instance, ...]
     links: Mapping[str, RunningLink]
     """By name."""
 
@@ -28,18 +34,45 @@ class Layout:
         """Base URL of Toxiproxy's API."""
         return f"http://{HOST}:{self.toxiproxy}"
 
-    def url(self, service: str) -> str:
-        """A service's own address, which only the runner knows."""
-        return f"http://{HOST}:{self.services[service]}"
+    @property
+    def services(self) -> Mapping[str, int]:
+        """By service: the port that its links lead to, which its replicas share."""
+        return {each.service.name: each.shared_port for each in self.instances}
 
 
-def lay_out(spec: TestbedSpec, ports: Ports, gateway_port: int | None) -> Layout:
+def check_replicas(spec: TestbedSpec, replicas: Mapping[str, int]) -> None:
+    """Check how many of each service are wanted.
+
+    Raises:
+        TestbedError: an unknown service, or a number that no testbed can hold.
+    """
+    known = [service.name for service in spec.services]
+    for name, number in replicas.items():
+        if name not in known:
+            message = f"replicas of {name!r}: no such service; there are: {', '.join(known)}"
+            raise TestbedError(message)
+        if not 1 <= number <= REPLICAS_MAX:
+            message = f"{number} replicas of {name}: choose 1 to {REPLICAS_MAX}"
+            raise TestbedError(message)
+
+
+def lay_out(
+    spec: TestbedSpec,
+    ports: Ports,
+    gateway_port: int | None,
+    replicas: Mapping[str, int] = ONE_EACH,
+) -> Layout:
     """Give everything a port; the entry link gets ``gateway_port`` when there is one.
 
     Raises:
         TestbedError: not enough ports are free.
     """
-    services = {service.name: ports.take() for service in spec.services}
+    instances: list[Instance] = []
+    for service in spec.services:
+        shared, number = ports.take(), replicas.get(service.name, 1)
+        own = [shared] if number == 1 else [ports.take() for _ in range(number)]
+        instances += [Instance(service, at, port, shared) for at, port in enumerate(own, start=1)]
+    services = {each.service.name: each.shared_port for each in instances}
     postgres = ports.take()
 
     def running(link: LinkSpec) -> RunningLink:
@@ -48,7 +81,9 @@ def lay_out(spec: TestbedSpec, ports: Ports, gateway_port: int | None) -> Layout
         return RunningLink(name=link.name, listen=f"{HOST}:{listen}", upstream=f"{HOST}:{upstream}")
 
     links = {link.name: running(link) for link in spec.links}
-    return Layout(toxiproxy=ports.take(), postgres=postgres, services=services, links=links)
+    return Layout(
+        toxiproxy=ports.take(), postgres=postgres, instances=tuple(instances), links=links
+    )
 
 
 def describe(
@@ -68,10 +103,14 @@ def describe(
         processes: by name; services by instance.
     """
 
-    def running(name: str, instance: str) -> RunningService:
-        ref = processes[instance]
+    def running(each: Instance) -> RunningService:
+        ref = processes[each.name]
         return RunningService(
-            name=name, instance=instance, url=layout.url(name), pid=ref.pid, started=ref.started
+            name=each.service.name,
+            instance=each.name,
+            url=each.url,
+            pid=ref.pid,
+            started=ref.started,
         )
 
     return Testbed(
@@ -80,7 +119,7 @@ def describe(
         policy=policy,
         gateway=f"http://{layout.links[spec.entry].listen}",
         toxiproxy=layout.api,
-        services=tuple(running(service.name, instance_of(service)) for service in spec.services),
+        services=tuple(running(each) for each in layout.instances),
         links=tuple(layout.links.values()),
         databases=tuple(
             RunningDatabase(name=each.name, dsn=dsn(SUPERUSER, layout.postgres, each.name))

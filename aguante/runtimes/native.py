@@ -8,11 +8,11 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from aguante.runtimes.base import Testbed, TestbedError
+from aguante.runtimes.base import ONE_EACH, Testbed, TestbedError
 from aguante.runtimes.blueprint import (
     Blueprint,
     one_error,
@@ -22,10 +22,10 @@ from aguante.runtimes.blueprint import (
     start_toxiproxy,
 )
 from aguante.runtimes.crew import Crew
-from aguante.runtimes.layout import describe, lay_out
+from aguante.runtimes.layout import check_replicas, describe, lay_out
 from aguante.runtimes.ports import Ports, require_free
 from aguante.runtimes.processes import PortTakenError
-from aguante.runtimes.services import instance_of, wait_ready_at
+from aguante.runtimes.services import wait_ready_at
 from aguante.runtimes.state import MEMORY, claim, default_parent
 from aguante.testbed import TestbedSpec
 
@@ -67,13 +67,20 @@ class NativeRuntime:
         self._crew: Crew | None = None
         self._up: Blueprint | None = None
 
-    async def up(self, spec: TestbedSpec, policy: str, otlp_endpoint: str) -> Testbed:
+    async def up(
+        self,
+        spec: TestbedSpec,
+        policy: str,
+        otlp_endpoint: str,
+        replicas: Mapping[str, int] = ONE_EACH,
+    ) -> Testbed:
         """Start everything and wait until it can serve.
 
         Args:
             spec: what to start.
             policy: name of a policy in ``spec.policies``.
             otlp_endpoint: base address of an OTLP/HTTP collector, or empty for no traces.
+            replicas: how many of each service, 1 to ``REPLICAS_MAX``; one where it is not named.
 
         Raises:
             TestbedError: something did not come up; all that had been started is taken down again.
@@ -83,11 +90,12 @@ class NativeRuntime:
             message = f"testbed {running} is up already: end it before starting another"
             raise TestbedError(message)
         policy_file(spec, policy)
+        check_replicas(spec, replicas)
         if self._gateway_port:
             require_free(self._gateway_port, "--gateway-port")
         for left in reversed(range(TRIES)):
             try:
-                return await self._boot(spec, policy, otlp_endpoint)
+                return await self._boot(spec, policy, otlp_endpoint, replicas)
             except PortTakenError:
                 await self.down()
                 if not left:
@@ -123,7 +131,7 @@ class NativeRuntime:
         policy_file(up.spec, policy)
         up = replace(up, policy=policy, otlp_endpoint=otlp_endpoint)
         try:
-            await up.crew.end(frozenset(instance_of(service) for service in up.spec.services))
+            await up.crew.end(frozenset(each.name for each in up.layout.instances))
             up.crew.testbed = None
             with one_error():
                 await start_services(up)
@@ -190,16 +198,22 @@ class NativeRuntime:
 
     @contextlib.asynccontextmanager
     async def running(
-        self, spec: TestbedSpec, policy: str, otlp_endpoint: str = ""
+        self,
+        spec: TestbedSpec,
+        policy: str,
+        otlp_endpoint: str = "",
+        replicas: Mapping[str, int] = ONE_EACH,
     ) -> AsyncIterator[Testbed]:
         """A testbed for the time of the body; arguments and errors as for ``up``."""
-        testbed = await self.up(spec, policy, otlp_endpoint)
+        testbed = await self.up(spec, policy, otlp_endpoint, replicas)
         try:
             yield testbed
         finally:
             await self.down()
 
-    async def _boot(self, spec: TestbedSpec, policy: str, otlp_endpoint: str) -> Testbed:
+    async def _boot(
+        self, spec: TestbedSpec, policy: str, otlp_endpoint: str, replicas: Mapping[str, int]
+    ) -> Testbed:
         began = time.monotonic()
 
         async def observed(name: str, part: Coroutine[None, None, None]) -> None:
@@ -211,7 +225,7 @@ class NativeRuntime:
         workspace = await claim(self._parent or default_parent(), memory=memory)
         crew = self._crew = Crew(workspace, detach=self._detach)
         crew.save()
-        layout = lay_out(spec, Ports(workspace.slot), self._gateway_port)
+        layout = lay_out(spec, Ports(workspace.slot), self._gateway_port, replicas)
         up = Blueprint(crew, spec, layout, policy, otlp_endpoint)
         with one_error():
             async with asyncio.TaskGroup() as group:

@@ -41,9 +41,7 @@ _SERVER_OPTIONS = (
     # that the commit was handed to the kernel.
     *("fsync=off", "full_page_writes=off", "synchronous_commit=on"),
     *("wal_level=minimal", "max_wal_senders=0", "max_wal_size=256MB"),
-    # Pools of 10 for three services, twice (two replicas), the auditor, and room for stragglers that
-    # a cut link leaves behind until the server notices.
-    *("max_connections=200", "shared_buffers=64MB"),
+    "shared_buffers=64MB",
     # In the data folder, so that a killed server leaves nothing behind in /dev/shm.
     "dynamic_shared_memory_type=mmap",
     *("listen_addresses=" + HOST, "unix_socket_directories="),
@@ -65,8 +63,13 @@ class Postgres:
         self._start = start
         self._account = unprivileged_account()
 
-    async def up(self, port: int, databases: Sequence[str]) -> None:
+    async def up(self, port: int, databases: Sequence[str], connections: int) -> None:
         """Make the data folder and the databases, start the server, wait until it accepts connections.
+
+        Args:
+            port: where it listens, on loopback.
+            databases: their names.
+            connections: how many it takes at a time.
 
         Raises:
             TestbedError: the wheel is missing, or one of these steps failed.
@@ -75,7 +78,8 @@ class Postgres:
         self._make_data_folder()
         await self._initdb(binaries)
         await self._create(binaries, databases)
-        options = [word for each in _SERVER_OPTIONS for word in ("-c", each)]
+        settings = (*_SERVER_OPTIONS, f"max_connections={connections}")
+        options = [word for each in settings for word in ("-c", each)]
         argv = (str(binaries / "postgres"), "-D", str(self._data), "-p", str(port), *options)
         # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for every client to leave.
         server = self._start(self._command("postgres", argv, end_signal=signal.SIGINT))

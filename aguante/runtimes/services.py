@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -26,27 +27,51 @@ _INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV")
 user's, no endpoint, no address."""
 
 
-def instance_of(service: ServiceSpec, number: int = 1) -> str:
-    """The name of one process of a service: ``payments-1``."""
-    return f"{service.name}-{number}"
+@dataclass(frozen=True)
+class Instance:
+    """One process of a service, and where it listens."""
+
+    service: ServiceSpec
+    number: int
+    port: int
+    """Its own: readiness, metrics and setup are asked for here."""
+    shared_port: int
+    """Where the links lead: that of all replicas; of a service that has but one it is its own."""
+
+    @property
+    def name(self) -> str:
+        """``payments-1``."""
+        return f"{self.service.name}-{self.number}"
+
+    @property
+    def url(self) -> str:
+        """Its own address, which only the runner knows."""
+        return f"http://{HOST}:{self.port}"
 
 
 def service_command(
-    spec: TestbedSpec, service: ServiceSpec, port: int, env: Mapping[str, str], log: Path
+    spec: TestbedSpec, instance: Instance, env: Mapping[str, str], logs: Path
 ) -> Command:
     """How one instance is started: ``python -m <module>``, in the folder of ``testbed.yaml``."""
     return Command(
-        name=instance_of(service),
-        argv=(sys.executable, "-m", service.module),
+        name=instance.name,
+        argv=(sys.executable, "-m", instance.service.module),
         cwd=spec.root,
-        log=log,
-        env={**_base_environment(os.environ), "HOST": HOST, "PORT": str(port), **env},
+        log=logs / f"{instance.name}.log",
+        env={**_base_environment(os.environ), **_listening(instance), **env},
     )
+
+
+def _listening(instance: Instance) -> dict[str, str]:
+    where = {"HOST": HOST, "PORT": str(instance.shared_port)}
+    if instance.port != instance.shared_port:
+        where["OWN_PORT"] = str(instance.port)
+    return where
 
 
 def service_environment(
     spec: TestbedSpec,
-    service: ServiceSpec,
+    instance: Instance,
     links: Mapping[str, RunningLink],
     policy: Path,
     otlp_endpoint: str,
@@ -55,13 +80,13 @@ def service_environment(
     own = {
         link_variable(link): _given_address(link, links[link.name])
         for link in spec.links
-        if link.caller == service.name
+        if link.caller == instance.service.name
     }
     return {
         **own,
         "AGUANTE_POLICY": str(policy),
         "OTEL_EXPORTER_OTLP_ENDPOINT": otlp_endpoint,
-        "OTEL_RESOURCE_ATTRIBUTES": f"service.instance.id={instance_of(service)}",
+        "OTEL_RESOURCE_ATTRIBUTES": f"service.instance.id={instance.name}",
         "LOG_LEVEL": "INFO",
     }
 

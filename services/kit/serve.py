@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import NoReturn
 
 import uvloop
@@ -17,6 +18,7 @@ from services.kit import logs
 from services.kit.findings import Invalid
 from services.kit.http_protocol import Runner
 from services.kit.policy import Policy, load_policy
+from services.kit.replica import listen
 from services.kit.settings import Settings
 from services.kit.telemetry import Telemetry
 
@@ -55,10 +57,22 @@ async def _run(app: web.Application, settings: Settings, telemetry: Telemetry) -
     runner = Runner(app, telemetry, shutdown_s=IN_FLIGHT_S)
     try:
         await runner.setup()
-        await web.TCPSite(runner, settings.host, settings.port).start()
-        await stop.wait()
+        await _listen_until(stop, asyncio.create_task(listen(runner, settings)))
     finally:
         await runner.cleanup()
+
+
+async def _listen_until(stop: asyncio.Event, listening: asyncio.Task[None]) -> None:
+    """Wait for ``stop``; what keeps us from listening ends the wait, and is raised."""
+    listening.add_done_callback(lambda task: None if _ended_well(task) else stop.set())
+    await stop.wait()
+    listening.cancel()
+    with suppress(asyncio.CancelledError):
+        await listening
+
+
+def _ended_well(task: asyncio.Task[None]) -> bool:
+    return not task.cancelled() and task.exception() is None
 
 
 def _configured(load_settings: LoadSettings) -> tuple[Settings, Policy]:

@@ -25,6 +25,8 @@ class Settings:
     otlp_endpoint: str | None
     resource_attributes: Mapping[str, str]
     log_level: str
+    own_port: int | None = None
+    """Where this process alone listens; then ``port`` is shared with its replicas. None: ``port`` is its own."""
 
 
 def read_settings(
@@ -49,6 +51,7 @@ def read_settings(
         otlp_endpoint=reader.optional_url("OTEL_EXPORTER_OTLP_ENDPOINT", ("http", "https")),
         resource_attributes=reader.pairs("OTEL_RESOURCE_ATTRIBUTES"),
         log_level=reader.choice("LOG_LEVEL", LOG_LEVELS, "INFO"),
+        own_port=reader.optional_port("OWN_PORT"),
     )
     if reader.findings:
         raise Invalid(tuple(reader.findings))
@@ -79,6 +82,9 @@ class _Reader:
         if value and not 0 <= number <= 65535:
             self._fault(name, f"must be a port number from 0 to 65535; found {value!r}")
         return number
+
+    def optional_port(self, name: str) -> int | None:
+        return self.port(name) if self._environ.get(name) else None
 
     def url(self, name: str, schemes: Sequence[str]) -> str:
         value = self.text(name)

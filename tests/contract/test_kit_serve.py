@@ -52,6 +52,19 @@ def running(
         process.communicate()
 
 
+@contextmanager
+def replica(shared: int) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Yield one of several notifications that share a port, and the port of its own."""
+    own = free_port()
+    process = start(shared, OWN_PORT=str(own))
+    try:
+        wait_ready(process, own)
+        yield process, own
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def wait_ready(process: subprocess.Popen[str], port: int) -> None:
     until_s = time.monotonic() + LIMIT_S
     while time.monotonic() < until_s and process.poll() is None:
@@ -102,6 +115,27 @@ def test_a_taken_port_is_one_clear_message_and_ends_with_1() -> None:
     assert process.returncode == 1
     assert told.startswith("cannot listen on 127.0.0.1:")
     assert "Traceback" not in told
+
+
+def test_replicas_share_a_port_and_each_has_its_own() -> None:
+    """Two processes on one PORT: both are ready, and ending one leaves the other serving on it."""
+    shared = free_port()
+    with replica(shared) as (one, _), replica(shared) as (_, own):
+        assert ask(shared, "/healthz") == ask(own, "/healthz") == 200
+        one.send_signal(signal.SIGTERM)
+        assert one.wait(LIMIT_S) == 0
+        assert {ask(shared, "/healthz") for _ in range(20)} == {200}
+
+
+def test_a_taken_shared_port_ends_a_replica_with_1() -> None:
+    """Somebody who listens there without sharing it is reported as for a service that is alone."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        process = start(taken.getsockname()[1], OWN_PORT=str(free_port()))
+        _, told = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 1
+    assert told.startswith("cannot listen on 127.0.0.1:")
 
 
 def answer_slowly(server: socket.socket) -> None:

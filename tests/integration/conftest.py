@@ -63,6 +63,17 @@ def parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert running == []
 
 
+@pytest.fixture(scope="module")
+def own_parent() -> Iterator[Path]:
+    """A folder for the one testbed of a module; none may be left in it."""
+    parent = Path(tempfile.mkdtemp(prefix="aguante-test-"))
+    parent.chmod(0o711)
+    yield parent
+    left = folders(parent)
+    shutil.rmtree(parent)
+    assert left == ()
+
+
 @pytest.fixture(scope="session")
 def standin_file() -> Iterator[Path]:
     """``testbed.yaml`` of two stand-ins, in a folder of its own."""

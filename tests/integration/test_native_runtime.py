@@ -5,7 +5,7 @@ import dataclasses
 import json
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -145,8 +145,10 @@ async def test_a_lost_race_for_a_port_is_mended_by_other_ports(
     """Whichever part finds its port taken between our look and its use, the next try succeeds."""
     layouts: list[Layout] = []
 
-    def unlucky(spec: TestbedSpec, ports: Ports, gateway_port: int | None) -> Layout:
-        layouts.append(lay_out(spec, ports, gateway_port))
+    def unlucky(
+        spec: TestbedSpec, ports: Ports, gateway_port: int | None, replicas: Mapping[str, int]
+    ) -> Layout:
+        layouts.append(lay_out(spec, ports, gateway_port, replicas))
         return _with_port(layouts[0], part, taken_port) if len(layouts) == 1 else layouts[-1]
 
     monkeypatch.setattr(native, "lay_out", unlucky)
@@ -159,7 +161,13 @@ def _with_port(layout: Layout, part: str, port: int) -> Layout:
     if part in ("toxiproxy", "postgres"):
         return dataclasses.replace(layout, **{part: port})
     if part in layout.services:
-        return dataclasses.replace(layout, services={**layout.services, part: port})
+        instances = tuple(
+            dataclasses.replace(each, port=port, shared_port=port)
+            if each.service.name == part
+            else each
+            for each in layout.instances
+        )
+        return dataclasses.replace(layout, instances=instances)
     link = layout.links[part].model_copy(update={"listen": f"127.0.0.1:{port}"})
     return dataclasses.replace(layout, links={**layout.links, part: link})
 

@@ -8,9 +8,7 @@ or is connected to, any other address.
 import asyncio
 import contextlib
 import re
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -24,7 +22,6 @@ from aguante.drivers.toxiproxy import ToxiproxyDriver
 from aguante.plan import PlannedFault, ToxiproxyFault
 from aguante.runtimes.base import Testbed
 from aguante.runtimes.native import NativeRuntime
-from aguante.runtimes.state import folders
 from aguante.setup import play_setup
 from aguante.testbed import TestbedSpec
 
@@ -141,17 +138,6 @@ async def until(condition: Callable[[], Awaitable[bool]], limit_s: float) -> Non
             if await condition():
                 return
             await asyncio.sleep(0.1)
-
-
-@pytest.fixture(scope="module")
-def own_parent() -> Iterator[Path]:
-    """A folder for this module's testbed."""
-    parent = Path(tempfile.mkdtemp(prefix="aguante-test-"))
-    parent.chmod(0o711)
-    yield parent
-    left = folders(parent)
-    shutil.rmtree(parent)
-    assert left == ()
 
 
 @pytest.fixture(scope="module")

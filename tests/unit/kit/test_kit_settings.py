@@ -29,6 +29,14 @@ def test_reads_what_the_contract_lists() -> None:
     assert settings.log_level == "INFO"
 
 
+def test_a_replica_has_a_port_of_its_own() -> None:
+    """OWN_PORT; absent or empty: PORT is this process's alone."""
+    given = {**GOOD, "OWN_PORT": "5101"}
+    assert read_settings("reservations", given, links=LINKS, database=True).own_port == 5101
+    for alone in (GOOD, {**GOOD, "OWN_PORT": ""}):
+        assert read_settings("reservations", alone, links=LINKS, database=True).own_port is None
+
+
 def test_an_empty_environment_reports_every_variable() -> None:
     """All that is missing is named at once."""
     with pytest.raises(Invalid) as invalid:
@@ -43,6 +51,7 @@ def test_an_empty_environment_reports_every_variable() -> None:
         ("PORT", "65536"),
         ("PORT", "-1"),
         ("PORT", "²"),
+        ("OWN_PORT", "many"),
         ("AGUANTE_POLICY", "nowhere.yaml"),
         ("LINK_RESERVATIONS_PAYMENTS", "127.0.0.1:6004"),
         ("LINK_RESERVATIONS_PAYMENTS", "http://127.0.0.1"),

@@ -5,10 +5,16 @@ from pathlib import Path
 import pytest
 
 from aguante.runtimes import ports
-from aguante.runtimes.layout import Layout, lay_out
+from aguante.runtimes.base import TestbedError
+from aguante.runtimes.layout import Layout, check_replicas, lay_out
 from aguante.runtimes.ports import Ports
-from aguante.runtimes.services import link_variable, service_command, service_environment
-from aguante.testbed import TestbedSpec
+from aguante.runtimes.services import (
+    Instance,
+    link_variable,
+    service_command,
+    service_environment,
+)
+from aguante.testbed import REPLICAS_MAX, TestbedSpec
 
 
 @pytest.fixture
@@ -16,6 +22,10 @@ def layout(shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """Of our own system, with every port free."""
     monkeypatch.setattr(ports, "is_free", lambda _: True)
     return lay_out(shop, Ports(0), None)
+
+
+def instance(layout: Layout, name: str) -> Instance:
+    return next(each for each in layout.instances if each.name == name)
 
 
 def test_no_two_parts_share_a_port(layout: Layout) -> None:
@@ -48,15 +58,14 @@ def test_a_service_is_told_exactly_its_own_links(
     name: str, layout: Layout, shop: TestbedSpec
 ) -> None:
     """One variable per link on which it is the caller."""
-    service = next(each for each in shop.services if each.name == name)
-    env = service_environment(shop, service, layout.links, Path("p.yaml"), "")
+    env = service_environment(shop, instance(layout, f"{name}-1"), layout.links, Path("p.yaml"), "")
     told = {key for key in env if key.startswith("LINK_")}
     assert told == {link_variable(link) for link in shop.links if link.caller == name}
 
 
 def test_addresses_are_those_of_the_contract(layout: Layout, shop: TestbedSpec) -> None:
     """HTTP links are base URLs, database links are DSNs with role and database."""
-    payments = next(each for each in shop.services if each.name == "payments")
+    payments = instance(layout, "payments-1")
     env = service_environment(shop, payments, layout.links, Path("p.yaml"), "http://c:4318")
     assert env["LINK_PAYMENTS_DB"] == (
         f"postgresql://payments@{layout.links['payments-db'].listen}/payments"
@@ -72,9 +81,72 @@ def test_a_service_inherits_little_of_the_users_environment(
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     monkeypatch.setenv("PYTHONWARNINGS", "error")
-    command = service_command(shop, shop.services[0], 20_001, {}, tmp_path / "log")
-    assert command.env["PORT"] == "20001"
+    command = service_command(shop, layout.instances[0], {}, tmp_path)
+    assert command.env["PORT"] == str(layout.instances[0].port)
     assert command.env["PYTHONWARNINGS"] == "error"
     assert not {"HTTPS_PROXY", "OTEL_SDK_DISABLED"} & set(command.env)
     assert command.argv[1:] == ("-m", shop.services[0].module)
     assert command.cwd == shop.root
+
+
+@pytest.fixture
+def doubled(shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """Two inventories, one of everything else."""
+    monkeypatch.setattr(ports, "is_free", lambda _: True)
+    return lay_out(shop, Ports(0), None, {"inventory": 2})
+
+
+def test_replicas_share_the_port_that_links_lead_to(
+    doubled: Layout, shop: TestbedSpec, tmp_path: Path
+) -> None:
+    """Each has a port of its own besides, which is what the runner asks."""
+    one, two = instance(doubled, "inventory-1"), instance(doubled, "inventory-2")
+    shared = one.shared_port
+    assert two.shared_port == shared
+    assert len({one.port, two.port, shared}) == 3
+    assert doubled.links["reservations-inventory"].upstream == f"127.0.0.1:{shared}"
+    env = service_command(shop, two, {}, tmp_path).env
+    assert (env["PORT"], env["OWN_PORT"]) == (str(shared), str(two.port))
+
+
+def test_replicas_are_told_apart_by_their_instance_id(doubled: Layout, shop: TestbedSpec) -> None:
+    """Hence in spans and metrics; their logs are files of their own."""
+    for name in ("inventory-1", "inventory-2"):
+        env = service_environment(shop, instance(doubled, name), doubled.links, Path("p.yaml"), "")
+        assert env["OTEL_RESOURCE_ATTRIBUTES"] == f"service.instance.id={name}"
+        logs = Path("logs")
+        assert service_command(shop, instance(doubled, name), env, logs).log == logs / f"{name}.log"
+
+
+def test_a_service_that_has_no_replica_has_one_port(
+    doubled: Layout, shop: TestbedSpec, tmp_path: Path
+) -> None:
+    """Which nobody can share by accident."""
+    payments = instance(doubled, "payments-1")
+    assert payments.port == payments.shared_port
+    assert "OWN_PORT" not in service_command(shop, payments, {}, tmp_path).env
+
+
+def test_eight_of_everything_fit_into_the_ports_of_one_testbed(
+    shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is one that can be reached."""
+    monkeypatch.setattr(ports, "is_free", lambda _: True)
+    everything = {service.name: REPLICAS_MAX for service in shop.services}
+    assert len(lay_out(shop, Ports(0), None, everything).instances) == 5 * REPLICAS_MAX
+
+
+@pytest.mark.parametrize(
+    ("replicas", "said"),
+    [
+        ({"inventroy": 2}, r"'inventroy': no such service; there are: gateway"),
+        ({"inventory": 0}, r"0 replicas of inventory: choose 1 to 8"),
+        ({"inventory": 9}, r"9 replicas of inventory: choose 1 to 8"),
+    ],
+)
+def test_replicas_that_cannot_be_are_named(
+    replicas: dict[str, int], said: str, shop: TestbedSpec
+) -> None:
+    """An unknown service, none at all, or too many."""
+    with pytest.raises(TestbedError, match=said):
+        check_replicas(shop, replicas)
