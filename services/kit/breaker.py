@@ -101,16 +101,22 @@ class Breaker:
         if self.state is BreakerState.OPEN or (
             self.state is BreakerState.HALF_OPEN and self._probing
         ):
-            self._refuse()
+            self._refuse(policy)
         if self.state is BreakerState.HALF_OPEN:
             self._probing = True
             self._emit(ProbeAdmitted(self.link))
         return self._generation
 
-    def _refuse(self) -> NoReturn:
+    def _refuse(self, policy: BreakerPolicy) -> NoReturn:
         self._emit(CallRejected(self.link, Mechanism.BREAKER_OPEN))
+        left_s = self._opened_at_s + policy.reset_s - self._clock()
         raise CallFailed(
-            Mechanism.BREAKER_OPEN, definite=True, link=self.link, origin=caller_of(self.link)
+            Mechanism.BREAKER_OPEN,
+            definite=True,
+            link=self.link,
+            origin=caller_of(self.link),
+            # half-open: the probe may end at any moment
+            retry_after_s=left_s if left_s > 0 else None,
         )
 
     def _record(self, generation: int, success: bool | None) -> None:

@@ -31,10 +31,14 @@ class Failed(Exception):  # noqa: N818 - named as the contract speaks of it
 
 @dataclass(eq=False)
 class CallFailed(Failed):
-    """An HTTP call failed. ``status`` and ``problem`` are the callee's, None when no answer came."""
+    """An HTTP call failed. ``status`` and ``problem`` are the callee's, None when no answer came.
+
+    ``retry_after_s``: how long whoever refused the call asks to be left alone, None when nobody said.
+    """
 
     status: int | None = None
     problem: Problem | None = None
+    retry_after_s: float | None = None
 
 
 @dataclass(eq=False)
@@ -74,6 +78,7 @@ def problem_from(failure: Failed, *, reservation_id: str | None = None) -> Probl
         definite=failure.definite,
         settled=failure.definite,
         reservation_id=reservation_id,
+        retry_after_s=failure.retry_after_s if isinstance(failure, CallFailed) else None,
     )
 
 

@@ -18,13 +18,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault: where it is (a dotted path) and what is wrong with what was found there."""
+    """One fault: where it is (a dotted path), what is wrong with what was found there, and how to mend it.
+
+    ``place`` is ``file:line`` where the document is a file.
+    """
 
     path: str
     message: str
+    mend: str = ""
+    place: str = ""
 
     def __str__(self) -> str:
-        return f"{self.path or 'the whole document'}: {self.message}"
+        place = f"{self.place}: " if self.place else ""
+        mend = f"; mend: {self.mend}" if self.mend else ""
+        return f"{place}{self.path or 'the whole document'}: {self.message}{mend}"
 
 
 @dataclass(eq=False)
@@ -46,9 +53,9 @@ def convert(value: object, schema: type[T]) -> T:
 
 
 def _faults(value: object, schema: Any, path: str) -> list[Finding]:
-    struct = _struct_in(schema)
-    if struct is not None and isinstance(value, Mapping):
-        return _faults_of_struct(value, struct, path)
+    structs = _structs_in(schema)
+    if structs and isinstance(value, Mapping):
+        return _faults_of_union(value, structs, path)
     if get_origin(schema) is dict and isinstance(value, Mapping):
         item = get_args(schema)[1]
         return [
@@ -61,12 +68,29 @@ def _faults(value: object, schema: Any, path: str) -> list[Finding]:
     return []
 
 
+def _faults_of_union(
+    value: Mapping[Any, object], structs: list[type[msgspec.Struct]], path: str
+) -> list[Finding]:
+    """Check against the one struct, or against that of several whose tag the value names."""
+    if len(structs) == 1:
+        return _faults_of_struct(value, structs[0], path)
+    tagged = {str(struct.__struct_config__.tag): struct for struct in structs}
+    field = str(structs[0].__struct_config__.tag_field)
+    if field not in value:
+        return [Finding(_join(path, field), f"is missing; one of {', '.join(tagged)}")]
+    tag = value[field]
+    if not isinstance(tag, str) or tag not in tagged:
+        return [Finding(_join(path, field), _unknown(tag, tagged))]
+    return _faults_of_struct(value, tagged[tag], path)
+
+
 def _faults_of_struct(
     value: Mapping[Any, object], struct: type[msgspec.Struct], path: str
 ) -> list[Finding]:
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    known = {*fields, struct.__struct_config__.tag_field}
     found = [
-        Finding(_join(path, str(key)), _unknown(key, fields)) for key in value if key not in fields
+        Finding(_join(path, str(key)), _unknown(key, fields)) for key in value if key not in known
     ]
     for name, field in fields.items():
         if name in value:
@@ -76,12 +100,13 @@ def _faults_of_struct(
     return found
 
 
-def _struct_in(schema: Any) -> type[msgspec.Struct] | None:
-    """Return the struct that ``schema`` is, or is optionally (``Struct | None``)."""
-    for candidate in (schema, *get_args(schema)):
-        if isinstance(candidate, type) and issubclass(candidate, msgspec.Struct):
-            return candidate
-    return None
+def _structs_in(schema: Any) -> list[type[msgspec.Struct]]:
+    """Return the struct that ``schema`` is, or the structs of which it may be one (``A | B | None``)."""
+    return [
+        candidate
+        for candidate in (schema, *get_args(schema))
+        if isinstance(candidate, type) and issubclass(candidate, msgspec.Struct)
+    ]
 
 
 def _unknown(key: object, known: Mapping[str, object]) -> str:

@@ -165,6 +165,7 @@ class Link:
                 problem.detail,
                 status=response.status,
                 problem=problem,
+                retry_after_s=problem.retry_after_s,
             )
         is_problem = "problem+json" in response.headers.get("Content-Type", "")
         mechanism = Mechanism.BAD_ANSWER if is_problem else Mechanism.UPSTREAM_ERROR

@@ -1,20 +1,18 @@
-"""The resilience policy: which patterns are on, and how they are tuned. Read from ``policies/*.yaml``.
+"""The resilience policy: which patterns are on, and how they are tuned. ``policy_file.py`` reads ``policies/*.yaml``.
 
 A pattern that is ``off`` (or null) is really off: its code passes straight through. The file is complete:
-nothing has a default here, so that a policy can be read without knowing this module.
+nothing has a default here, so that a policy can be read without knowing this module. What one value cannot say
+about itself (which mechanisms may be repeated where) is in ``policy_rules.py``, what the times amount to together
+in ``budget.py``.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from services.kit.findings import Finding, Invalid, convert
 from services.kit.problem import Mechanism
 
 Seconds = Annotated[float, Meta(gt=0, le=60)]
@@ -39,23 +37,42 @@ class DeadlinePolicy(_Strict, frozen=True, kw_only=True):
     margin_s: Annotated[float, Meta(ge=0, le=5)]
 
 
-class BackoffPolicy(_Strict, frozen=True, kw_only=True):
-    """Exponential from ``first_ms`` to ``max_ms``; ``full`` jitter draws evenly between 0 and that."""
+class FixedBackoff(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="fixed"):
+    """The same pause after every attempt: callers that failed together come back together."""
+
+    pause_ms: Milliseconds
+
+
+class ExponentialBackoff(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="exponential"):
+    """``first_ms``, then twice as long after each attempt, up to ``max_ms``."""
 
     first_ms: Milliseconds
     max_ms: Milliseconds
-    jitter: Literal["full", "none"]
+
+
+class FullJitterBackoff(
+    _Strict, frozen=True, kw_only=True, tag_field="kind", tag="exponential_full_jitter"
+):
+    """Evenly drawn between 0 and what ``exponential`` would wait: callers that failed together spread out."""
+
+    first_ms: Milliseconds
+    max_ms: Milliseconds
+
+
+Backoff = FixedBackoff | ExponentialBackoff | FullJitterBackoff
 
 
 class RetryPolicy(_Strict, frozen=True, kw_only=True):
     """At most ``attempts`` in all, and only after a failure by a mechanism in ``on``.
+
+    A callee's ``Retry-After`` lengthens the pause of ``backoff``, never shortens it.
 
     ``budget``: retries may be at most this share of the calls (plus a burst of 10); null is no budget.
     """
 
     attempts: Annotated[int, Meta(ge=1, le=10)]
     on: tuple[Mechanism, ...]
-    backoff: BackoffPolicy
+    backoff: Backoff
     budget: Annotated[float, Meta(ge=0, le=1)] | None
 
 
@@ -82,7 +99,10 @@ class LinkPolicy(_Strict, frozen=True, kw_only=True):
 
 
 class DatabaseLinkPolicy(_Strict, frozen=True, kw_only=True):
-    """The one pattern on a link to a database; timeouts and pool are under ``database``."""
+    """The one pattern on a link to a database; timeouts and pool are under ``database``.
+
+    Only reservations repeats statements: the other two are repeated as a whole step by whoever called them.
+    """
 
     retry: RetryPolicy | None
 
@@ -95,9 +115,14 @@ class DatabasePolicy(_Strict, frozen=True, kw_only=True):
     statement_s: Seconds
 
 
-class HttpLinks(
-    msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True
-):
+class CompensationPolicy(_Strict, frozen=True, kw_only=True):
+    """How a failed saga gives back what it took: each release and refund within ``timeout_s``, until it holds."""
+
+    timeout_s: Annotated[float, Meta(gt=0, le=5)]
+    backoff: Backoff
+
+
+class Links(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """Every link that one of our services calls over; the names are those of ``proxies/links.yaml``."""
 
     gateway_reservations: LinkPolicy
@@ -111,27 +136,18 @@ class HttpLinks(
 
 
 class Policy(_Strict, frozen=True, kw_only=True):
-    """One complete policy. ``lock`` is how inventory guards its seats: by row, in the process, or not."""
+    """One complete policy.
+
+    ``lock`` is how inventory guards its seats: by row, in the process, or not. ``compensation`` null: a failed
+    saga gives nothing back. ``degradation`` is how reservations does without notifications: their notice waits in
+    the ``outbox``; null: a notice that cannot be sent fails the reservation.
+    """
 
     name: str
     semaphore: SemaphorePolicy | None
     deadline: DeadlinePolicy | None
     lock: Literal["row", "process", "none"]
+    compensation: CompensationPolicy | None
+    degradation: Literal["outbox"] | None
     database: DatabasePolicy
-    links: HttpLinks
-
-
-def load_policy(path: Path) -> Policy:
-    """Read a policy file; raises ``Invalid`` with every fault in it, ``OSError`` when it cannot be read."""
-    try:
-        document: object = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
-        raise Invalid((Finding("", f"not YAML: {' '.join(str(error).split())}"),)) from error
-    return convert(_off_is_null(document), Policy)
-
-
-def _off_is_null(node: object) -> object:
-    """YAML 1.2 reads ``off`` as a word: in a policy it means that there is none."""
-    if isinstance(node, dict):
-        return {key: _off_is_null(value) for key, value in node.items()}
-    return None if node == "off" else node
+    links: Links

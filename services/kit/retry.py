@@ -2,6 +2,8 @@
 
 tenacity runs the loop; the rules are ours, because stamina's jitter is additive and its clock is its own:
 the mechanisms that may be repeated, full jitter, a stop before the deadline instead of after it, a budget.
+The pause is the backoff's (`fixed`, `exponential` or `exponential_full_jitter`) or, when that is longer, what the
+callee asked for in ``Retry-After``. Which mechanisms a policy may list for which link is in ``policy_rules.py``.
 The budget is a bucket of 10 retries, refilled by ``budget`` (say 0.1) for each first attempt: when everything
 fails, retries add 10 % to the load and no more. A retry that the budget refuses leaves the failure as it is and
 reports ``retry_budget_exhausted``. What the breaker refused is never repeated: no policy lists ``breaker_open``.
@@ -18,22 +20,36 @@ from tenacity import AsyncRetrying, RetryCallState
 
 from services.kit.deadline import Deadline
 from services.kit.events import CallRejected, Emit, RetryScheduled
-from services.kit.failures import Failed
-from services.kit.policy import BackoffPolicy, RetryPolicy
+from services.kit.failures import CallFailed, Failed
+from services.kit.policy import (
+    Backoff,
+    ExponentialBackoff,
+    FixedBackoff,
+    FullJitterBackoff,
+    RetryPolicy,
+)
 from services.kit.problem import Mechanism
 
 T = TypeVar("T")
 BURST_RETRIES = 10.0
 
 
-def backoff_s(policy: BackoffPolicy, attempt: int, draw: Callable[[], float]) -> float:
+def backoff_s(policy: Backoff, attempt: int, draw: Callable[[], float]) -> float:
     """Return the pause after failed attempt number ``attempt``; ``draw`` gives a number in [0, 1).
 
     "Full jitter" is from Marc Brooker, "Exponential Backoff and Jitter" (AWS Architecture Blog, 2015).
     """
-    ceiling_ms = min(policy.max_ms, policy.first_ms * 2 ** (attempt - 1))
-    share = draw() if policy.jitter == "full" else 1.0
-    return float(ceiling_ms * share / 1000)
+    match policy:
+        case FixedBackoff(pause_ms=pause_ms):
+            return pause_ms / 1000
+        case ExponentialBackoff():
+            return _ceiling_s(policy, attempt)
+        case FullJitterBackoff():
+            return _ceiling_s(policy, attempt) * draw()
+
+
+def _ceiling_s(policy: ExponentialBackoff | FullJitterBackoff, attempt: int) -> float:
+    return float(min(policy.max_ms, policy.first_ms * 2 ** (attempt - 1)) / 1000)
 
 
 class Retry:
@@ -68,7 +84,7 @@ class Retry:
             self._tokens = min(BURST_RETRIES, self._tokens + policy.budget)
         loop = AsyncRetrying(
             sleep=self._sleep,
-            wait=lambda state: backoff_s(policy.backoff, state.attempt_number, self._draw),
+            wait=lambda state: self._pause_s(state, policy),
             retry=lambda state: _repeatable(state, policy),
             stop=lambda state: self._must_stop(state, deadline, policy),
             before_sleep=self._report,
@@ -78,6 +94,12 @@ class Retry:
             with round_:
                 return await attempt(round_.retry_state.attempt_number)
         raise AssertionError  # pragma: no cover - tenacity returns, or raises the last failure
+
+    def _pause_s(self, state: RetryCallState, policy: RetryPolicy) -> float:
+        own_s = backoff_s(policy.backoff, state.attempt_number, self._draw)
+        failure = _failure(state)
+        asked_s = failure.retry_after_s if isinstance(failure, CallFailed) else None
+        return max(own_s, asked_s or 0.0)
 
     def _must_stop(self, state: RetryCallState, deadline: Deadline, policy: RetryPolicy) -> bool:
         if state.attempt_number >= policy.attempts:
@@ -93,17 +115,20 @@ class Retry:
         return False
 
     def _report(self, state: RetryCallState) -> None:
-        mechanism = _mechanism(state)
-        assert mechanism is not None  # noqa: S101 - tenacity sleeps only after a failure that we repeat
+        failure = _failure(state)
+        assert failure is not None  # noqa: S101 - tenacity sleeps only after a failure that we repeat
         self._emit(
-            RetryScheduled(self._link, state.attempt_number, state.upcoming_sleep, mechanism)
+            RetryScheduled(
+                self._link, state.attempt_number, state.upcoming_sleep, failure.mechanism
+            )
         )
 
 
-def _mechanism(state: RetryCallState) -> Mechanism | None:
+def _failure(state: RetryCallState) -> Failed | None:
     error = state.outcome.exception() if state.outcome is not None else None
-    return error.mechanism if isinstance(error, Failed) else None
+    return error if isinstance(error, Failed) else None
 
 
 def _repeatable(state: RetryCallState, policy: RetryPolicy) -> bool:
-    return _mechanism(state) in policy.on
+    failure = _failure(state)
+    return failure is not None and failure.mechanism in policy.on

@@ -17,7 +17,8 @@ from aiohttp import web
 from services.kit import logs
 from services.kit.findings import Invalid
 from services.kit.http_protocol import Runner
-from services.kit.policy import Policy, load_policy
+from services.kit.policy import Policy
+from services.kit.policy_file import load_policy
 from services.kit.replica import listen
 from services.kit.settings import Settings
 from services.kit.telemetry import Telemetry
@@ -83,7 +84,7 @@ def _configured(load_settings: LoadSettings) -> tuple[Settings, Policy]:
     try:
         return settings, load_policy(settings.policy_path)
     except Invalid as invalid:
-        _stop(2, *(f"{settings.policy_path}: {finding}" for finding in invalid.findings))
+        _stop(2, *(str(finding) for finding in invalid.findings))
 
 
 def _stop(code: int, *messages: str) -> NoReturn:

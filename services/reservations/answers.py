@@ -1,7 +1,7 @@
 """What a client is told, given the saga as it stands: the saga itself when confirmed, else a Problem."""
 
 from services.kit.problem import Mechanism, Problem
-from services.reservations.domain import KeyVerdict, Order, Saga, State, judge_key
+from services.reservations.domain import KeyVerdict, Order, Saga, State, is_settled, judge_key
 
 KEY_RETRY_AFTER_S = 1
 
@@ -25,8 +25,9 @@ def answer(saga: Saga) -> Saga:
         origin=saga.failure.origin,
         link=saga.failure.link,
         definite=True,
-        settled=saga.state is not State.COMPENSATING,
+        settled=is_settled(saga),
         reservation_id=saga.reservation_id,
+        retry_after_s=saga.failure.retry_after_s,
     )
 
 

@@ -103,7 +103,8 @@ def assemble(
     emit, spans = telemetry.emit, TraceSpans(telemetry.tracing)
 
     def pipeline(link: str, patterns: LinkPolicy) -> Pipeline:
-        return Pipeline(Link(link, settings.links[link], session, telemetry), patterns, emit)
+        edge = Link(link, settings.links[link], session, telemetry)
+        return Pipeline(edge, patterns, emit, policy.compensation)
 
     inventory = InventoryClient(pipeline(INVENTORY, policy.links.reservations_inventory))
     payments = PaymentsClient(pipeline(PAYMENTS, policy.links.reservations_payments))
@@ -115,8 +116,9 @@ def assemble(
     retry = Retry("reservations-db", policy.links.reservations_db.retry, emit)
     journal, marks = Journal(sagas, retry, emit), SentMarks(sagas)
     clock = Time(time.monotonic, asyncio.sleep, random.random)
-    compensator = Compensator(journal, inventory, payments, emit, spans, clock)
-    runner = SagaRunner(journal, inventory, payments, notifications, compensator, marks)
+    compensator = Compensator(policy.compensation, journal, inventory, payments, emit, spans, clock)
+    degrade = policy.degradation is not None
+    runner = SagaRunner(journal, inventory, payments, notifications, compensator, marks, degrade)
     return Parts(
         database,
         handlers.Shop(runner, sagas, lambda: uuid4().hex, _current_trace),

@@ -14,7 +14,7 @@ from services.kit.deadline import Deadline
 from services.kit.events import Emit
 from services.kit.failures import CallFailed
 from services.kit.http_client import Link, Request
-from services.kit.policy import LinkPolicy
+from services.kit.policy import CompensationPolicy, LinkPolicy
 from services.kit.retry import Retry
 from services.reservations.domain import Saga
 from services.reservations.ports import Notice
@@ -22,15 +22,15 @@ from services.reservations.settings import INVENTORY, NOTIFICATIONS, PAYMENTS
 
 T = TypeVar("T")
 
-COMPENSATION_TIMEOUT_S = 5.0
-"""Longer than a step's timeout: nobody waits for a compensation, and a slow answer is an answer."""
-
 
 class Pipeline:
     """One link's patterns, outermost first: deadline > retry > breaker > bulkhead > timeout."""
 
-    def __init__(self, link: Link, policy: LinkPolicy, emit: Emit) -> None:
+    def __init__(
+        self, link: Link, policy: LinkPolicy, emit: Emit, compensation: CompensationPolicy | None
+    ) -> None:
         self._link = link
+        self._compensation_s = None if compensation is None else compensation.timeout_s
         self._timeout_s = policy.timeout_s
         self._retry = Retry(link.name, policy.retry, emit)
         self._breaker = Breaker(link.name, policy.breaker, emit)
@@ -56,8 +56,11 @@ class Pipeline:
         return await self._retry.run(attempt, deadline)
 
     async def compensate(self, request: Request[T], attempt: int) -> T:
-        """Send a compensation past all patterns but the timeout; its own backoff paces it."""
-        return await self._link.call(request, Deadline.unlimited(), COMPENSATION_TIMEOUT_S, attempt)
+        """Send a compensation past all patterns but a timeout of its own; its own backoff paces it.
+
+        That timeout is longer than a step's: nobody waits for a compensation, and a slow answer is an answer.
+        """
+        return await self._link.call(request, Deadline.unlimited(), self._compensation_s, attempt)
 
 
 class StepAnswer(msgspec.Struct, frozen=True):

@@ -10,15 +10,14 @@ from dataclasses import dataclass, field
 
 from services.kit.events import CompensationAttempted, Emit
 from services.kit.failures import DatabaseFailed, Failed
-from services.kit.policy import BackoffPolicy
+from services.kit.policy import CompensationPolicy
 from services.kit.retry import backoff_s
 from services.reservations.domain import Command, Outcome, Saga, advance
 from services.reservations.journal import Journal, SagaLostError
 from services.reservations.ports import Inventory, Payments, Spans
 
 ROUND_S = 8.0
-"""No attempt starts later than this; the last one may take 5 s more, and the lease is 15 s."""
-BACKOFF = BackoffPolicy(first_ms=100, max_ms=2_000, jitter="full")
+"""No attempt starts later than this; the last one may take 5 s more (the policy's limit), and the lease is 15 s."""
 TASKS_MAX = 1_000
 """Above this the rest waits for its lease to run out: a bound on memory and on the callees' load."""
 
@@ -34,8 +33,9 @@ class Time:
 
 @dataclass(slots=True)
 class Compensator:
-    """Runs compensations as tasks of this process."""
+    """Runs compensations as tasks of this process. `policy` None: the pattern is off, nothing is given back."""
 
+    policy: CompensationPolicy | None
     journal: Journal
     inventory: Inventory
     payments: Payments
@@ -45,13 +45,18 @@ class Compensator:
     _tasks: set[asyncio.Task[bool]] = field(default_factory=set)
 
     @property
+    def on(self) -> bool:
+        """Whether failed sagas give back what they took."""
+        return self.policy is not None
+
+    @property
     def room(self) -> int:
         """How many more compensations may start now."""
         return TASKS_MAX - len(self._tasks)
 
     def start(self, saga: Saga) -> None:
         """Begin to give back what `saga`, which is COMPENSATING and ours, may have taken."""
-        if self.room <= 0:
+        if self.policy is None or self.room <= 0:
             return
         task = asyncio.create_task(self.run(saga), name=f"compensate {saga.reservation_id}")
         self._tasks.add(task)
@@ -70,9 +75,11 @@ class Compensator:
     async def _until_held(self, command: Command, saga: Saga, give_up_at_s: float) -> bool:
         if command is Command.REFUND and not saga.refund_due:
             return True
+        if self.policy is None:
+            return False
         attempt = 1
         while not await self._attempt(command, saga.reservation_id, attempt):
-            pause_s = backoff_s(BACKOFF, attempt, self.time.draw)
+            pause_s = backoff_s(self.policy.backoff, attempt, self.time.draw)
             if self.time.clock() + pause_s >= give_up_at_s:
                 return False
             await self.time.sleep(pause_s)

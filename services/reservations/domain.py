@@ -77,6 +77,8 @@ class Failure:
     origin: str
     link: str | None = None
     detail: str = ""
+    retry_after_s: float | None = None
+    """What the client is asked to wait; for its first answer only, it is not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,28 @@ _RECOVER = {
     State.RESERVED: Decision(State.COMPENSATING, _GIVE_BACK_ALL, "owner lost before payment"),
     State.CHARGED: Decision(State.CONFIRMED, (Command.NOTIFY,), "owner lost after payment"),
 }
+
+
+UNNOTIFIED = Decision(State.COMPENSATING, _GIVE_BACK_ALL, "user not notified")
+"""Without degradation the notice is a step like any other, before CONFIRMED: its failure fails the saga."""
+
+
+def without_compensation(decision: Decision) -> Decision:
+    """Return what is left of `decision` when compensation is off: the saga ends, and keeps what it took."""
+    if decision.to is not State.COMPENSATING:
+        return decision
+    return Decision(
+        State.ABORTED, (), f"{decision.reason}; compensation is off: nothing given back"
+    )
+
+
+def is_settled(saga: Saga) -> bool:
+    """Whether a failed saga has nothing left to give back.
+
+    A definite refusal of the seats is a saga's second version. One that is ABORTED later than that had its
+    seats already, and without compensation keeps them.
+    """
+    return saga.state is State.COMPENSATED or (saga.state is State.ABORTED and saga.version == 2)
 
 
 class NoSuchTransitionError(ValueError):

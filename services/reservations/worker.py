@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from services.kit.failures import DatabaseFailed
 from services.reservations.compensation import Compensator
-from services.reservations.domain import Failure, Saga, State, recover
+from services.reservations.domain import Failure, Saga, State, recover, without_compensation
 from services.reservations.journal import Journal, SagaLostError
 from services.reservations.ports import Sagas, Spans
 
@@ -48,6 +48,8 @@ class RecoveryWorker:
         try:
             if decision is not None:
                 failure = LOST_OWNER if decision.to is State.COMPENSATING else None
+                if not self.compensator.on:
+                    decision = without_compensation(decision)
                 saga = await self.journal.commit(saga, decision, failure)
         except SagaLostError:
             return

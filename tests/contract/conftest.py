@@ -19,7 +19,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from apps import Start
 
 from aguante.runtimes.postgres import find_binaries, reported_state, unprivileged_account
-from services.kit.policy import Policy, load_policy
+from services.kit.policy import Policy
+from services.kit.policy_file import load_policy
 from services.kit.settings import Settings
 from services.kit.telemetry import Telemetry
 

@@ -12,7 +12,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from services.kit.http_protocol import Runner
 from services.kit.http_server import TELEMETRY
 from services.kit.metrics import Metrics
-from services.kit.policy import Policy, load_policy
+from services.kit.policy import Policy
+from services.kit.policy_file import load_policy
 from services.kit.settings import Settings
 from services.kit.telemetry import Telemetry
 from services.kit.tracing import Tracing

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -94,15 +95,15 @@ def test_every_wrong_setting_is_reported_and_ends_with_2() -> None:
 
 
 def test_a_faulty_policy_is_reported_with_its_path_and_ends_with_2(tmp_path: Path) -> None:
-    """Every fault of the policy on stderr, with file and place, and exit code 2."""
+    """Every fault of the policy on stderr, with file, line and mend, and exit code 2."""
     policy = tmp_path / "mine.yaml"
     text = (ROOT / "policies" / "default.yaml").read_text(encoding="utf-8")
     policy.write_text(text.replace("lock: row", "lock: rwo").replace("limit: 64", "limit: -1"))
     process = start(0, AGUANTE_POLICY=str(policy))
     _, told = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 2
-    assert f"{policy}: lock: " in told
-    assert f"{policy}: semaphore.limit: " in told
+    assert re.search(rf"^{policy}:\d+: lock: .*; mend: ", told, re.M)
+    assert re.search(rf"^{policy}:\d+: semaphore.limit: .*; mend: ", told, re.M)
 
 
 def test_a_taken_port_is_one_clear_message_and_ends_with_1() -> None:

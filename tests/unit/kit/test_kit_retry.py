@@ -6,11 +6,18 @@ from kit_fakes import LINK, FakeClock, Recorder, failure
 from services.kit.deadline import Deadline
 from services.kit.events import CallRejected, RetryScheduled
 from services.kit.failures import CallFailed
-from services.kit.policy import BackoffPolicy, DeadlinePolicy, RetryPolicy
+from services.kit.policy import (
+    Backoff,
+    DeadlinePolicy,
+    ExponentialBackoff,
+    FixedBackoff,
+    FullJitterBackoff,
+    RetryPolicy,
+)
 from services.kit.problem import Mechanism
 from services.kit.retry import BURST_RETRIES, Retry, backoff_s
 
-BACKOFF = BackoffPolicy(first_ms=50, max_ms=400, jitter="full")
+BACKOFF = FullJitterBackoff(first_ms=50, max_ms=400)
 ON = (Mechanism.CONNECT_REFUSED, Mechanism.DISCONNECTED)
 
 
@@ -26,6 +33,7 @@ class World:
         self.told = Recorder()
         self.fails = list(fails)
         self.attempts: list[int] = []
+        self.retry_after_s: float | None = None
         self.retry = Retry(LINK, policy, self.told, sleep=self.clock.sleep, draw=lambda: 0.5)
 
     async def run(self, total_s: float = 5) -> str:
@@ -35,7 +43,9 @@ class World:
     async def _attempt(self, number: int) -> str:
         self.attempts.append(number)
         if self.fails:
-            raise failure(self.fails.pop(0))
+            failed = failure(self.fails.pop(0))
+            failed.retry_after_s = self.retry_after_s
+            raise failed
         return "answer"
 
 
@@ -119,8 +129,34 @@ def test_full_jitter_stays_between_zero_and_the_ceiling(attempt: int, draw: floa
     assert 0 <= pause_s <= min(0.4, 0.05 * 2 ** (attempt - 1))
 
 
-def test_no_jitter_is_the_ceiling_itself() -> None:
-    """Without jitter the pauses are 50, 100, 200, 400, 400 ms."""
-    plain = BackoffPolicy(first_ms=50, max_ms=400, jitter="none")
-    pauses_ms = [backoff_s(plain, n, lambda: 0.0) * 1000 for n in range(1, 6)]
-    assert pauses_ms == [50, 100, 200, 400, 400]
+@pytest.mark.parametrize(
+    ("backoff", "pauses_ms"),
+    [
+        (FixedBackoff(pause_ms=70), [70, 70, 70, 70, 70]),
+        (ExponentialBackoff(first_ms=50, max_ms=400), [50, 100, 200, 400, 400]),
+        (FullJitterBackoff(first_ms=50, max_ms=400), [25, 50, 100, 200, 200]),
+    ],
+)
+def test_each_kind_of_backoff_by_example(backoff: Backoff, pauses_ms: list[float]) -> None:
+    """Fixed never changes, exponential doubles up to its limit, full jitter draws a share of that (here half)."""
+    assert [backoff_s(backoff, n, lambda: 0.5) * 1000 for n in range(1, 6)] == pauses_ms
+
+
+@pytest.mark.parametrize(("asked_s", "pause_s"), [(1.0, 1.0), (0.001, 0.025), (None, 0.025)])
+async def test_retry_after_lengthens_a_pause_and_never_shortens_it(
+    asked_s: float | None, pause_s: float
+) -> None:
+    """A callee that asks for a second gets it; one that asks for less than the backoff changes nothing."""
+    world = World(policy(), Mechanism.CONNECT_REFUSED)
+    world.retry_after_s = asked_s
+    assert await world.run() == "answer"
+    assert world.clock.now_s == pytest.approx(1000 + pause_s)
+
+
+async def test_a_retry_after_beyond_the_deadline_ends_the_call() -> None:
+    """Ten seconds are asked for and five are left: there is no second attempt, and no waiting for it."""
+    world = World(policy(), Mechanism.CONNECT_REFUSED)
+    world.retry_after_s = 10.0
+    with pytest.raises(CallFailed):
+        await world.run()
+    assert (world.attempts, world.clock.now_s) == ([1], 1000.0)

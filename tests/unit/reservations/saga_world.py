@@ -20,7 +20,7 @@ from services.inventory.domain import Verdict as Seats
 from services.kit.deadline import Deadline
 from services.kit.events import ignore
 from services.kit.failures import CallFailed, DatabaseFailed
-from services.kit.policy import BackoffPolicy, RetryPolicy
+from services.kit.policy import CompensationPolicy, FullJitterBackoff, RetryPolicy
 from services.kit.problem import Mechanism, Problem
 from services.kit.retry import Retry
 from services.payments.domain import Charge, ChargeState, after_refund, ask_bank, judge_pay
@@ -35,6 +35,7 @@ from services.reservations.worker import RecoveryWorker
 
 LEASE_S = 15.0
 CAPACITY = 6
+GIVE_BACK = CompensationPolicy(timeout_s=5, backoff=FullJitterBackoff(first_ms=100, max_ms=2_000))
 
 
 class Act(Enum):
@@ -301,16 +302,22 @@ def no_span(
 
 
 class Process:
-    """One reservations process over a world: what a crash takes away."""
+    """One reservations process over a world: what a crash takes away. Both patterns are on unless switched off."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(
+        self,
+        world: World,
+        compensation: CompensationPolicy | None = GIVE_BACK,
+        *,
+        degrade: bool = True,
+    ) -> None:
         async def sleep(pause_s: float) -> None:
             world.now_s += pause_s
 
         retry = RetryPolicy(
             attempts=3,
             on=(Mechanism.DATABASE_UNAVAILABLE, Mechanism.COMMIT_UNKNOWN),
-            backoff=BackoffPolicy(first_ms=50, max_ms=400, jitter="full"),
+            backoff=FullJitterBackoff(first_ms=50, max_ms=400),
             budget=None,
         )
         sagas = FakeSagas(world)
@@ -319,10 +326,12 @@ class Process:
         retries = Retry("reservations-db", retry, ignore, sleep=sleep, draw=lambda: 0.5)
         journal = Journal(sagas, retries, ignore)
         time = Time(clock=lambda: world.now_s, sleep=sleep, draw=lambda: 0.5)
-        self.compensator = Compensator(journal, inventory, payments, ignore, no_span, time)
+        self.compensator = Compensator(
+            compensation, journal, inventory, payments, ignore, no_span, time
+        )
         self.marks = SentMarks(sagas)
         self.runner = SagaRunner(
-            journal, inventory, payments, notifications, self.compensator, self.marks
+            journal, inventory, payments, notifications, self.compensator, self.marks, degrade
         )
         self.worker = RecoveryWorker(sagas, journal, self.compensator, no_span)
         self.outbox_worker = OutboxWorker(sagas, notifications, no_span)
