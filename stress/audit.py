@@ -1,0 +1,72 @@
+"""The audit after a storm: the final tables and the client's ledger under the testbed's own invariants."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aguante.collect.tables import dump_tables
+from aguante.measure.evidence import Evidence, open_evidence
+from aguante.measure.invariants import measure_invariants
+from aguante.measure.model import InvariantMeasure
+from aguante.plan import Plan, PlannedLoad, Window
+from aguante.runfolder import RunFolder
+from aguante.runtimes.base import Testbed
+from aguante.testbed import TestbedSpec
+
+END_S = 86_400.0
+"""One phase holds all: no storm takes a day."""
+
+
+async def take_tables(testbed: Testbed, folder: RunFolder) -> None:
+    """Write every table of every database into the folder.
+
+    Raises:
+        DumpError: a database cannot be read.
+    """
+    await dump_tables(testbed.databases, folder.tables)
+
+
+@contextmanager
+def opened(spec: TestbedSpec, folder: RunFolder) -> Iterator[tuple[Evidence, "Audit"]]:
+    """The folder as SQL tables (``client.requests``, ``reservations.sagas`` ...), and its invariants.
+
+    Raises:
+        EvidenceError: a file of the folder is there and cannot be read.
+    """
+    evidence = open_evidence(folder, _plan(folder.root.name), spec)
+    try:
+        yield evidence, measure_invariants(evidence, folder, spec.invariants)
+    finally:
+        evidence.connection.close()
+
+
+def audit(spec: TestbedSpec, folder: RunFolder) -> "Audit":
+    """Every invariant of the testbed on a folder's tables and ledger.
+
+    Raises:
+        EvidenceError: a file of the folder is there and cannot be read.
+    """
+    with opened(spec, folder) as (_, measures):
+        return measures
+
+
+Audit = tuple[InvariantMeasure, ...]
+
+
+def violations(measures: Audit) -> int:
+    """How many rows break an invariant; one that could not be read counts as broken."""
+    return sum(each.violations or bool(each.error) for each in measures)
+
+
+def _plan(run_id: str) -> Plan:
+    return Plan(
+        run_id=run_id,
+        experiment="storm",
+        title="The storm",
+        learn="Nothing is lost, whatever breaks.",
+        source="",
+        policy="",
+        seed=0,
+        phases=(Window(phase="storm", start_s=0, end_s=END_S),),
+        faults=(),
+        load=PlannedLoad(profile="storm", rate_rps=1, duration_s=END_S, mix=()),
+    )

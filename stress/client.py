@@ -1,0 +1,147 @@
+"""An asyncio client of the shop that sends each request exactly once and writes down how it ended.
+
+aiohttp repeats an idempotent request on a dead pooled connection without telling: that is switched off,
+or the ledger would lie.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import msgspec
+
+from aguante.records import RequestRecord
+from loadtests.outcome import Outcome, answer, no_answer
+from stress.ledger import Ledger
+
+TIMEOUT_S = 7.0
+"""Longer than the gateway's deadline."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a client wants: the same key whenever it asks again for the same."""
+
+    key: str
+    user_id: str
+    event_id: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a read of a reservation said; ``state`` is empty when it was not told."""
+
+    record: RequestRecord
+    state: str
+
+
+class _State(msgspec.Struct):
+    state: str
+
+
+class Client:
+    """A client of the gateway; use as an asynchronous context manager.
+
+    Args:
+        base_url: of the gateway's entry link.
+        ledger: receives a record of every request.
+    """
+
+    def __init__(self, base_url: str, ledger: Ledger) -> None:
+        self._base_url = base_url
+        self._ledger = ledger
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=None)
+        )
+        self._session._retry_connection = False
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def reserve(self, wish: Wish, patience_s: float = TIMEOUT_S) -> RequestRecord:
+        """Ask for a reservation; hang up after ``patience_s`` without an answer."""
+        headers = {"Idempotency-Key": wish.key}
+        body = {"user_id": wish.user_id, "event_id": wish.event_id, "quantity": wish.quantity}
+        request = _Request("reserve", "POST", "/reserve", wish.key, wish.event_id)
+        record, _ = await self._send(request, patience_s, json=body, headers=headers)
+        return record
+
+    async def read_event(self, event_id: str) -> RequestRecord:
+        """Ask for an event's seats."""
+        request = _Request("read_event", "GET", f"/events/{event_id}", event_id=event_id)
+        record, _ = await self._send(request, TIMEOUT_S)
+        return record
+
+    async def read_reservation(self, reservation_id: str) -> Reading:
+        """Ask what became of a reservation; its id is in the record whatever the answer was."""
+        request = _Request("read_reservation", "GET", f"/reservations/{reservation_id}")
+        record, body = await self._send(request, TIMEOUT_S)
+        record = msgspec.structs.replace(record, reservation_id=reservation_id)
+        state = msgspec.json.decode(body, type=_State).state if record.status == 200 else ""
+        return Reading(record, state)
+
+    async def _send(
+        self, request: "_Request", patience_s: float, **kwargs: object
+    ) -> tuple[RequestRecord, bytes]:
+        seq, began_s = self._ledger.number(), self._ledger.now_s()
+        outcome, trace_id, body = await self._exchange(request, patience_s, **kwargs)
+        record = RequestRecord(
+            seq=seq,
+            operation=request.operation,
+            intended_s=round(began_s, 6),
+            started_s=round(began_s, 6),
+            latency_ms=round((self._ledger.now_s() - began_s) * 1000, 3),
+            status=outcome.status,
+            origin=outcome.origin,
+            link=outcome.link,
+            mechanism=outcome.mechanism,
+            definite=outcome.definite,
+            settled=outcome.settled,
+            trace_id=trace_id,
+            idempotency_key=request.key,
+            reservation_id=outcome.reservation_id,
+            event_id=request.event_id,
+        )
+        self._ledger.add(record)
+        return record, body
+
+    async def _exchange(
+        self, request: "_Request", patience_s: float, **kwargs: object
+    ) -> tuple[Outcome, str, bytes]:
+        assert self._session is not None  # noqa: S101 - only used inside `async with`
+        url = self._base_url + request.path
+        try:
+            async with (
+                asyncio.timeout(patience_s),
+                self._session.request(request.method, url, **kwargs) as got,  # type: ignore[arg-type]
+            ):
+                body = await got.read()
+                return answer(got.status, body), got.headers.get("X-Trace-Id", ""), body
+        except TimeoutError:
+            return no_answer("client_timeout"), "", b""
+        except aiohttp.ClientConnectorError:
+            return no_answer("client_refused"), "", b""
+        except (aiohttp.ClientError, OSError):
+            return no_answer("client_disconnected"), "", b""
+
+
+@dataclass(frozen=True)
+class _Request:
+    operation: str
+    method: str
+    path: str
+    key: str = ""
+    event_id: str = ""

@@ -1,0 +1,78 @@
+"""A client that hangs up midway: its saga goes on, ends, and is there when the client comes back."""
+
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from race_world import Shop, shop_with
+
+from aguante.testbed import TestbedSpec
+from stress.client import Wish
+
+SLOWED_MS = 400
+"""On the answer of payments: the client has hung up long before the saga can know that it was paid."""
+HOLDING = "SELECT count(*) FROM sagas WHERE idempotency_key = ANY($1) AND state = 'RESERVED'"
+
+
+@pytest.fixture(scope="module")
+async def shop(own_parent: Path, shop_spec: TestbedSpec) -> AsyncIterator[Shop]:
+    """One testbed for all."""
+    async with shop_with(shop_spec, own_parent, "default") as shop:
+        yield shop
+
+
+def send(gateway: str, wish: Wish) -> socket.socket:
+    """Send a whole request on a plain connection; the answer is never read."""
+    address = urlsplit(gateway)
+    assert address.hostname
+    assert address.port
+    body = json.dumps(
+        {"user_id": wish.user_id, "event_id": wish.event_id, "quantity": wish.quantity}
+    )
+    head = (
+        f"POST /reserve HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
+        f"Idempotency-Key: {wish.key}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    connection = socket.create_connection((address.hostname, address.port), 5.0)
+    connection.sendall(head.encode() + body.encode())
+    return connection
+
+
+def hang_up(connection: socket.socket, how: str) -> None:
+    """Close as a well-behaved program does, or reset as one that was killed or lost its network."""
+    if how == "reset":
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+async def test_a_client_that_hangs_up_midway_cancels_nothing(shop: Shop, how: str) -> None:
+    """Its reservation is confirmed all the same, and the same key tells it which one it is."""
+    wishes = shop.wishes(await shop.event(100), 8)
+    async with shop.slow("reservations-payments", SLOWED_MS, "downstream"):
+        connections = [await asyncio.to_thread(send, shop.testbed.gateway, w) for w in wishes]
+        await shop.until(len(wishes), "reservations", HOLDING, [wish.key for wish in wishes])
+        for connection in connections:
+            hang_up(connection, how)
+        assert await shop.audited() == {}
+    sql = "SELECT idempotency_key, reservation_id FROM sagas WHERE state = 'CONFIRMED'"
+    confirmed = {row[0]: row[1] for row in await shop.rows("reservations", sql)}
+    assert {wish.key for wish in wishes} <= set(confirmed)
+    for wish in wishes:
+        again = await shop.client.reserve(wish)
+        assert (again.status, again.reservation_id) == (200, confirmed[wish.key])
+    assert await shop.audited() == {}
+
+
+async def test_a_client_that_hangs_up_at_once_leaves_nothing_half_done(shop: Shop) -> None:
+    """Whether its request was still taken or not: every saga ends, and nothing is stray."""
+    wishes = shop.wishes(await shop.event(100), 20)
+    for number, wish in enumerate(wishes):
+        connection = await asyncio.to_thread(send, shop.testbed.gateway, wish)
+        hang_up(connection, ("close", "reset")[number % 2])
+    assert await shop.audited() == {}
