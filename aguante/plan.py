@@ -66,6 +66,8 @@ class Plan(Value):
     """Path of the experiment file as given."""
     policy: str
     """Name of the policy file, without ``.yaml``."""
+    replicas: tuple[tuple[str, int], ...] = ()
+    """(service, how many processes of it); one where it is not named."""
     seed: int
     runtime: Literal["native", "compose", "attach"] = "native"
     phases: tuple[Window, ...]

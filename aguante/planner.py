@@ -55,6 +55,7 @@ def build_plan(
         learn=experiment.learn,
         source=source,
         policy=experiment.policy,
+        replicas=tuple(experiment.replicas.items()),
         seed=seed,
         runtime=runtime,
         phases=phases,

@@ -91,9 +91,10 @@ async def _on_testbed(stage: Stage, runtime: Runtime, otlp_endpoint: str) -> int
     """Start, play, gather, end. Returns how many spans the services dropped (-1: not known)."""
     stage.progress.step(f"Starting {stage.spec.name} with policy {stage.plan.policy} ...")
     try:
-        testbed = await _unless(
-            stage.stop, runtime.up(stage.spec, stage.plan.policy, otlp_endpoint)
+        starting = runtime.up(
+            stage.spec, stage.plan.policy, otlp_endpoint, dict(stage.plan.replicas)
         )
+        testbed = await _unless(stage.stop, starting)
         event_ids = await _unless(stage.stop, play_setup(stage.spec, testbed, stage.plan.run_id))
         await play_on(stage, testbed, event_ids)
         return await gather_evidence(stage, testbed)

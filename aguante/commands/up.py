@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -11,11 +12,15 @@ from rich.console import Console
 from rich.table import Table
 
 from aguante.commands.common import find_testbed, testbed_option
+from aguante.commands.running import living_states, one_state, replicas_of
 from aguante.runtimes.base import Testbed, TestbedError
 from aguante.runtimes.ending import end_testbed
+from aguante.runtimes.layout import check_replicas
 from aguante.runtimes.native import NativeRuntime
 from aguante.runtimes.state import SavedState, default_parent, living, sweep
-from aguante.testbed import TestbedSpec
+from aguante.testbed import REPLICAS_MAX
+
+Start = Callable[[], Coroutine[None, None, Testbed]]
 
 TESTBED_FAILED = 4
 """Exit code of ``cli.ExitCode.TESTBED``; named here since the command line imports this module."""
@@ -24,6 +29,13 @@ TESTBED_FAILED = 4
 @click.command("up")
 @testbed_option
 @click.option("--policy", default="default", show_default=True, help="Name of a resilience policy.")
+@click.option(
+    "--replicas",
+    metavar="SERVICE=N",
+    multiple=True,
+    callback=replicas_of,
+    help=f"Start N of a service (1 to {REPLICAS_MAX}) instead of one; may be repeated.",
+)
 @click.option("--otlp", default="", metavar="URL", help="OTLP/HTTP collector for the traces.")
 @click.option(
     "--gateway-port",
@@ -32,9 +44,10 @@ TESTBED_FAILED = 4
 )
 @click.option("--detach", is_flag=True, help="Leave it running until `aguante down`.")
 @click.option("--json", "as_json", is_flag=True, help="Print all addresses and pids as JSON.")
-def up_command(
+def up_command(  # noqa: PLR0913 - an argument for each option
     testbed: Path | None,
     policy: str,
+    replicas: dict[str, int],
     otlp: str,
     gateway_port: int | None,
     detach: bool,
@@ -46,9 +59,14 @@ def up_command(
     Exit 4: it could not be started; everything already started was taken down again.
     """
     spec = find_testbed(testbed)
-    runtime = NativeRuntime(gateway_port=gateway_port, detach=detach)
     try:
-        return asyncio.run(_up(runtime, spec, policy, otlp, stay=not detach, as_json=as_json))
+        check_replicas(spec, replicas)
+    except TestbedError as error:
+        raise click.UsageError(str(error)) from error
+    runtime = NativeRuntime(gateway_port=gateway_port, detach=detach)
+    starting = partial(runtime.up, spec, policy, otlp, replicas)
+    try:
+        return asyncio.run(_up(runtime, starting, stay=not detach, as_json=as_json))
     except TestbedError as error:
         click.echo(f"error: {error}", err=True)
         return TESTBED_FAILED
@@ -62,7 +80,7 @@ def down_command(testbed_id: str | None, every: bool) -> int:
 
     Exit 4: one could not be ended. What killed runs left behind is removed too.
     """
-    chosen = _chosen(tuple(living(default_parent())), testbed_id, every)
+    chosen = living_states() if every else (one_state(testbed_id, "or --all"),)
     try:
         asyncio.run(_down(chosen))
     except TestbedError as error:
@@ -84,13 +102,11 @@ def ps_command(as_json: bool) -> int:
     return 0
 
 
-async def _up(
-    runtime: NativeRuntime, spec: TestbedSpec, policy: str, otlp: str, *, stay: bool, as_json: bool
-) -> int:
+async def _up(runtime: NativeRuntime, start: Start, *, stay: bool, as_json: bool) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    testbed = await _unless(stop, runtime, spec, policy, otlp)
+    testbed = await _unless(stop, start)
     if testbed is None:
         return 0
     try:
@@ -104,11 +120,9 @@ async def _up(
     return 0
 
 
-async def _unless(
-    stop: asyncio.Event, runtime: NativeRuntime, spec: TestbedSpec, policy: str, otlp: str
-) -> Testbed | None:
+async def _unless(stop: asyncio.Event, start: Start) -> Testbed | None:
     """Start, but give up as soon as ``stop`` is set; ``up`` then takes down what it had started."""
-    starting = asyncio.create_task(runtime.up(spec, policy, otlp))
+    starting = asyncio.create_task(start())
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
@@ -123,22 +137,6 @@ async def _down(states: Sequence[SavedState]) -> None:
         await end_testbed(state)
         click.echo(f"{state.id} ended")
     await sweep(default_parent())
-
-
-def _chosen(
-    states: tuple[SavedState, ...], testbed_id: str | None, every: bool
-) -> tuple[SavedState, ...]:
-    ids = ", ".join(state.id for state in states) or "none"
-    if every:
-        return states
-    if testbed_id is None and len(states) == 1:
-        return states
-    found = tuple(state for state in states if state.id == testbed_id)
-    if not found:
-        what = f"there is no testbed {testbed_id!r}" if testbed_id else "which one?"
-        message = f"{what}; running: {ids}. Give an ID, or --all"
-        raise click.UsageError(message)
-    return found
 
 
 def _show(testbed: Testbed, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from aguante.spec.expectations import Clause, Positive, Text
 from aguante.spec.rules import broken
+from aguante.testbed import REPLICAS_MAX
 from aguante.values import Value
 
 NAME = r"^[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?$"
@@ -93,6 +94,10 @@ class Experiment(Value):
     title: Text
     learn: Annotated[str, Field(strict=True, min_length=1, max_length=2000)]
     policy: Text = "default"
+    replicas: dict[str, Annotated[int, Field(strict=True, ge=1, le=REPLICAS_MAX)]] = Field(
+        default_factory=dict
+    )
+    """Service -> how many processes of it; one where it is not named."""
     seed: Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)] | None = None
     load: LoadSection
     phases: PhasesSection

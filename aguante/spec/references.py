@@ -19,6 +19,7 @@ def reference_problems(data: Mapping[str, object], testbed: TestbedSpec) -> list
     """Every name in the document that its owner does not know."""
     return [
         *_policy(data, testbed),
+        *_replicas(data, testbed),
         *_load(data, testbed),
         *_faults(data, testbed),
         *_clauses(data, testbed),
@@ -58,6 +59,12 @@ def _policy(data: Mapping[str, object], testbed: TestbedSpec) -> Iterator[Proble
     policies = sorted(path.stem for path in testbed.policies.glob("*.yaml"))
     hint = f"add {testbed.policies.name}/<name>.yaml, or choose one that is there"
     yield from _unknown(("policy",), data.get("policy", "default"), policies, hint)
+
+
+def _replicas(data: Mapping[str, object], testbed: TestbedSpec) -> Iterator[Problem]:
+    services = [service.name for service in testbed.services]
+    for name in inner(data, "replicas"):
+        yield from _unknown(("replicas", name), name, services, "see testbed.yaml")
 
 
 def _load(data: Mapping[str, object], testbed: TestbedSpec) -> Iterator[Problem]:

@@ -1,7 +1,8 @@
 """A tiny service in place of the real ones: starts in a tenth of a second, and does as its policy's name says.
 
-``python -m standin`` reads HOST and PORT. Policy ``dies`` ends at once, ``deaf`` never gets ready,
-``stubborn`` ignores SIGTERM. GET /env answers its environment, everything else 200.
+``python -m standin`` reads HOST and PORT; with OWN_PORT it listens there too, and shares PORT. Policy
+``dies`` ends at once, ``deaf`` never gets ready, ``stubborn`` ignores SIGTERM. GET /env answers its
+environment, everything else 200.
 """
 
 import json
@@ -10,6 +11,7 @@ import signal
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 MOOD = Path(os.environ["AGUANTE_POLICY"]).stem
 
@@ -32,4 +34,12 @@ if MOOD == "dies":
     sys.exit(7)
 signal.signal(signal.SIGTERM, signal.SIG_IGN if MOOD == "stubborn" else lambda *_: sys.exit(0))
 ThreadingHTTPServer.allow_reuse_address = True
-ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
+ThreadingHTTPServer.allow_reuse_port = "OWN_PORT" in os.environ
+servers = [
+    ThreadingHTTPServer((os.environ["HOST"], int(os.environ[name])), Handler)
+    for name in ("PORT", "OWN_PORT")
+    if name in os.environ
+]
+for server in servers[1:]:
+    Thread(target=server.serve_forever, daemon=True).start()
+servers[0].serve_forever()

@@ -139,6 +139,30 @@ def test_a_failed_start_exits_4_with_one_message(parent: Path, standin_file: Pat
     assert "out of cheese" in failed.stderr
 
 
+def test_replicas_are_listed_each_with_its_own_address(parent: Path, standin_file: Path) -> None:
+    """``up --replicas`` prints one line each; links lead to neither of their addresses."""
+    up = ("up", "--testbed", str(standin_file), "--replicas", "back=2", "--detach", "--json")
+    testbed = Testbed.model_validate_json(run(*up).stdout)
+    try:
+        assert [each.instance for each in testbed.services] == ["front-1", "back-1", "back-2"]
+        assert len({each.url for each in testbed.services}) == 3
+        upstream = next(each.upstream for each in testbed.links if each.name == "front-back")
+        assert f"http://{upstream}" not in {each.url for each in testbed.services}
+    finally:
+        assert run("down", "--all").returncode == 0
+
+
+@pytest.mark.parametrize("given", ["back=9", "bcak=2"])
+def test_replicas_that_cannot_be_are_wrong_usage(
+    given: str, parent: Path, standin_file: Path
+) -> None:
+    """Exit 3 before anything starts; the message says what was found."""
+    failed = run("up", "--testbed", str(standin_file), "--replicas", given)
+    assert failed.returncode == 3
+    assert given.partition("=")[0] in failed.stderr
+    assert folders(parent) == ()
+
+
 def test_an_unknown_id_is_wrong_usage(parent: Path) -> None:
     """Exit 3, and the message lists what runs."""
     failed = run("down", "017-beef")

@@ -26,6 +26,13 @@ def changed(experiment: Experiment, **section: object) -> Experiment:
     return experiment.model_copy(update={"faults": (fault,)})
 
 
+def test_replicas_are_one_each_unless_said(experiment: Experiment, shop: TestbedSpec) -> None:
+    """What the file says reaches the runtime; a service that it does not name is not in the plan."""
+    assert plan_of(experiment, shop).replicas == ()
+    doubled = experiment.model_copy(update={"replicas": {"inventory": 2}})
+    assert plan_of(doubled, shop).replicas == (("inventory", 2),)
+
+
 def test_phases_follow_each_other_without_gaps(experiment: Experiment, shop: TestbedSpec) -> None:
     """Lengths become windows from t0 on."""
     phases = experiment.phases.model_copy(

@@ -1,0 +1,24 @@
+"""What ``aguante up --replicas`` takes."""
+
+import click
+import pytest
+
+from aguante.commands.running import replicas_of
+from aguante.commands.up import up_command
+
+OPTION = next(each for each in up_command.params if each.name == "replicas")
+
+
+def test_replicas_are_a_name_and_a_number() -> None:
+    """Several are gathered; the last one of a name counts."""
+    context = click.Context(up_command)
+    assert replicas_of(context, OPTION, ()) == {}
+    assert replicas_of(context, OPTION, ("a=2", "b=8", "a=3")) == {"a": 3, "b": 8}
+
+
+@pytest.mark.parametrize("given", ["back", "back=", "=2", "back=0", "back=9", "back=-1", "back=²"])
+def test_anything_else_is_wrong_usage(given: str) -> None:
+    """The message shows it, and what is expected."""
+    with pytest.raises(click.BadParameter, match=r"SERVICE=N with N from 1 to 8") as refused:
+        replicas_of(click.Context(up_command), OPTION, (given,))
+    assert repr(given) in refused.value.message
