@@ -3,15 +3,11 @@
 import sys
 import traceback
 from enum import IntEnum
+from typing import ClassVar
 
 import click
 
-from aguante.commands.recover import recover_command
-from aguante.commands.run import run_command
-from aguante.commands.up import down_command, ps_command, up_command
-from aguante.commands.validate import validate_command
-from aguante.journal import JournalError
-from aguante.runtimes.base import TestbedError
+from aguante.commands.lazy import LazyCommand, LazyGroup, Sections
 
 
 class ExitCode(IntEnum):
@@ -31,31 +27,60 @@ class ExitCode(IntEnum):
     """A fault of the runner itself; never a verdict."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(LazyGroup):
+    """Every command of ``aguante``. A new one is one line here, and one heading in docs/commands.md."""
+
+    sections: ClassVar[Sections] = {
+        "Experiments": {
+            "validate": LazyCommand(
+                "aguante.commands.validate:validate_command",
+                "Check experiment files: every fault at once, with line and mend.",
+            ),
+            "run": LazyCommand(
+                "aguante.commands.run:run_command",
+                "Play experiments on the real system; print verdicts, exit by them.",
+            ),
+        },
+        "Testbeds": {
+            "up": LazyCommand(
+                "aguante.commands.up:up_command", "Start a testbed to look at, without load."
+            ),
+            "ps": LazyCommand("aguante.commands.up:ps_command", "List the testbeds that run."),
+            "down": LazyCommand("aguante.commands.up:down_command", "End a testbed."),
+        },
+        "This machine": {
+            "recover": LazyCommand(
+                "aguante.commands.recover:recover_command", "Heal what killed runs left behind."
+            ),
+        },
+    }
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="aguante")
 def cli() -> None:
     """Break a small distributed system from the outside, and get a verdict with evidence.
 
     \b
-    Exit codes:
-      0  the verdict was the expected one
+    Begin with:
+      aguante doctor                                   what is here, and what is missing
+      aguante run chaos-experiments/payments-slow.yaml play an experiment; its report is in runs/
+      aguante explain                                  why the last run went as it did
+
+    \b
+    Exit codes, of every command:
+      0  the verdict was the expected one; the command did what it should
       1  deviated: an expectation or an invariant was broken
       2  inconclusive: the run proves nothing, one way or the other
       3  an invalid experiment file or wrong usage; nothing was started
       4  the testbed could not be started, or not be healed
       5  a crash of the runner itself; never a verdict
+
+    Everything in full: docs/commands.md.
     """
-
-
-for command in (
-    run_command,
-    validate_command,
-    recover_command,
-    up_command,
-    down_command,
-    ps_command,
-):
-    cli.add_command(command)
 
 
 def main(args: list[str] | None = None) -> None:
@@ -72,11 +97,19 @@ def _exit_code(args: list[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
         return ExitCode.INCONCLUSIVE
-    except (TestbedError, JournalError) as error:
+    except Exception as error:  # noqa: BLE001  # the last line of defence: a crash must never read as a verdict
+        return _code_of(error)
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _code_of(error: Exception) -> ExitCode:
+    """Imported here: whoever asks for help alone needs none of it."""
+    from aguante.journal import JournalError
+    from aguante.runtimes.base import TestbedError
+
+    if isinstance(error, TestbedError | JournalError):
         click.echo(f"error: {error}", err=True)
         return ExitCode.TESTBED
-    except Exception:  # noqa: BLE001  # the last line of defence: a crash must never read as a verdict
-        traceback.print_exc()
-        click.echo("the runner crashed; this is no verdict (exit 5)", err=True)
-        return ExitCode.CRASH
-    return code if isinstance(code, int) else ExitCode.OK
+    traceback.print_exception(error)
+    click.echo("the runner crashed; this is no verdict (exit 5)", err=True)
+    return ExitCode.CRASH
