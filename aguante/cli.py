@@ -36,6 +36,10 @@ class Commands(LazyGroup):
                 "aguante.commands.validate:validate_command",
                 "Check experiment files: every fault at once, with line and mend.",
             ),
+            "lint": LazyCommand(
+                "aguante.commands.lint:lint_command",
+                "Check policies: what their timeouts, retries and deadline amount to.",
+            ),
             "run": LazyCommand(
                 "aguante.commands.run:run_command",
                 "Play experiments on the real system; print verdicts, exit by them.",

@@ -46,6 +46,15 @@ class LoadSpec(Value):
     """Names that ``load.mix`` may have; empty: only the load generator itself checks them."""
 
 
+class LintSpec(Value):
+    """How ``aguante lint`` checks a policy: ``python -m <module> FILE...`` in the testbed's folder.
+
+    It prints a ``LintReport`` (``aguante/commands/lint.py``) as JSON to stdout.
+    """
+
+    module: str
+
+
 class SetupRequest(Value):
     """One HTTP request per event, sent to the service's own (unproxied) address before load starts."""
 
@@ -90,6 +99,8 @@ class TestbedSpec(Value):
     databases: tuple[DatabaseSpec, ...]
     entry: str
     policies: Path
+    lint: LintSpec | None = None
+    """None: the testbed has no such check."""
     load: LoadSpec
     setup: SetupSpec
     problem_json: bool

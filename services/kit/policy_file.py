@@ -34,6 +34,12 @@ def load_policy(path: Path) -> Policy:
     return policy
 
 
+def line_of(path: Path, where: str) -> int:
+    """Return the line of the deepest part of ``where``, a dotted path, in a policy that ``load_policy`` has read."""
+    lines, _ = _lines(path, _text(path))
+    return _nearest(lines, where)
+
+
 def _text(path: Path) -> str:
     raw = path.read_bytes()
     if len(raw) > FILE_BYTES_MAX:
@@ -83,11 +89,14 @@ def _walk(
 
 def _placed(path: Path, lines: Mapping[str, int], findings: Iterable[Finding]) -> Iterable[Finding]:
     for finding in findings:
-        where = finding.path
-        while where and where not in lines:
-            where = where.rpartition(".")[0]
-        place = f"{path}:{lines.get(where, 1)}"
+        place = f"{path}:{_nearest(lines, finding.path)}"
         yield replace(finding, place=place, mend=finding.mend or _mend(finding))
+
+
+def _nearest(lines: Mapping[str, int], where: str) -> int:
+    while where and where not in lines:
+        where = where.rpartition(".")[0]
+    return lines.get(where, 1)
 
 
 def _mend(finding: Finding) -> str:

@@ -17,6 +17,7 @@ from aiohttp import web
 from services.kit import logs
 from services.kit.findings import Invalid
 from services.kit.http_protocol import Runner
+from services.kit.lint import log_findings
 from services.kit.policy import Policy
 from services.kit.policy_file import load_policy
 from services.kit.replica import listen
@@ -37,6 +38,7 @@ def serve(load_settings: LoadSettings, create_app: CreateApp) -> None:
     """
     settings, policy = _configured(load_settings)
     logs.configure(settings.service, settings.log_level)
+    log_findings(policy, settings.service)
     telemetry = Telemetry.start(settings)
     app = create_app(settings, policy, telemetry)
     # What was allocated to start lives as long as the process: out of the collector's sight it costs nothing.
