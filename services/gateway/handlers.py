@@ -99,10 +99,11 @@ def _told_to_the_client() -> Iterator[None]:
 
 
 def _key_of(request: web.Request) -> str:
-    key = request.headers.get(KEY_HEADER)
-    if key is None:
+    keys = request.headers.getall(KEY_HEADER, [])
+    if not keys:
         return request.app[MAKE_KEY]()
-    if not domain.is_id(key):
+    key = keys[0]
+    if len(keys) > 1 or not domain.is_id(key):
         detail = f"{KEY_HEADER} must be 1 to {domain.ID_CHARS_MAX} letters, digits and . _ : -"
         raise Problem(Mechanism.INVALID_INPUT, detail)
     return key

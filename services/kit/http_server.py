@@ -6,7 +6,6 @@ aiohttp's default, and the saga depends on it.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 import secrets
@@ -15,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import msgspec
-from aiohttp import ClientError, web
+from aiohttp import web
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
@@ -25,11 +24,13 @@ from services.kit import tracing
 from services.kit.deadline import Deadline
 from services.kit.events import RequestFinished
 from services.kit.findings import Invalid, convert
+from services.kit.json_body import read_document
 from services.kit.policy import Policy
 from services.kit.problem import BODY_BYTES_MAX, PROBLEM_TYPE, Mechanism, Problem
 from services.kit.telemetry import Telemetry
+from services.kit.text import printable
 
-BODY_S = 5.0
+PATH_CHARS_MAX = 256
 S = TypeVar("S", bound=msgspec.Struct)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ReadyCheck = Callable[[], Awaitable[str | None]]  # why the service cannot serve now, or None
@@ -40,6 +41,7 @@ _LOG = logging.getLogger("services.kit.http_server")
 TELEMETRY: web.AppKey[Telemetry] = web.AppKey("telemetry", Telemetry)
 POLICY: web.AppKey[Policy] = web.AppKey("policy", Policy)
 READY_CHECKS: web.AppKey[list[ReadyCheck]] = web.AppKey("ready_checks", list)
+METHODS: web.AppKey[frozenset[str]] = web.AppKey("methods", frozenset)
 
 
 def make_app(policy: Policy, telemetry: Telemetry, routes: list[web.RouteDef]) -> web.Application:
@@ -51,53 +53,16 @@ def make_app(policy: Policy, telemetry: Telemetry, routes: list[web.RouteDef]) -
     app[TELEMETRY] = telemetry
     app[POLICY] = policy
     app[READY_CHECKS] = []
+    app[METHODS] = frozenset(route.method for route in routes)
     for route in routes:
         telemetry.metrics.expect_route(route.method, route.path)
-    app.add_routes([_indulgent(route) for route in (*routes, *_COMMON_ROUTES)])
+    app.add_routes([*routes, *_COMMON_ROUTES])
     return app
-
-
-def _indulgent(route: web.RouteDef) -> web.RouteDef:
-    # aiohttp answers an Expect that it does not know before any middleware runs, in plain text.
-    kwargs = {**route.kwargs, "expect_handler": _continue}
-    return web.RouteDef(route.method, route.path, route.handler, kwargs)
-
-
-async def _continue(request: web.Request) -> None:
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # aiohttp would take these bytes for the begin of the answer
 
 
 async def read_json(request: web.Request, schema: type[S]) -> S:
     """Return the body as a ``schema``; raises ``Problem`` 415, 413, 400 or 422 (which lists every fault)."""
-    if request.content_type != "application/json":
-        found = request.headers.get("Content-Type", "none")[:60]
-        detail = f"Send the body with Content-Type: application/json; found {found}."
-        raise Problem(Mechanism.UNSUPPORTED_MEDIA_TYPE, detail)
-    if "Content-Encoding" in request.headers:
-        detail = "Send the body as it is, without Content-Encoding."
-        raise Problem(Mechanism.UNSUPPORTED_MEDIA_TYPE, detail)
-    body = await _body(request)
-    try:
-        document = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(Mechanism.BAD_REQUEST, f"The body is not JSON: {error}.") from error
-    if not isinstance(document, dict):
-        raise Problem(Mechanism.INVALID_INPUT, "The body must be a JSON object.")
-    return checked(document, schema)
-
-
-async def _body(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(BODY_S):
-            return await request.read()
-    except TimeoutError as error:
-        detail = f"The body did not arrive within {BODY_S:.0f} s."
-        raise Problem(Mechanism.BAD_REQUEST, detail) from error
-    except (ClientError, web.RequestPayloadError, OSError) as error:
-        detail = "The body ended before its Content-Length, or is badly chunked."
-        raise Problem(Mechanism.BAD_REQUEST, detail) from error
+    return checked(await read_document(request), schema)
 
 
 def checked(document: Mapping[str, object], schema: type[S]) -> S:
@@ -126,10 +91,11 @@ def received_deadline(request: web.Request) -> Deadline:
     header = request.headers.get(deadlines.HEADER)
     if header is None:
         return Deadline.start(policy)
-    if not (header.isascii() and header.isdigit() and int(header[:9]) <= deadlines.HEADER_MS_MAX):
+    digits = header.isascii() and header.isdigit() and len(header) < 10
+    if not digits or int(header) > deadlines.HEADER_MS_MAX:
         detail = f"{deadlines.HEADER} must be whole milliseconds up to {deadlines.HEADER_MS_MAX}."
         raise Problem(Mechanism.BAD_REQUEST, detail)
-    return Deadline.received(int(header[:9]), policy)
+    return Deadline.received(int(header), policy)
 
 
 def note_reservation(reservation_id: str) -> None:
@@ -160,7 +126,8 @@ async def _observed(request: web.Request, handler: Handler) -> web.StreamRespons
     finally:
         telemetry.metrics.active_requests.dec()
         otel_context.detach(token)
-        _finish(telemetry, span, request.method, route, response, time.perf_counter() - started_s)
+        duration_s = time.perf_counter() - started_s
+        _finish(telemetry, span, _method_label(request), route, response, duration_s)
 
 
 async def _answered(request: web.Request, handler: Handler, trace_id: str) -> web.StreamResponse:
@@ -173,7 +140,8 @@ async def _answered(request: web.Request, handler: Handler, trace_id: str) -> we
         if "Allow" in exception.headers:
             response.headers["Allow"] = exception.headers["Allow"]
     except Exception:  # noqa: BLE001 - the last resort: whatever it is, the client gets a problem
-        _LOG.exception("unexpected failure in %s %s", request.method, request.path)
+        path = printable(request.path, PATH_CHARS_MAX)
+        _LOG.exception("unexpected failure in %s %s", request.method, path)
         detail = "An unexpected failure; the service's log has it under this trace id."
         unknown = Problem(Mechanism.INTERNAL_ERROR, detail, definite=False, settled=False)
         response = _problem_response(request, unknown, trace_id)
@@ -219,11 +187,16 @@ def _route_of(request: web.Request) -> str:
     return resource.canonical if resource is not None else ""
 
 
+def _method_label(request: web.Request) -> str:
+    """Return the method if a route of ours has it, else ``_OTHER``: HTTP knows thirty, and nobody asked for them."""
+    return request.method if request.method in request.app[METHODS] else "_OTHER"
+
+
 def _request_attributes(request: web.Request, route: str) -> dict[str, str]:
     return {
         "http.request.method": request.method,
         "url.scheme": "http",
-        "url.path": request.path[:256],
+        "url.path": printable(request.path, PATH_CHARS_MAX),
         "http.route": route,
     }
 

@@ -1,4 +1,7 @@
-"""JSON lines on stdout, one object each, with the trace and span that were current when it was said."""
+"""JSON lines on stdout, one object each, with the trace and span that were current when it was said.
+
+JSON escapes what could forge a line; what no JSON can carry (lone surrogates) is replaced, and what is long is cut.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,12 @@ from datetime import UTC, datetime
 
 import msgspec
 from opentelemetry import trace
+
+from services.kit.text import encodable
+
+MESSAGE_CHARS_MAX = 2_000
+EXCEPTION_CHARS_MAX = 8_000
+FIELD_CHARS_MAX = 500
 
 
 class JsonFormatter(logging.Formatter):
@@ -25,14 +34,26 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "service": self._service,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _bounded(record.getMessage(), MESSAGE_CHARS_MAX),
             "trace_id": f"{span.trace_id:032x}" if span.is_valid else None,
             "span_id": f"{span.span_id:016x}" if span.is_valid else None,
-            **getattr(record, "fields", {}),
+            **{key: _field(value) for key, value in getattr(record, "fields", {}).items()},
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = _last_part(self.formatException(record.exc_info))
         return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+def _bounded(text: str, chars_max: int) -> str:
+    return encodable(text if len(text) <= chars_max else f"{text[: chars_max - 3]}...")
+
+
+def _field(value: object) -> object:
+    return _bounded(value, FIELD_CHARS_MAX) if isinstance(value, str) else value
+
+
+def _last_part(traceback: str) -> str:
+    return encodable(traceback[-EXCEPTION_CHARS_MAX:])  # the cause is at its end
 
 
 def configure(service: str, level: str) -> None:

@@ -25,6 +25,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import AttributeValue
 
 from services.kit.metrics import Metrics
+from services.kit.text import printable
 
 QUEUE_SPANS_MAX = 8192
 BATCH_SPANS_MAX = 512
@@ -32,13 +33,31 @@ EXPORT_EVERY_MS = 500
 EXPORT_TIMEOUT_S = 1.5
 SHUTDOWN_S = 2.0
 BAGGAGE_KEYS = ("aguante.run_id", "aguante.experiment", "aguante.phase")
+BAGGAGE_CHARS_MAX = 128
 
+_HEADERS = ("traceparent", "tracestate", "baggage")
 _PROPAGATOR = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
 
 
 def extract(headers: Mapping[str, str]) -> Context:
-    """Return the caller's trace context and baggage; an empty context when there is none, or a broken one."""
-    return _PROPAGATOR.extract(headers, context=Context())
+    """Return the caller's trace context and baggage; an empty context when there is none, or a broken one.
+
+    Of the baggage our own keys alone, and short: what we pass on grows by its encoding, and a callee would refuse a
+    header that a caller of ours filled.
+    """
+    readable = {
+        name: value for name in _HEADERS if (value := headers.get(name)) and value.isascii()
+    }  # the propagators raise on bytes that are no text
+    context = _PROPAGATOR.extract(readable, context=Context())
+    said = baggage.get_all(context)
+    if not said:
+        return context
+    context = baggage.clear(context)
+    for key in BAGGAGE_KEYS:
+        if key in said:
+            value = printable(str(said[key]), BAGGAGE_CHARS_MAX)
+            context = baggage.set_baggage(key, value, context)
+    return context
 
 
 def inject(headers: dict[str, str]) -> None:
@@ -120,7 +139,7 @@ class _BaggageToAttributes(SpanProcessor):
         said = baggage.get_all(parent_context)
         for key in BAGGAGE_KEYS:
             if key in said:
-                span.set_attribute(key, str(said[key])[:128])
+                span.set_attribute(key, str(said[key]))
 
 
 class _CountingExporter(SpanExporter):

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 REMEMBERED_MAX = 10_000
+QUANTITY_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from aiohttp import web
 from msgspec import Meta
 
 from services.kit.http_server import answer_json, note_reservation, read_json
-from services.notifications.domain import Notice, SentNotices
+from services.notifications.domain import QUANTITY_MAX, Notice, SentNotices
 
 SENT: web.AppKey[SentNotices] = web.AppKey("sent", SentNotices)
 
-Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:~-]+\Z")]
 
 _LOG = logging.getLogger("services.notifications")
 
@@ -23,7 +23,7 @@ class NotifyBody(msgspec.Struct, frozen=True):
     reservation_id: Id
     user_id: Id
     event_id: Id
-    quantity: Annotated[int, Meta(ge=1)]
+    quantity: Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
 
 
 class Notified(msgspec.Struct, frozen=True):

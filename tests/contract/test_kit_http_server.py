@@ -12,7 +12,7 @@ from aiohttp import web
 from kit_world import Watched, default_policy, listening
 from opentelemetry.trace import StatusCode
 
-from services.kit import http_server
+from services.kit import json_body
 from services.kit.http_server import (
     READY_CHECKS,
     answer_json,
@@ -336,7 +336,7 @@ async def test_a_body_that_ends_early_is_the_clients_fault() -> None:
 
 async def test_a_body_that_does_not_come_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that promises a body and sends none cannot hold its slot for ever."""
-    monkeypatch.setattr(http_server, "BODY_S", 0.1)
+    monkeypatch.setattr(json_body, "BODY_S", 0.1)
     async with world() as here:
         status, problem = await raw(here.url, POST + b"Content-Length: 200\r\n\r\n{")
     assert (status, problem["mechanism"]) == (400, "bad_request")
