@@ -6,6 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from aguante.runfolder import RunFolder
+from aguante.suite import Suite, SuiteRun
 from aguante.verdict.model import Verdict
 
 PLAIN_WIDTH = 110
@@ -17,13 +18,14 @@ STYLE = {
     "unmet": "red",
     "unknown": "yellow",
     "violated": "red",
+    "error": "bold red",
 }
 
 
-def verdict_console() -> Console:
+def verdict_console(*, plain: bool = False) -> Console:
     """Standard output; wide enough for a table where it is a file or a CI log, which tell no width."""
-    console = Console()
-    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
+    console = Console(no_color=plain or None, force_terminal=False if plain else None)
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH, no_color=plain or None)
 
 
 def _styled(word: str) -> str:
@@ -76,3 +78,41 @@ def _invariants(verdict: Verdict) -> Table:
             str(result.measure.violations),
         )
     return table
+
+
+def print_suite(console: Console, suite: Suite) -> None:
+    """One line a run, then what was not as expected, with its reasons."""
+    table = Table(box=box.SIMPLE_HEAD, title="Runs", title_justify="left", pad_edge=False)
+    for name in ("verdict", "experiment", "policy"):
+        table.add_column(name)
+    table.add_column("round", justify="right")
+    table.add_column("tries", justify="right")
+    table.add_column("took", justify="right", no_wrap=True)
+    table.add_column("run", overflow="fold")
+    for run in suite.runs:
+        table.add_row(
+            _as_expected(run),
+            escape(run.experiment),
+            escape(run.policy),
+            str(run.repeat),
+            str(run.attempts),
+            f"{run.took_s:.0f} s",
+            escape(run.run_id or "-"),
+        )
+    console.print(table)
+    for run in suite.runs:
+        if run.exit_code != 0:
+            console.print(f"{_styled(run.verdict)} {escape(run.experiment)}:", highlight=False)
+            for reason in run.reasons or (run.headline,):
+                console.print(f"  - {escape(reason)}", highlight=False)
+    left = suite.planned - len(suite.runs)
+    if left:
+        console.print(f"stopped: {left} of {suite.planned} runs were not begun", highlight=False)
+
+
+def _as_expected(run: SuiteRun) -> str:
+    expected = run.verdict == run.expected_verdict
+    style = "bold green" if expected else STYLE[run.verdict]
+    return f"[{style}]{run.verdict}[/]" + (
+        " (as expected)" if expected and run.verdict != "held" else ""
+    )

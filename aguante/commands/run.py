@@ -1,33 +1,46 @@
 """``aguante run``: play experiments, print verdicts, exit by them."""
 
 import asyncio
-import contextlib
-import secrets
-import signal
-from collections.abc import Iterator
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from aguante.commands.common import experiment_argument, load_all, testbed_option
+from aguante.commands.common import Loaded, experiment_argument, testbed_option
+from aguante.commands.playing import Stage, check_policy, play_here, stop_on_signals
 from aguante.commands.recover import driver_for
-from aguante.drivers.base import FaultError
-from aguante.faults import HealError
-from aguante.journal import JournalError
-from aguante.load import LoadError
-from aguante.plan import Plan
-from aguante.planner import build_plan, new_run_id
-from aguante.progress import LiveProgress, PlainProgress, Progress, QuietProgress
+from aguante.commands.selecting import select
+from aguante.commands.suites import SuiteOptions, command_line, play_suite, show_suite
 from aguante.recover import recover
-from aguante.runner import RunRequest, StoppedEarlyError, run
-from aguante.runtimes.base import TestbedError
-from aguante.runtimes.native import NativeRuntime
 from aguante.runtimes.state import default_parent
-from aguante.spec import Experiment
-from aguante.terminal import print_verdict, verdict_console
-from aguante.testbed import TestbedSpec
+from aguante.suite import Entry, Job, Suite, SuiteRun, interleave, play_jobs
+from aguante.terminal import verdict_console
+
+runs_option = click.option(
+    "--runs",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder that receives one folder per run.",
+)
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Play N runs at once, each with a testbed of its own; about one core each.",
+)
+retry_option = click.option(
+    "--retry-inconclusive",
+    type=click.IntRange(0, 5),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Play an inconclusive run again, up to N times; a deviated one never is.",
+)
 
 
 @click.command("run")
@@ -35,107 +48,122 @@ from aguante.testbed import TestbedSpec
 @testbed_option
 @click.option("--policy", help="Play with this policy instead of the experiment's own.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), help="Repeat the random draws of an earlier run."
+    "--seed",
+    type=click.IntRange(min=0, max=2**32 - 1),
+    help="Repeat the random draws of an earlier run; --repeat counts up from it.",
 )
 @click.option(
-    "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder that receives one folder per run.",
+    "--tag", "tags", multiple=True, help="Only experiments with this tag; may be given again."
 )
-@click.option("--quiet", is_flag=True, help="Print the verdicts alone.")
-def run_command(
+@click.option(
+    "--repeat",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Play everything N times, interleaved.",
+)
+@jobs_option
+@retry_option
+@runs_option
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the results as JSON, and nothing else."
+)
+@click.option("--quiet", is_flag=True, help="No progress; print the verdicts alone.")
+@click.option("--ci", is_flag=True, help="Plain lines, no colours, nothing redrawn.")
+def run_command(  # noqa: PLR0913 - an argument for each option
     experiments: tuple[Path, ...],
     testbed: Path | None,
     policy: str | None,
     seed: int | None,
+    tags: tuple[str, ...],
+    repeat: int,
+    jobs: int,
+    retry_inconclusive: int,
     runs: Path,
+    as_json: bool,
     quiet: bool,
+    ci: bool,
 ) -> int:
-    """Play EXPERIMENT files on the real system, one after the other, and print a verdict for each.
+    """Play EXPERIMENT files on the real system, and print a verdict for each.
+
+    EXPERIMENT is a file, a folder (all its *.yaml), or a pattern in quotes.
 
     Starts five services, PostgreSQL and Toxiproxy natively, sends open-loop load, injects the faults,
     heals them, audits the databases, and writes a run folder with verdict.json and report.html.
-    The exit code is the worst of all verdicts (see `aguante --help`). Ctrl-C heals first.
+    Several runs (many files, --repeat) are played by one process each, which keeps its output;
+    a folder runs/suite-<time>/ then holds overview.html, overview.md, junit.xml and suite.json.
+
+    The exit code is the gravest of all runs (see `aguante --help`). Ctrl-C heals first, and begins
+    nothing new.
     """
-    loaded = load_all(experiments, testbed)
+    loaded = select(experiments, tags, testbed)
     if loaded.invalid:
         return 3
-    console = Console(stderr=True)
+    check_policy(loaded.spec, policy)
+    progress = Console(stderr=True, no_color=ci or None, force_terminal=False if ci else None)
+    if not _heal_leftovers(runs, progress):
+        return 4
+    planned = interleave(_entries(loaded, policy), repeat, seed)
+    verdicts = progress if as_json else verdict_console(plain=ci)
+    if len(planned) == 1:
+        live = progress.is_terminal and not ci
+        stage = Stage(loaded.spec, runs, progress, verdicts, quiet, live)
+        suite = asyncio.run(_play_alone(planned[0], loaded, stage, retry_inconclusive))
+    else:
+        options = SuiteOptions(
+            runs, jobs, retry_inconclusive, _passed_on(testbed, runs), progress, quiet
+        )
+        suite, folder = asyncio.run(play_suite(planned, options))
+        show_suite(verdicts, suite, folder)
+    if as_json:
+        click.echo(suite.model_dump_json(indent=2))
+    return suite.exit_code
+
+
+def _heal_leftovers(runs: Path, console: Console) -> bool:
+    """What killed runs left behind is healed first; False when something could not be."""
     left = asyncio.run(recover(runs, default_parent(), driver_for))
     for each in left:
         console.print(f"{each.run_id}: {each.fault_id}: {each.how or each.error}", soft_wrap=True)
-    if any(each.error for each in left):
-        return 4
-    codes = []
-    for path, experiment in loaded.experiments:
-        plan = _plan(path, experiment, loaded.spec, policy, seed)
-        request = RunRequest(experiment, plan, loaded.spec, path.read_bytes(), runs)
-        codes.append(asyncio.run(_play(request, console, quiet)))
-    return _worst(codes)
+    return not any(each.error for each in left)
 
 
-def _plan(
-    path: Path, experiment: Experiment, spec: TestbedSpec, policy: str | None, seed: int | None
-) -> Plan:
-    if policy is not None and not (spec.policies / f"{policy}.yaml").exists():
-        known = ", ".join(sorted(file.stem for file in spec.policies.glob("*.yaml")))
-        message = f"--policy {policy}: no such file in {spec.policies}; there are: {known}"
-        raise click.UsageError(message)
-    chosen = experiment if policy is None else experiment.model_copy(update={"policy": policy})
-    seeds = (seed, experiment.seed, secrets.randbelow(2**32))
-    return build_plan(
-        chosen,
-        spec,
-        run_id=new_run_id(experiment.name, datetime.now(UTC), secrets.token_hex(2)),
-        seed=next(number for number in seeds if number is not None),
-        source=str(path),
+def _entries(loaded: Loaded, policy: str | None) -> list[Entry]:
+    return [
+        Entry(
+            path=str(path),
+            experiment=experiment.name,
+            title=experiment.title,
+            policy=policy or experiment.policy,
+            policy_given=policy is not None,
+        )
+        for path, experiment in loaded.experiments
+    ]
+
+
+def _passed_on(testbed: Path | None, runs: Path) -> tuple[str, ...]:
+    chosen = ("--testbed", str(testbed)) if testbed else ()
+    return (*chosen, "--runs", str(runs))
+
+
+async def _play_alone(job: Job, loaded: Loaded, stage: Stage, retries: int) -> Suite:
+    """One run, in this process, with its progress on the terminal."""
+    started, began = datetime.now(UTC), time.monotonic()
+    with stop_on_signals() as stop:
+
+        async def play(job: Job) -> SuiteRun:
+            return await play_here(job, loaded.experiments[0][1], stage, stop)
+
+        results = await play_jobs(
+            (job,), play, at_once=1, retry_inconclusive=retries, stop=stop, told=lambda *_: None
+        )
+    return Suite(
+        suite_id="",
+        command=command_line(),
+        started_at=started.isoformat(timespec="seconds"),
+        took_s=round(time.monotonic() - began, 1),
+        jobs=1,
+        planned=1,
+        runs=results,
     )
-
-
-async def _play(request: RunRequest, console: Console, quiet: bool) -> int:
-    with _stop_on_signals() as stop, _progress(console, quiet) as progress:
-        try:
-            outcome = await run(request, NativeRuntime(), progress, stop)
-        except StoppedEarlyError as error:
-            click.echo(str(error), err=True)
-            return 2
-        except (TestbedError, HealError, JournalError, LoadError, FaultError) as error:
-            click.echo(f"error: {error}", err=True)
-            return 4
-    print_verdict(verdict_console(), outcome.verdict, outcome.folder)
-    return outcome.verdict.exit_code
-
-
-@contextlib.contextmanager
-def _stop_on_signals() -> Iterator[asyncio.Event]:
-    """SIGINT and SIGTERM set the event, however often they come; they interrupt nothing by themselves."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
-@contextlib.contextmanager
-def _progress(console: Console, quiet: bool) -> Iterator[Progress]:
-    if quiet:
-        yield QuietProgress()
-    elif console.is_terminal:
-        with LiveProgress(console) as live:
-            yield live
-    else:
-        yield PlainProgress(console)
-
-
-def _worst(codes: list[int]) -> int:
-    """Of several runs the gravest code: a testbed that failed, then deviated, then inconclusive."""
-    for code in (4, 1, 2):
-        if code in codes:
-            return code
-    return 0

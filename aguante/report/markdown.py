@@ -14,6 +14,7 @@ SIGNS = {
     "deviated": "\N{CROSS MARK}",
     "unmet": "\N{CROSS MARK}",
     "violated": "\N{CROSS MARK}",
+    "error": "\N{CROSS MARK}",
 }
 _MARKUP = re.compile(r"([\\`*_{}\[\]<|~&#$])")
 _OPENING = re.compile(r"^(\d*)([>+-]|[.)](?= |$))")
@@ -27,7 +28,7 @@ def render_markdown(plan: Plan, measures: Measures, verdict: Verdict) -> str:
     Whatever comes from files or answers is escaped: it makes no markup, no link, no mention and no table cell.
     """
     parts = [
-        f"## {_sign(verdict.verdict)} {verdict.verdict.upper()}: {escape(verdict.title)}",
+        f"## {sign(verdict.verdict)} {verdict.verdict.upper()}: {escape(verdict.title)}",
         escape(verdict.headline),
         "\n".join(f"- {escape(reason)}" for reason in verdict.reasons),
         _expectations(verdict),
@@ -51,11 +52,12 @@ def _unlinked(match: re.Match[str]) -> str:
     return f"{match.group(2)}\\." if match.group(2) else "@\N{ZERO WIDTH SPACE}"
 
 
-def _sign(word: str) -> str:
+def sign(word: str) -> str:
+    """A check, a cross, or a question mark for whatever is neither."""
     return SIGNS.get(word, "\N{WHITE QUESTION MARK ORNAMENT}")
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A GFM table; heads that begin with ``>`` are columns of numbers. Cells must be escaped already."""
     rules = ["---:" if head.startswith(">") else "---" for head in heads]
     lines = [[head.lstrip(">") for head in heads], rules, *rows]
@@ -67,7 +69,7 @@ def _expectations(verdict: Verdict) -> str:
         return ""
     rows = [
         (
-            f"{_sign(e.outcome)} {e.outcome}",
+            f"{sign(e.outcome)} {e.outcome}",
             escape(f"{e.text} ({e.reason})" if e.reason and e.outcome != "met" else e.text),
             escape(e.required),
             escape(e.observed),
@@ -75,7 +77,7 @@ def _expectations(verdict: Verdict) -> str:
         )
         for e in verdict.expectations
     ]
-    return _table(("Outcome", "Expectation", ">Required", ">Observed", ">n"), rows)
+    return table(("Outcome", "Expectation", ">Required", ">Observed", ">n"), rows)
 
 
 def _invariants(verdict: Verdict) -> str:
@@ -83,14 +85,14 @@ def _invariants(verdict: Verdict) -> str:
         return ""
     rows = [
         (
-            f"{_sign(i.outcome)} {i.outcome}",
+            f"{sign(i.outcome)} {i.outcome}",
             escape(f"{i.name} ({i.measure.error})" if i.measure.error else i.name),
             text.count(i.measure.exposure),
             text.count(i.measure.violations),
         )
         for i in verdict.invariants
     ]
-    return _table(("Outcome", "Invariant", ">Exposure", ">Violations"), rows)
+    return table(("Outcome", "Invariant", ">Exposure", ">Violations"), rows)
 
 
 def _phases(verdict: Verdict) -> str:
@@ -106,7 +108,7 @@ def _phases(verdict: Verdict) -> str:
     ]
     rows.append(["200s per second", *(text.per_second(p.goodput_rps) for p in verdict.phases)])
     rows.append(["p95 of the 200s", *(_p95(p) for p in verdict.phases)])
-    return _table(["Answers", *(f">{escape(p.phase)}" for p in verdict.phases)], rows)
+    return table(["Answers", *(f">{escape(p.phase)}" for p in verdict.phases)], rows)
 
 
 def _p95(phase: PhaseMeasure) -> str:

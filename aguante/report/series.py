@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aguante.measure.model import BreakerTransition, FaultMeasure, Measures, SecondCauses
-from aguante.plan import Plan, PlannedFault
+from aguante.plan import Plan, PlannedFault, ProcessFault
 from aguante.report.palette import CauseStyle
 
 UNITS = {
@@ -143,6 +143,8 @@ def _window(planned: PlannedFault, measured: FaultMeasure | None) -> tuple[float
 def fault_names(planned: PlannedFault) -> tuple[str, ...]:
     """``slow: latency 3500 ms, jitter 200 ms on reservations-payments``, then shorter ones."""
     fault = planned.fault
+    if isinstance(fault, ProcessFault):
+        return (f"{planned.id}: {fault.action} {planned.target}", planned.id)
     settings = [_setting(fault.toxic, *attribute) for attribute in fault.attributes]
     if not (fault.attributes and fault.attributes[0][0] == fault.toxic):
         settings.insert(0, fault.toxic)

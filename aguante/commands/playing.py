@@ -1,0 +1,163 @@
+"""Playing one run in this process: what ``run`` does for a single experiment, and every child of a suite."""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from aguante.drivers.base import FaultError
+from aguante.faults import HealError
+from aguante.journal import JournalError
+from aguante.load import LoadError
+from aguante.plan import Plan
+from aguante.planner import build_plan, new_run_id
+from aguante.progress import LiveProgress, PlainProgress, Progress, QuietProgress
+from aguante.runner import RunOutcome, RunRequest, StoppedEarlyError, run
+from aguante.runtimes.base import TestbedError
+from aguante.runtimes.native import NativeRuntime
+from aguante.spec import Experiment
+from aguante.suite import Job, SuiteRun
+from aguante.terminal import print_verdict
+from aguante.testbed import TestbedSpec
+from aguante.verdict.model import Verdict
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What every run of one command shares."""
+
+    spec: TestbedSpec
+    runs: Path
+    progress: Console
+    """Standard error."""
+    verdicts: Console
+    quiet: bool
+    live: bool
+    """Redraw a table in place; else plain lines."""
+
+
+def check_policy(spec: TestbedSpec, policy: str | None) -> None:
+    """Refuse a policy that is not there, before anything starts.
+
+    Raises:
+        click.UsageError: names those that are there.
+    """
+    if policy is not None and not (spec.policies / f"{policy}.yaml").exists():
+        known = ", ".join(sorted(file.stem for file in spec.policies.glob("*.yaml")))
+        message = f"--policy {policy}: no such file in {spec.policies}; there are: {known}"
+        raise click.UsageError(message)
+
+
+def plan_of(job: Job, experiment: Experiment, spec: TestbedSpec) -> Plan:
+    """A plan with a fresh run id; the seed is the job's, else the experiment's, else drawn."""
+    chosen = experiment.model_copy(update={"policy": job.policy})
+    seeds = (job.seed, experiment.seed, secrets.randbelow(2**32))
+    return build_plan(
+        chosen,
+        spec,
+        run_id=new_run_id(experiment.name, datetime.now(UTC), secrets.token_hex(2)),
+        seed=next(number for number in seeds if number is not None),
+        source=job.path,
+    )
+
+
+async def play_here(
+    job: Job, experiment: Experiment, stage: Stage, stop: asyncio.Event
+) -> SuiteRun:
+    """Play one run in this process, print its verdict, and say what came of it.
+
+    A testbed that fails is said on standard error and in the result; it is not raised.
+    """
+    request = _request(job, experiment, stage)
+    began = time.monotonic()
+    with _progress(stage) as progress:
+        try:
+            outcome = await run(request, NativeRuntime(), progress, stop)
+        except StoppedEarlyError as error:
+            click.echo(str(error), err=True)
+            return _without_verdict(job, request.plan, "inconclusive", 2, str(error))
+        except (TestbedError, HealError, JournalError, LoadError, FaultError) as error:
+            click.echo(f"error: {error}", err=True)
+            return _without_verdict(job, request.plan, "error", 4, str(error))
+    print_verdict(stage.verdicts, outcome.verdict, outcome.folder)
+    return result_of(job, outcome, time.monotonic() - began)
+
+
+def _request(job: Job, experiment: Experiment, stage: Stage) -> RunRequest:
+    plan = plan_of(job, experiment, stage.spec)
+    return RunRequest(experiment, plan, stage.spec, Path(job.path).read_bytes(), stage.runs)
+
+
+def result_of(job: Job, outcome: RunOutcome, took_s: float) -> SuiteRun:
+    """A judged run as a line of a suite."""
+    return line_of(outcome.verdict).model_copy(
+        update={"source": job.path, "repeat": job.repeat, "took_s": round(took_s, 1)}
+    )
+
+
+def line_of(verdict: Verdict) -> SuiteRun:
+    """A verdict as a line of a suite."""
+    return SuiteRun(
+        experiment=verdict.experiment,
+        title=verdict.title,
+        source="",
+        policy=verdict.policy,
+        run_id=verdict.run_id,
+        seed=verdict.seed,
+        verdict=verdict.verdict,
+        expected_verdict=verdict.expected_verdict,
+        exit_code=verdict.exit_code,
+        headline=verdict.headline,
+        reasons=verdict.reasons,
+    )
+
+
+def _without_verdict(job: Job, plan: Plan, word: str, code: int, why: str) -> SuiteRun:
+    return SuiteRun.model_validate(
+        {
+            "experiment": job.experiment,
+            "title": job.title,
+            "source": job.path,
+            "policy": job.policy,
+            "repeat": job.repeat,
+            "run_id": plan.run_id,
+            "seed": plan.seed,
+            "verdict": word,
+            "expected_verdict": plan.expected_verdict,
+            "exit_code": code,
+            "headline": why,
+        }
+    )
+
+
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator[asyncio.Event]:
+    """SIGINT and SIGTERM set the event, however often they come; they interrupt nothing by themselves."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def _progress(stage: Stage) -> Iterator[Progress]:
+    if stage.quiet:
+        yield QuietProgress()
+    elif stage.live:
+        with LiveProgress(stage.progress) as live:
+            yield live
+    else:
+        yield PlainProgress(stage.progress)

@@ -1,0 +1,64 @@
+"""Which experiments a command means: files, folders, globs and tags."""
+
+import glob
+from pathlib import Path
+
+import click
+
+from aguante.commands.common import Loaded, load_all
+from aguante.spec import Experiment
+
+
+def expand(given: tuple[Path, ...]) -> tuple[Path, ...]:
+    """A folder becomes its experiments, a pattern its matches, anything else itself; each file once.
+
+    Raises:
+        click.UsageError: a folder or pattern holds nothing.
+    """
+    found: dict[Path, None] = {}
+    for path in given:
+        if path.is_dir():
+            matches = sorted(path.glob("*.yaml"))
+        elif path.exists() or not glob.has_magic(str(path)):
+            matches = [path]
+        else:
+            matches = sorted(Path(each) for each in glob.glob(str(path), recursive=True))  # noqa: PTH207 - an absolute pattern too
+        if not matches:
+            message = f"{path}: no experiment (*.yaml) is there"
+            raise click.UsageError(message)
+        found.update(dict.fromkeys(matches))
+    return tuple(found)
+
+
+def select(given: tuple[Path, ...], tags: tuple[str, ...], testbed: Path | None) -> Loaded:
+    """Load what is meant; with tags, only experiments that have one of them.
+
+    Findings of invalid files are printed to standard error and counted.
+
+    Raises:
+        click.ClickException: the TestbedSpec cannot be read.
+        click.UsageError: nothing is left.
+    """
+    loaded = load_all(expand(given), testbed)
+    if not tags or loaded.invalid:
+        return loaded
+    chosen = tuple(each for each in loaded.experiments if set(tags) & set(each[1].tags))
+    if not chosen:
+        message = f"no experiment has the tag {' or '.join(tags)}; there are: {_tags(loaded)}"
+        raise click.UsageError(message)
+    return Loaded(loaded.spec, chosen, 0)
+
+
+def _tags(loaded: Loaded) -> str:
+    known = {tag for _, experiment in loaded.experiments for tag in experiment.tags}
+    return ", ".join(sorted(known)) or "none"
+
+
+def one_experiment(path: Path, testbed: Path | None) -> tuple[Loaded, Experiment] | None:
+    """The one experiment of a file; None when it is not valid (its findings are printed).
+
+    Raises:
+        click.ClickException: the TestbedSpec cannot be read.
+    """
+    loaded = load_all((path,), testbed)
+    return None if loaded.invalid else (loaded, loaded.experiments[0][1])
