@@ -1,0 +1,160 @@
+"""What a storm will do, drawn from its seed alone: who wants what, which toxics come, who is killed.
+
+Each is an endless sequence with a random stream of its own, so that how far one of them got does not change the
+others. What a seed cannot fix is the interleaving: when an answer comes, and what it meets on its way.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from aguante.plan import ToxiproxyFault
+from loadtests.arrivals import arrival_times
+from stress.client import TIMEOUT_S, Wish
+
+USERS = 500
+DECLINED = 0.03
+"""Share of orders whose card the bank declines (payments' rule: by the user's name)."""
+BIG_EVENTS, SMALL_EVENTS = 4, 2
+SMALL_CAPACITY = 5
+"""Sold out early on, although one order in nineteen wants one: so sold_out is an answer of the storm too."""
+BIG_CAPACITY = 1_000_000
+
+AIMED_AT = "reservations"
+"""The service whose kills wait for a charge that is captured and not yet confirmed."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One customer of the storm, from arrival to giving up."""
+
+    at_s: float
+    """Intended arrival, seconds since the storm began."""
+    wish: Wish
+    patience_s: float
+    """How long the first attempt is waited for; the later ones are waited for in full."""
+    pauses_s: tuple[float, ...]
+    """Before each further attempt with the same key, for as long as there is no final answer."""
+    twin: bool
+    """The first attempt is sent twice at once, with one key."""
+    reads_event: bool
+    looks_back: bool
+    """Once acknowledged: read the reservation, and ask for it again with the same key."""
+
+
+@dataclass(frozen=True)
+class Gust:
+    """One toxic on one link."""
+
+    pause_s: float
+    hold_s: float
+    fault: ToxiproxyFault
+
+
+@dataclass(frozen=True)
+class Strike:
+    """One kill."""
+
+    pause_s: float
+    service: str
+    down_s: float
+    """From its end to its new start."""
+    widened_ms: int
+    """Latency on reservations' database while a strike is being aimed, which keeps sagas between two states."""
+
+
+def capacities() -> dict[str, int]:
+    """The events of a storm and their capacity; the small ones sell out early on."""
+    big = {f"big-{n}": BIG_CAPACITY for n in range(BIG_EVENTS)}
+    return big | {f"small-{n}": SMALL_CAPACITY for n in range(SMALL_EVENTS)}
+
+
+def orders(seed: int, rate_rps: float) -> Iterator[Order]:
+    """Customers in order of arrival, for ever; arrivals are independent (Poisson)."""
+    draw = _stream("orders", seed)
+    events = list(capacities())
+    weights = [9 if name.startswith("big") else 1 for name in events]
+    times = arrival_times("poisson", rate_rps, float("inf"), seed)
+    for number, at_s in enumerate(times):
+        name = "declined" if draw.random() < DECLINED else "user"
+        wish = Wish(
+            f"storm-{seed}-{number}",
+            f"{name}-{draw.randrange(USERS)}",
+            draw.choices(events, weights)[0],
+            draw.choices((1, 2, 3, 4), (4, 3, 2, 1))[0],
+        )
+        yield Order(
+            at_s=at_s,
+            wish=wish,
+            patience_s=draw.uniform(0.02, 0.4) if draw.random() < 0.05 else TIMEOUT_S,
+            pauses_s=tuple(draw.uniform(0.05, 2.0) for _ in range(draw.randrange(4))),
+            twin=draw.random() < 0.05,
+            reads_event=draw.random() < 0.15,
+            looks_back=draw.random() < 0.25,
+        )
+
+
+def gusts(seed: int, lane: int, links: Sequence[str]) -> Iterator[Gust]:
+    """Toxics on these links, one after the other, for ever; lanes blow at the same time."""
+    draw = _stream(f"gusts:{lane}", seed)
+    while True:
+        toxic = draw.choice(tuple(TOXICS))
+        partial = toxic != "down" and draw.random() < 0.3
+        yield Gust(
+            pause_s=draw.uniform(1.0, 6.0),
+            hold_s=draw.uniform(0.2, 1.5),
+            fault=ToxiproxyFault(
+                link=draw.choice(links),
+                toxic=toxic,
+                stream=_direction(draw),
+                toxicity=round(draw.uniform(0.3, 0.9), 2) if partial else 1.0,
+                attributes=tuple(TOXICS[toxic](draw).items()),
+            ),
+        )
+
+
+def strikes(seed: int, services: Sequence[str]) -> Iterator[Strike]:
+    """Kills of these services, one after the other, for ever."""
+    draw = _stream(f"strikes:{','.join(services)}", seed)
+    often = tuple(services) == (AIMED_AT,)
+    while True:
+        yield Strike(
+            pause_s=draw.uniform(0.2, 1.5) if often else draw.uniform(4.0, 12.0),
+            service=draw.choice(services),
+            down_s=draw.uniform(0.0, 0.4) if often else draw.uniform(0.0, 1.0),
+            widened_ms=draw.choice((0, 40, 80, 150)) if often else 0,
+        )
+
+
+def _latency(draw: random.Random) -> dict[str, int]:
+    latency = draw.randrange(50, 1_500)
+    return {"latency": latency, "jitter": draw.randrange(latency // 2)}
+
+
+def _slicer(draw: random.Random) -> dict[str, int]:
+    # Some 10 to 40 pieces a message, 5 ms apart at most: slow, but it gets through.
+    average = draw.randrange(20, 200)
+    variation, delay = draw.randrange(average), draw.randrange(100, 5_000)
+    return {"average_size": average, "size_variation": variation, "delay": delay}
+
+
+TOXICS: Mapping[str, Callable[[random.Random], dict[str, int]]] = {
+    "latency": _latency,
+    "timeout": lambda draw: {"timeout": draw.choice((0, draw.randrange(50, 1_500)))},
+    "reset_peer": lambda draw: {"timeout": draw.choice((0, draw.randrange(5, 300)))},
+    "down": lambda _: {},
+    "bandwidth": lambda draw: {"rate": draw.randrange(1, 20)},
+    # From less than the head of a request to some thirty exchanges of a kept-alive connection.
+    "limit_data": lambda draw: {"bytes": draw.randrange(50, 20_000)},
+    "slicer": _slicer,
+}
+"""Toxiproxy's attributes, each within what ``aguante.drivers.toxics`` says is safe (a test holds them to it)."""
+
+
+def _direction(draw: random.Random) -> Literal["upstream", "downstream"]:
+    return "upstream" if draw.random() < 0.5 else "downstream"
+
+
+def _stream(name: str, seed: int) -> random.Random:
+    return random.Random(f"{name}:{seed}")  # noqa: S311 - reproducible on purpose

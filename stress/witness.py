@@ -1,0 +1,71 @@
+"""Sees in the databases which reservations are paid and not yet confirmed, by the auditor's own way in."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from aguante.runtimes.base import Testbed
+
+_UNDER_WAY = "SELECT reservation_id FROM sagas WHERE state IN ('RESERVED', 'CHARGED')"
+_PAID = "SELECT reservation_id FROM charges WHERE state = 'CAPTURED' AND reservation_id = ANY($1)"
+_SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'reservations'"
+POLL_S = 0.005
+
+
+class Witness:
+    """Two open connections; not for use by two tasks at once."""
+
+    def __init__(self, sagas: asyncpg.Connection, charges: asyncpg.Connection) -> None:
+        self._sagas = sagas
+        self._charges = charges
+
+    async def between(self) -> frozenset[str]:
+        """Reservations with a captured charge whose saga is between pay and confirm."""
+        under_way = [row[0] for row in await self._sagas.fetch(_UNDER_WAY)]
+        if not under_way:
+            return frozenset()
+        return frozenset(row[0] for row in await self._charges.fetch(_PAID, under_way))
+
+    async def wait_for_one(self, known: frozenset[str], limit_s: float) -> bool:
+        """Return True as soon as there is one that is not in ``known``; False when time is up."""
+        give_up_s = time.monotonic() + limit_s
+        while time.monotonic() < give_up_s:
+            if await self.between() - known:
+                return True
+            await asyncio.sleep(POLL_S)
+        return False
+
+    async def silence(self, limit_s: float) -> bool:
+        """Wait until no session of reservations is left, so that nothing which it sent can still arrive.
+
+        False: one is left when time is up (held by a toxic, say).
+        """
+        give_up_s = time.monotonic() + limit_s
+        while time.monotonic() < give_up_s:
+            if not await self._sagas.fetchval(_SESSIONS):
+                return True
+            await asyncio.sleep(POLL_S)
+        return False
+
+
+@asynccontextmanager
+async def witness(testbed: Testbed) -> AsyncIterator[Witness]:
+    """A witness for the time of the body.
+
+    Raises:
+        OSError: a database cannot be reached.
+        asyncpg.PostgresError: it refuses.
+    """
+    dsn = {each.name: each.dsn for each in testbed.databases}
+    sagas = await asyncpg.connect(dsn["reservations"])
+    try:
+        charges = await asyncpg.connect(dsn["payments"])
+        try:
+            yield Witness(sagas, charges)
+        finally:
+            charges.terminate()
+    finally:
+        sagas.terminate()
