@@ -12,12 +12,16 @@ from typing import Literal
 from aguante.drivers.base import FaultDriver, FaultError, Undo
 from aguante.eventlog import EventLog
 from aguante.events import FaultChanged
-from aguante.journal import Journal
+from aguante.journal import Journal, JournalError, MarkState
 from aguante.plan import PlannedFault
 
 HEAL_LIMIT_S = 45.0
 """How long heal tries before it gives up and says so (exit 4): twice the limit of the slowest removal."""
 HEAL_PAUSE_S = 0.25
+
+
+def _never() -> bool:
+    return False
 
 
 class HealError(Exception):
@@ -65,6 +69,8 @@ class Faults:
         self._undos = {intent.fault.id: intent.undo for intent in intents}
         self._planned = {intent.fault.id: intent.fault for intent in intents}
         self._verified: set[str] = set()
+        self._unwritten: OSError | None = None
+        """The first mark or note that the disk refused."""
 
     async def apply(self, fault: PlannedFault) -> None:
         """Make one fault real and note when it held.
@@ -78,7 +84,7 @@ class Faults:
             self._note(fault.id, "applied", fault.start_s, error=str(error))
             raise
         at_s = self._now_s()
-        self._journal.mark(fault.id, "applied")
+        self._mark(fault.id, "applied")
         self._note(
             fault.id,
             "applied",
@@ -95,19 +101,25 @@ class Faults:
         except FaultError as error:
             self._note(fault.id, "undone", fault.end_s, error=str(error))
 
-    async def heal(self) -> None:
+    async def heal(self, gone: Callable[[], bool] = _never) -> None:
         """Restore and verify whatever is not yet verified, again and again within HEAL_LIMIT_S.
+
+        A disk that refuses notes keeps nothing from being healed: it is told of afterwards.
+
+        Args:
+            gone: whether Toxiproxy has ended, and its toxics with it.
 
         Raises:
             HealError: at least one fault could not be verified undone.
+            OSError: all are healed, and the run folder could not be written meanwhile.
         """
         failures: dict[str, str] = {}
         try:
             async with asyncio.timeout(HEAL_LIMIT_S):
                 while True:
-                    failures = await self._heal_once()
+                    failures = await self._heal_once(gone)
                     if not failures:
-                        return
+                        break
                     await asyncio.sleep(HEAL_PAUSE_S)
         except TimeoutError:
             said = "; ".join(f"{fault}: {why}" for fault, why in failures.items()) or "no answer"
@@ -116,11 +128,16 @@ class Faults:
                 "The journal keeps what must be restored: run `aguante recover`."
             )
             raise HealError(message) from None
+        if self._unwritten:
+            raise self._unwritten
 
-    async def _heal_once(self) -> dict[str, str]:
+    async def _heal_once(self, gone: Callable[[], bool]) -> dict[str, str]:
         failures = {}
         for fault_id, undo in self._undos.items():
             if fault_id in self._verified:
+                continue
+            if undo.driver == "toxiproxy" and gone():
+                self._gone(undo)
                 continue
             try:
                 await self._undo(undo)
@@ -128,15 +145,31 @@ class Faults:
                 failures[fault_id] = str(error)
         return failures
 
+    def _gone(self, undo: Undo) -> None:
+        """Nothing is left to restore; and nothing was read back, so it is not noted as verified."""
+        self._verified.add(undo.fault_id)
+        self._mark(undo.fault_id, "verified")
+        error = "Toxiproxy has ended, and this fault with it"
+        self._note(undo.fault_id, "undone", self._planned[undo.fault_id].end_s, error=error)
+
     async def _undo(self, undo: Undo) -> None:
         planned_s = self._planned[undo.fault_id].end_s
         await self._driver.undo(undo)
-        self._journal.mark(undo.fault_id, "undone")
+        self._mark(undo.fault_id, "undone")
         self._note(undo.fault_id, "undone", planned_s)
         await self._driver.verify(undo)
         self._verified.add(undo.fault_id)
-        self._journal.mark(undo.fault_id, "verified")
+        self._mark(undo.fault_id, "verified")
         self._note(undo.fault_id, "verified", planned_s)
+
+    def _mark(self, fault_id: str, state: MarkState) -> None:
+        try:
+            self._journal.mark(fault_id, state)
+        except JournalError as error:
+            refusal = error.__cause__
+            if not isinstance(refusal, OSError):
+                raise
+            self._unwritten = self._unwritten or refusal
 
     def _note(
         self,
@@ -148,13 +181,15 @@ class Faults:
         evidence: str = "",
         error: str = "",
     ) -> None:
-        self._log.write(
-            FaultChanged(
-                id=fault_id,
-                action=action,
-                planned_s=planned_s,
-                at_s=self._now_s() if at_s is None else at_s,
-                evidence=evidence,
-                error=error,
-            )
+        change = FaultChanged(
+            id=fault_id,
+            action=action,
+            planned_s=planned_s,
+            at_s=self._now_s() if at_s is None else at_s,
+            evidence=evidence,
+            error=error,
         )
+        try:
+            self._log.write(change)
+        except OSError as failure:
+            self._unwritten = self._unwritten or failure

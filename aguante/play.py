@@ -15,7 +15,7 @@ from aguante.drivers.base import FaultError
 from aguante.drivers.toxiproxy import ToxiproxyDriver
 from aguante.eventlog import EventLog
 from aguante.events import LoadFinished, RunStarted, Stopped
-from aguante.faults import Faults, write_down
+from aguante.faults import Faults, HealError, write_down
 from aguante.journal import Journal
 from aguante.load import LoadChild, LoadError, RecordTail, build_load_plan
 from aguante.plan import Plan
@@ -25,6 +25,7 @@ from aguante.runtimes.base import Testbed
 from aguante.spec import Experiment
 from aguante.testbed import TestbedSpec
 from aguante.timeline import Action, ApplyFault, Clock, UndoFault, actions_of, play
+from aguante.watch import LOAD, POSTGRES, TOXIPROXY, PartsWatch
 
 T0_LEAD_S = 0.3
 """t0 lies this far ahead when it is handed out, so that every part has it before it passes."""
@@ -65,16 +66,32 @@ async def play_on(stage: Stage, testbed: Testbed, event_ids: Sequence[str]) -> N
             clock = Clock(time.monotonic() + T0_LEAD_S)
             faults = Faults(intents, driver, journal, stage.log, clock.now_s)
             stage.log.write(RunStarted(epoch_ns=_epoch_ns(clock)))
+            parts = PartsWatch({**testbed.servers, LOAD: load.pid})
             load.begin(clock.t0)
             try:
-                await _play_out(stage, testbed, clock, faults, load)
+                await _play_out(stage, testbed, clock, faults, load, parts)
             finally:
-                await faults.heal()
+                await _heal(stage, clock, faults, parts)
             await _finish_load(stage, load, clock.now_s)
 
 
+async def _heal(stage: Stage, clock: Clock, faults: Faults, parts: PartsWatch) -> None:
+    """Heal; a run that cannot be healed has ended early, and its diary says so. Raises HealError."""
+    try:
+        await faults.heal(lambda: parts.ended(TOXIPROXY))
+    except HealError as error:
+        with contextlib.suppress(OSError):  # a full disk must not hide that a fault still holds
+            stage.log.write(Stopped(at_s=clock.now_s(), reason=str(error)))
+        raise
+
+
 async def _play_out(
-    stage: Stage, testbed: Testbed, clock: Clock, faults: Faults, load: LoadChild
+    stage: Stage,
+    testbed: Testbed,
+    clock: Clock,
+    faults: Faults,
+    load: LoadChild,
+    parts: PartsWatch,
 ) -> None:
     """The timeline, with the ticker and the scraper beside it; whatever ends it early is written down."""
 
@@ -90,11 +107,12 @@ async def _play_out(
         stage.stop,
         MetricsScraper(testbed, stage.folder.metrics).run(clock.now_s),
         watch.run(clock, stage.stop),
+        parts.run(stage.stop, clock.now_s, stage.plan.end_s),
         _tick(stage, clock),
     ):
         try:
             if not await play(actions_of(stage.plan), clock, stage.stop, act):
-                reason = watch.reason or "stopped by a signal"
+                reason = parts.reason or watch.reason or "stopped by a signal"
         except FaultError as error:
             reason = f"a fault could not be applied: {error}"
     if reason:
@@ -179,7 +197,8 @@ async def gather_evidence(stage: Stage, testbed: Testbed) -> int:
         OSError: the run folder cannot be written.
     """
     stage.progress.step("Waiting for the system to settle ...")
-    stage.log.write(await settle(stage.spec.settle, testbed))
+    if not PartsWatch(testbed.servers).ended(POSTGRES):  # else it would be asked in vain for long
+        stage.log.write(await settle(stage.spec.settle, testbed))
     stage.progress.step("Reading the databases ...")
     try:
         await dump_tables(testbed.databases, stage.folder.tables)

@@ -5,7 +5,9 @@ behind everything that can end early, always run to their own limits.
 """
 
 import asyncio
-from collections.abc import Awaitable
+import contextlib
+import errno
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +16,7 @@ from aguante.collect.otlp import Collector
 from aguante.collect.spans import decode_spans, write_traces
 from aguante.eventlog import EventLog
 from aguante.events import CollectorClosed
+from aguante.faults import HealError
 from aguante.measure import measure
 from aguante.plan import Plan
 from aguante.play import Stage, gather_evidence, play_on
@@ -55,6 +58,25 @@ class StoppedEarlyError(Exception):
     """The run was stopped before its load began: there is nothing to judge."""
 
 
+class EvidenceLostError(Exception):
+    """The run folder could not be written: nothing can be concluded. Every fault was undone and verified."""
+
+
+DISK_SAYS_NO = frozenset(
+    (
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EIO,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENOTDIR,
+    )
+)
+"""What a disk answers that is full, failing or not ours to write; any other OSError is a fault of ours."""
+
+
 async def run(
     request: RunRequest, runtime: Runtime, progress: Progress, stop: asyncio.Event
 ) -> RunOutcome:
@@ -65,26 +87,59 @@ async def run(
     Raises:
         TestbedError: the testbed could not be started.
         StoppedEarlyError: ``stop`` was set before load began.
-        HealError: a fault could not be verified undone.
+        HealError: a fault could not be verified undone; the folder holds the verdict on the rest.
         JournalError: the undo journal could not be written; no fault was applied.
-        OSError: the run folder could not be written.
+        EvidenceLostError: the run folder could not be written.
     """
-    folder = RunFolder.create(request.runs, request.plan.run_id)
-    _freeze(request, folder)
+    with _evidence_kept():
+        folder = RunFolder.create(request.runs, request.plan.run_id)
+        _freeze(request, folder)
+        unhealed = await _play_in(folder, request, runtime, progress, stop)
+        progress.step("Reading the evidence ...")
+        verdict = await asyncio.to_thread(analyse, folder, request)
+    if unhealed:
+        raise unhealed
+    return RunOutcome(folder, verdict)
+
+
+@contextlib.contextmanager
+def _evidence_kept() -> Iterator[None]:
+    """Of a disk's refusal make an EvidenceLostError."""
+    try:
+        yield
+    except OSError as why:
+        if why.errno not in DISK_SAYS_NO:
+            raise
+        message = (
+            f"inconclusive: the evidence could not be kept ({why}): give the runs folder space"
+        )
+        raise EvidenceLostError(message) from why
+
+
+async def _play_in(
+    folder: RunFolder,
+    request: RunRequest,
+    runtime: Runtime,
+    progress: Progress,
+    stop: asyncio.Event,
+) -> HealError | None:
+    """Everything up to the end of the testbed; returns what could not be healed, after all else was done."""
+    unhealed: HealError | None = None
     with EventLog(folder.events) as log:
         async with Collector(folder.otlp) as collector:
             stage = Stage(
                 request.plan, request.experiment, request.spec, folder, log, progress, stop
             )
-            dropped = await _on_testbed(stage, runtime, collector.endpoint)
+            try:
+                dropped = await _on_testbed(stage, runtime, collector.endpoint)
+            except HealError as error:
+                unhealed, dropped = error, -1
         log.write(
             CollectorClosed(
                 requests=collector.requests, bytes=collector.bytes, spans_dropped=dropped
             )
         )
-    progress.step("Reading the evidence ...")
-    verdict = await asyncio.to_thread(analyse, folder, request)
-    return RunOutcome(folder, verdict)
+    return unhealed
 
 
 async def _on_testbed(stage: Stage, runtime: Runtime, otlp_endpoint: str) -> int:

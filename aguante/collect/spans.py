@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from aguante.collect.disk import refusals_as_os_error
 from aguante.collect.otlp import FRAME_HEADER_BYTES
 from aguante.collect.traces import write_traces
 from aguante.runfolder import RunFolder
@@ -137,7 +138,7 @@ def decode_spans(folder: RunFolder) -> DecodeReport:
 
 
 def _to_parquet(lines: Path, parquet: Path) -> int:
-    with duckdb.connect() as db:
+    with refusals_as_os_error(), duckdb.connect() as db:
         # an exporter that got no answer in time sends the same batch again
         db.read_json(str(lines), columns=COLUMNS, format="newline_delimited").create_view("spans")
         unique = "SELECT DISTINCT ON (trace_id, span_id) * FROM spans ORDER BY start_ns, span_id"

@@ -2,6 +2,7 @@
 
 import duckdb
 
+from aguante.collect.disk import refusals_as_os_error
 from aguante.plan import Plan
 from aguante.runfolder import RunFolder
 
@@ -53,7 +54,7 @@ def write_traces(folder: RunFolder, plan: Plan) -> int:
     if not folder.records.exists():
         folder.traces.write_bytes(b"")
         return 0
-    with duckdb.connect() as db:
+    with refusals_as_os_error(), duckdb.connect() as db:
         db.execute("SET VARIABLE records = ?", [str(folder.records)])
         db.execute("SET VARIABLE spans = ?", [str(folder.spans)])
         db.execute("SET VARIABLE good = ?", [GOOD_PER_PHASE])

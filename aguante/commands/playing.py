@@ -20,7 +20,7 @@ from aguante.load import LoadError
 from aguante.plan import Plan
 from aguante.planner import build_plan, new_run_id
 from aguante.progress import LiveProgress, PlainProgress, Progress, QuietProgress
-from aguante.runner import RunOutcome, RunRequest, StoppedEarlyError, run
+from aguante.runner import EvidenceLostError, RunOutcome, RunRequest, StoppedEarlyError, run
 from aguante.runtimes.base import TestbedError
 from aguante.runtimes.native import NativeRuntime
 from aguante.spec import Experiment
@@ -81,7 +81,7 @@ async def play_here(
     with _progress(stage) as progress:
         try:
             outcome = await run(request, NativeRuntime(), progress, stop)
-        except StoppedEarlyError as error:
+        except (StoppedEarlyError, EvidenceLostError) as error:
             click.echo(str(error), err=True)
             return _without_verdict(job, request.plan, "inconclusive", 2, str(error))
         except (TestbedError, HealError, JournalError, LoadError, FaultError) as error:

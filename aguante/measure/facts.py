@@ -35,6 +35,12 @@ class RunFacts:
     spans_dropped: int = -1
     """-1: not known."""
 
+    @property
+    def rest(self) -> bool | None:
+        """Whether the system came to rest; None: not asked, or its database could not be read at the end."""
+        unread = self.settled is None or (not self.settled.settled and self.settled.unsettled < 0)
+        return None if unread or self.settled is None else self.settled.settled
+
     def applied_s(self, fault: str) -> float | None:
         """When a fault was really applied, seconds since t0."""
         return self._when(fault, "applied")

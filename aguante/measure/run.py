@@ -57,7 +57,7 @@ def _measure(evidence: Evidence, folder: RunFolder, experiment: Experiment) -> M
         load=measure_load(evidence),
         faults=tuple(measure_fault(evidence, fault) for fault in evidence.plan.faults),
         invariants=measure_invariants(evidence, folder, wanted),
-        settled=facts.settled.settled if facts.settled else None,
+        settled=facts.rest,
         settle_took_s=facts.settled.took_s if facts.settled else None,
         spans=measure_spans(evidence),
         seconds=measure_seconds(evidence),

@@ -1,0 +1,81 @@
+"""Undo survives anything: whatever ends a run, nothing stays broken, and what it says is true."""
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from undo_world import STAGES, Run, recover, strike
+
+ASKED = {
+    signal.SIGINT: ("boot", "fault", "heal"),
+    signal.SIGTERM: ("baseline", "fault", "analysis"),
+}
+KILLED = ("boot", "fault", "analysis")
+STORM = 20
+
+
+def strike_all(
+    folder: Path, stages: tuple[str, ...], number: signal.Signals, seed: int
+) -> list[tuple[str, Run, int]]:
+    """A run per stage, three at once: none of them is judged by its timing."""
+
+    def one(at: int) -> tuple[str, Run, int]:
+        run, code = strike(folder / f"{at:02d}-{stages[at]}", stages[at], number, seed + at)
+        return stages[at], run, code
+
+    with ThreadPoolExecutor(3) as pool:
+        return list(pool.map(one, range(len(stages))))
+
+
+def check_asked(stage: str, run: Run, code: int) -> None:
+    """Healed, gone, and judged: a run that was stopped is inconclusive, one that had ended keeps its verdict."""
+    assert run.left_behind() == []
+    verdict = run.verdict
+    if verdict is None:
+        assert code == 2, run.output()
+        assert stage in ("boot", "baseline"), run.output()
+        return
+    assert code == verdict.exit_code, run.output()
+    assert code in (0, 2), run.output()
+    if code == 0:
+        assert stage in ("analysis", "heal"), "a stopped run was called held"
+    applied = [fault for fault in verdict.faults if fault.actual_start_s is not None]
+    assert all(fault.undone_verified for fault in applied)
+
+
+def check_killed(run: Run, code: int) -> None:
+    """After SIGKILL `aguante recover` finds all there is to heal, and leaves nothing."""
+    assert code in (-signal.SIGKILL, 0, 2)
+    done = recover(run.folder)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert run.left_behind(within_s=12) == []
+    again = recover(run.folder)
+    assert (again.returncode, again.stdout) == (0, "nothing to heal\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", list(ASKED))
+def test_a_run_that_is_asked_to_end_heals_first(tmp_path: Path, number: signal.Signals) -> None:
+    """At a random moment of boot, baseline, fault, heal and analysis: nothing is left, and nothing is held."""
+    for stage, run, code in strike_all(tmp_path, ASKED[number], number, seed=int(number)):
+        check_asked(stage, run, code)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_can_be_recovered(tmp_path: Path) -> None:
+    """At a random moment: no process, no folder, no fault is left after `aguante recover`."""
+    for _, run, code in strike_all(tmp_path, KILLED, signal.SIGKILL, seed=9):
+        check_killed(run, code)
+
+
+@pytest.mark.undo_storm
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_undo_storm(tmp_path: Path, number: signal.Signals) -> None:
+    """Twenty moments of each signal, four in each stage: `python -m pytest -m undo_storm`."""
+    stages = tuple(STAGES[at % len(STAGES)] for at in range(STORM))
+    for stage, run, code in strike_all(tmp_path, stages, number, seed=1000 * number):
+        if number == signal.SIGKILL:
+            check_killed(run, code)
+        else:
+            check_asked(stage, run, code)

@@ -1,0 +1,199 @@
+"""A short run as its user starts it, stopped or hurt at a chosen moment, and all that it may have left behind."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from aguante.journal import pending
+from aguante.runfolder import RunFolder
+from aguante.runtimes.state import SavedState, folders, read_state
+from aguante.verdict.model import Verdict
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 90.0
+FAULT_S = 1.5
+EXPERIMENT = """
+name: brief
+title: Payments answers late, and a proxy is down, for a moment
+learn: Whatever ends the run, nothing stays broken.
+load: {profile: mixed, rate_rps: 30, mix: {reserve: 0.75, read_event: 0.25}}
+phases: {warmup_s: 0.5, baseline_s: 1, fault_s: %s, recovery_s: 1}
+faults:
+  - {id: slow, toxiproxy: {link: reservations-payments, toxic: latency, latency_ms: 3500}}
+  - {id: gone, toxiproxy: {link: reservations-notifications, toxic: down}}
+expect:
+  - rate: {phase: baseline, status: 200, min: 0.5}
+invariants: all
+"""
+
+STAGES = ("boot", "baseline", "fault", "heal", "analysis")
+_MOMENTS: dict[str, tuple[str, float, float]] = {
+    "boot": ("", 0.0, 2.0),
+    "baseline": ('"kind":"t0"', 0.0, 1.5),
+    "fault": ('"action":"applied"', 0.0, FAULT_S - 0.2),
+    "heal": ('"action":"applied"', FAULT_S - 0.2, FAULT_S + 0.5),
+    "analysis": ('"kind":"collector"', 0.0, 1.5),
+}
+"""Stage -> the mark in the diary after which it begins, and from when to when it lasts, seconds."""
+
+
+@dataclass
+class Run:
+    """One run in a folder of its own."""
+
+    folder: Path
+    process: "subprocess.Popen[bytes]"
+    testbeds: set[str]
+    """Ids that were seen, for what they keep outside the folder."""
+
+    @classmethod
+    def start(cls, folder: Path, fault_s: float = FAULT_S) -> "Run":
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "tmp").mkdir()
+        experiment = folder / "brief.yaml"
+        experiment.write_text(EXPERIMENT % fault_s)
+        with (folder / "output").open("wb") as output:
+            process = subprocess.Popen(
+                aguante(folder, "run", str(experiment)),
+                cwd=ROOT,
+                env=environment(folder),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        return cls(folder, process, set())
+
+    @property
+    def run_folder(self) -> RunFolder | None:
+        found = sorted((self.folder / "runs").glob("*"))
+        return RunFolder(found[0]) if found else None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        run = self.run_folder
+        if run is None or not run.verdict.exists():
+            return None
+        return Verdict.model_validate_json(run.verdict.read_text())
+
+    @property
+    def state(self) -> SavedState:
+        (root,) = folders(self.folder / "state")
+        state = read_state(root)
+        assert state
+        return state
+
+    @property
+    def load_pid(self) -> int:
+        for child in psutil.Process(self.process.pid).children():
+            if any("locustfile" in part for part in child.cmdline()):
+                return child.pid
+        raise AssertionError
+
+    def output(self) -> str:
+        return (self.folder / "output").read_text()
+
+    def wait_for(self, mark: str) -> None:
+        """Until the diary holds ``mark`` (empty: until there is a run folder)."""
+        deadline = time.monotonic() + LIMIT_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if run := self.run_folder:
+                text = run.events.read_text() if run.events.exists() else ""
+                if mark in text:
+                    return
+            time.sleep(0.02)
+        raise AssertionError(self.output())
+
+    def await_moment(self, stage: str, draw: random.Random) -> None:
+        mark, low_s, high_s = _MOMENTS[stage]
+        self.wait_for(mark)
+        time.sleep(draw.uniform(low_s, high_s))
+        self.testbeds |= {root.name for root in folders(self.folder / "state")}
+
+    def pid_of(self, name: str) -> int:
+        return next(each.pid for each in self.state.processes if each.name == name)
+
+    def end(self) -> int:
+        """Its exit code."""
+        try:
+            return self.process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+    def left_behind(self, within_s: float = 0.0) -> list[str]:
+        """Everything that should not be there any more; what is still ending gets ``within_s``."""
+        deadline = time.monotonic() + within_s
+        while (found := self._left()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return found
+
+    def _left(self) -> list[str]:
+        memory = Path("/dev/shm") / f"aguante-{os.getuid()}"  # noqa: S108 - what we look for
+        return [
+            *writers_below(self.folder),
+            *(str(root) for root in folders(self.folder / "state")),
+            *(str(memory / each) for each in self.testbeds if (memory / each).exists()),
+            *(str(path) for path in (self.folder / "tmp").iterdir()),
+            *self._still_broken(),
+        ]
+
+    def _still_broken(self) -> list[str]:
+        run = self.run_folder
+        if run is None or not run.journal.exists():
+            return []
+        return [f"not undone: {undo.fault_id}" for undo in pending(run.journal)]
+
+
+def aguante(folder: Path, command: str, *arguments: str) -> list[str]:
+    options = ["--runs", str(folder / "runs")]
+    return [sys.executable, "-m", "aguante", command, *arguments, *options]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    own = {"AGUANTE_STATE": str(folder / "state"), "TMPDIR": str(folder / "tmp")}
+    return {**os.environ, **own}
+
+
+def recover(folder: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        aguante(folder, "recover"),
+        cwd=ROOT,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def writers_below(folder: Path) -> list[str]:
+    """Processes whose output goes to a file below ``folder``: each one that a run starts has its log there."""
+    found = []
+    for process in psutil.process_iter():
+        for fd in (1, 2):
+            with contextlib.suppress(OSError, psutil.Error):
+                target = str(Path(f"/proc/{process.pid}/fd/{fd}").readlink())
+                if target.startswith(f"{folder}/"):
+                    found.append(f"{process.pid} {process.status()} {' '.join(process.cmdline())}")
+                    break
+    return found
+
+
+def strike(folder: Path, stage: str, number: signal.Signals, seed: int) -> tuple[Run, int]:
+    """Start a run, send it a signal at a drawn moment of a stage, and await its end."""
+    run = Run.start(folder)
+    try:
+        run.await_moment(stage, random.Random(seed))  # noqa: S311 - reproducible on purpose
+        run.process.send_signal(number)
+        return run, run.end()
+    finally:
+        if run.process.poll() is None:
+            run.process.kill()
+            run.process.wait()
