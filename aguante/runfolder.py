@@ -45,6 +45,16 @@ class RunFolder:
         return self.root / "plan.json"
 
     @property
+    def environment(self) -> Path:
+        """The machine and the versions, as JSON; missing in folders of earlier versions."""
+        return self.root / "environment.json"
+
+    @property
+    def invariants(self) -> Path:
+        """The SQL of every invariant as it was, so that the folder can be judged again anywhere."""
+        return self.root / "invariants"
+
+    @property
     def journal(self) -> Path:
         """The undo journal, JSONL, fsynced before each fault."""
         return self.root / "journal.jsonl"

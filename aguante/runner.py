@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from aguante.collect.otlp import Collector
 from aguante.collect.spans import decode_spans, write_traces
+from aguante.environment import add_server_versions, read_environment
 from aguante.eventlog import EventLog
 from aguante.events import CollectorClosed
 from aguante.faults import HealError
@@ -150,6 +151,7 @@ async def _on_testbed(stage: Stage, runtime: Runtime, otlp_endpoint: str) -> int
             stage.spec, stage.plan.policy, otlp_endpoint, dict(stage.plan.replicas)
         )
         testbed = await _unless(stage.stop, starting)
+        await add_server_versions(stage.folder.environment, testbed)
         event_ids = await _unless(stage.stop, play_setup(stage.spec, testbed, stage.plan.run_id))
         await play_on(stage, testbed, event_ids)
         return await gather_evidence(stage, testbed)
@@ -180,6 +182,10 @@ def _freeze(request: RunRequest, folder: RunFolder) -> None:
     folder.policy.write_bytes((request.spec.policies / f"{request.plan.policy}.yaml").read_bytes())
     folder.plan.write_text(request.plan.model_dump_json(indent=2))
     folder.testbed.write_text(request.spec.model_dump_json(indent=2))
+    folder.environment.write_text(read_environment().model_dump_json(indent=2))
+    folder.invariants.mkdir()
+    for invariant in request.spec.invariants:
+        (folder.invariants / invariant.sql.name).write_bytes(invariant.sql.read_bytes())
 
 
 def analyse(folder: RunFolder, request: RunRequest) -> Verdict:

@@ -4,6 +4,7 @@ A report is a pure function of Plan, Measures and Verdict; it never reads rows. 
 come from a stranger's file or a service's answer, so every form escapes everything.
 """
 
+from aguante.environment import Environment
 from aguante.measure.model import Measures
 from aguante.plan import Plan
 from aguante.report.junit import render_junit
@@ -20,11 +21,17 @@ def write_reports(folder: RunFolder) -> None:
 
     Raises:
         OSError: ``plan.json``, ``measures.json`` or ``verdict.json`` is missing, or the folder cannot be written.
-        pydantic.ValidationError: one of the three does not hold what this version writes.
+        pydantic.ValidationError: one of them does not hold what this version writes.
     """
     plan = Plan.model_validate_json(folder.plan.read_bytes())
     measures = Measures.model_validate_json(folder.measures.read_bytes())
     verdict = Verdict.model_validate_json(folder.verdict.read_bytes())
-    folder.report_html.write_text(render_html(plan, measures, verdict), encoding="utf-8")
+    environment = (
+        Environment.model_validate_json(folder.environment.read_bytes())
+        if folder.environment.exists()
+        else None
+    )
+    page = render_html(plan, measures, verdict, environment)
+    folder.report_html.write_text(page, encoding="utf-8")
     folder.report_md.write_text(render_markdown(plan, measures, verdict), encoding="utf-8")
     folder.junit.write_text(render_junit(plan, measures, verdict), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from markupsafe import Markup
 
+from aguante.environment import Environment
 from aguante.measure.model import Measures
 from aguante.plan import Plan
 from aguante.report import charts, frame, palette, series, view
@@ -11,8 +12,12 @@ from aguante.report.waterfall import services_of, waterfall
 from aguante.verdict.model import Verdict
 
 
-def render_html(plan: Plan, measures: Measures, verdict: Verdict) -> str:
+def render_html(
+    plan: Plan, measures: Measures, verdict: Verdict, environment: Environment | None = None
+) -> str:
     """The report as one HTML document of a few hundred kB.
+
+    ``environment`` is None for a run of a version that did not note it; the page says so.
 
     Everything that comes from files or answers is escaped; besides, the page's own Content-Security-Policy
     admits only the style sheet and the script whose hashes it names, and no network at all.
@@ -40,6 +45,7 @@ def render_html(plan: Plan, measures: Measures, verdict: Verdict) -> str:
             waterfalls=[waterfall(trace, services) for trace in measures.samples],
             fault_names={f.id: series.fault_names(f)[0] for f in plan.faults},
             command=plan.command,
+            environment=environment,
             sheet=Markup(sheet),  # noqa: S704  our own file
             script=Markup(script),  # noqa: S704  our own file
             policy=frame.content_policy(sheet, script),
