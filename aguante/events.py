@@ -8,6 +8,9 @@ from typing import Literal
 
 from aguante.values import Value
 
+STARTED_ANEW = "started anew"
+"""In the evidence of a process fault: another process stands in its place."""
+
 
 class RunStarted(Value):
     """t0 was handed out."""

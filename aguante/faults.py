@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aguante.drivers.base import FaultDriver, FaultError, Undo
+from aguante.drivers.base import FaultDriver, FaultError
+from aguante.drivers.router import AnyUndo
 from aguante.eventlog import EventLog
 from aguante.events import FaultChanged
 from aguante.journal import Journal, JournalError, MarkState
@@ -33,11 +34,11 @@ class Intent:
     """A fault, and the state to restore after it; on disk by the time this object exists."""
 
     fault: PlannedFault
-    undo: Undo
+    undo: AnyUndo
 
 
 async def write_down(
-    faults: Sequence[PlannedFault], driver: FaultDriver, journal: Journal
+    faults: Sequence[PlannedFault], driver: FaultDriver[AnyUndo], journal: Journal
 ) -> tuple[Intent, ...]:
     """Check every fault against its driver, then journal every intent; changes nothing yet.
 
@@ -57,7 +58,7 @@ class Faults:
     def __init__(
         self,
         intents: Sequence[Intent],
-        driver: FaultDriver,
+        driver: FaultDriver[AnyUndo],
         journal: Journal,
         log: EventLog,
         now_s: Callable[[], float],
@@ -145,14 +146,14 @@ class Faults:
                 failures[fault_id] = str(error)
         return failures
 
-    def _gone(self, undo: Undo) -> None:
+    def _gone(self, undo: AnyUndo) -> None:
         """Nothing is left to restore; and nothing was read back, so it is not noted as verified."""
         self._verified.add(undo.fault_id)
         self._mark(undo.fault_id, "verified")
         error = "Toxiproxy has ended, and this fault with it"
         self._note(undo.fault_id, "undone", self._planned[undo.fault_id].end_s, error=error)
 
-    async def _undo(self, undo: Undo) -> None:
+    async def _undo(self, undo: AnyUndo) -> None:
         planned_s = self._planned[undo.fault_id].end_s
         await self._driver.undo(undo)
         self._mark(undo.fault_id, "undone")
@@ -160,7 +161,8 @@ class Faults:
         await self._driver.verify(undo)
         self._verified.add(undo.fault_id)
         self._mark(undo.fault_id, "verified")
-        self._note(undo.fault_id, "verified", planned_s)
+        evidence = await self._driver.evidence(self._planned[undo.fault_id])
+        self._note(undo.fault_id, "verified", planned_s, evidence=evidence)
 
     def _mark(self, fault_id: str, state: MarkState) -> None:
         try:

@@ -5,7 +5,7 @@ as ``plan.json``. All times are seconds since t0.
 """
 
 import shlex
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -34,13 +34,66 @@ class ToxiproxyFault(Value):
     """Toxiproxy's own attribute names and units, e.g. ``(("latency", 3500), ("jitter", 200))``."""
 
 
+class ProcessFault(Value):
+    """One signal to the processes of one service."""
+
+    driver: Literal["process"] = "process"
+    service: str
+    action: Literal["kill", "stop", "pause", "restart"]
+    instance: str = ""
+    """``payments-1``; empty: every instance of the service."""
+
+
 class PlannedFault(Value):
-    """A fault and when it holds."""
+    """A fault and when it holds. One that repeats is planned as several, ``id#1``, ``id#2``, ..."""
 
     id: str
-    fault: ToxiproxyFault
+    fault: Annotated[ToxiproxyFault | ProcessFault, Field(discriminator="driver")]
     start_s: float
     end_s: float
+
+    @property
+    def toxiproxy(self) -> ToxiproxyFault:
+        """The fault as one of a link.
+
+        Raises:
+            TypeError: it is one of a process.
+        """
+        if isinstance(self.fault, ToxiproxyFault):
+            return self.fault
+        message = f"fault {self.id} is one of processes, not of a link"
+        raise TypeError(message)
+
+    @property
+    def process(self) -> ProcessFault:
+        """The fault as one of processes.
+
+        Raises:
+            TypeError: it is one of a link.
+        """
+        if isinstance(self.fault, ProcessFault):
+            return self.fault
+        message = f"fault {self.id} is one of a link, not of processes"
+        raise TypeError(message)
+
+    @property
+    def kind(self) -> str:
+        """The toxic (or ``down``), or the action on a process."""
+        return self.fault.toxic if isinstance(self.fault, ToxiproxyFault) else self.fault.action
+
+    @property
+    def target(self) -> str:
+        """What it is done to: the link, the service, or one instance of it."""
+        if isinstance(self.fault, ToxiproxyFault):
+            return self.fault.link
+        return self.fault.instance or self.fault.service
+
+
+class PlannedSetup(Value):
+    """What must exist before load starts."""
+
+    events: int
+    capacity: int
 
 
 class PlannedLoad(Value):
@@ -68,6 +121,10 @@ class Plan(Value):
     """Name of the policy file, without ``.yaml``."""
     replicas: tuple[tuple[str, int], ...] = ()
     """(service, how many processes of it); one where it is not named."""
+    setup: PlannedSetup | None = None
+    """None: as the TestbedSpec says."""
+    sets: tuple[str, ...] = ()
+    """``name=value`` of each ``--set``: the frozen experiment means what it meant together with these."""
     seed: int
     runtime: Literal["native", "compose", "attach"] = "native"
     phases: tuple[Window, ...]

@@ -4,7 +4,15 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Literal
 
-from aguante.plan import Plan, PlannedFault, PlannedLoad, ToxiproxyFault, Window
+from aguante.plan import (
+    Plan,
+    PlannedFault,
+    PlannedLoad,
+    PlannedSetup,
+    ProcessFault,
+    ToxiproxyFault,
+    Window,
+)
 from aguante.spec.experiment import Experiment, FaultSection
 from aguante.spec.toxic_rules import driver_attributes
 from aguante.testbed import TestbedSpec
@@ -40,7 +48,7 @@ def build_plan(
 
     Args:
         experiment: as ``load_experiment`` returned it for this testbed.
-        testbed: unused by the drivers of today; runtimes that refuse a fault will need it.
+        testbed: whose ``setup`` holds where the experiment has none of its own.
         run_id: from ``new_run_id``.
         seed: the caller takes the command line's, else ``experiment.seed``, else draws one.
         source: path of the file as given; a report repeats it.
@@ -57,9 +65,13 @@ def build_plan(
         policy=experiment.policy,
         replicas=tuple(experiment.replicas.items()),
         seed=seed,
+        setup=_setup(experiment, testbed),
+        sets=experiment.sets,
         runtime=runtime,
         phases=phases,
-        faults=tuple(_fault(each, starts["fault"]) for each in experiment.faults),
+        faults=tuple(
+            planned for each in experiment.faults for planned in _faults(each, starts["fault"])
+        ),
         load=PlannedLoad(
             profile=experiment.load.profile,
             arrivals=experiment.load.arrivals,
@@ -80,19 +92,46 @@ def _windows(experiment: Experiment) -> tuple[Window, ...]:
     )
 
 
-def _fault(section: FaultSection, phase: Window) -> PlannedFault:
-    start_s = phase.start_s + section.start_s
+def _setup(experiment: Experiment, testbed: TestbedSpec) -> PlannedSetup:
+    own = experiment.setup
+    return PlannedSetup(
+        events=(own.events if own else None) or testbed.setup.events,
+        capacity=(own.capacity if own else None) or testbed.setup.capacity,
+    )
+
+
+def _faults(section: FaultSection, phase: Window) -> list[PlannedFault]:
+    """One planned fault, or as many as it repeats, each with a name and a window of its own."""
+    if section.repeat is None:
+        return [_fault(section, section.id, phase, section.start_s)]
+    return [
+        _fault(
+            section, f"{section.id}#{n + 1}", phase, section.start_s + n * section.repeat.every_s
+        )
+        for n in range(section.repeat.times)
+    ]
+
+
+def _fault(section: FaultSection, name: str, phase: Window, after_s: float) -> PlannedFault:
+    start_s = phase.start_s + after_s
     end_s = phase.end_s if section.duration_s is None else start_s + section.duration_s
-    toxic = section.toxiproxy
     return PlannedFault(
-        id=section.id,
+        id=name,
         start_s=start_s,
         end_s=min(end_s, phase.end_s),
-        fault=ToxiproxyFault(
-            link=toxic.link,
-            toxic=toxic.toxic,
-            stream=toxic.stream,
-            toxicity=toxic.toxicity,
-            attributes=driver_attributes(toxic),
-        ),
+        fault=_what(section),
+    )
+
+
+def _what(section: FaultSection) -> ToxiproxyFault | ProcessFault:
+    toxic, process = section.toxiproxy, section.process
+    if process is not None:
+        return ProcessFault.model_validate(process.model_dump(exclude_none=True))
+    assert toxic is not None  # noqa: S101 - FaultSection has exactly one of the two
+    return ToxiproxyFault(
+        link=toxic.link,
+        toxic=toxic.toxic,
+        stream=toxic.stream,
+        toxicity=toxic.toxicity,
+        attributes=driver_attributes(toxic),
     )

@@ -12,6 +12,8 @@ from aguante.collect.metrics import MetricsScraper, spans_dropped
 from aguante.collect.settle import settle
 from aguante.collect.tables import DumpError, dump_tables
 from aguante.drivers.base import FaultError
+from aguante.drivers.process import ProcessControl, ProcessDriver
+from aguante.drivers.router import Drivers
 from aguante.drivers.toxiproxy import ToxiproxyDriver
 from aguante.eventlog import EventLog
 from aguante.events import LoadFinished, RunStarted, Stopped
@@ -46,6 +48,8 @@ class Stage:
     log: EventLog
     progress: Progress
     stop: asyncio.Event
+    control: ProcessControl | None = None
+    """What can break processes of this testbed; None: nothing can."""
 
 
 async def play_on(stage: Stage, testbed: Testbed, event_ids: Sequence[str]) -> None:
@@ -58,7 +62,10 @@ async def play_on(stage: Stage, testbed: Testbed, event_ids: Sequence[str]) -> N
         HealError: a fault could not be verified undone.
     """
     plan = build_load_plan(stage.plan, testbed, event_ids, stage.folder)
-    driver = ToxiproxyDriver(testbed.toxiproxy, stage.plan.run_id)
+    driver = Drivers(
+        ToxiproxyDriver(testbed.toxiproxy, stage.plan.run_id),
+        ProcessDriver(stage.control) if stage.control else None,
+    )
     with Journal.open(stage.folder.journal, stage.plan.run_id) as journal:
         async with LoadChild.start(plan, stage.spec, stage.folder.logs / "load.log") as load:
             await load.ready(LOAD_READY_LIMIT_S)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from aguante.drivers.base import FaultDriver, FaultError, Undo
+from aguante.drivers.base import FaultDriver, FaultError
+from aguante.drivers.router import AnyUndo
 from aguante.journal import Journal, pending, recoverable
 from aguante.plan import Plan
 from aguante.runfolder import RunFolder
@@ -29,7 +30,7 @@ class Recovered(Value):
 
 
 async def recover(
-    runs: Path, testbeds: Path, driver_for: Callable[[Undo], FaultDriver]
+    runs: Path, testbeds: Path, driver_for: Callable[[AnyUndo], FaultDriver[AnyUndo]]
 ) -> tuple[Recovered, ...]:
     """Sweep up what dead testbeds left, then heal every journal of a dead run below ``runs``.
 
@@ -56,7 +57,7 @@ async def recover(
 
 
 async def _heal(
-    run: Path, journal: Journal, undo: Undo, driver_for: Callable[[Undo], FaultDriver]
+    run: Path, journal: Journal, undo: AnyUndo, driver_for: Callable[[AnyUndo], FaultDriver[AnyUndo]]
 ) -> Recovered:
     if _owned_its_testbed(run):
         journal.mark(undo.fault_id, "verified")
@@ -69,7 +70,7 @@ async def _heal(
     except FaultError as error:
         return Recovered(run_id=run.name, fault_id=undo.fault_id, how="", error=str(error))
     journal.mark(undo.fault_id, "verified")
-    return Recovered(run_id=run.name, fault_id=undo.fault_id, how=f"restored {undo.proxy}")
+    return Recovered(run_id=run.name, fault_id=undo.fault_id, how=f"restored {undo.target}")
 
 
 def _owned_its_testbed(run: Path) -> bool:

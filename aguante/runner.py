@@ -8,13 +8,14 @@ import asyncio
 import contextlib
 import errno
 from collections.abc import Awaitable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from aguante.collect.otlp import Collector
 from aguante.collect.spans import decode_spans, write_traces
 from aguante.environment import add_server_versions, read_environment
+from aguante.drivers.process import ProcessControl
 from aguante.eventlog import EventLog
 from aguante.events import CollectorClosed
 from aguante.faults import HealError
@@ -152,11 +153,22 @@ async def _on_testbed(stage: Stage, runtime: Runtime, otlp_endpoint: str) -> int
         )
         testbed = await _unless(stage.stop, starting)
         await add_server_versions(stage.folder.environment, testbed)
-        event_ids = await _unless(stage.stop, play_setup(stage.spec, testbed, stage.plan.run_id))
-        await play_on(stage, testbed, event_ids)
+        setup = play_setup(_as_planned(stage), testbed, stage.plan.run_id)
+        event_ids = await _unless(stage.stop, setup)
+        control = runtime if isinstance(runtime, ProcessControl) else None
+        await play_on(replace(stage, control=control), testbed, event_ids)
         return await gather_evidence(stage, testbed)
     finally:
         await runtime.down()
+
+
+def _as_planned(stage: Stage) -> TestbedSpec:
+    """The TestbedSpec with the experiment's own setup in place of its own."""
+    setup = stage.plan.setup
+    if setup is None:
+        return stage.spec
+    chosen = {"events": setup.events, "capacity": setup.capacity}
+    return stage.spec.model_copy(update={"setup": stage.spec.setup.model_copy(update=chosen)})
 
 
 async def _unless(stop: asyncio.Event, work: Awaitable[T]) -> T:

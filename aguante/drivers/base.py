@@ -4,7 +4,9 @@ An ``Undo`` is a state to restore, never a step to reverse: it is written to the
 before the fault window opens, and restoring it twice does no harm.
 """
 
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol, TypeVar
+
+from pydantic import Field
 
 from aguante.plan import PlannedFault
 from aguante.values import Value
@@ -21,18 +23,41 @@ class ToxiproxyUndo(Value):
     toxic: str
     """Name of the toxic, made of run id and fault id; empty when the fault is ``down``."""
 
+    @property
+    def target(self) -> str:
+        """What is restored, for a message."""
+        return self.proxy
 
-Undo = ToxiproxyUndo
+
+class ProcessUndo(Value):
+    """The processes as they must be afterwards: alive, not stopped, and ready."""
+
+    driver: Literal["process"] = "process"
+    fault_id: str
+    testbed: str
+    """Its id: processes belong to the testbed, and only what runs it can start them again."""
+    instances: tuple[str, ...]
+    pids: tuple[int, ...]
+    """Who they were before the fault: a restart shows by other ones."""
+
+    @property
+    def target(self) -> str:
+        """What is restored, for a message."""
+        return ", ".join(self.instances)
+
+
+Undo = Annotated[ToxiproxyUndo | ProcessUndo, Field(discriminator="driver")]
+U = TypeVar("U", ToxiproxyUndo, ProcessUndo, ToxiproxyUndo | ProcessUndo)
 
 
 class FaultError(Exception):
     """A fault could not be applied, undone or verified. The message says what, where and how to mend it."""
 
 
-class FaultDriver(Protocol):
+class FaultDriver(Protocol[U]):
     """One tool that can break things, and mend them again. Every call has a limit of its own."""
 
-    async def prepare(self, fault: PlannedFault) -> Undo:
+    async def prepare(self, fault: PlannedFault) -> U:
         """Check that the fault can be applied, and say what will have to be restored. Changes nothing.
 
         Raises:
@@ -48,7 +73,7 @@ class FaultDriver(Protocol):
         """
         ...
 
-    async def undo(self, undo: Undo) -> None:
+    async def undo(self, undo: U) -> None:
         """Restore the state of ``undo``; idempotent.
 
         Raises:
@@ -56,7 +81,7 @@ class FaultDriver(Protocol):
         """
         ...
 
-    async def verify(self, undo: Undo) -> None:
+    async def verify(self, undo: U) -> None:
         """Read back that the state of ``undo`` holds.
 
         Raises:

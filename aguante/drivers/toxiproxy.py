@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
 from aguante.drivers import toxics
-from aguante.drivers.base import FaultError, ToxiproxyUndo, Undo
+from aguante.drivers.base import FaultError, ToxiproxyUndo
 from aguante.drivers.toxiproxy_client import (
     CALL_LIMIT_S,
     AlreadyThereError,
@@ -71,13 +71,13 @@ class ToxiproxyDriver:
         self._removal_limit_s = removal_limit_s
         self._sleep = sleep
 
-    async def prepare(self, fault: PlannedFault) -> Undo:
+    async def prepare(self, fault: PlannedFault) -> ToxiproxyUndo:
         """Check target and values, and say what will have to be restored. Changes nothing.
 
         Raises:
             FaultError: no such proxy, a proxy that is disabled already, or values that would hurt.
         """
-        wanted = fault.fault
+        wanted = fault.toxiproxy
         faults = toxics.findings(wanted.toxic, dict(wanted.attributes), wanted.toxicity)
         if faults:
             message = f"fault {fault.id} on {wanted.link}: {'; '.join(faults)}"
@@ -102,20 +102,20 @@ class ToxiproxyDriver:
         Raises:
             FaultError: it was refused, or no answer came in time.
         """
-        what = f"fault {fault.id} could not be applied to {fault.fault.link}"
-        if fault.fault.toxic == toxics.DOWN:
-            await self._call(what, self._client.set_enabled, fault.fault.link, False)
+        what = f"fault {fault.id} could not be applied to {fault.toxiproxy.link}"
+        if fault.toxiproxy.toxic == toxics.DOWN:
+            await self._call(what, self._client.set_enabled, fault.toxiproxy.link, False)
             return
         toxic = self._toxic(fault)
         try:
-            await asyncio.to_thread(self._client.add_toxic, fault.fault.link, toxic)
+            await asyncio.to_thread(self._client.add_toxic, fault.toxiproxy.link, toxic)
         except AlreadyThereError:
-            await self._call(what, self._client.update_toxic, fault.fault.link, toxic)
+            await self._call(what, self._client.update_toxic, fault.toxiproxy.link, toxic)
         except ToxiproxyError as why:
             message = f"{what}: {why}"
             raise FaultError(message) from why
 
-    async def undo(self, undo: Undo) -> None:
+    async def undo(self, undo: ToxiproxyUndo) -> None:
         """Enable the proxy (after ``down``) or take the toxic off; idempotent.
 
         A toxic's undo leaves ``enabled`` alone: another fault may hold the same link down just then.
@@ -157,7 +157,7 @@ class ToxiproxyDriver:
                 await asyncio.to_thread(client.update_toxic, undo.proxy, harmless)
             await self._sleep(HARMLESS_FOR_S)
 
-    async def verify(self, undo: Undo) -> None:
+    async def verify(self, undo: ToxiproxyUndo) -> None:
         """Read back that the proxy is enabled (after ``down``), or that the toxic is gone.
 
         Raises:
@@ -181,10 +181,10 @@ class ToxiproxyDriver:
     async def evidence(self, fault: PlannedFault) -> str:
         """The proxy and this fault's toxic as Toxiproxy reports them, or why it does not."""
         try:
-            proxy = await asyncio.to_thread(self._client.proxy, fault.fault.link)
+            proxy = await asyncio.to_thread(self._client.proxy, fault.toxiproxy.link)
         except ToxiproxyError as why:
-            return f"{fault.fault.link}: not known: {why}"
-        return _described(proxy, self._name(fault), fault.fault.toxic == toxics.DOWN)
+            return f"{fault.toxiproxy.link}: not known: {why}"
+        return _described(proxy, self._name(fault), fault.toxiproxy.toxic == toxics.DOWN)
 
     async def _await_removal(
         self, undo: ToxiproxyUndo, client: ToxiproxyClient, deadline: float
@@ -226,7 +226,7 @@ class ToxiproxyDriver:
             message = f"{what}: {why}"
             raise FaultError(message) from why
 
-    def _client_of(self, undo: Undo) -> ToxiproxyClient:
+    def _client_of(self, undo: ToxiproxyUndo) -> ToxiproxyClient:
         """An undo names its own Toxiproxy: a later run may heal what a killed one left."""
         return (
             self._client
@@ -240,10 +240,10 @@ class ToxiproxyDriver:
     def _toxic(self, fault: PlannedFault) -> ToxicState:
         return ToxicState(
             name=self._name(fault),
-            type=fault.fault.toxic,
-            stream=fault.fault.stream,
-            toxicity=fault.fault.toxicity,
-            attributes=toxics.complete(fault.fault.toxic, dict(fault.fault.attributes)),
+            type=fault.toxiproxy.toxic,
+            stream=fault.toxiproxy.stream,
+            toxicity=fault.toxiproxy.toxicity,
+            attributes=toxics.complete(fault.toxiproxy.toxic, dict(fault.toxiproxy.attributes)),
         )
 
 

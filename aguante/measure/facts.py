@@ -56,10 +56,15 @@ class RunFacts:
 
     def evidence(self, fault: str) -> str:
         """What the driver read back while the fault held, or why it could not be applied."""
-        for change in self.faults:
-            if change.id == fault and change.action == "applied":
-                return change.error or change.evidence
-        return ""
+        return self._said(fault, "applied")
+
+    def evidence_after(self, fault: str) -> str:
+        """What the driver read back when it verified the undo."""
+        return self._said(fault, "verified")
+
+    def _said(self, fault: str, action: str) -> str:
+        said = (c.error or c.evidence for c in self.faults if (c.id, c.action) == (fault, action))
+        return next(said, "")
 
     def _when(self, fault: str, action: str) -> float | None:
         good = (c.at_s for c in self.faults if c.id == fault and c.action == action and not c.error)

@@ -7,9 +7,10 @@ there, and more often than in the baseline before it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from aguante.events import STARTED_ANEW
 from aguante.measure.evidence import Evidence, Row
 from aguante.measure.model import FaultMeasure
-from aguante.plan import PlannedFault
+from aguante.plan import PlannedFault, ProcessFault
 
 TIMED_OUT = ("timeout", "deadline", "client_timeout", "pool_exhausted")
 CUT = ("disconnected", "connection_reset", "client_disconnected", "database_unavailable")
@@ -32,10 +33,12 @@ class BiteRule:
 
 
 def bite_rule(fault: PlannedFault) -> BiteRule:
-    """The rule of a fault's toxic.
+    """The rule of a fault's toxic, or of its action on a process.
 
     What a toxic does is Toxiproxy's documentation; what the caller calls it is the testbed's mechanisms.
     """
+    if isinstance(fault.fault, ProcessFault):
+        return BiteRule(TIMED_OUT + CUT + REFUSED)
     values: Mapping[str, int] = dict(fault.fault.attributes)
     match fault.fault.toxic:
         case "latency":
@@ -55,11 +58,11 @@ _ATTEMPTS = """
     SELECT count(*),
            count(*) FILTER (list_contains($errors::VARCHAR[], error_type)
                             OR ms >= coalesce($slow_ms::DOUBLE, 1e300))
-    FROM attempts WHERE link = $link AND start_s >= $from_s AND start_s < $until_s
+    FROM attempts WHERE list_contains($links::VARCHAR[], link) AND start_s >= $from_s AND start_s < $until_s
 """
 _USUAL_SLOWEST = """
     SELECT quantile_disc(ms, 0.95) FROM attempts
-    WHERE link = $link AND start_s >= $from_s AND start_s < $until_s
+    WHERE list_contains($links::VARCHAR[], link) AND start_s >= $from_s AND start_s < $until_s
 """
 
 
@@ -71,8 +74,9 @@ def measure_fault(evidence: Evidence, fault: PlannedFault) -> FaultMeasure:
     evidence_text = "; ".join(text for text in (facts.evidence(fault.id), why) if text)
     return FaultMeasure(
         id=fault.id,
-        link=fault.fault.link,
-        kind=fault.fault.toxic,
+        link="" if isinstance(fault.fault, ProcessFault) else fault.target,
+        service=fault.target if isinstance(fault.fault, ProcessFault) else "",
+        kind=fault.kind,
         planned_start_s=fault.start_s,
         planned_end_s=fault.end_s,
         actual_start_s=start_s,
@@ -93,13 +97,25 @@ def _injection(
         return 0, 0, False, "it was never applied"
     until_s = evidence.plan.end_s if end_s is None else end_s
     before_s = max(0.0, _baseline_start(evidence)), evidence.first_fault_s or start_s
-    rule, link = bite_rule(fault), fault.fault.link
+    rule, links = bite_rule(fault), links_felt(evidence, fault)
     if rule.shift:
-        rule = _with_usual(evidence, rule, link, before_s)
-    during = _count(evidence, rule, link, (start_s, until_s))
-    usual = _count(evidence, rule, link, before_s)
-    observed = felt(during, usual, shift=rule.shift, toxicity=fault.fault.toxicity)
-    return during[0], during[1], observed, _sentence(link, during, usual)
+        rule = _with_usual(evidence, rule, links, before_s)
+    during = _count(evidence, rule, links, (start_s, until_s))
+    usual = _count(evidence, rule, links, before_s)
+    toxicity = 1.0 if isinstance(fault.fault, ProcessFault) else fault.fault.toxicity
+    observed = felt(during, usual, shift=rule.shift, toxicity=toxicity)
+    if fault.kind == "restart" and STARTED_ANEW in evidence.facts.evidence_after(fault.id):
+        observed = True  # one in good order may cost no attempt at all
+    return during[0], during[1], observed, _sentence(links, during, usual)
+
+
+def links_felt(evidence: Evidence, fault: PlannedFault) -> list[str]:
+    """The links whose attempts can show a fault: its own, or every call to the service that it hits."""
+    if not isinstance(fault.fault, ProcessFault):
+        return [fault.fault.link]
+    service = fault.fault.service
+    links = evidence.testbed.links
+    return [each.name for each in links if each.callee == service and each.kind == "http"]
 
 
 def felt(
@@ -128,19 +144,19 @@ def _baseline_start(evidence: Evidence) -> float:
 
 
 def _with_usual(
-    evidence: Evidence, rule: BiteRule, link: str, before_s: tuple[float, float]
+    evidence: Evidence, rule: BiteRule, links: list[str], before_s: tuple[float, float]
 ) -> BiteRule:
     window = {"from_s": before_s[0], "until_s": before_s[1]}
-    (slowest,) = evidence.row(_USUAL_SLOWEST, link=link, **window)
+    (slowest,) = evidence.row(_USUAL_SLOWEST, links=links, **window)
     return BiteRule(rule.errors, slow_ms=slowest, shift=True)
 
 
 def _count(
-    evidence: Evidence, rule: BiteRule, link: str, window_s: tuple[float, float]
+    evidence: Evidence, rule: BiteRule, links: list[str], window_s: tuple[float, float]
 ) -> tuple[int, int]:
     row: Row = evidence.row(
         _ATTEMPTS,
-        link=link,
+        links=links,
         from_s=window_s[0],
         until_s=window_s[1],
         errors=list(rule.errors),
@@ -149,8 +165,9 @@ def _count(
     return row[0], row[1]
 
 
-def _sentence(link: str, during: tuple[int, int], usual: tuple[int, int]) -> str:
+def _sentence(links: list[str], during: tuple[int, int], usual: tuple[int, int]) -> str:
+    named = ", ".join(links)
     return (
-        f"{during[1]} of {during[0]} attempts on {link} show it"
+        f"{during[1]} of {during[0]} attempts on {named} show it"
         f" ({usual[1]} of {usual[0]} before the fault)"
     )

@@ -128,7 +128,11 @@ class FaultMeasure(Value):
 
     id: str
     link: str
+    """Empty for a fault on processes."""
+    service: str = ""
+    """The service, or the one instance of it, whose processes the fault was done to; else empty."""
     kind: str
+    """The toxic (or ``down``), or the action on a process."""
     planned_start_s: float
     planned_end_s: float
     actual_start_s: float | None

@@ -12,6 +12,8 @@ from aguante.values import Value
 
 NAME = r"^[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?$"
 Name = Annotated[str, Field(strict=True, pattern=NAME)]
+DRIVERS = ("toxiproxy", "process")
+"""The keys of a fault that say what is broken."""
 
 
 class LoadSection(Value):
@@ -76,6 +78,32 @@ class ToxiproxySection(Value):
         return {**own, "attributes": rest}
 
 
+class ProcessSection(Value):
+    """One action on the processes of a service, by signal."""
+
+    service: Text
+    action: Text
+    """``kill``, ``stop``, ``pause`` or ``restart``."""
+    instance: Text | None = None
+    """``payments-1``; None: every instance of the service."""
+
+
+class RepeatSection(Value):
+    """The same fault several times: at ``start_s``, ``start_s + every_s``, ..."""
+
+    times: Annotated[int, Field(strict=True, ge=2, le=100)]
+    every_s: Positive
+    """From one start to the next."""
+
+
+class SetupSection(Value):
+    """What exists before load starts, in place of what ``testbed.yaml`` says."""
+
+    events: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
+    capacity: Annotated[int, Field(strict=True, ge=1, le=10_000_000)] | None = None
+    """Of each event."""
+
+
 class FaultSection(Value):
     """One fault; by default it holds for the whole fault phase."""
 
@@ -84,7 +112,19 @@ class FaultSection(Value):
     """After the fault phase began."""
     duration_s: Positive | None = None
     """None: until the fault phase ends."""
-    toxiproxy: ToxiproxySection
+    repeat: RepeatSection | None = None
+    toxiproxy: ToxiproxySection | None = None
+    process: ProcessSection | None = None
+
+    @model_validator(mode="after")
+    def _one_driver(self) -> "FaultSection":
+        given = [each for each in DRIVERS if getattr(self, each) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "neither"
+            broken(found, f"exactly one of {', '.join(DRIVERS)}", "write one fault for each")
+        if self.repeat is not None and self.duration_s is None:
+            broken("repeat without duration_s", "how long each time lasts", "add duration_s:")
+        return self
 
 
 class Experiment(Value):
@@ -98,7 +138,10 @@ class Experiment(Value):
         default_factory=dict
     )
     """Service -> how many processes of it; one where it is not named."""
+    vars: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """Name -> value; ``${name}`` stands for it anywhere else in the file."""
     seed: Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)] | None = None
+    setup: SetupSection | None = None
     load: LoadSection
     phases: PhasesSection
     faults: tuple[FaultSection, ...] = ()
@@ -109,6 +152,7 @@ class Experiment(Value):
     tags: tuple[Text, ...] = ()
 
     _places: tuple[str, ...] = PrivateAttr(default=())
+    _sets: tuple[str, ...] = PrivateAttr(default=())
 
     @field_validator("invariants", mode="before")
     @classmethod
@@ -118,11 +162,16 @@ class Experiment(Value):
             broken(repr(value), "all, or a list of names", "write invariants: all")
         return value
 
-    def placed(self, places: tuple[str, ...]) -> "Experiment":
-        """The same experiment, knowing the ``file:line`` of each item of ``expect``."""
+    def placed(self, places: tuple[str, ...], sets: tuple[str, ...] = ()) -> "Experiment":
+        """The same experiment, knowing the ``file:line`` of each item of ``expect``, and what was set."""
         copy = self.model_copy()
-        copy._places = places
+        copy._places, copy._sets = places, sets
         return copy
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """``name=value`` of each ``--set`` that it was read with."""
+        return self._sets
 
     def place(self, index: int) -> str:
         """``file:line`` of an item of ``expect``; empty when the experiment was not read from a file."""

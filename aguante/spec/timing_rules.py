@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from aguante.spec.findings import Problem
+from aguante.spec.overlap_rules import overlap_problems
 from aguante.spec.references import expectations, inner, mappings
 from aguante.statistics import samples_needed
 
@@ -17,6 +18,7 @@ def timing_problems(data: Mapping[str, object]) -> list[Problem]:
     lengths = _lengths(data)
     return [
         *_fault_windows(data, lengths),
+        *overlap_problems(data, lengths.get("fault")),
         *_expectation_windows(data, lengths),
         *_what_needs_faults(data, lengths),
         *_samples(data, lengths),
@@ -49,6 +51,10 @@ def _fault_windows(data: Mapping[str, object], lengths: Mapping[str, float]) -> 
         return
     for path, fault in mappings(data, "faults"):
         start_s, length_s = _number(fault.get("start_s", 0)), _number(fault.get("duration_s"))
+        repeat = inner(fault, "repeat")
+        times, every_s = _number(repeat.get("times")), _number(repeat.get("every_s"))
+        if length_s is not None and times and every_s:
+            length_s += (times - 1) * every_s
         if start_s is not None and start_s >= phase_s:
             hint = "lengthen phases.fault_s, or start the fault earlier"
             expected = f"a start before the fault phase ends ({phase_s:g} s)"

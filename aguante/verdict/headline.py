@@ -1,7 +1,10 @@
 """The run's story as one paragraph, built from measures alone."""
 
+from collections import Counter
+
+from aguante.drivers.process_actions import ACTIONS
 from aguante.measure.model import CauseStory, InvariantMeasure, Measures
-from aguante.plan import Plan, PlannedFault
+from aguante.plan import Plan, PlannedFault, ProcessFault
 from aguante.verdict.ruling import milliseconds, percent
 
 CAUSES_TOLD = 4
@@ -20,10 +23,15 @@ def headline(plan: Plan, measures: Measures) -> str:
 def _faults(plan: Plan) -> str:
     if not plan.faults:
         return f"{plan.load.rate_rps:g} rps for {plan.load.duration_s:g} s without any fault"
-    return ", ".join(_fault(fault) for fault in plan.faults)
+    told = Counter(_fault(fault) for fault in plan.faults)
+    return ", ".join(f"{text}, {n} times" if n > 1 else text for text, n in told.items())
 
 
 def _fault(fault: PlannedFault) -> str:
+    if isinstance(fault.fault, ProcessFault):
+        past = ACTIONS[fault.fault.action].past
+        length = "" if fault.kind == "restart" else f" for {fault.end_s - fault.start_s:g} s"
+        return f"{fault.target} {past}{length}"
     values = dict(fault.fault.attributes)
     length = f"for {fault.end_s - fault.start_s:g} s"
     share = f" on {fault.fault.toxicity:.0%} of its connections" if fault.fault.toxicity < 1 else ""
@@ -46,7 +54,7 @@ def _answers(plan: Plan, measures: Measures) -> str:
     told.sort(key=lambda each: each.first_after_s)
     if not told:
         return "every request was answered with 200" if measures.story else ""
-    faulted = {fault.fault.link for fault in plan.faults}
+    faulted = {fault.target for fault in plan.faults}
     opened = _first_opening(measures)
     if opened is None:
         return _listed([_cause(each, faulted) for each in told])

@@ -40,7 +40,7 @@ def _fault(plan: Plan, fault: FaultMeasure) -> Iterator[str]:
         yield f"Fault {fault.id} was not verified undone: what came after it may still be the fault."
     if not fault.injection_observed:
         yield (
-            f"Fault {fault.id} ({fault.kind} on {fault.link}) was not felt by its caller:"
+            f"Fault {fault.id} ({fault.kind} on {fault.link or fault.service}) was not felt by its caller:"
             f" {fault.evidence or 'no attempt shows it'}."
         )
 

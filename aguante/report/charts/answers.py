@@ -33,7 +33,7 @@ def answers_panel(timeline: Timeline, frame: Frame) -> Spec:
         fault_edges(timeline, frame),
         _bar_names(timeline, frame, top),
         _phase_names(timeline, frame),
-        *(_fault_name(timeline, frame, band) for band in timeline.bands),
+        *(_fault_name(timeline, frame, at) for at in range(len(timeline.bands))),
         _plot_area(timeline, frame),
     ]
     return panel(layers, frame, frame.answers_px)
@@ -98,14 +98,15 @@ def _phase_names(timeline: Timeline, frame: Frame) -> Spec:
     return layer("phase_names", rows, mark, encoding)
 
 
-def _fault_name(timeline: Timeline, frame: Frame, band: series.FaultBand) -> Spec:
+def _fault_name(timeline: Timeline, frame: Frame, at: int) -> Spec:
+    band = timeline.bands[at]
     room_px = (band.to_s - band.from_s) * timeline.px_per_s(frame) - 8
     name = fitting(band.names, room_px) or band.names[-1]
     mark = _words(baseline="top", dx=5, y=6 + LANE_PX * band.lane, color="var(--fault-text)")
     encoding: Spec = {"x": time_axis(timeline, frame, "at_s"), "text": {"field": "name"}}
-    return layer(
-        "fault_name", [{"at_s": band.from_s, "name": name}], mark | {"fontWeight": "bold"}, encoding
-    )
+    row: Spec = {"at_s": band.from_s, "name": name}
+    # Vega takes each name once: faults may be several.
+    return layer(f"fault_name_{at}", [row], mark | {"fontWeight": "bold"}, encoding)
 
 
 def _words(**differences: object) -> Spec:

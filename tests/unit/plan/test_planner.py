@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from shop import ROOT
 
-from aguante.plan import Plan, ToxiproxyFault, Window
+from aguante.plan import Plan, PlannedSetup, ProcessFault, ToxiproxyFault, Window
 from aguante.planner import build_plan, new_run_id
 from aguante.spec import Experiment, load_experiment
+from aguante.spec.experiment import ProcessSection, RepeatSection, SetupSection
 from aguante.testbed import TestbedSpec
 
 
@@ -97,3 +98,39 @@ def test_a_naive_time_is_refused() -> None:
     """A time without a zone could be any time."""
     with pytest.raises(ValueError, match="aware"):
         new_run_id("x", datetime(2026, 1, 2), "ab12")  # noqa: DTZ001 - the very fault that is tested
+
+
+def test_a_repeated_fault_is_planned_as_several(experiment: Experiment, shop: TestbedSpec) -> None:
+    """Each time has a name and a window of its own, so that each is undone, verified and felt by itself."""
+    repeat = RepeatSection(times=3, every_s=4.0)
+    plan = plan_of(changed(experiment, start_s=1.0, duration_s=1.5, repeat=repeat), shop)
+    begin_s = plan.window("fault").start_s
+    assert [(f.id, f.start_s - begin_s, f.end_s - begin_s) for f in plan.faults] == [
+        ("slow#1", 1.0, 2.5),
+        ("slow#2", 5.0, 6.5),
+        ("slow#3", 9.0, 10.5),
+    ]
+
+
+def test_a_fault_on_processes_names_service_action_and_instance(
+    experiment: Experiment, shop: TestbedSpec
+) -> None:
+    """Without an instance it is done to all of the service; the plan comes back from its JSON the same."""
+    process = ProcessSection(service="payments", action="kill", instance="payments-1")
+    plan = plan_of(changed(experiment, toxiproxy=None, process=process), shop)
+    (fault,) = plan.faults
+    assert fault.process == ProcessFault(service="payments", action="kill", instance="payments-1")
+    assert (fault.kind, fault.target) == ("kill", "payments-1")
+    assert Plan.model_validate_json(plan.model_dump_json()) == plan
+    with pytest.raises(TypeError, match="one of processes, not of a link"):
+        _ = fault.toxiproxy
+
+
+def test_the_setup_is_the_experiments_own_where_it_says_so(
+    experiment: Experiment, shop: TestbedSpec
+) -> None:
+    """What it does not say is the testbed's."""
+    setup = plan_of(experiment, shop).setup
+    assert setup == PlannedSetup(events=shop.setup.events, capacity=shop.setup.capacity)
+    few = experiment.model_copy(update={"setup": SetupSection(capacity=1)})
+    assert plan_of(few, shop).setup == PlannedSetup(events=shop.setup.events, capacity=1)

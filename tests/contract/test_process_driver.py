@@ -1,0 +1,157 @@
+"""The process driver, against processes that are only numbers and against real ones."""
+
+from collections.abc import AsyncIterator
+from typing import Literal
+
+import pytest
+from process_world import INSTANCES, InMemory, Real
+
+from aguante.drivers.base import FaultError
+from aguante.drivers.process import ProcessDriver
+from aguante.events import STARTED_ANEW
+from aguante.plan import PlannedFault, ProcessFault
+
+World = InMemory | Real
+Action = Literal["kill", "stop", "pause", "restart"]
+ACTIONS: tuple[Action, ...] = ("kill", "stop", "pause", "restart")
+
+
+@pytest.fixture(params=[InMemory, Real], ids=["in-memory", "real"])
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """Three processes of two services, running and ready."""
+    made: World = request.param()
+    try:
+        if isinstance(made, Real):
+            for instance in INSTANCES:
+                await made.start(instance)
+        yield made
+    finally:
+        await made.end()
+
+
+def driver_of(world: World, ready_limit_s: float = 10.0) -> ProcessDriver:
+    return ProcessDriver(world, state=world.state, ready=world.ready, ready_limit_s=ready_limit_s)
+
+
+def fault(action: Action, service: str = "payments", instance: str = "") -> PlannedFault:
+    process = ProcessFault(service=service, action=action, instance=instance)
+    return PlannedFault(id="hit", fault=process, start_s=1, end_s=2)
+
+
+def states(world: World) -> dict[str, str]:
+    return {each.instance: world.state(each) for each in world.testbed.services}
+
+
+def pids(world: World) -> dict[str, int]:
+    return {each.instance: each.pid for each in world.testbed.services}
+
+
+@pytest.mark.parametrize(
+    ("action", "seen"), [("kill", "ended"), ("stop", "ended"), ("pause", "stopped")]
+)
+async def test_an_action_hits_every_instance_of_the_service_and_no_other(
+    action: Action, seen: str, world: World
+) -> None:
+    """Without an instance all of the service is meant."""
+    driver = driver_of(world)
+    undo = await driver.prepare(fault(action))
+    assert undo.instances == ("payments-1", "payments-2")
+    await driver.apply(fault(action))
+    if action == "stop":  # it ends in its own time
+        await driver.undo(undo)
+        assert pids(world)["payments-1"] not in undo.pids
+        return
+    assert states(world) == {"payments-1": seen, "payments-2": seen, "inventory-1": "running"}
+
+
+async def test_one_instance_can_be_hit_alone(world: World) -> None:
+    """The others of the service go on."""
+    one = fault("kill", instance="payments-2")
+    driver = driver_of(world)
+    await driver.prepare(one)
+    await driver.apply(one)
+    assert states(world) == {
+        "payments-1": "running",
+        "payments-2": "ended",
+        "inventory-1": "running",
+    }
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_undo_restores_and_verify_agrees_and_twice_does_no_harm(
+    action: Action, world: World
+) -> None:
+    """Afterwards each process is alive, not stopped, and ready; a second undo starts nothing anew."""
+    driver = driver_of(world)
+    undo = await driver.prepare(fault(action))
+    await driver.apply(fault(action))
+    await driver.undo(undo)
+    await driver.verify(undo)
+    assert set(states(world).values()) == {"running"}
+    after = pids(world)
+    await driver.undo(undo)
+    await driver.verify(undo)
+    assert pids(world) == after
+    assert (after["payments-1"] in undo.pids) is (action == "pause")
+
+
+async def test_an_undo_of_what_was_never_applied_changes_nothing(world: World) -> None:
+    """An intent may be all that a dead run left."""
+    driver = driver_of(world)
+    undo = await driver.prepare(fault("kill"))
+    await driver.undo(undo)
+    await driver.verify(undo)
+    assert pids(world)["payments-1"] == undo.pids[0]
+
+
+@pytest.mark.parametrize("action", ["kill", "pause"])
+async def test_verify_tells_a_process_that_is_still_hit(action: Action, world: World) -> None:
+    """It names the process, its state, and where to look."""
+    driver = driver_of(world, ready_limit_s=0.0)
+    undo = await driver.prepare(fault(action))
+    await driver.apply(fault(action))
+    with pytest.raises(FaultError, match=r"hit still holds: payments-1 .*(ended|stopped)"):
+        await driver.verify(undo)
+
+
+async def test_verify_tells_a_process_that_does_not_get_ready(world: World) -> None:
+    """Alive is not enough: a process that cannot serve has not been restored."""
+    driver = driver_of(world, ready_limit_s=0.0)
+    undo = await driver.prepare(fault("restart"))
+    await driver.apply(fault("restart"))
+    await driver.undo(undo)
+    world.never_ready = True
+    with pytest.raises(FaultError, match="payments-1 is not ready"):
+        await driver.verify(undo)
+
+
+async def test_the_evidence_tells_who_stands_in_whose_place(world: World) -> None:
+    """A restart that nobody noticed is still seen by another pid."""
+    driver = driver_of(world)
+    undo = await driver.prepare(fault("restart"))
+    assert STARTED_ANEW not in await driver.evidence(fault("restart"))
+    await driver.apply(fault("restart"))
+    await driver.undo(undo)
+    assert f"{STARTED_ANEW} (was {undo.pids[0]})" in await driver.evidence(fault("restart"))
+
+
+async def test_a_service_that_is_not_there_is_refused_with_those_that_are(world: World) -> None:
+    """Nothing is done to anything else instead."""
+    with pytest.raises(FaultError, match="no process refunds; there are payments-1, payments-2"):
+        await driver_of(world).prepare(fault("kill", service="refunds"))
+
+
+async def test_a_process_that_does_not_run_before_the_fault_is_refused(world: World) -> None:
+    """What is down already cannot be brought down, and would pass for a fault that bit."""
+    await world.kill("payments-1")
+    with pytest.raises(FaultError, match=r"payments-1 \(pid \d+\) does not run before"):
+        await driver_of(world).prepare(fault("kill"))
+
+
+async def test_what_the_runtime_cannot_do_is_a_fault_error(world: World) -> None:
+    """The runtime's own words, with the fault's name."""
+    driver = driver_of(world)
+    await driver.prepare(fault("pause"))
+    await world.kill("payments-2")
+    with pytest.raises(FaultError, match=r"fault hit could not pause payments: .*has ended"):
+        await driver.apply(fault("pause"))
