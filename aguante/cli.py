@@ -50,6 +50,10 @@ class Commands(LazyGroup):
                 "aguante.commands.up:up_command", "Start a testbed to look at, without load."
             ),
             "ps": LazyCommand("aguante.commands.up:ps_command", "List the testbeds that run."),
+            "audit": LazyCommand(
+                "aguante.commands.audit:audit_command",
+                "Check every safety invariant on the databases of a testbed, or of a run.",
+            ),
             "down": LazyCommand("aguante.commands.up:down_command", "End a testbed."),
         },
         "This machine": {

@@ -30,6 +30,8 @@ DUCKDB_TYPES = {
 }
 """PostgreSQL's type names; anything else is read as text."""
 
+SNAPSHOT = "_snapshot"
+_TAKEN = "SELECT now() AS taken_at"
 _COLUMNS = """
 SELECT c.table_name, c.column_name, c.udt_name
 FROM information_schema.columns AS c
@@ -47,6 +49,9 @@ async def dump_tables(
     databases: Sequence[RunningDatabase], folder: Path, limit_s: float = LIMIT_S
 ) -> Schema:
     """Write ``<database>.<table>.csv`` (with header; NULL is nothing, an empty text is ``""``) and ``schema.json``.
+
+    Beside each database's own tables there is ``<database>._snapshot``: one row, ``taken_at``, when it was read
+    by its own clock.
 
     Raises:
         DumpError: a database could not be read within the limit.
@@ -81,6 +86,9 @@ async def _dump_within(database: RunningDatabase, folder: Path) -> Schema:
             for table in tables:
                 target = folder / f"{database.name}.{table}.csv"
                 await connection.copy_from_table(table, output=target, format="csv", header=True)
+            target = folder / f"{database.name}.{SNAPSHOT}.csv"
+            await connection.copy_from_query(_TAKEN, output=target, format="csv", header=True)
+            tables[SNAPSHOT] = {"taken_at": "TIMESTAMPTZ"}
     finally:
         await connection.close()
     return {f"{database.name}.{table}": columns for table, columns in tables.items()}

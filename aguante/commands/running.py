@@ -2,8 +2,10 @@
 
 import click
 
+from aguante.measure.facts import EvidenceError
+from aguante.runfolder import RunFolder
 from aguante.runtimes.state import SavedState, default_parent, living
-from aguante.testbed import REPLICAS_MAX
+from aguante.testbed import REPLICAS_MAX, TestbedSpec
 
 
 def living_states() -> tuple[SavedState, ...]:
@@ -31,6 +33,19 @@ def one_state(testbed_id: str | None, otherwise: str = "") -> SavedState:
     ids = ", ".join(state.id for state in states) or "none"
     message = f"{what}; running: {ids}. Give an ID{', ' + otherwise if otherwise else ''}"
     raise click.UsageError(message)
+
+
+def recorded_spec(folder: RunFolder) -> TestbedSpec:
+    """The TestbedSpec that a run froze.
+
+    Raises:
+        EvidenceError: it is not there, or of another version.
+    """
+    try:
+        return TestbedSpec.model_validate_json(folder.testbed.read_bytes())
+    except (OSError, ValueError) as error:
+        message = f"{folder.testbed} cannot be read: {error}: give the folder of one run"
+        raise EvidenceError(message) from error
 
 
 def replicas_of(

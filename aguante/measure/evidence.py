@@ -129,7 +129,7 @@ def open_evidence(folder: RunFolder, plan: Plan, testbed: TestbedSpec) -> Eviden
     connection = duckdb.connect()
     evidence = Evidence(connection, plan, testbed, facts)
     try:
-        _load_ledger(connection, folder.records)
+        load_ledger(connection, folder.records)
         _load_plan(evidence)
         _load_spans(evidence, folder.spans)
     except duckdb.Error as error:
@@ -139,7 +139,12 @@ def open_evidence(folder: RunFolder, plan: Plan, testbed: TestbedSpec) -> Eviden
     return evidence
 
 
-def _load_ledger(connection: duckdb.DuckDBPyConnection, records: Path) -> None:
+def load_ledger(connection: duckdb.DuckDBPyConnection, records: Path) -> None:
+    """Make ``client.requests`` of a ledger's whole lines; a file that is not there gives an empty table.
+
+    Raises:
+        duckdb.Error: a line is no RequestRecord.
+    """
     columns = {f.name: _DUCKDB_TYPES[f.type] for f in msgspec.structs.fields(RequestRecord)}
     connection.execute("CREATE SCHEMA client")
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as whole:

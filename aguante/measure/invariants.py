@@ -27,14 +27,17 @@ def measure_invariants(
 
     A table that is missing or cannot be read makes the invariants that need it unreadable, not true.
     """
-    trouble = _load_tables(evidence, folder.tables)
-    return tuple(_one(evidence.connection, spec, trouble) for spec in wanted)
+    databases = [database.name for database in evidence.testbed.databases]
+    trouble = load_tables(evidence.connection, folder.tables, databases)
+    return tuple(check_invariant(evidence.connection, spec, trouble) for spec in wanted)
 
 
-def _load_tables(evidence: Evidence, tables: Path) -> str:
-    connection = evidence.connection
-    for database in evidence.testbed.databases:
-        connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{database.name}"')
+def load_tables(
+    connection: duckdb.DuckDBPyConnection, tables: Path, databases: Iterable[str]
+) -> str:
+    """Load what ``dump_tables`` wrote, a schema for each database; returns what could not be read, or nothing."""
+    for database in databases:
+        connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{database}"')
     try:
         schema: Schema = json.loads((tables / "schema.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -62,9 +65,10 @@ def _load_table(
     return ""
 
 
-def _one(
-    connection: duckdb.DuckDBPyConnection, spec: InvariantSpec, trouble: str
+def check_invariant(
+    connection: duckdb.DuckDBPyConnection, spec: InvariantSpec, trouble: str = ""
 ) -> InvariantMeasure:
+    """Run one query. ``trouble``, what is known to be missing, is told where the query fails."""
     try:
         text = spec.sql.read_text(encoding="utf-8")
         exposure = _exposure(connection, spec.sql, text)

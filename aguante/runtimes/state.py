@@ -45,6 +45,18 @@ class SavedState(Value):
     testbed: Testbed | None = None
     """None while it is starting."""
 
+    @property
+    def up(self) -> Testbed:
+        """The testbed.
+
+        Raises:
+            TestbedError: it is still starting.
+        """
+        if self.testbed is None:
+            message = f"testbed {self.id} is still starting: wait a moment"
+            raise TestbedError(message)
+        return self.testbed
+
 
 def default_parent(environ: Mapping[str, str] = os.environ) -> Path:
     """``AGUANTE_STATE``, else a folder of this user among the temporary files: testbeds do not outlive a boot."""

@@ -1,6 +1,8 @@
 """Tables and the settle query against a real PostgreSQL, and what DuckDB reads of them."""
 
 import json
+import time
+from datetime import datetime
 from pathlib import Path
 
 import asyncpg
@@ -51,7 +53,8 @@ testbed.__test__ = False  # type: ignore[attr-defined]  # it only begins like on
 
 
 async def test_tables_survive_the_way_to_duckdb(tmp_path: Path, filled: str) -> None:
-    """NULL and empty text stay two things; commas, quotes, newlines, big numbers, times and booleans too."""
+    """NULL and empty text stay two things; commas, quotes, newlines, big numbers, times
+    and booleans too; and when they were read is told beside them."""
     schema = await dump_tables(testbed(filled).databases, tmp_path)
     assert json.loads((tmp_path / "schema.json").read_text()) == schema
     assert schema["reservations.outbox"] == {"reservation_id": "VARCHAR", "payload": "VARCHAR"}
@@ -64,6 +67,10 @@ async def test_tables_survive_the_way_to_duckdb(tmp_path: Path, filled: str) -> 
         "updated_at": "TIMESTAMPTZ",
         "state": "VARCHAR",
     }
+    assert schema["reservations._snapshot"] == {"taken_at": "TIMESTAMPTZ"}
+    taken = (tmp_path / "reservations._snapshot.csv").read_text().splitlines()
+    assert taken[0] == "taken_at"
+    assert abs(datetime.fromisoformat(taken[1]).timestamp() - time.time()) < 60
     with duckdb.connect() as db:
         table = db.read_csv(
             str(tmp_path / "reservations.sagas.csv"),

@@ -5,6 +5,7 @@ end as 504 after 3 s; then the gateway is full (429) until the breaker opens 3.1
 then on reservations are refused in 30 ms until it closes 1.5 s after the fault.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -219,15 +220,34 @@ def _write_spans(path: Path, spans: list[Span]) -> None:
     lines.unlink()
 
 
+AT = "2026-01-02 03:04:05.678+00"
 TABLES = {
     "reservations.sagas": {
         "reservation_id": "VARCHAR",
         "idempotency_key": "VARCHAR",
+        "user_id": "VARCHAR",
         "event_id": "VARCHAR",
         "quantity": "INTEGER",
         "state": "VARCHAR",
+        "version": "INTEGER",
+        "lease_until": "TIMESTAMPTZ",
+        "notification_sent": "BOOLEAN",
         "updated_at": "TIMESTAMPTZ",
     },
+    "reservations.saga_log": {
+        "reservation_id": "VARCHAR",
+        "version": "INTEGER",
+        "at": "TIMESTAMPTZ",
+        "from_state": "VARCHAR",
+        "to_state": "VARCHAR",
+        "reason": "VARCHAR",
+    },
+    "reservations.outbox": {
+        "reservation_id": "VARCHAR",
+        "attempts": "INTEGER",
+        "delivered_at": "TIMESTAMPTZ",
+    },
+    "reservations._snapshot": {"taken_at": "TIMESTAMPTZ"},
     "inventory.events": {"event_id": "VARCHAR", "capacity": "INTEGER", "available": "INTEGER"},
     "inventory.allocations": {
         "reservation_id": "VARCHAR",
@@ -250,11 +270,17 @@ def _write_tables(folder: RunFolder, records: list[RequestRecord], story: Story)
     rows: dict[str, list[tuple[object, ...]]] = {
         "reservations.sagas": [_saga(r, "CONFIRMED") for r in ok]
         + [_saga(r, "COMPENSATED") for r in bad],
+        "reservations.saga_log": [
+            step for r in ok for step in _steps(r, "RESERVED", "CHARGED", "CONFIRMED")
+        ]
+        + [step for r in bad for step in _steps(r, "COMPENSATING", "COMPENSATING", "COMPENSATED")],
+        "reservations.outbox": [(r.reservation_id, 0, AT) for r in ok],
+        "reservations._snapshot": [(AT,)],
         "inventory.events": [("event-1", 100_000, 100_000 - len(ok))],
         "inventory.allocations": [(r.reservation_id, "event-1", 1, "ALLOCATED") for r in ok]
         + [(r.reservation_id, "event-1", 1, "RELEASED") for r in bad],
         "payments.charges": [(r.reservation_id, "u", 2500, "CAPTURED") for r in ok]
-        + [(r.reservation_id, "", 2500, "REFUNDED") for r in bad if r.status == 504]
+        + [(r.reservation_id, "u", 2500, "REFUNDED") for r in bad if r.status == 504]
         + [(f"stray-{n}", "u", 2500, "CAPTURED") for n in range(story.stray_charges)],
     } | story.rows
     for name, columns in TABLES.items():
@@ -264,5 +290,15 @@ def _write_tables(folder: RunFolder, records: list[RequestRecord], story: Story)
 
 
 def _saga(record: RequestRecord, state: str) -> tuple[object, ...]:
-    at = "2026-01-02 03:04:05.678+00"
-    return (record.reservation_id, record.idempotency_key, "event-1", 1, state, at)
+    told = "true" if state == "CONFIRMED" else "false"
+    order = (record.reservation_id, record.idempotency_key, "u", "event-1", 1)
+    return (*order, state, 4, "", told, AT)
+
+
+def _steps(record: RequestRecord, *states: str) -> list[tuple[object, ...]]:
+    """A saga's log; one that stays where it is was taken over."""
+    path = ["", "PENDING", *states]
+    return [
+        (record.reservation_id, at, AT, before, to, "lease taken over" if before == to else "-")
+        for at, (before, to) in enumerate(itertools.pairwise(path), start=1)
+    ]

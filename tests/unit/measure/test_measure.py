@@ -220,7 +220,7 @@ def test_an_invariant_whose_table_is_missing_cannot_be_read(lab: Lab) -> None:
     (folder.tables / "payments.charges.csv").unlink()
     seen = measure(folder, lab.plan, lab.experiment, lab.shop).invariants
     unreadable = {each.name for each in seen if each.error}
-    assert unreadable == {"confirmed_has_one_charge", "no_stray_charge"}
+    assert unreadable == {"charge_is_the_price", "confirmed_has_one_charge", "no_stray_charge"}
     assert all("payments.charges.csv" in each.error for each in seen if each.error)
 
 

@@ -26,8 +26,24 @@ TABLES = {
         "event_id": "VARCHAR",
         "quantity": "INTEGER",
         "state": "VARCHAR",
+        "user_id": "VARCHAR",
+        "version": "INTEGER",
+        "lease_until": "TIMESTAMPTZ",
+        "notification_sent": "BOOLEAN",
     },
-    "reservations.saga_log": {"reservation_id": "VARCHAR", "reason": "VARCHAR"},
+    "reservations.saga_log": {
+        "reservation_id": "VARCHAR",
+        "reason": "VARCHAR",
+        "version": "INTEGER",
+        "from_state": "VARCHAR",
+        "to_state": "VARCHAR",
+    },
+    "reservations.outbox": {
+        "reservation_id": "VARCHAR",
+        "attempts": "INTEGER",
+        "delivered_at": "TIMESTAMPTZ",
+    },
+    "reservations._snapshot": {"taken_at": "TIMESTAMPTZ"},
     "inventory.events": {
         "event_id": "VARCHAR",
         "capacity": "INTEGER",
@@ -39,11 +55,24 @@ TABLES = {
         "quantity": "INTEGER",
         "state": "VARCHAR",
     },
-    "payments.charges": {"reservation_id": "VARCHAR", "state": "VARCHAR"},
+    "payments.charges": {
+        "reservation_id": "VARCHAR",
+        "state": "VARCHAR",
+        "user_id": "VARCHAR",
+        "amount_cents": "BIGINT",
+    },
 }
+THE_REST = {"reservations.sagas": ",u,1,,false", "payments.charges": ",u,2500"}
+"""What every row of a table ends with."""
 GOOD_ROWS = {
     "reservations.sagas": ["r1,k1,e,1,CONFIRMED", "r2,k2,e,1,COMPENSATED", "r3,k3,e,1,CONFIRMED"],
-    "reservations.saga_log": ["r1,confirmed", "r2,lease taken over", "r3,lease taken over"],
+    "reservations.saga_log": [
+        "r1,confirmed,1,,CONFIRMED",
+        "r2,lease taken over,1,,COMPENSATED",
+        "r3,lease taken over,1,,CONFIRMED",
+    ],
+    "reservations.outbox": ["r1,0,", "r3,0,"],
+    "reservations._snapshot": ["2026-01-02 12:00:00+00"],
     "inventory.events": ["e,10,8"],
     "inventory.allocations": ["r1,e,1,ALLOCATED", "r2,e,1,RELEASED", "r3,e,1,ALLOCATED"],
     "payments.charges": ["r1,CAPTURED", "r2,REFUNDED", "r3,CAPTURED"],
@@ -79,7 +108,7 @@ def folder_with(
     folder = RunFolder.create(root, "storm")
     (folder.tables / "schema.json").write_text(json.dumps(TABLES))
     for table, columns in TABLES.items():
-        lines = [",".join(columns), *rows[table], ""]
+        lines = [",".join(columns), *(row + THE_REST.get(table, "") for row in rows[table]), ""]
         (folder.tables / f"{table}.csv").write_text("\n".join(lines))
     with Ledger(folder.records) as ledger:
         for seq, each in enumerate(asked):

@@ -1,0 +1,9 @@
+-- Every confirmed reservation has its notice, sent or waiting, and no other one has any. One that is told as
+-- sent with the answer is marked as delivered, or it would go out twice.
+-- exposure: SELECT count(*) FROM reservations.sagas WHERE state = 'CONFIRMED'
+SELECT coalesce(s.reservation_id, o.reservation_id) AS reservation_id, s.state AS saga_state,
+       s.notification_sent, o.delivered_at, o.attempts
+FROM reservations.sagas AS s
+FULL JOIN reservations.outbox AS o ON o.reservation_id = s.reservation_id
+WHERE (s.state = 'CONFIRMED') IS DISTINCT FROM (o.reservation_id IS NOT NULL)
+   OR (s.notification_sent AND o.delivered_at IS NULL)
