@@ -5,15 +5,17 @@ from pathlib import Path
 
 import click
 
-from aguante.drivers.base import Undo
+from aguante.drivers.base import ToxiproxyUndo
+from aguante.drivers.router import AnyUndo, Drivers
 from aguante.drivers.toxiproxy import ToxiproxyDriver
 from aguante.recover import recover
 from aguante.runtimes.state import default_parent
 
 
-def driver_for(undo: Undo) -> ToxiproxyDriver:
-    """The driver that restores this undo; it names its own Toxiproxy."""
-    return ToxiproxyDriver(undo.api, "recover")
+def driver_for(undo: AnyUndo) -> Drivers:
+    """The driver that restores this undo; one on a link names its own Toxiproxy."""
+    api = undo.api if isinstance(undo, ToxiproxyUndo) else ""
+    return Drivers(ToxiproxyDriver(api, "recover"), None)
 
 
 @click.command("recover")
