@@ -56,7 +56,7 @@ def make_app(policy: Policy, telemetry: Telemetry, routes: list[web.RouteDef]) -
     app[METHODS] = frozenset(route.method for route in routes)
     for route in routes:
         telemetry.metrics.expect_route(route.method, route.path)
-    app.add_routes([*routes, *_COMMON_ROUTES])
+    app.add_routes([*routes, *COMMON_ROUTES])
     return app
 
 
@@ -250,10 +250,10 @@ async def _policy(request: web.Request) -> web.StreamResponse:
     return answer_json(request.app[POLICY])
 
 
-_COMMON_ROUTES = [
+COMMON_ROUTES = [
     web.get("/healthz", _healthz, allow_head=False),
     web.get("/readyz", _readyz, allow_head=False),
     web.get("/metrics", _metrics, allow_head=False),
     web.get("/policy", _policy, allow_head=False),
 ]
-_UNOBSERVED = frozenset(route.path for route in _COMMON_ROUTES)
+_UNOBSERVED = frozenset(route.path for route in COMMON_ROUTES)

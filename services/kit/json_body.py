@@ -8,7 +8,7 @@ import json
 import msgspec
 from aiohttp import ClientError, web
 
-from services.kit.problem import Mechanism, Problem
+from services.kit.problem import BODY_BYTES_MAX, Mechanism, Problem
 from services.kit.text import printable
 
 BODY_S = 5.0
@@ -30,7 +30,7 @@ async def read_document(request: web.Request) -> dict[str, object]:
     _check_type(request)
     body = await _read(request)
     try:
-        document = msgspec.json.decode(body)
+        document = _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(Mechanism.BAD_REQUEST, f"The body is not JSON: {error}.") from error
     if deeper_than(document, DEPTH_MAX):
@@ -58,6 +58,9 @@ async def _read(request: web.Request) -> bytes:
     except TimeoutError as error:
         detail = f"The body did not arrive within {BODY_S:.0f} s."
         raise Problem(Mechanism.BAD_REQUEST, detail) from error
+    except web.HTTPRequestEntityTooLarge as error:
+        detail = f"The body must not be longer than {BODY_BYTES_MAX} bytes."
+        raise Problem(Mechanism.BODY_TOO_LARGE, detail) from error
     except (ClientError, web.RequestPayloadError, OSError) as error:
         detail = "The body ended before its Content-Length, or is badly chunked."
         raise Problem(Mechanism.BAD_REQUEST, detail) from error
@@ -69,6 +72,16 @@ def deeper_than(document: object, levels: int) -> bool:
         return False
     inner = document.values() if isinstance(document, dict) else document
     return levels == 0 or any(deeper_than(value, levels - 1) for value in inner)
+
+
+def _number(text: str) -> float:
+    """Read 7.0 as 7, which it is (to JSON Schema too, and some languages write no other numbers)."""
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) < _EXACT_BELOW else number
+
+
+_EXACT_BELOW = 2.0**53
+_DECODER = msgspec.json.Decoder(float_hook=_number)
 
 
 def _check_keys(body: bytes) -> None:

@@ -4,23 +4,19 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import aiohttp
-import jsonschema
 import msgspec
 import pytest
 from aiohttp import web
 from kit_world import Watched, answering, default_policy, listening, make_settings
+from openapi_contract import DOCUMENT, hold
 
 from services.gateway.app import create_app
-from services.gateway.handlers import ROUTES, SEMAPHORE
+from services.gateway.handlers import SEMAPHORE
 from services.kit.policy import DeadlinePolicy, Policy, SemaphorePolicy
 from services.kit.problem import STATUS_OF, Mechanism, Problem
 
-OPENAPI = msgspec.json.decode(
-    (Path(__file__).parents[2] / "services" / "gateway" / "openapi.json").read_bytes()
-)
 ORDER = {"user_id": "ana", "event_id": "e-1", "quantity": 2}
 CONFIRMED = {
     "reservation_id": "r-1",
@@ -109,20 +105,12 @@ class Client:
     ) -> tuple[int, dict[str, object], dict[str, str]]:
         url = self._shop.url + path
         async with self._session.request(method, url, **kwargs) as response:  # type: ignore[arg-type]
-            body: dict[str, object] = msgspec.json.decode(await response.read())
+            raw = await response.read()
+            hold(method, path, response.status, response.headers, raw)
+            body: dict[str, object] = msgspec.json.decode(raw)
             if response.status != 200:
-                assert response.content_type == "application/problem+json"
-                check(body, "Problem")
                 assert body["trace_id"] == response.headers["X-Trace-Id"]
-            if response.status in (429, 503):
-                assert int(response.headers["Retry-After"]) >= 1
             return response.status, body, dict(response.headers)
-
-
-def check(body: object, schema: str) -> None:
-    """Hold a body against the gateway's own description of it."""
-    whole = {**OPENAPI["components"]["schemas"][schema], "components": OPENAPI["components"]}
-    jsonschema.Draft202012Validator(whole).validate(body)
 
 
 @asynccontextmanager
@@ -143,7 +131,6 @@ async def test_200_is_the_confirmed_reservation() -> None:
     async with gateway() as (client, shop):
         status, body, headers = await client.reserve(Idempotency_Key="k-1")
     assert (status, body) == (200, CONFIRMED)
-    check(body, "Reservation")
     assert headers["Idempotency-Key"] == "k-1"
     ((method, path, sent, order),) = shop.asked
     assert (method, path, msgspec.json.decode(order)) == ("POST", "/reserve", ORDER)
@@ -354,13 +341,11 @@ async def test_reads_pass_through_their_own_links() -> None:
     async with gateway() as (client, shop):
         status, event, _ = await client.ask("GET", "/events/e-1")
         assert (status, event) == (200, EVENT)
-        check(event, "Event")
         status, reservation, _ = await client.ask("GET", "/reservations/r-1")
         assert (status, reservation) == (200, CONFIRMED)
         shop.answers["reservations"] = web.json_response(ABORTED)
         failed = (await client.ask("GET", "/reservations/r-1"))[1]
         assert failed == ABORTED
-        check(failed, "Reservation")
     assert [path for _, path, _, _ in shop.asked] == ["/events/e-1", *["/reservations/r-1"] * 2]
 
 
@@ -373,14 +358,7 @@ async def test_reads_of_a_broken_inventory_become_fast() -> None:
     assert mechanisms == ["internal_error"] * 5 + ["breaker_open"]
 
 
-async def test_the_description_is_of_these_routes() -> None:
-    """openapi.json lists exactly the routes, each with the statuses it can have, and every mechanism."""
-    described = {
-        (method.upper(), path) for path, item in OPENAPI["paths"].items() for method in item
-    }
-    assert described == {(route.method, route.path) for route in ROUTES}
-    assert OPENAPI["components"]["schemas"]["Mechanism"]["enum"] == [m.value for m in Mechanism]
-    statuses = {int(status) for status in OPENAPI["paths"]["/reserve"]["post"]["responses"]}
-    assert statuses == {200, *STATUS_OF.values()} - {405}
+async def test_the_description_is_served() -> None:
+    """GET /openapi.json answers the file, whole."""
     async with gateway() as (client, _):
-        assert (await client.ask("GET", "/openapi.json"))[1] == OPENAPI
+        assert (await client.ask("GET", "/openapi.json"))[1] == DOCUMENT
