@@ -149,7 +149,8 @@ class Plan(Value):
     def command(self) -> str:
         """What plays this run again, with the same policy and the same random draws."""
         source = shlex.quote(self.source)
-        return f"aguante run {source} --policy {shlex.quote(self.policy)} --seed {self.seed}"
+        sets = "".join(f" --set {shlex.quote(text)}" for text in self.sets)
+        return f"aguante run {source} --policy {shlex.quote(self.policy)} --seed {self.seed}{sets}"
 
     @property
     def end_s(self) -> float:

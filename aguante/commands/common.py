@@ -21,6 +21,13 @@ testbed_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="The TestbedSpec; default: the testbed.yaml of this folder, else Aguante's own.",
 )
+set_option = click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another value for a variable (rate=30) or a place (load.rate_rps=30) of the file; may be given again.",
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ def find_testbed(given: Path | None) -> TestbedSpec:
         raise click.ClickException(str(error)) from error
 
 
-def load_all(paths: tuple[Path, ...], testbed: Path | None) -> Loaded:
+def load_all(paths: tuple[Path, ...], testbed: Path | None, sets: tuple[str, ...] = ()) -> Loaded:
     """Load every file; print the findings of those that are not valid to stderr.
 
     Raises:
@@ -56,7 +63,7 @@ def load_all(paths: tuple[Path, ...], testbed: Path | None) -> Loaded:
     valid: list[tuple[Path, Experiment]] = []
     for path in paths:
         try:
-            valid.append((path, load_experiment(path, spec)))
+            valid.append((path, load_experiment(path, spec, sets)))
         except InvalidExperiment as error:
             click.echo(str(error), err=True)
     return Loaded(spec, tuple(valid), len(paths) - len(valid))

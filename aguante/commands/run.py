@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from aguante.commands.common import Loaded, experiment_argument, testbed_option
+from aguante.commands.common import Loaded, experiment_argument, set_option, testbed_option
 from aguante.commands.playing import Stage, check_policy, play_here, stop_on_signals
 from aguante.commands.recover import driver_for
 from aguante.commands.selecting import select
@@ -46,6 +46,7 @@ retry_option = click.option(
 @click.command("run")
 @experiment_argument
 @testbed_option
+@set_option
 @click.option("--policy", help="Play with this policy instead of the experiment's own.")
 @click.option(
     "--seed",
@@ -74,6 +75,7 @@ retry_option = click.option(
 def run_command(  # noqa: PLR0913 - an argument for each option
     experiments: tuple[Path, ...],
     testbed: Path | None,
+    sets: tuple[str, ...],
     policy: str | None,
     seed: int | None,
     tags: tuple[str, ...],
@@ -97,7 +99,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     The exit code is the gravest of all runs (see `aguante --help`). Ctrl-C heals first, and begins
     nothing new.
     """
-    loaded = select(experiments, tags, testbed)
+    loaded = select(experiments, tags, testbed, sets)
     if loaded.invalid:
         return 3
     check_policy(loaded.spec, policy)
@@ -112,7 +114,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
         suite = asyncio.run(_play_alone(planned[0], loaded, stage, retry_inconclusive))
     else:
         options = SuiteOptions(
-            runs, jobs, retry_inconclusive, _passed_on(testbed, runs), progress, quiet
+            runs, jobs, retry_inconclusive, _passed_on(testbed, runs, sets), progress, quiet
         )
         suite, folder = asyncio.run(play_suite(planned, options))
         show_suite(verdicts, suite, folder)
@@ -142,9 +144,10 @@ def _entries(loaded: Loaded, policy: str | None) -> list[Entry]:
     ]
 
 
-def _passed_on(testbed: Path | None, runs: Path) -> tuple[str, ...]:
+def _passed_on(testbed: Path | None, runs: Path, sets: tuple[str, ...]) -> tuple[str, ...]:
     chosen = ("--testbed", str(testbed)) if testbed else ()
-    return (*chosen, "--runs", str(runs))
+    settings = (part for text in sets for part in ("--set", text))
+    return (*chosen, *settings, "--runs", str(runs))
 
 
 async def _play_alone(job: Job, loaded: Loaded, stage: Stage, retries: int) -> Suite:

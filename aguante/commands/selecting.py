@@ -30,7 +30,12 @@ def expand(given: tuple[Path, ...]) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def select(given: tuple[Path, ...], tags: tuple[str, ...], testbed: Path | None) -> Loaded:
+def select(
+    given: tuple[Path, ...],
+    tags: tuple[str, ...],
+    testbed: Path | None,
+    sets: tuple[str, ...] = (),
+) -> Loaded:
     """Load what is meant; with tags, only experiments that have one of them.
 
     Findings of invalid files are printed to standard error and counted.
@@ -39,7 +44,7 @@ def select(given: tuple[Path, ...], tags: tuple[str, ...], testbed: Path | None)
         click.ClickException: the TestbedSpec cannot be read.
         click.UsageError: nothing is left.
     """
-    loaded = load_all(expand(given), testbed)
+    loaded = load_all(expand(given), testbed, sets)
     if not tags or loaded.invalid:
         return loaded
     chosen = tuple(each for each in loaded.experiments if set(tags) & set(each[1].tags))

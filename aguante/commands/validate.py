@@ -4,18 +4,19 @@ from pathlib import Path
 
 import click
 
-from aguante.commands.common import experiment_argument, load_all, testbed_option
+from aguante.commands.common import experiment_argument, load_all, set_option, testbed_option
 
 
 @click.command("validate")
 @experiment_argument
 @testbed_option
-def validate_command(experiments: tuple[Path, ...], testbed: Path | None) -> int:
+@set_option
+def validate_command(experiments: tuple[Path, ...], testbed: Path | None, sets: tuple[str, ...]) -> int:
     """Check EXPERIMENT files: every fault of a file at once, with file:line and how to mend it.
 
     Nothing is started. Exit 0: all files are valid; 3: at least one is not.
     """
-    loaded = load_all(experiments, testbed)
+    loaded = load_all(experiments, testbed, sets)
     for path, _ in loaded.experiments:
         click.echo(f"{path}: valid")
     return 3 if loaded.invalid else 0

@@ -5,7 +5,7 @@ the JSON-like part of YAML's core schema only, so that no tag can run or invent 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,8 @@ class Document:
     data: object
     lines: dict[Path_, int]
     findings: tuple[Finding, ...] = ()
+    sets: Mapping[Path_, str] = field(default_factory=dict)
+    """What ``--set`` put where, as it was typed."""
 
     def line(self, path: Path_) -> int:
         """The line of the deepest part of ``path`` that is in the file; 1 for an empty document."""
@@ -43,7 +45,10 @@ class Document:
         return self.lines.get(path, 1)
 
     def locate(self, problem: Problem) -> Finding:
-        """The problem with its file and line."""
+        """The problem with its file and line; with the setting, where one put the value there."""
+        for path, text in self.sets.items():
+            if problem.path[: len(path)] == path:
+                return problem.located(Path(f"--set {text}"), 0)
         path = problem.path if problem.at_key else problem.path[:-1]
         return problem.located(self.file, self.line(path))
 
@@ -81,7 +86,7 @@ def _parse(file: Path, text: str) -> Document:
     except RecursionError:
         return _failed(file, 1, "endless nesting", f"at most {MAX_DEPTH} levels", "write it flat")
     except MarkedYAMLError as error:
-        return _syntax(file, error)
+        return _syntax(file, error, text)
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         found = f"the control character #x{ord(text[error.position]):02x}"
@@ -98,7 +103,7 @@ def _parse(file: Path, text: str) -> Document:
     return Document(file, data, reader.lines, tuple(reader.findings))
 
 
-def _syntax(file: Path, error: MarkedYAMLError) -> Document:
+def _syntax(file: Path, error: MarkedYAMLError, text: str) -> Document:
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else 1
     problem = str(error.problem or "a syntax error").rstrip(":")
@@ -109,7 +114,10 @@ def _syntax(file: Path, error: MarkedYAMLError) -> Document:
         return _failed(file, line, "a second document", "one document", hint)
     context = f" {error.context}" if error.context else ""
     found = f"a syntax error ({problem}{context})"
-    return _failed(file, line, found, "YAML 1.2", "correct this line or the one before")
+    hint = "correct this line or the one before"
+    if re.search(r"[^\"'\w-]\$\{", text.splitlines()[line - 1]):
+        hint = 'inside { } and [ ] a variable is put in quotes, e.g. "${name}"'
+    return _failed(file, line, found, "YAML 1.2", hint)
 
 
 @dataclass
@@ -169,6 +177,15 @@ class _Reader:
         self.findings.append(problem.located(self.file, node.start_mark.line + 1))
 
 
+def plain_value(text: str) -> object:
+    """Text as a plain YAML scalar: a number, true or false where it looks like one, else itself.
+
+    By YAML 1.2's core schema, as for the file; ``null`` stays text, since nothing here is null.
+    """
+    found = (kind for kind, pattern in _PLAIN if pattern.fullmatch(text))
+    return _SCALARS[next(found, "str")](text)
+
+
 def _int(text: str) -> int:
     digits = text.replace("_", "")
     if re.fullmatch(r"[-+]?0[xo][0-9a-fA-F]+", digits):
@@ -189,3 +206,10 @@ _SCALARS: dict[str, Callable[[str], object]] = {
     "timestamp": str,
 }
 """A date stays the text that was written: no key of ours holds one."""
+
+_PLAIN = (
+    ("bool", re.compile(r"true|True|TRUE|false|False|FALSE")),
+    ("int", re.compile(r"[-+]?[0-9]+")),
+    ("float", re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")),
+)
+"""Source: YAML 1.2.2, section 10.3.2."""

@@ -3,15 +3,26 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from aguante.spec.expectations import Clause, Positive, Text
+from aguante.spec.findings import shown
 from aguante.spec.rules import broken
 from aguante.testbed import REPLICAS_MAX
 from aguante.values import Value
 
 NAME = r"^[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?$"
 Name = Annotated[str, Field(strict=True, pattern=NAME)]
+
+
+def _one_value(value: Any) -> Any:
+    if not isinstance(value, str | int | float):
+        kind = "a list" if isinstance(value, list) else shown(value)
+        broken(kind, "one value: text, a number, true or false", "write one value")
+    return value
+
+
+VarValue = Annotated[str | int | float | bool, BeforeValidator(_one_value)]
 DRIVERS = ("toxiproxy", "process")
 """The keys of a fault that say what is broken."""
 
@@ -138,7 +149,7 @@ class Experiment(Value):
         default_factory=dict
     )
     """Service -> how many processes of it; one where it is not named."""
-    vars: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    vars: dict[str, VarValue] = Field(default_factory=dict)
     """Name -> value; ``${name}`` stands for it anywhere else in the file."""
     seed: Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)] | None = None
     setup: SetupSection | None = None

@@ -8,15 +8,18 @@ from aguante.spec.findings import InvalidExperiment, Problem
 from aguante.spec.references import reference_problems
 from aguante.spec.shape import check_shape
 from aguante.spec.timing_rules import timing_problems
+from aguante.spec.variables import resolved
 from aguante.testbed import TestbedSpec
 
 
-def load_experiment(path: Path, testbed: TestbedSpec) -> Experiment:
+def load_experiment(path: Path, testbed: TestbedSpec, sets: tuple[str, ...] = ()) -> Experiment:
     """Read and check an experiment. Reads the file and the names of the policies, nothing else.
 
     Args:
         path: the file, as the user gave it: messages repeat it.
         testbed: the owner of links, services, mechanisms, policies and invariants.
+
+        sets: ``name=value``: variables or places of the file that get another value.
 
     Raises:
         InvalidExperiment: with every fault of the file, sorted by line.
@@ -24,9 +27,11 @@ def load_experiment(path: Path, testbed: TestbedSpec) -> Experiment:
     document = read_document(path)
     if not isinstance(document.data, dict):
         raise InvalidExperiment(document.findings)
+    document = resolved(document, sets, Experiment.model_fields)
     experiment, problems = check_shape(document.data)
-    problems += reference_problems(document.data, testbed)
-    problems += timing_problems(document.data)
+    data = document.data if isinstance(document.data, dict) else {}
+    problems += reference_problems(data, testbed)
+    problems += timing_problems(data)
     located = [document.locate(problem) for problem in _without_echoes(problems)]
     unread = {(each.line, each.where) for each in document.findings}
     legible = [each for each in located if (each.line, each.where) not in unread]
@@ -35,7 +40,7 @@ def load_experiment(path: Path, testbed: TestbedSpec) -> Experiment:
         raise InvalidExperiment(dict.fromkeys(findings))
     count = len(experiment.expect)
     return experiment.placed(
-        tuple(f"{path}:{document.line(('expect', at))}" for at in range(count))
+        tuple(f"{path}:{document.line(('expect', at))}" for at in range(count)), sets
     )
 
 
