@@ -54,6 +54,10 @@ class Commands(LazyGroup):
                 "aguante.commands.audit:audit_command",
                 "Check every safety invariant on the databases of a testbed, or of a run.",
             ),
+            "reconcile": LazyCommand(
+                "aguante.commands.reconcile:reconcile_command",
+                "List what was compensated, refunded or sent again, and why.",
+            ),
             "down": LazyCommand("aguante.commands.up:down_command", "End a testbed."),
         },
         "This machine": {

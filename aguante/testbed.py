@@ -87,6 +87,13 @@ class InvariantSpec(Value):
     sql: Path
 
 
+class ReportSpec(Value):
+    """A query whose rows are told as they are; its column ``at`` is when each happened."""
+
+    name: str
+    sql: Path
+
+
 class TestbedSpec(Value):
     """The whole of ``testbed.yaml``, paths resolved against its folder (``root``)."""
 
@@ -108,3 +115,5 @@ class TestbedSpec(Value):
     client_mechanisms: tuple[str, ...]
     settle: SettleSpec
     invariants: tuple[InvariantSpec, ...]
+    reports: tuple[ReportSpec, ...] = ()
+    """``aguante reconcile`` tells the one of that name."""

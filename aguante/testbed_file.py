@@ -79,9 +79,10 @@ def _resolved(data: dict[str, object], root: Path, links: Sequence[LinkSpec]) ->
         resolved["links"] = links
     for keys in (("policies",), ("load", "locustfile"), ("settle", "query")):
         _resolve(resolved, keys, root)
-    invariants = data.get("invariants")
-    if isinstance(invariants, list):
-        resolved["invariants"] = [_with_path(each, "sql", root) for each in invariants]
+    for key in ("invariants", "reports"):
+        queries = data.get(key)
+        if isinstance(queries, list):
+            resolved[key] = [_with_path(each, "sql", root) for each in queries]
     return resolved
 
 
@@ -124,6 +125,10 @@ def _missing_paths(spec: TestbedSpec) -> list[Problem]:
             (("invariants", at, "sql"), each.sql, each.sql.is_file())
             for at, each in enumerate(spec.invariants)
         ),
+        *(
+            (("reports", at, "sql"), each.sql, each.sql.is_file())
+            for at, each in enumerate(spec.reports)
+        ),
     ]
     hint = "create it, or correct the path (relative to this file's folder)"
     return [
@@ -154,6 +159,8 @@ def _unknown_names(spec: TestbedSpec) -> list[Problem]:
     ]
     for key, each in (("services", spec.services), ("databases", spec.databases)):
         problems += [*_bad_names(key, each), *_twice(key, each)]
+    for key, queries in (("invariants", spec.invariants), ("reports", spec.reports)):
+        problems += _twice(key, queries)
     return problems
 
 

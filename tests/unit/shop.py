@@ -17,6 +17,6 @@ def read_shop() -> TestbedSpec:
     data["policies"] = ROOT / data["policies"]
     data["load"]["locustfile"] = ROOT / data["load"]["locustfile"]
     data["settle"]["query"] = ROOT / data["settle"]["query"]
-    for invariant in data["invariants"]:
-        invariant["sql"] = ROOT / invariant["sql"]
+    for query in (*data["invariants"], *data["reports"]):
+        query["sql"] = ROOT / query["sql"]
     return TestbedSpec.model_validate(data)

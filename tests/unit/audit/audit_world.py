@@ -10,6 +10,8 @@ from aguante.testbed import TestbedSpec
 TABLES = """
 CREATE SCHEMA reservations; CREATE SCHEMA inventory; CREATE SCHEMA payments; CREATE SCHEMA client;
 CREATE TABLE reservations._snapshot (taken_at TIMESTAMPTZ);
+CREATE TABLE inventory._snapshot (taken_at TIMESTAMPTZ);
+CREATE TABLE payments._snapshot (taken_at TIMESTAMPTZ);
 CREATE TABLE reservations.sagas (
     reservation_id VARCHAR, idempotency_key VARCHAR, user_id VARCHAR, event_id VARCHAR, quantity INTEGER,
     state VARCHAR, version INTEGER, lease_until TIMESTAMPTZ, created_at TIMESTAMPTZ, updated_at TIMESTAMPTZ,
@@ -31,6 +33,8 @@ CREATE TABLE client.requests (
 
 GOOD = """
 INSERT INTO reservations._snapshot VALUES ('2026-01-02 12:10:00+00');
+INSERT INTO inventory._snapshot VALUES ('2026-01-02 12:09:59.9+00');
+INSERT INTO payments._snapshot VALUES ('2026-01-02 12:09:59.9+00');
 INSERT INTO reservations.sagas BY NAME SELECT * FROM (VALUES
     ('good', 'key-1', 'ann', 2, 'CONFIRMED', 4, NULL, true),
     ('late', 'key-2', 'bob', 1, 'CONFIRMED', 5, NULL, false),

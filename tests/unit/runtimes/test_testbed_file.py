@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of our own system's description, to be spoilt."""
-    for name in ("proxies", "policies", "invariants"):
+    for name in ("proxies", "policies", "invariants", "reports"):
         shutil.copytree(ROOT / name, tmp_path / name)
     (tmp_path / "loadtests").mkdir()
     (tmp_path / "loadtests" / "locustfile.py").touch()
@@ -40,7 +40,7 @@ def test_our_own_system_is_valid() -> None:
     spec = load_testbed(ROOT / "testbed.yaml")
     assert len(spec.links) == 9
     assert spec.root == ROOT
-    assert all(each.sql.is_absolute() for each in spec.invariants)
+    assert all(each.sql.is_absolute() for each in (*spec.invariants, *spec.reports))
 
 
 def test_a_file_that_is_not_there_is_one_finding(tmp_path: Path) -> None:
@@ -66,8 +66,13 @@ def test_paths_that_do_not_exist_are_found_at_once(copy: Path) -> None:
     """Each with the line of its key."""
     shutil.rmtree(copy.parent / "policies")
     (copy.parent / "invariants" / "unsettled.sql").unlink()
+    (copy.parent / "reports" / "reconcile.sql").unlink()
     found = findings(copy)
-    assert [each.split(":")[2].strip() for each in found] == ["policies", "settle.query"]
+    assert [each.split(":")[2].strip() for each in found] == [
+        "policies",
+        "settle.query",
+        "reports[0].sql",
+    ]
 
 
 def test_names_that_nothing_has_are_found(copy: Path) -> None:
@@ -76,6 +81,13 @@ def test_names_that_nothing_has_are_found(copy: Path) -> None:
     (found,) = findings(copy)
     assert found.startswith(f"testbed.yaml:{line}: settle.database: found 'reservation'")
     assert "did you mean reservations?" in found
+
+
+def test_an_invariant_cannot_be_named_twice(copy: Path) -> None:
+    """An experiment and an audit choose it by its name."""
+    spoil(copy, "name: no_saga_is_stuck,", "name: saga_log_is_whole,")
+    (found,) = findings(copy)
+    assert "found saga_log_is_whole again" in found
 
 
 def test_faults_of_the_links_file_are_told_with_its_own_name(copy: Path) -> None:

@@ -1,0 +1,216 @@
+"""What ``aguante reconcile`` lists of a recorded shop: who left the straight way, why, and what became of it."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import pytest
+from audit_world import record, shop_in_order
+from click.testing import CliRunner
+
+from aguante.commands.reconcile import reconcile_command, since_of
+from aguante.measure.facts import EvidenceError
+from aguante.measure.reports import Report, Since, run_report
+from aguante.runfolder import RunFolder
+from aguante.testbed import TestbedSpec
+from services.reservations import domain
+
+Rows = dict[str, dict[str, str]]
+
+
+def told(tmp_path: Path, shop: TestbedSpec, *changes: str, since: Since = None) -> Rows:
+    """The report on the shop in order after some changes: reservation -> column -> text."""
+    with shop_in_order() as db:
+        for change in changes:
+            db.execute(change)
+        folder = record(db, shop, RunFolder.create(tmp_path, "run"))
+    (spec,) = shop.reports
+    report = run_report("run", shop, spec, folder.tables, since)
+    rows = [dict(zip(report.columns, row, strict=True)) for row in report.rows]
+    assert len({row["reservation_id"] for row in rows}) == len(rows)
+    return {row["reservation_id"]: row for row in rows}
+
+
+def test_only_those_that_left_the_straight_way_are_listed(
+    tmp_path: Path, shop: TestbedSpec
+) -> None:
+    """Neither the one that went through, nor the one that was refused, nor the one on its way."""
+    assert set(told(tmp_path, shop)) == {"back", "late"}
+
+
+def test_a_compensation_tells_why_and_what_was_given_back(
+    tmp_path: Path, shop: TestbedSpec
+) -> None:
+    """From which state, by which mechanism on which link, and that its own process did it."""
+    failure = (
+        "UPDATE reservations.sagas SET failure_mechanism = 'timeout', "
+        "failure_link = 'reservations-payments' WHERE reservation_id = 'back'"
+    )
+    end = (
+        "UPDATE reservations.saga_log SET \"at\" = '2026-01-02 12:00:01.5+00' "
+        "WHERE reservation_id = 'back' AND version = 4"
+    )
+    row = told(tmp_path, shop, failure, end)["back"]
+    assert row == {
+        "at": "2026-01-02 12:00:00+00",
+        "reservation_id": "back",
+        "outcome": "compensated",
+        "stopped_in": "RESERVED",
+        "because": "payment unknown",
+        "mechanism": "timeout",
+        "link": "reservations-payments",
+        "seats": "released",
+        "money": "refunded",
+        "notice": "",
+        "by": "inline",
+        "took_s": "1.5",
+    }
+
+
+def test_a_confirmation_by_recovery_is_listed(tmp_path: Path, shop: TestbedSpec) -> None:
+    """Nothing is given back; its notice, tried twice, is waiting."""
+    row = told(tmp_path, shop)["late"]
+    assert (row["outcome"], row["because"]) == ("confirmed late", "owner lost after payment")
+    assert (row["seats"], row["money"], row["notice"]) == ("held", "taken", "waiting")
+    assert row["by"] == "recovery"
+
+
+def test_a_compensation_that_recovery_had_to_finish_says_so(
+    tmp_path: Path, shop: TestbedSpec
+) -> None:
+    """Its own process had decided, and could not give everything back in time."""
+    later = (
+        "UPDATE reservations.saga_log SET version = 5 WHERE reservation_id = 'back' AND version = 4"
+    )
+    taken = (
+        "INSERT INTO reservations.saga_log BY NAME SELECT 'back' AS reservation_id, 4 AS version, "
+        "'COMPENSATING' AS from_state, 'COMPENSATING' AS to_state, 'lease taken over' AS reason"
+    )
+    assert told(tmp_path, shop, later, taken)["back"]["by"] == "inline, then recovery"
+
+
+def test_a_notice_that_was_sent_later_is_listed(tmp_path: Path, shop: TestbedSpec) -> None:
+    """The reservation itself went straight through."""
+    change = "UPDATE reservations.outbox SET attempts = 1 WHERE reservation_id = 'good'"
+    row = told(tmp_path, shop, change)["good"]
+    assert (row["outcome"], row["notice"], row["by"]) == ("notified late", "sent later", "outbox")
+
+
+@pytest.mark.parametrize(("age_s", "listed"), [(1, False), (3, True)])
+def test_a_notice_that_nobody_has_sent_yet_is_listed_after_two_seconds(
+    age_s: int, listed: bool, tmp_path: Path, shop: TestbedSpec
+) -> None:
+    """Before that it may just be on its way with the answer."""
+    change = (
+        "UPDATE reservations.outbox SET delivered_at = NULL, attempts = 0, "  # noqa: S608
+        f"created_at = '2026-01-02 12:09:{60 - age_s}+00' WHERE reservation_id = 'good'"
+    )
+    assert ("good" in told(tmp_path, shop, change)) is listed
+
+
+def test_what_was_never_taken_is_said_to_be_so(tmp_path: Path, shop: TestbedSpec) -> None:
+    """A tombstone, or nothing at all."""
+    void = "UPDATE inventory.allocations SET state = 'VOIDED' WHERE reservation_id = 'back'"
+    gone = "DELETE FROM payments.charges WHERE reservation_id = 'back'"
+    row = told(tmp_path, shop, void, gone)["back"]
+    assert (row["seats"], row["money"]) == ("none taken", "none taken")
+
+
+def test_without_compensation_it_says_that_nothing_was_given_back(
+    tmp_path: Path, shop: TestbedSpec
+) -> None:
+    """What the policy no-compensation leaves behind."""
+    decision = domain.without_compensation(
+        domain.advance(domain.State.RESERVED, domain.Outcome.INDEFINITE)
+    )
+    changes = (
+        "UPDATE reservations.sagas SET state = 'ABORTED' WHERE reservation_id = 'back'",
+        "DELETE FROM reservations.saga_log WHERE reservation_id = 'back' AND version = 4",
+        f"UPDATE reservations.saga_log SET to_state = '{decision.to}', reason = '{decision.reason}' "  # noqa: S608
+        "WHERE reservation_id = 'back' AND version = 3",
+        "UPDATE payments.charges SET state = 'CAPTURED' WHERE reservation_id = 'back'",
+    )
+    row = told(tmp_path, shop, *changes)["back"]
+    assert (row["outcome"], row["money"]) == ("nothing given back", "taken")
+
+
+def test_the_sql_knows_recovery_by_the_reasons_that_the_service_writes() -> None:
+    """Every decision of recovery begins like this, and no other does."""
+    lost = [domain.recover(state) for state in ("PENDING", "RESERVED", "CHARGED")]
+    assert all(each and each.reason.startswith("owner lost") for each in lost)
+    inline = [each.reason for each in domain._ADVANCE.values()]
+    assert not [reason for reason in inline if reason.startswith("owner lost")]
+
+
+@pytest.mark.parametrize(
+    ("since", "listed"),
+    [
+        (timedelta(minutes=10), {"back", "late"}),
+        (timedelta(minutes=9), set()),
+        (datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC), {"back", "late"}),
+        (datetime(2026, 1, 2, 12, 0, 1, tzinfo=UTC), set()),
+    ],
+)
+def test_what_happened_before_is_left_out(
+    since: Since, listed: set[str], tmp_path: Path, shop: TestbedSpec
+) -> None:
+    """Before a time, or so long before the tables were read, by the database's own clock."""
+    assert set(told(tmp_path, shop, since=since)) == listed
+
+
+def test_tables_that_are_not_there_are_unreadable(tmp_path: Path, shop: TestbedSpec) -> None:
+    """The message names the report and the file."""
+    (spec,) = shop.reports
+    with pytest.raises(EvidenceError, match=r"report reconcile: .*schema\.json"):
+        run_report("run", shop, spec, tmp_path)
+
+
+def command(*arguments: object) -> tuple[int, str]:
+    with CliRunner().isolation() as (out, err, _):
+        code = reconcile_command.main([str(each) for each in arguments], standalone_mode=False)
+        return code, (out.getvalue() + err.getvalue()).decode()
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, shop: TestbedSpec) -> RunFolder:
+    with shop_in_order() as db:
+        return record(db, shop, RunFolder.create(tmp_path, "run"))
+
+
+def test_the_command_prints_one_line_for_each(recorded: RunFolder) -> None:
+    """With its count, and exit 0 however many there are."""
+    code, output = command("--run", recorded.root)
+    assert code == 0
+    assert "2 reservations off the straight way" in output
+    code, output = command("--run", recorded.root, "--since", "1s")
+    assert (code, "0 reservations off the straight way" in output) == (0, True)
+
+
+def test_json_is_a_report(recorded: RunFolder) -> None:
+    """It reads back."""
+    code, output = command("--run", recorded.root, "--json")
+    report = Report.model_validate_json(output)
+    assert (code, report.name, len(report.rows)) == (0, "reconcile", 2)
+
+
+def test_unreadable_tables_exit_4(recorded: RunFolder) -> None:
+    """With one message."""
+    (recorded.tables / "reservations.sagas.csv").unlink()
+    code, output = command("--run", recorded.root)
+    assert code == 4
+    assert output.startswith("error: report reconcile: ")
+
+
+@pytest.mark.parametrize("given", ["yesterday", "5", "5d", "-5m", "1.5h"])
+def test_a_time_that_is_none_is_wrong_usage(given: str) -> None:
+    """The message shows it and what is expected."""
+    option = next(each for each in reconcile_command.params if each.name == "since")
+    with pytest.raises(click.BadParameter, match="90s, 15m, 2h"):
+        since_of(click.Context(reconcile_command), option, given)
+
+
+def test_a_time_without_a_zone_is_utc() -> None:
+    """As all times of the report are."""
+    option = next(each for each in reconcile_command.params if each.name == "since")
+    found = since_of(click.Context(reconcile_command), option, "2026-01-02T03:04:05")
+    assert found == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
