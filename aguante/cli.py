@@ -36,13 +36,34 @@ class Commands(LazyGroup):
                 "aguante.commands.validate:validate_command",
                 "Check experiment files: every fault at once, with line and mend.",
             ),
+            "schema": LazyCommand(
+                "aguante.commands.schema:schema_command",
+                "Print the JSON Schema of experiments, verdicts or testbeds.",
+            ),
             "lint": LazyCommand(
                 "aguante.commands.lint:lint_command",
                 "Check policies: what their timeouts, retries and deadline amount to.",
             ),
+            "plan": LazyCommand(
+                "aguante.commands.plan:plan_command",
+                "Show what a run would do, as a time line; starts nothing.",
+            ),
+            "list": LazyCommand(
+                "aguante.commands.listing:list_command",
+                "List experiments by title, tags and policy; or past runs.",
+            ),
             "run": LazyCommand(
                 "aguante.commands.run:run_command",
                 "Play experiments on the real system; print verdicts, exit by them.",
+            ),
+        },
+        "Results": {
+            "verdict": LazyCommand(
+                "aguante.commands.report:verdict_command",
+                "Judge a run again, from its folder alone.",
+            ),
+            "report": LazyCommand(
+                "aguante.commands.report:report_command", "Write the reports of a run again."
             ),
         },
         "Testbeds": {

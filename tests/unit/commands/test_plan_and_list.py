@@ -1,0 +1,122 @@
+"""`plan`, `list`, and which files `run` means: read before anything starts."""
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+from run_folders import EXPERIMENT
+
+from aguante import cli
+from aguante.commands.selecting import expand, select
+from aguante.policies import timeouts_s
+
+ROOT = Path(__file__).parents[3]
+
+
+def code_of(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(list(arguments))
+    assert isinstance(ended.value.code, int)
+    return int(ended.value.code)
+
+
+def write(folder: Path, name: str, tags: str = "") -> Path:
+    path = folder / f"{name}.yaml"
+    path.write_text(
+        EXPERIMENT.read_text().replace("name: payments-slow", f"name: {name}")
+        + f"\ntags: [{tags}]\n"
+    )
+    return path
+
+
+def test_a_plan_is_a_time_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Phases and faults by time, the load, every claim, and what the policy makes of the delay."""
+    assert code_of("plan", str(EXPERIMENT)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    times = [
+        float(line.split(" s ")[0]) for line in lines if line[:7].strip().replace(".", "").isdigit()
+    ]
+    assert times == sorted(times)
+    text = "\n".join(lines)
+    assert "  8.0 s    slow: latency 3500 ms, jitter 200 ms on reservations-payments" in text
+    assert " 20.0 s    slow is lifted" in text
+    assert "60 requests/s (75% reserve, 25% read_event)" in text
+    assert "rate of 504 in fault >= 2 %" in text
+    assert "more than the 3 s that policy default waits on reservations-payments" in text
+    bar = next(line for line in lines if "####" in line)
+    assert abs(bar.count("#") - 64 * 12 / 30) <= 1
+
+
+def test_a_plan_starts_nothing_and_draws_no_seed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As JSON it is the same every time, and no folder appears."""
+    monkeypatch.chdir(tmp_path)
+    texts = []
+    for _ in range(2):
+        assert (
+            code_of("plan", str(EXPERIMENT), "--json", "--testbed", str(ROOT / "testbed.yaml")) == 0
+        )
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert json.loads(texts[0])["seed"] == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_invalid_file_is_no_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 3, with the findings; valid files beside it are still shown."""
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("name: x\n")
+    assert code_of("plan", str(broken), str(EXPERIMENT)) == 3
+    output = capsys.readouterr()
+    assert f"{broken}:" in output.err
+    assert "payments-slow" in output.out
+
+
+def test_timeouts_are_read_from_a_policy_that_has_them(tmp_path: Path) -> None:
+    """A foreign, missing or broken policy has none that we know."""
+    assert timeouts_s(ROOT / "policies" / "default.yaml")["reservations-payments"] == 3
+    foreign = tmp_path / "foreign.yaml"
+    for text in ("links: [a]", "- x", "links: {a: 3}", "{", ""):
+        foreign.write_text(text)
+        assert timeouts_s(foreign) == {}
+    assert timeouts_s(tmp_path / "none.yaml") == {}
+
+
+def test_list_names_every_experiment_and_those_that_are_broken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Title, policy, length and tags; a file with faults does not hide the others."""
+    write(tmp_path, "one", "slow, quick")
+    (tmp_path / "two.yaml").write_text("name: x\n")
+    assert code_of("list", str(tmp_path), "--json") == 0
+    one, two = json.loads(capsys.readouterr().out)
+    assert (one["name"], one["policy"], one["length_s"]) == ("one", "default", 30)
+    assert one["tags"] == ["slow", "quick"]
+    assert two["findings"] > 0
+    assert code_of("list", str(tmp_path), "--tag", "slow", "--json") == 0
+    assert [each["name"] for each in json.loads(capsys.readouterr().out)] == ["one"]
+
+
+def test_a_folder_a_pattern_and_a_file_each_count_once(tmp_path: Path) -> None:
+    """In the order in which they were given."""
+    one, two = write(tmp_path, "one"), write(tmp_path, "two")
+    assert expand((two, tmp_path)) == (two, one)
+    assert expand((tmp_path / "t*.yaml",)) == (two,)
+    assert expand((tmp_path / "none.yaml",)) == (tmp_path / "none.yaml",)
+    for nothing in (tmp_path / "x*.yaml", tmp_path / "empty"):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        with pytest.raises(click.UsageError, match="no experiment"):
+            expand((nothing,))
+
+
+def test_tags_choose_among_the_files(tmp_path: Path) -> None:
+    """Any of those given; when none is left, the message says which there are."""
+    write(tmp_path, "one", "slow"), write(tmp_path, "two", "quick"), write(tmp_path, "three")
+    testbed = ROOT / "testbed.yaml"
+    names = [e.name for _, e in select((tmp_path,), ("slow", "quick"), testbed).experiments]
+    assert names == ["one", "two"]
+    assert len(select((tmp_path,), (), testbed).experiments) == 3
+    with pytest.raises(click.UsageError, match="there are: quick, slow"):
+        select((tmp_path,), ("slwo",), testbed)
