@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test lint format bench lock schemas clean
+.PHONY: help setup servers demo test storm lint format bench lock schemas clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ demo: setup ## play one experiment on the real system, print the verdict, write 
 
 test: setup ## every test
 	$(BIN)/python -m pytest
+
+storm: setup ## N=2000 reservations while links break and services are killed, then an audit; SEED=n replays
+	$(BIN)/python -m stress.storm --reservations $(or $(N),2000) $(if $(SEED),--seed $(SEED))
 
 lint: $(STAMP) ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .

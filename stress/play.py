@@ -42,6 +42,7 @@ class Wanted:
     """Orders a second."""
     limit_s: float
     """When it is given up because these were not reached."""
+    policy: str = "default"
 
 
 class StormError(Exception):
@@ -75,7 +76,7 @@ class Storm:
             FaultError: a toxic could not be put on or lifted.
             DumpError: the tables cannot be read at the end.
         """
-        async with self.runtime.running(self.spec, "default") as testbed:
+        async with self.runtime.running(self.spec, self.wanted.policy) as testbed:
             try:
                 with Ledger(self.folder.records) as ledger:
                     return await self._play_on(testbed, ledger)

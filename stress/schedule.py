@@ -21,6 +21,10 @@ SMALL_CAPACITY = 5
 """Sold out early on, although one order in nineteen wants one: so sold_out is an answer of the storm too."""
 BIG_CAPACITY = 1_000_000
 
+HELD_BACK = 0.15
+"""Share of the toxics that are made for late steps."""
+HELD_BACK_MS = 6_000
+
 AIMED_AT = "reservations"
 """The service whose kills wait for a charge that is captured and not yet confirmed."""
 
@@ -98,20 +102,14 @@ def orders(seed: int, rate_rps: float) -> Iterator[Order]:
 def gusts(seed: int, lane: int, links: Sequence[str]) -> Iterator[Gust]:
     """Toxics on these links, one after the other, for ever; lanes blow at the same time."""
     draw = _stream(f"gusts:{lane}", seed)
+    between_services = [link for link in links if not link.endswith("-db")]
     while True:
-        toxic = draw.choice(tuple(TOXICS))
-        partial = toxic != "down" and draw.random() < 0.3
-        yield Gust(
-            pause_s=draw.uniform(1.0, 6.0),
-            hold_s=draw.uniform(0.2, 1.5),
-            fault=ToxiproxyFault(
-                link=draw.choice(links),
-                toxic=toxic,
-                stream=_direction(draw),
-                toxicity=round(draw.uniform(0.3, 0.9), 2) if partial else 1.0,
-                attributes=tuple(TOXICS[toxic](draw).items()),
-            ),
-        )
+        pause_s = draw.uniform(1.0, 6.0)
+        if draw.random() < HELD_BACK:
+            fault = _held_back(draw.choice(between_services))
+            yield Gust(pause_s, hold_s=draw.uniform(3.3, 4.5), fault=fault)
+        else:
+            yield Gust(pause_s, hold_s=draw.uniform(0.2, 1.5), fault=_any(draw, links))
 
 
 def strikes(seed: int, services: Sequence[str]) -> Iterator[Strike]:
@@ -125,6 +123,24 @@ def strikes(seed: int, services: Sequence[str]) -> Iterator[Strike]:
             down_s=draw.uniform(0.0, 0.4) if often else draw.uniform(0.0, 1.0),
             widened_ms=draw.choice((0, 40, 80, 150)) if often else 0,
         )
+
+
+def _held_back(link: str) -> ToxiproxyFault:
+    """Requests held back for longer than any step waits: when it is lifted, they come after their compensation."""
+    attributes = (("latency", HELD_BACK_MS), ("jitter", 0))
+    return ToxiproxyFault(link=link, toxic="latency", stream="upstream", attributes=attributes)
+
+
+def _any(draw: random.Random, links: Sequence[str]) -> ToxiproxyFault:
+    toxic = draw.choice(tuple(TOXICS))
+    partial = toxic != "down" and draw.random() < 0.3
+    return ToxiproxyFault(
+        link=draw.choice(links),
+        toxic=toxic,
+        stream=_direction(draw),
+        toxicity=round(draw.uniform(0.3, 0.9), 2) if partial else 1.0,
+        attributes=tuple(TOXICS[toxic](draw).items()),
+    )
 
 
 def _latency(draw: random.Random) -> dict[str, int]:

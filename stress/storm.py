@@ -1,6 +1,6 @@
 """The storm: reservations on the real testbed while links break and services are killed; then nothing may be lost.
 
-    python -m stress.storm [--reservations N] [--kills K] [--seed S]
+    python -m stress.storm [--reservations N] [--kills K] [--seed S] [--policy P]
 
 The seed is printed first. It fixes who asks for what, which toxics come and who is killed; it cannot fix when
 the machine does what, so two storms of one seed meet at different moments. Exit code 0: every invariant holds.
@@ -22,7 +22,7 @@ from stress.play import Storm, Wanted
 from stress.telling import told
 
 ROOT = Path(__file__).parents[1]
-RATE_RPS = 14.0
+RATE_RPS = 10.0
 """At this rate 2,000 orders take about as long as 50 kills at the right moment."""
 KILL_S = 12.0
 """What a counted kill may take at most, on average: three times what it does on two cores."""
@@ -55,13 +55,13 @@ def wanted_from(options: argparse.Namespace) -> Wanted:
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
     takes_s = max(options.reservations / options.rate, options.kills * KILL_S / 3)
     limit_s = options.limit or 60 + 3 * takes_s
-    return Wanted(seed, options.reservations, options.kills, options.rate, limit_s)
+    return Wanted(seed, options.reservations, options.kills, options.rate, limit_s, options.policy)
 
 
 def _again(wanted: Wanted) -> str:
     return (
         f"python -m stress.storm --seed {wanted.seed} --reservations {wanted.reservations} "
-        f"--kills {wanted.kills_between} --rate {wanted.rate_rps:g}"
+        f"--kills {wanted.kills_between} --rate {wanted.rate_rps:g} --policy {wanted.policy}"
     )
 
 
@@ -76,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=RATE_RPS, metavar="RPS", help="orders/s")
     parser.add_argument(
         "--limit", type=float, metavar="S", help="give up after; default: 3 x expected"
+    )
+    parser.add_argument(
+        "--policy", default="default", help="of policies/; without some a storm must break"
     )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where its folder is made")
     parser.add_argument("--keep", action="store_true", help="keep the folder of a good storm too")

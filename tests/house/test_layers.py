@@ -82,3 +82,14 @@ def test_only_measure_reads_rows() -> None:
         and path.relative_to(ROOT).parts[1] not in ("measure", "collect")
     ]
     assert readers == []
+
+
+def test_stress_stands_outside_of_everything() -> None:
+    """It treats the system as its clients do, and nothing that is shipped to users leans on it."""
+    assert offences("stress", ("services",)) == []
+    inside = [
+        each
+        for folder in ("aguante", "services", "loadtests")
+        for each in offences(folder, ("stress",))
+    ]
+    assert inside == []
