@@ -40,6 +40,10 @@ class Commands(LazyGroup):
                 "aguante.commands.schema:schema_command",
                 "Print the JSON Schema of experiments, verdicts or testbeds.",
             ),
+            "schema": LazyCommand(
+                "aguante.commands.schema:schema_command",
+                "Print the JSON Schema of experiments, verdicts or testbeds.",
+            ),
             "lint": LazyCommand(
                 "aguante.commands.lint:lint_command",
                 "Check policies: what their timeouts, retries and deadline amount to.",

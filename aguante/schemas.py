@@ -1,6 +1,6 @@
-"""JSON Schemas of the public formats: the experiment file, for editors, and ``verdict.json``, for tools.
+"""JSON Schemas of the public formats: experiment and testbed files, for editors, and ``verdict.json``, for tools.
 
-``python -m aguante.schemas`` writes them below ``schemas/``; a test says when they are out of date.
+``aguante schema`` prints one, ``python -m aguante.schemas`` writes all; a test says when one is out of date.
 """
 
 import ast
@@ -12,6 +12,8 @@ from types import ModuleType
 
 from pydantic import JsonValue
 
+from aguante import testbed
+from aguante.drivers.process_actions import ACTIONS
 from aguante.drivers.toxics import TOXICS, ToxicType
 from aguante.measure import model as measure_model
 from aguante.spec import expectations, experiment
@@ -19,7 +21,7 @@ from aguante.verdict import model as verdict_model
 
 Schema = dict[str, JsonValue]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-FILES = ("experiment.schema.json", "verdict.schema.json")
+NAMES = ("experiment", "verdict", "testbed")
 
 
 def verdict_schema() -> Schema:
@@ -36,8 +38,56 @@ def experiment_schema() -> Schema:
     definitions = _mapping(schema["$defs"])
     _toxics(_mapping(definitions["ToxiproxySection"]))
     _mapping(definitions["Clause"]).update({"minProperties": 1, "maxProperties": 1})
+    action: Schema = {"enum": list(ACTIONS), "title": "Action"}
+    _mapping(_mapping(definitions["ProcessSection"])["properties"])["action"] = action
+    one: list[JsonValue] = [{"type": "integer"}, {"enum": list(expectations.STATUS_CLASSES)}]
+    some: list[JsonValue] = [*one, {"type": "array", "items": {"anyOf": one}, "minItems": 1}]
+    _mapping(_mapping(definitions["Rate"])["properties"])["status"] = {"anyOf": some}
+    _percentiles(_mapping(definitions["Latency"]))
+    _without_nulls(schema)
+    _or_variable(schema)
+    definitions["Variable"] = {"type": "string", "pattern": r"\$\{[a-z][a-z0-9_]*\}"}
+    return {"$schema": DRAFT, **schema}
+
+
+def testbed_schema() -> Schema:
+    """Of ``testbed.yaml``, as it is typed: ``links`` names a file, and there is no ``root``."""
+    schema = testbed.TestbedSpec.model_json_schema()
+    _describe(schema, testbed)
+    properties = _mapping(schema["properties"])
+    del properties["root"]
+    properties["links"] = {"type": "string", "description": "The file that owns the links."}
+    required = schema["required"]
+    if isinstance(required, list):
+        required.remove("root")
     _without_nulls(schema)
     return {"$schema": DRAFT, **schema}
+
+
+def _percentiles(section: Schema) -> None:
+    """Any percentile beside the phase; the usual ones by name, for completion."""
+    properties = _mapping(section["properties"])
+    del properties["bounds"]
+    bound: Schema = {"type": "number", "exclusiveMinimum": 0, "description": "Milliseconds."}
+    properties |= {name: dict(bound) for name in expectations.USUAL_PERCENTILES}
+    section["patternProperties"] = {"^p[0-9]{1,2}(_[0-9]{1,2})?_ms_max$": bound}
+
+
+def _or_variable(schema: JsonValue) -> None:
+    """Wherever a number belongs, ``${name}`` may stand for it."""
+    if isinstance(schema, list):
+        for item in schema:
+            _or_variable(item)
+    if not isinstance(schema, dict):
+        return
+    for value in schema.values():
+        _or_variable(value)
+    if schema.get("type") in ("number", "integer"):
+        number = dict(schema)
+        said: Schema = {key: number.pop(key) for key in ("title", "description") if key in number}
+        schema.clear()
+        schema.update(said)
+        schema["anyOf"] = [number, {"$ref": "#/$defs/Variable"}]
 
 
 def _mapping(value: JsonValue) -> Schema:
@@ -120,9 +170,10 @@ def _field_docstrings(node: ast.ClassDef) -> dict[str, str]:
 
 def rendered() -> dict[str, str]:
     """File name -> content of every schema."""
-    schemas = (experiment_schema(), verdict_schema())
+    schemas = (experiment_schema(), verdict_schema(), testbed_schema())
     texts = (json.dumps(schema, indent=2) + "\n" for schema in schemas)
-    return dict(zip(FILES, texts, strict=True))
+    files = (f"{name}.schema.json" for name in NAMES)
+    return dict(zip(files, texts, strict=True))
 
 
 def main(folder: Path) -> None:

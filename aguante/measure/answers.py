@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from aguante.measure.breakers import answer_breaker
+from aguante.measure.detection import answer_detection
 from aguante.measure.evidence import Evidence
 from aguante.measure.model import Answer
 from aguante.measure.percentiles import percentile
@@ -13,6 +14,7 @@ from aguante.spec.expectations import (
     Attribution,
     Breaker,
     Clause,
+    Detection,
     Expectation,
     Goodput,
     Latency,
@@ -27,7 +29,8 @@ INDEPENDENT = ("warmup", "baseline")
 
 _RATE = """
     SELECT count(*), count(*) FILTER (
-        ($status::INTEGER IS NULL OR status = $status)
+        ($any_status OR list_contains($statuses::INTEGER[], status)
+         OR list_contains($classes::INTEGER[], status // 100))
         AND ($origin::VARCHAR IS NULL OR origin = $origin)
         AND ($link::VARCHAR IS NULL OR link = $link)
         AND ($mechanism::VARCHAR IS NULL OR mechanism = $mechanism))
@@ -72,9 +75,19 @@ def unknown(why: str, n: int = 0) -> Answer:
     return Answer(index=0, n=n, observed=None, unknown_because=why)
 
 
+def statuses_of(asked: tuple[int | str, ...] | None) -> dict[str, object]:
+    """The parameters of a query for statuses and classes: ``5xx`` is every status // 100 == 5."""
+    chosen = asked or ()
+    return {
+        "any_status": asked is None,
+        "statuses": [each for each in chosen if isinstance(each, int)],
+        "classes": [int(each[0]) for each in chosen if isinstance(each, str)],
+    }
+
+
 def _rate(evidence: Evidence, asked: Rate) -> Answer:
     chosen = {
-        "status": asked.status,
+        **statuses_of(asked.status),
         "origin": asked.origin,
         "link": asked.link,
         "mechanism": asked.mechanism,
@@ -158,6 +171,7 @@ _ANSWERS: dict[type[Expectation], Callable[..., Answer]] = {
     Latency: _latency,
     Breaker: answer_breaker,
     Recovery: _recovery,
+    Detection: answer_detection,
     Goodput: _goodput,
     Attribution: _attribution,
     Amplification: _amplification,

@@ -54,11 +54,25 @@ def bite_rule(fault: PlannedFault) -> BiteRule:
             return BiteRule(TIMED_OUT + CUT + REFUSED, shift=True)
 
 
+UNCONNECTED = ("database_unavailable", "pool_exhausted")
+"""What a caller says that never got a connection: no statement was sent, so there is no span of one."""
+
 _ATTEMPTS = """
+    WITH made AS (
+        SELECT start_s, ms, error_type FROM attempts WHERE list_contains($links::VARCHAR[], link)
+        UNION ALL
+        SELECT s.start_s, s.ms, s.error_type FROM spans AS s
+        WHERE s.kind = 'server' AND s.origin = s.service
+          AND list_contains($links::VARCHAR[], s.error_link)
+          AND list_contains($unconnected::VARCHAR[], s.error_type)
+          AND NOT EXISTS (FROM spans AS c
+                          WHERE c.trace_id = s.trace_id AND c.kind = 'client'
+                            AND c.link = s.error_link AND c.error_type = s.error_type)
+    )
     SELECT count(*),
            count(*) FILTER (list_contains($errors::VARCHAR[], error_type)
                             OR ms >= coalesce($slow_ms::DOUBLE, 1e300))
-    FROM attempts WHERE list_contains($links::VARCHAR[], link) AND start_s >= $from_s AND start_s < $until_s
+    FROM made WHERE start_s >= $from_s AND start_s < $until_s
 """
 _USUAL_SLOWEST = """
     SELECT quantile_disc(ms, 0.95) FROM attempts
@@ -160,6 +174,7 @@ def _count(
         from_s=window_s[0],
         until_s=window_s[1],
         errors=list(rule.errors),
+        unconnected=list(UNCONNECTED),
         slow_ms=rule.slow_ms,
     )
     return row[0], row[1]

@@ -4,10 +4,13 @@ One class per kind; the YAML key is the field's name in ``Clause``. How each is 
 ``aguante/measure/answers.py``, how the answer is judged in ``aguante/verdict/<kind>.py``.
 """
 
-from typing import Annotated, ClassVar, Literal
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from aguante.spec.findings import shown
 from aguante.spec.rules import at_least_one, broken
 from aguante.values import Value
 
@@ -18,6 +21,32 @@ NotNegative = Annotated[float, Field(strict=True, ge=0)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Status = Annotated[int, Field(strict=True, ge=0, le=599)]
 """An HTTP status; 0 stands for no answer at all."""
+STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
+STATUS_MAX = 599
+
+
+def _statuses(value: Any) -> Any:
+    """One status, one class, or a list of them, as a tuple."""
+    listed = value if isinstance(value, list | tuple) else [value]
+    for each in listed:
+        number = isinstance(each, int) and not isinstance(each, bool)
+        if each not in STATUS_CLASSES and not (number and 0 <= each <= STATUS_MAX):
+            expected = f"a status (0 to {STATUS_MAX}), a class such as 5xx, or a list of them"
+            text, meant = str(each), str(each).lower()
+            hint = "0 stands for no answer at all"
+            hint = f"write {meant}" if meant in STATUS_CLASSES else hint
+            hint = f"write {text}, without quotes" if text.isdigit() and not number else hint
+            broken(shown(each), expected, hint)
+    if not listed:
+        broken("an empty list", "at least one status", "leave status out to ask for any")
+    return tuple(listed)
+
+
+Statuses = Annotated[
+    tuple[int | Literal["1xx", "2xx", "3xx", "4xx", "5xx"], ...],
+    BeforeValidator(_statuses),
+]
+"""HTTP statuses and classes of them; 0 stands for no answer at all."""
 Text = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
 
 
@@ -46,7 +75,8 @@ class Rate(Window):
     """Share of the window's requests that ended this way. Bounds are inclusive."""
 
     kind: ClassVar[str] = "rate"
-    status: Status | None = None
+    status: Statuses | None = None
+    """One status, a class such as ``5xx``, or a list of them."""
     origin: Text | None = None
     link: Text | None = None
     mechanism: Text | None = None
@@ -65,46 +95,50 @@ class Rate(Window):
         return self
 
 
+USUAL_PERCENTILES = ("p50_ms_max", "p90_ms_max", "p95_ms_max", "p99_ms_max")
+
+
+def percentile_of(key: str) -> float | None:
+    """``p95_ms_max`` as 0.95, ``p99_9_ms_max`` as 0.999; None: the key asks for no percentile."""
+    match = re.fullmatch(r"p([0-9]{1,2})(?:_([0-9]{1,2}))?_ms_max", key)
+    share = float(f"{match[1]}.{match[2] or 0}") / 100 if match else 0.0
+    return round(share, 6) if share > 0 else None
+
+
 class Latency(Window):
     """One percentile of the latency of the window's answers with one status, in milliseconds."""
 
     kind: ClassVar[str] = "latency"
     of_status: Status = 200
-    p50_ms_max: Positive | None = None
-    p90_ms_max: Positive | None = None
-    p95_ms_max: Positive | None = None
-    p99_ms_max: Positive | None = None
+    bounds: dict[str, Positive] = Field(default_factory=dict)
+    """As written: one key ``p95_ms_max``, or any other percentile, e.g. ``p99_9_ms_max``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_bounds(cls, data: Any) -> Any:
+        """In the file the percentile stands beside the phase; here it is a mapping of its own."""
+        if not isinstance(data, Mapping):
+            return data
+        bounds = {key: value for key, value in data.items() if percentile_of(key) is not None}
+        rest = {key: value for key, value in data.items() if key not in bounds}
+        return {"bounds": bounds, **rest} if bounds else rest
 
     @property
     def p(self) -> float:
         """The percentile asked for, as a share."""
-        return self._bound[0]
+        return next(p for key in self.bounds if (p := percentile_of(key)))
 
     @property
     def max_ms(self) -> float:
         """Its inclusive upper bound, milliseconds."""
-        return self._bound[1]
-
-    @property
-    def _bounds(self) -> list[tuple[float, float]]:
-        pairs = (
-            (0.50, self.p50_ms_max),
-            (0.90, self.p90_ms_max),
-            (0.95, self.p95_ms_max),
-            (0.99, self.p99_ms_max),
-        )
-        return [(p, bound) for p, bound in pairs if bound is not None]
-
-    @property
-    def _bound(self) -> tuple[float, float]:
-        return self._bounds[0]
+        return next(iter(self.bounds.values()))
 
     @model_validator(mode="after")
     def _one_bound(self) -> "Latency":
-        if len(self._bounds) != 1:
+        if len(self.bounds) != 1:
             broken(
-                f"{len(self._bounds)} bounds",
-                "exactly one of p50_ms_max, p90_ms_max, p95_ms_max, p99_ms_max",
+                f"{len(self.bounds)} bounds",
+                f"exactly one of {', '.join(USUAL_PERCENTILES)}, or any other pNN_ms_max",
                 "write one latency expectation per percentile",
             )
         return self
@@ -130,6 +164,16 @@ class Recovery(Value):
 
     kind: ClassVar[str] = "recovery"
     within_s: Positive
+
+
+class Detection(Value):
+    """The system itself shows the fault so soon: by a failing answer, or by a breaker that opens."""
+
+    kind: ClassVar[str] = "detection"
+    within_s: Positive
+    """After the first fault began."""
+    link: Text | None = None
+    """Only failures on this link, and its breaker; None: any."""
 
 
 class Goodput(Window):
@@ -165,9 +209,20 @@ class Amplification(Value):
     max: Annotated[float, Field(strict=True, ge=1)]
 
 
-Expectation = Rate | Latency | Breaker | Recovery | Goodput | Attribution | Amplification
-KINDS = ("rate", "latency", "breaker", "recovery", "goodput", "attribution", "amplification")
-LATER_KINDS = ("detection", "promql")
+Expectation = (
+    Rate | Latency | Breaker | Recovery | Detection | Goodput | Attribution | Amplification
+)
+KINDS = (
+    "rate",
+    "latency",
+    "breaker",
+    "recovery",
+    "detection",
+    "goodput",
+    "attribution",
+    "amplification",
+)
+LATER_KINDS = {"promql": "promql comes with Prometheus; until then ask by one of the other kinds"}
 """Named by the design, not yet understood: said so when used."""
 
 
@@ -178,6 +233,7 @@ class Clause(Value):
     latency: Latency | None = None
     breaker: Breaker | None = None
     recovery: Recovery | None = None
+    detection: Detection | None = None
     goodput: Goodput | None = None
     attribution: Attribution | None = None
     amplification: Amplification | None = None
@@ -194,9 +250,6 @@ class Clause(Value):
     @property
     def expectation(self) -> Expectation:
         """The one kind that was given."""
-        kinds = (self.rate, self.latency, self.breaker, self.recovery, self.goodput)
-        for each in (*kinds, self.attribution, self.amplification):
-            if each is not None:
-                return each
-        message = "a clause without an expectation"
-        raise AssertionError(message)  # the validator excludes it
+        kind = next(kind for kind in KINDS if getattr(self, kind) is not None)
+        given: Expectation = getattr(self, kind)
+        return given

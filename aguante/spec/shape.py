@@ -7,7 +7,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from aguante.spec.expectations import KINDS, LATER_KINDS
+from aguante.spec.expectations import KINDS, LATER_KINDS, USUAL_PERCENTILES, Latency
 from aguante.spec.experiment import Experiment
 from aguante.spec.findings import Problem, did_you_mean, one_of, shown
 from aguante.spec.units import a_number, meant_key, meant_number
@@ -35,14 +35,14 @@ def _problem(error: ErrorDetails) -> Problem:
 
 
 def _in_file(loc: Path_) -> Path_:
-    """The path as the file has it: toxic attributes stand beside the link, not below ``attributes``."""
+    """The path as the file has it: e.g. toxic attributes beside the link, not below ``attributes``."""
     return tuple(
-        step for at, step in enumerate(loc) if not (step == "attributes" and _toxiproxy(loc, at))
+        step for at, step in enumerate(loc) if at == 0 or (loc[at - 1], step) not in _INLINE
     )
 
 
-def _toxiproxy(loc: Path_, at: int) -> bool:
-    return at > 0 and loc[at - 1] == "toxiproxy"
+_INLINE = (("toxiproxy", "attributes"), ("latency", "bounds"))
+"""Mappings of the model whose keys stand beside the others in the file."""
 
 
 def keys_at(path: Path_) -> list[str]:
@@ -54,7 +54,8 @@ def keys_at(path: Path_) -> list[str]:
             if inner is None:
                 return []
             model = inner
-    return list(model.model_fields)
+    names = [name for name in model.model_fields if name != "bounds"]
+    return [*names, *USUAL_PERCENTILES] if model is Latency else names
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:
@@ -80,7 +81,7 @@ def _missing(path: Path_, _: object, __: Context, ___: str) -> Problem:
 def _extra(path: Path_, value: object, __: Context, ___: str) -> Problem:
     key, known = _key(path), keys_at(path[:-1])
     if set(KINDS) <= set(known) and key in LATER_KINDS:
-        return Problem(path, key, one_of(known), f"{key} is planned and not understood yet")
+        return Problem(path, key, one_of(known), LATER_KINDS[key])
     meant, hint = meant_key(key, known)
     return Problem(path, f"the key {key}", one_of(known), hint, unknown_key=True, meant=meant)
 

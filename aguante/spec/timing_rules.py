@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from aguante.spec.expectations import percentile_of
 from aguante.spec.findings import Problem
 from aguante.spec.overlap_rules import overlap_problems
 from aguante.spec.references import expectations, inner, mappings
@@ -10,7 +11,6 @@ from aguante.statistics import samples_needed
 Path_ = tuple[str | int, ...]
 PHASES = ("warmup", "baseline", "fault", "recovery")
 RECOVERY_WINDOWS_S = 3
-PERCENTILES = {"p50_ms_max": 0.50, "p90_ms_max": 0.90, "p95_ms_max": 0.95, "p99_ms_max": 0.99}
 
 
 def timing_problems(data: Mapping[str, object]) -> list[Problem]:
@@ -95,7 +95,7 @@ def _what_needs_faults(
     unsaid = 0.0 if not _mentioned(data, "recovery") else float("inf")
     recovery_s = lengths.get("recovery", unsaid)
     for path, kind, mapping in expectations(data):
-        if kind in ("breaker", "recovery") and not data.get("faults"):
+        if kind in ("breaker", "recovery", "detection") and not data.get("faults"):
             yield Problem(path, "no faults", "a fault that it follows", "add faults:, or remove it")
         elif kind == "recovery" and recovery_s < RECOVERY_WINDOWS_S:
             expected = f"a recovery phase of at least {RECOVERY_WINDOWS_S} s"
@@ -116,8 +116,9 @@ def _samples(data: Mapping[str, object], lengths: Mapping[str, float]) -> Iterat
         share = _number(inner(load, "mix").get(str(mapping.get("operation")))) or 1.0
         window_s = length_s - (_number(mapping.get("after_s")) or 0.0)
         offered = rate_rps * window_s * share
-        for key in PERCENTILES.keys() & mapping.keys():
-            needed = samples_needed(PERCENTILES[key])
+        for key in mapping:
+            p = percentile_of(key)
+            needed = samples_needed(p) if p else 0
             if 0 < offered < needed:
                 expected = f"at least {needed} requests for {key.removesuffix('_ms_max')}"
                 hint = "ask for a lower percentile, or lengthen the phase"

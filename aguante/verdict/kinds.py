@@ -5,7 +5,16 @@ from dataclasses import dataclass
 
 from aguante.measure.model import Answer
 from aguante.spec import expectations as spec
-from aguante.verdict import amplification, attribution, breaker, goodput, latency, rate, recovery
+from aguante.verdict import (
+    amplification,
+    attribution,
+    breaker,
+    detection,
+    goodput,
+    latency,
+    rate,
+    recovery,
+)
 from aguante.verdict.ruling import Ruling
 
 
@@ -23,6 +32,7 @@ KINDS: dict[type[spec.Expectation], Kind] = {
     spec.Latency: Kind(latency.text, latency.required, latency.judge),
     spec.Breaker: Kind(breaker.text, breaker.required, breaker.judge),
     spec.Recovery: Kind(recovery.text, recovery.required, recovery.judge),
+    spec.Detection: Kind(detection.text, detection.required, detection.judge),
     spec.Goodput: Kind(goodput.text, goodput.required, goodput.judge),
     spec.Attribution: Kind(attribution.text, attribution.required, attribution.judge),
     spec.Amplification: Kind(amplification.text, amplification.required, amplification.judge),

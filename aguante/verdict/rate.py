@@ -7,7 +7,8 @@ from aguante.verdict.ruling import Ruling, bound_percent, percent, unknown, wind
 
 def text(asked: Rate) -> str:
     """``rate of 503 breaker_open from reservations in fault``."""
-    status = {None: "answers", 0: "no answer"}.get(asked.status, str(asked.status))
+    given = asked.status or ("answers",)
+    status = " or ".join("no answer" if each == 0 else str(each) for each in given)
     words = [status, asked.mechanism or ""]
     words += [
         f"from {asked.origin}" if asked.origin else "",

@@ -1,0 +1,26 @@
+"""``detection``: how soon the system itself shows the fault."""
+
+from aguante.measure.model import Answer
+from aguante.spec.expectations import Detection
+from aguante.verdict.ruling import Ruling, unknown, within
+
+
+def text(asked: Detection) -> str:
+    """``detection on reservations-payments``."""
+    return "detection" + (f" on {asked.link}" if asked.link else "")
+
+
+def required(asked: Detection) -> str:
+    """``<= 4 s``."""
+    return f"<= {asked.within_s:g} s"
+
+
+def judge(asked: Detection, answer: Answer) -> Ruling:
+    """A fault that neither an answer nor a breaker ever showed is unmet: a silent one."""
+    ruling = unknown(answer)
+    if ruling:
+        return ruling
+    if answer.observed is None:
+        return Ruling("unmet", "never", answer.detail)
+    outcome = within(answer.observed, None, asked.within_s)
+    return Ruling(outcome, f"{answer.observed:.1f} s", answer.detail)
