@@ -1,6 +1,7 @@
 """A service as a process: what it refuses to start with, and how it ends."""
 
 import http.client
+import json
 import os
 import re
 import signal
@@ -67,10 +68,14 @@ def replica(shared: int) -> Iterator[tuple[subprocess.Popen[str], int]]:
 
 
 def wait_ready(process: subprocess.Popen[str], port: int) -> None:
+    wait_answer(process, port, "/readyz", 200)
+
+
+def wait_answer(process: subprocess.Popen[str], port: int, path: str, status: int) -> None:
     until_s = time.monotonic() + LIMIT_S
     while time.monotonic() < until_s and process.poll() is None:
         with suppress(OSError):
-            if ask(port, "/readyz") == 200:
+            if ask(port, path) == status:
                 return
         time.sleep(0.02)
     process.kill()
@@ -106,6 +111,26 @@ def test_a_faulty_policy_is_reported_with_its_path_and_ends_with_2(tmp_path: Pat
     assert re.search(rf"^{policy}:\d+: semaphore.limit: .*; mend: ", told, re.M)
 
 
+def test_a_service_logs_its_timeout_budget_when_it_starts() -> None:
+    """What its own times amount to: a JSON line each, warnings for what does not do what it says."""
+    port, nowhere = free_port(), "http://127.0.0.1:9"
+    policy = str(ROOT / "policies" / "no-timeout.yaml")
+    links = {"LINK_GATEWAY_INVENTORY": nowhere, "LINK_GATEWAY_RESERVATIONS": nowhere}
+    process = start(port, "gateway", AGUANTE_POLICY=policy, **links)
+    try:
+        wait_ready(process, port)
+    finally:
+        process.terminate()
+        told, _ = process.communicate(timeout=LIMIT_S)
+    said = [json.loads(line) for line in told.splitlines()]
+    budget = [line for line in said if line["logger"] == "services.kit.budget"]
+    assert [(line["level"], line["rule"]) for line in budget] == [
+        ("WARNING", "only_the_deadline"),
+        ("WARNING", "only_the_deadline"),
+        ("INFO", "reset_outlasts_request"),
+    ]
+
+
 def test_a_taken_port_is_one_clear_message_and_ends_with_1() -> None:
     """Address, cause and how to mend it, without a traceback."""
     with socket.socket() as taken:
@@ -126,6 +151,21 @@ def test_replicas_share_a_port_and_each_has_its_own() -> None:
         one.send_signal(signal.SIGTERM)
         assert one.wait(LIMIT_S) == 0
         assert {ask(shared, "/healthz") for _ in range(20)} == {200}
+
+
+def test_a_replica_joins_the_shared_port_once_it_is_ready() -> None:
+    """While it has no database it answers on its own port alone, so that no caller meets its 503."""
+    shared, own = free_port(), free_port()
+    database = f"postgresql://inventory@127.0.0.1:{free_port()}/inventory"
+    process = start(shared, "inventory", OWN_PORT=str(own), LINK_INVENTORY_DB=database)
+    try:
+        wait_answer(process, own, "/healthz", 200)
+        wait_answer(process, own, "/readyz", 503)
+        with pytest.raises(ConnectionRefusedError):
+            ask(shared, "/healthz")
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_taken_shared_port_ends_a_replica_with_1() -> None:
