@@ -70,6 +70,9 @@ class CollectorClosed(Value):
     bytes: int
     spans_dropped: int
     """Sum of the services' own drop counters; -1 when they could not be read."""
+    refused: int = 0
+    """Exports that the collector could not write to disk; some may have been sent again."""
+    refused_because: str = ""
 
 
 RunEvent = RunStarted | FaultChanged | LoadFinished | Settled | Stopped | CollectorClosed

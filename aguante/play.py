@@ -27,7 +27,7 @@ from aguante.runtimes.base import Testbed
 from aguante.spec import Experiment
 from aguante.testbed import TestbedSpec
 from aguante.timeline import Action, ApplyFault, Clock, UndoFault, actions_of, play
-from aguante.watch import LOAD, POSTGRES, TOXIPROXY, PartsWatch
+from aguante.watch import LOAD, TOXIPROXY, PartsWatch
 
 T0_LEAD_S = 0.3
 """t0 lies this far ahead when it is handed out, so that every part has it before it passes."""
@@ -203,17 +203,22 @@ async def gather_evidence(stage: Stage, testbed: Testbed) -> int:
     Raises:
         OSError: the run folder cannot be written.
     """
+    parts = PartsWatch(testbed.servers)
+    if not any(parts.ended(name) for name in testbed.servers):
+        await _audit(stage, testbed)  # without one of them no system can come to rest
+    dropped = await spans_dropped(testbed)
+    collect_logs(testbed, stage.folder.logs)
+    return dropped
+
+
+async def _audit(stage: Stage, testbed: Testbed) -> None:
     stage.progress.step("Waiting for the system to settle ...")
-    if not PartsWatch(testbed.servers).ended(POSTGRES):  # else it would be asked in vain for long
-        stage.log.write(await settle(stage.spec.settle, testbed))
+    stage.log.write(await settle(stage.spec.settle, testbed))
     stage.progress.step("Reading the databases ...")
     try:
         await dump_tables(testbed.databases, stage.folder.tables)
     except DumpError as error:  # then the invariants are unknown, and the verdict says so
         stage.progress.step(f"warning: {error}")
-    dropped = await spans_dropped(testbed)
-    collect_logs(testbed, stage.folder.logs)
-    return dropped
 
 
 def _epoch_ns(clock: Clock) -> int:

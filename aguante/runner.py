@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from aguante.collect.otlp import Collector
 from aguante.collect.spans import decode_spans, write_traces
-from aguante.environment import add_server_versions, read_environment
 from aguante.drivers.process import ProcessControl
+from aguante.environment import add_server_versions, read_environment
 from aguante.eventlog import EventLog
 from aguante.events import CollectorClosed
 from aguante.faults import HealError
@@ -138,7 +138,11 @@ async def _play_in(
                 unhealed, dropped = error, -1
         log.write(
             CollectorClosed(
-                requests=collector.requests, bytes=collector.bytes, spans_dropped=dropped
+                requests=collector.requests,
+                bytes=collector.bytes,
+                spans_dropped=dropped,
+                refused=collector.refused,
+                refused_because=collector.refused_because,
             )
         )
     return unhealed

@@ -10,7 +10,7 @@ import psutil
 
 EVERY_S = 0.2
 
-TOXIPROXY, POSTGRES, LOAD = "toxiproxy", "postgres", "the load generator"
+TOXIPROXY, LOAD = "toxiproxy", "the load generator"
 
 
 class PartsWatch:

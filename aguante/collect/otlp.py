@@ -33,7 +33,9 @@ class Collector:
         self.bytes = 0
         """Of the bodies kept, without gzip."""
         self.refused = 0
-        """Bodies that could not be written to disk; their spans are lost."""
+        """Bodies that could not be written to disk. Whoever sent one may send it again, or count it as lost."""
+        self.refused_because = ""
+        """What the disk said last, or empty."""
 
     async def __aenter__(self) -> Self:
         self._file: BinaryIO = self._path.open("ab", buffering=0)
@@ -67,6 +69,7 @@ class Collector:
             await asyncio.get_running_loop().run_in_executor(self._disk, self._append, body)
         except OSError as failure:
             self.refused += 1
+            self.refused_because = str(failure)
             raise web.HTTPServiceUnavailable(text=f"cannot be kept: {failure}") from failure
         self.requests += 1
         self.bytes += len(body)

@@ -34,6 +34,8 @@ class RunFacts:
     stopped: Stopped | None = None
     spans_dropped: int = -1
     """-1: not known."""
+    spans_lost_because: str = ""
+    """Why the collector could not keep exports that nobody sent again, or empty."""
 
     @property
     def rest(self) -> bool | None:
@@ -78,15 +80,23 @@ def read_facts(path: Path) -> RunFacts:
         EvidenceError: a line inside the file is not an event.
     """
     events = _events(path)
-    dropped = [each.spans_dropped for each in events if isinstance(each, CollectorClosed)]
+    closed = next((each for each in reversed(events) if isinstance(each, CollectorClosed)), None)
     return RunFacts(
         epoch_ns=next((each.epoch_ns for each in events if isinstance(each, RunStarted)), None),
         faults=tuple(each for each in events if isinstance(each, FaultChanged)),
         load=next((each for each in events if isinstance(each, LoadFinished)), None),
         settled=next((each for each in reversed(events) if isinstance(each, Settled)), None),
         stopped=next((each for each in events if isinstance(each, Stopped)), None),
-        spans_dropped=dropped[-1] if dropped else -1,
+        spans_dropped=closed.spans_dropped if closed else -1,
+        spans_lost_because=_lost_because(closed) if closed else "",
     )
+
+
+def _lost_because(closed: CollectorClosed) -> str:
+    """A service that was refused sends again; only what it then counts as dropped is lost."""
+    if not closed.refused or closed.spans_dropped == 0:
+        return ""
+    return f"{closed.refused} exports of spans could not be kept ({closed.refused_because})"
 
 
 def _events(path: Path) -> list[RunEvent]:

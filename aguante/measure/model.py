@@ -167,6 +167,8 @@ class SpanHealth(Value):
     traces: int
     dropped: int
     """-1: not known."""
+    lost_because: str = ""
+    """Why the runner itself could not keep what it was sent, or empty."""
 
 
 class CauseStory(Value):

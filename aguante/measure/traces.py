@@ -57,7 +57,13 @@ _UNEXPLAINED = """
 def measure_spans(evidence: Evidence) -> SpanHealth:
     """How many spans there are, and whether the services dropped any."""
     spans, traces = evidence.row(_HEALTH)
-    return SpanHealth(spans=spans, traces=traces, dropped=evidence.facts.spans_dropped)
+    facts = evidence.facts
+    return SpanHealth(
+        spans=spans,
+        traces=traces,
+        dropped=facts.spans_dropped,
+        lost_because=facts.spans_lost_because,
+    )
 
 
 def incomplete_because(evidence: Evidence) -> str:
@@ -65,6 +71,8 @@ def incomplete_because(evidence: Evidence) -> str:
     dropped = evidence.facts.spans_dropped
     if evidence.facts.epoch_ns is None:
         return "the runner noted no t0, so spans have no place in time"
+    if evidence.facts.spans_lost_because:
+        return evidence.facts.spans_lost_because
     if dropped < 0:
         return "the services' counters of dropped spans could not be read"
     return f"{dropped} spans were dropped" if dropped else ""

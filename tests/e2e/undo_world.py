@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,14 +61,15 @@ class Run:
         (folder / "tmp").mkdir()
         experiment = folder / "brief.yaml"
         experiment.write_text(EXPERIMENT % fault_s)
-        with (folder / "output").open("wb") as output:
-            process = subprocess.Popen(
-                aguante(folder, "run", str(experiment)),
-                cwd=ROOT,
-                env=environment(folder),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        # a pipe, since a run whose files are all full must still be able to speak
+        process = subprocess.Popen(
+            aguante(folder, "run", str(experiment)),
+            cwd=ROOT,
+            env=environment(folder),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        threading.Thread(target=_copy, args=(process, folder / "output"), daemon=True).start()
         return cls(folder, process, set())
 
     @property
@@ -149,6 +151,13 @@ class Run:
         if run is None or not run.journal.exists():
             return []
         return [f"not undone: {undo.fault_id}" for undo in pending(run.journal)]
+
+
+def _copy(process: "subprocess.Popen[bytes]", target: Path) -> None:
+    assert process.stdout
+    with process.stdout, target.open("wb", buffering=0) as file:
+        while said := process.stdout.read1():
+            file.write(said)
 
 
 def aguante(folder: Path, command: str, *arguments: str) -> list[str]:

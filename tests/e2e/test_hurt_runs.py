@@ -1,0 +1,171 @@
+"""What a run rests on is hurt in the middle of a fault: the verdict says why, and nothing stays broken."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+from undo_world import EXPERIMENT, ROOT, Run, recover, writers_below
+
+from aguante import faults, play, runner
+from aguante.collect.otlp import Collector
+from aguante.drivers.toxiproxy import ToxiproxyDriver
+from aguante.faults import HealError
+from aguante.planner import build_plan, new_run_id
+from aguante.progress import LiveStatus
+from aguante.runfolder import RunFolder
+from aguante.runner import RunRequest, run
+from aguante.runtimes.native import NativeRuntime
+from aguante.runtimes.state import folders, read_state
+from aguante.spec import load_experiment
+from aguante.testbed_file import load_testbed
+from aguante.verdict.model import Verdict
+
+pytestmark = pytest.mark.slow
+LONG_FAULT_S = 6.0
+
+
+def kill(pid_of: Callable[[Run], int]) -> Callable[[Run], None]:
+    return lambda run: os.kill(pid_of(run), signal.SIGKILL)
+
+
+def fill_the_disk(run: Run) -> None:
+    """As a full disk, and harder: the runner cannot write one byte more to any file."""
+    psutil.Process(run.process.pid).rlimit(psutil.RLIMIT_FSIZE, (1, 1))
+
+
+HURT: dict[str, Callable[[Run], None]] = {
+    "toxiproxy": kill(lambda run: run.pid_of("toxiproxy")),
+    "postgres": kill(lambda run: run.pid_of("postgres")),
+    "load": kill(lambda run: run.load_pid),
+    "disk": fill_the_disk,
+}
+
+
+def hurt_one(folder: Path, what: str) -> tuple[Run, int]:
+    started = Run.start(folder / what, LONG_FAULT_S)
+    try:
+        started.wait_for('"id":"gone","action":"applied"')
+        HURT[what](started)
+        return started, started.end()
+    finally:
+        if started.process.poll() is None:
+            started.process.kill()
+            started.process.wait()
+
+
+@pytest.fixture(scope="module")
+def hurt(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Run, int]]:
+    """One run for each way of being hurt, two at a time."""
+    folder = tmp_path_factory.mktemp("hurt")
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(HURT, pool.map(partial(hurt_one, folder), HURT), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [("toxiproxy", "toxiproxy"), ("postgres", "postgres"), ("load", "the load generator")],
+)
+def test_a_run_whose_part_dies_is_inconclusive_and_says_which(
+    hurt: dict[str, tuple[Run, int]], what: str, name: str
+) -> None:
+    """Ended at once, exit 2, one reason, and nothing left to heal."""
+    ended, code = hurt[what]
+    verdict = ended.verdict
+    assert verdict is not None, ended.output()
+    assert (code, verdict.verdict) == (2, "inconclusive"), ended.output()
+    assert f"{name} ended by itself" in verdict.reasons[0]
+    assert ended.left_behind() == []
+
+
+def test_a_full_disk_is_inconclusive_and_heals_all_the_same(
+    hurt: dict[str, tuple[Run, int]],
+) -> None:
+    """Nothing can be written, not even the verdict: it is said, exit 2; recover finds nothing broken."""
+    ended, code = hurt["disk"]
+    assert code == 2, ended.output()
+    assert "the evidence could not be kept" in ended.output()
+    assert "File too large" in ended.output()
+    assert recover(ended.folder).returncode == 0
+    assert ended.left_behind() == []
+
+
+class Meddler:
+    """A progress that does something once, at a moment of the run."""
+
+    def __init__(self, when_s: float, act: Callable[[], None]) -> None:
+        self._when_s, self._act = when_s, act
+
+    def step(self, text: str) -> None:
+        """Say nothing."""
+
+    def tick(self, status: LiveStatus) -> None:
+        if status.at_s >= self._when_s:
+            self._act()
+            self._when_s = 1e9
+
+
+def request_in(folder: Path) -> RunRequest:
+    path = folder / "brief.yaml"
+    path.write_text(EXPERIMENT % 2)
+    spec = load_testbed(ROOT / "testbed.yaml")
+    experiment = load_experiment(path, spec)
+    run_id = new_run_id("brief", datetime.now(UTC), "0000")
+    plan = build_plan(experiment, spec, run_id=run_id, seed=1, source=str(path))
+    return RunRequest(experiment, plan, spec, path.read_bytes(), folder / "runs")
+
+
+def verdict_in(request: RunRequest) -> Verdict:
+    path = RunFolder(request.runs / request.plan.run_id).verdict
+    return Verdict.model_validate_json(path.read_text())
+
+
+def pause_toxiproxy(state: Path) -> None:
+    (root,) = folders(state)
+    saved = read_state(root)
+    assert saved
+    os.kill(next(p.pid for p in saved.processes if p.name == "toxiproxy"), signal.SIGSTOP)
+
+
+async def test_a_toxiproxy_that_hangs_on_removal_ends_as_not_healed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error comes within its limit, the verdict names the faults, the testbed is gone with its toxics."""
+    monkeypatch.setattr(faults, "HEAL_LIMIT_S", 3.0)
+    hasty = partial(ToxiproxyDriver, call_limit_s=0.3, removal_limit_s=1.0)
+    monkeypatch.setattr(play, "ToxiproxyDriver", hasty)
+    request, state = request_in(tmp_path), tmp_path / "state"
+    progress = Meddler(2.5, lambda: pause_toxiproxy(state))
+    with pytest.raises(HealError, match=r"not healed within 3 s: .*slow.*aguante recover"):
+        await run(request, NativeRuntime(state), progress, asyncio.Event())
+    verdict = verdict_in(request)
+    assert verdict.verdict == "inconclusive"
+    assert "not healed within 3 s" in verdict.reasons[0]
+    assert (writers_below(tmp_path), folders(state)) == ([], ())
+
+
+async def test_traces_that_cannot_be_kept_are_told_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The services are not hurt, the run goes on to its end, and is not held on evidence that is missing."""
+    full = Path("/dev/full")
+    monkeypatch.setattr(runner, "Collector", lambda _: Collector(full))
+    request = request_in(tmp_path)
+    outcome = await run(request, NativeRuntime(tmp_path / "state"), Quiet(), asyncio.Event())
+    assert outcome.verdict.verdict == "inconclusive"
+    assert any("No space left on device" in reason for reason in outcome.verdict.reasons)
+    assert all(fault.undone_verified for fault in outcome.verdict.faults)
+
+
+class Quiet:
+    def step(self, text: str) -> None:
+        """Say nothing."""
+
+    def tick(self, status: LiveStatus) -> None:
+        """Say nothing."""
