@@ -40,10 +40,6 @@ class Commands(LazyGroup):
                 "aguante.commands.schema:schema_command",
                 "Print the JSON Schema of experiments, verdicts or testbeds.",
             ),
-            "schema": LazyCommand(
-                "aguante.commands.schema:schema_command",
-                "Print the JSON Schema of experiments, verdicts or testbeds.",
-            ),
             "lint": LazyCommand(
                 "aguante.commands.lint:lint_command",
                 "Check policies: what their timeouts, retries and deadline amount to.",
@@ -68,6 +64,14 @@ class Commands(LazyGroup):
             ),
             "report": LazyCommand(
                 "aguante.commands.report:report_command", "Write the reports of a run again."
+            ),
+            "compare": LazyCommand(
+                "aguante.commands.compare:compare_command",
+                "Compare two runs, or two policies over interleaved pairs.",
+            ),
+            "ablate": LazyCommand(
+                "aguante.commands.compare:ablate_command",
+                "What each pattern is worth: every policy against the default.",
             ),
         },
         "Testbeds": {

@@ -1,6 +1,7 @@
 """Every formula of the measures, each small, pure and with its source. Shares go from 0 to 1."""
 
 import math
+import random
 from dataclasses import dataclass
 
 CONFIDENCE = 0.95
@@ -107,3 +108,50 @@ def recovered_after(shares: list[float], baseline: float, windows: int = 3) -> i
         if all(good[at : at + windows]):
             return at
     return None
+
+
+BOOTSTRAP_RUNS_MIN = 5
+"""With fewer runs a bootstrap interval says more than is known, and none is given (design, Part 3)."""
+BOOTSTRAP_RESAMPLES = 4000
+
+
+def bootstrap_difference(
+    a: list[float],
+    b: list[float],
+    *,
+    paired: bool,
+    seed: int = 0,
+    resamples: int = BOOTSTRAP_RESAMPLES,
+    confidence: float = CONFIDENCE,
+) -> Interval | None:
+    """Percentile bootstrap interval of mean(b) - mean(a), the run being the unit; None: too few runs.
+
+    Paired, the differences of the pairs are resampled, so that what both runs of a pair share drops out;
+    else each side is resampled by itself. No distribution is assumed. At N = 5 the interval is somewhat too
+    narrow (it cannot reach beyond what was seen). The draws come from ``seed``: the same runs always give
+    the same interval. Source: B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993),
+    chapters 8 and 13.
+
+    Raises:
+        ValueError: paired, and not as many of one as of the other.
+    """
+    if paired and len(a) != len(b):
+        message = f"pairs want as many of A as of B, found {len(a)} and {len(b)}"
+        raise ValueError(message)
+    if min(len(a), len(b)) < BOOTSTRAP_RUNS_MIN:
+        return None
+    draw = random.Random(seed)  # noqa: S311  resampling is no secret
+    if paired:
+        pairs = [y - x for x, y in zip(a, b, strict=True)]
+        means = [
+            math.fsum(draw.choices(pairs, k=len(pairs))) / len(pairs) for _ in range(resamples)
+        ]
+    else:
+        means = [
+            math.fsum(draw.choices(b, k=len(b))) / len(b)
+            - math.fsum(draw.choices(a, k=len(a))) / len(a)
+            for _ in range(resamples)
+        ]
+    means.sort()
+    tail = (1 - confidence) / 2
+    return Interval(means[rank(resamples, tail) - 1], means[rank(resamples, 1 - tail) - 1])

@@ -104,7 +104,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
         return 3
     check_policy(loaded.spec, policy)
     progress = Console(stderr=True, no_color=ci or None, force_terminal=False if ci else None)
-    if not _heal_leftovers(runs, progress):
+    if not heal_leftovers(runs, progress):
         return 4
     planned = interleave(_entries(loaded, policy), repeat, seed)
     verdicts = progress if as_json else verdict_console(plain=ci)
@@ -114,7 +114,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
         suite = asyncio.run(_play_alone(planned[0], loaded, stage, retry_inconclusive))
     else:
         options = SuiteOptions(
-            runs, jobs, retry_inconclusive, _passed_on(testbed, runs, sets), progress, quiet
+            runs, jobs, retry_inconclusive, passed_on(testbed, runs, sets), progress, quiet
         )
         suite, folder = asyncio.run(play_suite(planned, options))
         show_suite(verdicts, suite, folder)
@@ -123,7 +123,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     return suite.exit_code
 
 
-def _heal_leftovers(runs: Path, console: Console) -> bool:
+def heal_leftovers(runs: Path, console: Console) -> bool:
     """What killed runs left behind is healed first; False when something could not be."""
     left = asyncio.run(recover(runs, default_parent(), driver_for))
     for each in left:
@@ -144,7 +144,8 @@ def _entries(loaded: Loaded, policy: str | None) -> list[Entry]:
     ]
 
 
-def _passed_on(testbed: Path | None, runs: Path, sets: tuple[str, ...]) -> tuple[str, ...]:
+def passed_on(testbed: Path | None, runs: Path, sets: tuple[str, ...]) -> tuple[str, ...]:
+    """The options that every child of a suite is given."""
     chosen = ("--testbed", str(testbed)) if testbed else ()
     settings = (part for text in sets for part in ("--set", text))
     return (*chosen, *settings, "--runs", str(runs))
