@@ -1,0 +1,118 @@
+"""Which attempts show a fault: those on its link, those to the service whose processes it hit."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from aguante.events import STARTED_ANEW, FaultChanged, RunStarted
+from aguante.measure.evidence import Evidence, open_evidence
+from aguante.measure.faults import measure_fault
+from aguante.plan import Plan, PlannedFault, ProcessFault, ToxiproxyFault
+from aguante.runfolder import RunFolder
+from aguante.testbed import TestbedSpec
+
+SPAN = """
+    INSERT INTO spans BY NAME SELECT $trace AS trace_id, $service AS service, $kind AS kind,
+    $link AS link, $error_link AS error_link, $origin AS origin, $error AS error_type,
+    $at_s::DOUBLE AS start_s, 10.0 AS ms, 1 AS attempt, 'fault' AS phase
+"""
+Action = Literal["kill", "stop", "pause", "restart"]
+
+
+class Lab:
+    """A plan with one fault from 8 s to 12 s, and the spans that a test puts in."""
+
+    def __init__(self, folder: Path, plan: Plan, shop: TestbedSpec) -> None:
+        self._folder, self._plan, self._shop = RunFolder(folder), plan, shop
+        self.evidence: Evidence
+
+    def open(self, fault: PlannedFault, after: str = "") -> None:
+        events = (
+            RunStarted(epoch_ns=0),
+            FaultChanged(id=fault.id, action="applied", planned_s=8, at_s=8),
+            FaultChanged(id=fault.id, action="undone", planned_s=12, at_s=12),
+            FaultChanged(id=fault.id, action="verified", planned_s=12, at_s=12, evidence=after),
+        )
+        self._folder.events.write_text("".join(each.model_dump_json() + "\n" for each in events))
+        plan = self._plan.model_copy(update={"faults": (fault,)})
+        self.evidence = open_evidence(self._folder, plan, self._shop)
+
+    def attempt(self, link: str, error: str, at_s: float = 9.0, trace: str = "t") -> None:
+        self._span(trace, link.split("-")[0], "client", error, at_s, link=link)
+
+    def answer(self, service: str, link: str, error: str, trace: str = "t") -> None:
+        self._span(trace, service, "server", error, 9.0, error_link=link, origin=service)
+
+    def _span(
+        self, trace: str, service: str, kind: str, error: str, at_s: float, **more: str
+    ) -> None:
+        named = {"link": "", "error_link": None, "origin": None, **more}
+        self.evidence.rows(
+            SPAN, trace=trace, service=service, kind=kind, error=error, at_s=at_s, **named
+        )
+
+
+@pytest.fixture
+def lab(tmp_path: Path, slow_plan: Plan, shop: TestbedSpec) -> Iterator[Lab]:
+    made = Lab(tmp_path, slow_plan, shop)
+    yield made
+    made.evidence.connection.close()
+
+
+def process(action: Action, service: str = "inventory") -> PlannedFault:
+    fault = ProcessFault(service=service, action=action)
+    return PlannedFault(id="hit", fault=fault, start_s=8, end_s=12)
+
+
+@pytest.mark.parametrize("link", ["reservations-inventory", "gateway-inventory"])
+def test_a_killed_service_is_felt_on_any_link_to_it(link: str, lab: Lab) -> None:
+    """Each of its callers can show it."""
+    lab.open(process("kill"))
+    lab.attempt(link, "disconnected")
+    seen = measure_fault(lab.evidence, process("kill"))
+    assert (seen.injection_observed, seen.attempts_bitten, seen.attempts_in_window) == (True, 1, 1)
+    assert (seen.kind, seen.service, seen.link) == ("kill", "inventory", "")
+
+
+def test_a_killed_service_that_nobody_called_was_not_felt(lab: Lab) -> None:
+    """Neither calls to others, nor its own to its database, nor calls before it died count."""
+    lab.open(process("kill"), after=f"inventory-1: pid 2 running, {STARTED_ANEW} (was 1)")
+    lab.attempt("reservations-payments", "disconnected")
+    lab.attempt("inventory-db", "database_unavailable")
+    lab.attempt("reservations-inventory", "disconnected", at_s=7.0)
+    assert not measure_fault(lab.evidence, process("kill")).injection_observed
+
+
+@pytest.mark.parametrize(
+    ("after", "felt"),
+    [(f"inventory-1: pid 2 running, {STARTED_ANEW} (was 1)", True), ("inventory-1: pid 1", False)],
+)
+def test_a_restart_is_seen_by_another_process(after: str, felt: bool, lab: Lab) -> None:
+    """One in good order may cost no attempt; that it happened is told by who stands there now."""
+    lab.open(process("restart"), after=after)
+    lab.attempt("reservations-inventory", "")
+    assert measure_fault(lab.evidence, process("restart")).injection_observed is felt
+
+
+def down() -> PlannedFault:
+    fault = ToxiproxyFault(link="reservations-db", toxic="down")
+    return PlannedFault(id="hit", fault=fault, start_s=8, end_s=12)
+
+
+def test_a_database_that_cannot_be_reached_is_told_by_the_callers_answer(lab: Lab) -> None:
+    """Without a connection there is no statement to make a span of."""
+    lab.open(down())
+    lab.answer("reservations", "reservations-db", "database_unavailable")
+    seen = measure_fault(lab.evidence, down())
+    assert (seen.injection_observed, seen.attempts_bitten) == (True, 1)
+
+
+def test_a_failed_statement_and_the_answer_that_tells_of_it_are_one(lab: Lab) -> None:
+    """Counted once; and what another service answered about it is not counted at all."""
+    lab.open(down())
+    lab.attempt("reservations-db", "database_unavailable")
+    lab.answer("reservations", "reservations-db", "database_unavailable")
+    lab.answer("gateway", "gateway-reservations", "database_unavailable")
+    assert measure_fault(lab.evidence, down()).attempts_in_window == 1
