@@ -8,7 +8,7 @@ import secrets
 from http import HTTPStatus
 from typing import Any, cast
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -53,15 +53,19 @@ class Runner(web.AppRunner):
         made = await super()._make_server()
         return _Server(
             made.request_handler,
-            request_factory=_without_strange_expectations(made.request_factory),
+            request_factory=_tamed(made.request_factory),
             telemetry=self._telemetry,
             limits=self._limits,
             **made._kwargs,
         )
 
 
-def _without_strange_expectations(make_request: Any) -> Any:
-    """Have an ``Expect`` that we do not know ignored, as RFC 9110 allows: aiohttp answers it in plain text."""
+def _tamed(make_request: Any) -> Any:
+    """Wrap what makes requests, so that two things never get as far as aiohttp's own answers to them.
+
+    An ``Expect`` that we do not know is ignored, as RFC 9110 allows: aiohttp answers it in plain text. A version that
+    we do not speak is answered in HTTP/1.0 and the connection closed: aiohttp would call its answer HTTP/2.0.
+    """
 
     def make(message: Any, *args: Any) -> web.BaseRequest:
         expected = message.headers.get(hdrs.EXPECT)
@@ -69,6 +73,8 @@ def _without_strange_expectations(make_request: Any) -> Any:
             headers = CIMultiDict(message.headers)
             headers.popall(hdrs.EXPECT)
             message = message._replace(headers=CIMultiDictProxy(headers))
+        if message.version not in (HttpVersion10, HttpVersion11):
+            message = message._replace(version=HttpVersion10, should_close=True)
         request: web.BaseRequest = make_request(message, *args)
         return request
 

@@ -18,6 +18,7 @@ KEYS_MAX = 32
 KEY_CHARS_MAX = 64
 """A body of 16 KB has room for 3,000 unknown keys, and each of them would be looked at and named in the answer."""
 _SHOWN_CHARS = 60
+_CUT_SHORT = "The body ended before its Content-Length, or is badly chunked."
 
 
 async def read_document(request: web.Request) -> dict[str, object]:
@@ -62,8 +63,11 @@ async def _read(request: web.Request) -> bytes:
         detail = f"The body must not be longer than {BODY_BYTES_MAX} bytes."
         raise Problem(Mechanism.BODY_TOO_LARGE, detail) from error
     except (ClientError, web.RequestPayloadError, OSError) as error:
-        detail = "The body ended before its Content-Length, or is badly chunked."
-        raise Problem(Mechanism.BAD_REQUEST, detail) from error
+        raise Problem(Mechanism.BAD_REQUEST, _CUT_SHORT) from error
+    except RuntimeError as error:  # aiohttp's word for a client that was gone before we began to read
+        if request.transport is not None:
+            raise
+        raise Problem(Mechanism.BAD_REQUEST, _CUT_SHORT) from error
 
 
 def deeper_than(document: object, levels: int) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from gateway_process import gateway_process
-from schemathesis_run import findings
+from schemathesis_run import CALLEES_FAIL, findings
 
 
 @pytest.mark.slow
@@ -18,5 +18,5 @@ def test_it_finds_nothing_with_callees_that_work(tmp_path: Path) -> None:
 def test_it_finds_nothing_with_callees_that_fail(tmp_path: Path) -> None:
     """Whatever a callee answers, or however it breaks: what the client gets is described."""
     with gateway_process(failing=0.4) as (port, _):
-        found = findings(f"http://127.0.0.1:{port}", tmp_path, examples=10, callees_fail=True)
+        found = findings(f"http://127.0.0.1:{port}", tmp_path, examples=10, without=CALLEES_FAIL)
     assert found == ""

@@ -161,6 +161,55 @@ async def pour(connection: Wire, data: bytes) -> None:
         await asyncio.sleep(0.005)
 
 
+def test_a_client_that_is_gone_before_its_body_is_read_is_no_fault_of_ours(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However early it hangs up: no failure in the log, and no 500 among the answers that it did not wait for."""
+
+    async def scenario() -> None:
+        async with service(QUICK) as here:
+            for turns in range(6):
+                await hang_up_after(here, turns)
+            await here.until_connections(0)
+            assert answered(here, "400", "bad_request") > 0
+            assert answered(here, "500", "internal_error") == 0
+
+    run(scenario())
+    assert "unexpected failure" not in caplog.text
+
+
+class Gone(asyncio.Transport):
+    """The transport of a client that is no longer there."""
+
+    def write(self, data: object) -> None:
+        """Lose it."""
+
+    def close(self) -> None:
+        """Be closed already."""
+
+    def is_closing(self) -> bool:
+        """Be closed already."""
+        return True
+
+
+async def hang_up_after(here: Service, turns: int) -> None:
+    """Send a head, and lose the connection so many turns of the loop later: each leaves aiohttp in another state."""
+    connection = here.server()
+    connection.connection_made(Gone())
+    await asyncio.sleep(0.01)
+    connection.data_received(POST + b"Content-Length: 50\r\n\r\n{")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    connection.connection_lost(None)
+    await asyncio.sleep(0.01)
+
+
+def answered(here: Service, status: str, error_type: str) -> float:
+    labels = {"http_request_method": "POST", "http_route": "/things", "error_type": error_type}
+    name = "http_server_request_duration_seconds_count"
+    return here.watched.count(name, http_response_status_code=status, **labels)
+
+
 def test_a_client_that_does_not_read_is_cut_off(run: Run) -> None:
     """Answers that nobody reads pile up only until the buffers are full, and then ``unread_s`` long."""
 

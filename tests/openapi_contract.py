@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import msgspec
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 DOCUMENT: dict[str, Any] = msgspec.json.decode(
     (ROOT / "services" / "gateway" / "openapi.json").read_bytes()
 )
@@ -28,7 +28,7 @@ def resolved(node: Any) -> Any:
 
 def operation_of(method: str, path: str) -> Mapping[str, Any] | None:
     """Return the operation that answers a request; None when no route of ours does."""
-    plain = path.partition("?")[0]
+    plain = re.sub(r"^http://[^/]*|[?#].*", "", path)
     for template, item in DOCUMENT["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), plain):
             operation: Mapping[str, Any] | None = item.get(method.lower())
