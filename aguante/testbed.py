@@ -88,7 +88,7 @@ class InvariantSpec(Value):
 
 
 class ReportSpec(Value):
-    """A query whose rows are told as they are; its column ``at`` is when each happened."""
+    """A query whose rows are told as they are: ``at`` is when each happened, ``story`` what a terminal shows of it."""
 
     name: str
     sql: Path

@@ -165,7 +165,7 @@ def _print(found: Audit, questions: tuple[str, ...]) -> None:
         _print_rows(console, each)
     notes = [f"{e.name}: {e.because}" for e in found.invariants if e.outcome == "unknown"]
     for note in dict.fromkeys((*notes, *(q for q in questions if q.startswith("nothing")))):
-        console.print(f"  - {escape(note)}", highlight=False)
+        console.print(f"  - {escape(note)}", highlight=False, soft_wrap=True)
 
 
 def _print_rows(console: Console, each: AuditedInvariant) -> None:

@@ -7,10 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
-from rich import box
-from rich.markup import escape
-from rich.table import Table
-
 from aguante.collect.tables import DumpError, dump_tables
 from aguante.commands.common import find_testbed, testbed_option
 from aguante.commands.running import one_state, recorded_spec
@@ -22,6 +18,7 @@ from aguante.terminal import verdict_console
 from aguante.testbed import ReportSpec, TestbedSpec
 
 REPORT = "reconcile"
+TIME_LETTERS = len("2026-01-31 12:00:00.123")
 UNREADABLE = 4
 """Exit code, as of every command: the testbed's fault."""
 _AGO = re.compile(r"(\d{1,6})(s|m|h)")
@@ -73,7 +70,7 @@ def reconcile_command(
 
     One line for each reservation that did not go straight through: when it left the straight way and from
     which state, the mechanism and link that made it, what became of seats, money and notice, and whether its
-    own process or recovery did it. Nothing is waited for: what is under way is listed as it stands.
+    own process or recovery did it (times are UTC). Nothing is waited for: what is under way is listed as it stands.
 
     \b
     Exit codes:
@@ -122,15 +119,10 @@ def _print(told: Report, as_json: bool) -> None:
     if as_json:
         click.echo(told.model_dump_json(indent=2))
         return
-    console = verdict_console()
-    count = len(told.rows)
-    title = f"{told.subject}: {count} reservation{'' if count == 1 else 's'} off the straight way"
-    if not count:
-        console.print(title, highlight=False)
-        return
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
-    for column in told.columns:
-        table.add_column(column, overflow="fold")
+    console, count = verdict_console(), len(told.rows)
+    title = f"{told.subject}: {count} reservation{'' if count == 1 else 's'} off the straight way (times in UTC)"
+    console.print(title, highlight=False, markup=False)
     for row in told.rows:
-        table.add_row(*(escape(cell) for cell in row))
-    console.print(table)
+        when = (row.get("at") or "")[:TIME_LETTERS]
+        line = f"{when}  {row.get('reservation_id')}  {row.get('story')}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

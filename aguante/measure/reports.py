@@ -20,9 +20,8 @@ class Report(Value):
     subject: str
     """What was read: ``testbed 017-3fa9``, or a run folder."""
     name: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    """Times in UTC; NULL is the empty text."""
+    rows: tuple[dict[str, str | None], ...]
+    """Column -> text; times in UTC."""
 
 
 def run_report(
@@ -56,8 +55,7 @@ def run_report(
         return Report(
             subject=subject,
             name=spec.name,
-            columns=tuple(rows.columns),
-            rows=tuple(tuple("" if cell is None else cell for cell in row) for row in told),
+            rows=tuple(dict(zip(rows.columns, row, strict=True)) for row in told),
         )
 
 

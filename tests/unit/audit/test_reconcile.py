@@ -15,7 +15,7 @@ from aguante.runfolder import RunFolder
 from aguante.testbed import TestbedSpec
 from services.reservations import domain
 
-Rows = dict[str, dict[str, str]]
+Rows = dict[str, dict[str, str | None]]
 
 
 def told(tmp_path: Path, shop: TestbedSpec, *changes: str, since: Since = None) -> Rows:
@@ -26,9 +26,9 @@ def told(tmp_path: Path, shop: TestbedSpec, *changes: str, since: Since = None) 
         folder = record(db, shop, RunFolder.create(tmp_path, "run"))
     (spec,) = shop.reports
     report = run_report("run", shop, spec, folder.tables, since)
-    rows = [dict(zip(report.columns, row, strict=True)) for row in report.rows]
-    assert len({row["reservation_id"] for row in rows}) == len(rows)
-    return {row["reservation_id"]: row for row in rows}
+    by_id = {str(row["reservation_id"]): row for row in report.rows}
+    assert len(by_id) == len(report.rows)
+    return by_id
 
 
 def test_only_those_that_left_the_straight_way_are_listed(
@@ -61,9 +61,11 @@ def test_a_compensation_tells_why_and_what_was_given_back(
         "link": "reservations-payments",
         "seats": "released",
         "money": "refunded",
-        "notice": "",
+        "notice": None,
         "by": "inline",
         "took_s": "1.5",
+        "story": "compensated from RESERVED: payment unknown (timeout on reservations-payments); "
+        "seats released, money refunded; inline in 1.5 s",
     }
 
 
@@ -181,7 +183,16 @@ def test_the_command_prints_one_line_for_each(recorded: RunFolder) -> None:
     """With its count, and exit 0 however many there are."""
     code, output = command("--run", recorded.root)
     assert code == 0
-    assert "2 reservations off the straight way" in output
+    title, *lines = output.splitlines()
+    assert title == f"{recorded.root}: 2 reservations off the straight way (times in UTC)"
+    assert [line.split("  ")[:2] for line in lines] == [
+        ["2026-01-02 12:00:00+00", "back"],
+        ["2026-01-02 12:00:00+00", "late"],
+    ]
+    assert lines[1].endswith(
+        "confirmed late from CHARGED: owner lost after payment; "
+        "seats held, money taken, notice waiting; recovery in 0.0 s"
+    )
     code, output = command("--run", recorded.root, "--since", "1s")
     assert (code, "0 reservations off the straight way" in output) == (0, True)
 
