@@ -58,6 +58,10 @@ class Commands(LazyGroup):
             ),
         },
         "Results": {
+            "explain": LazyCommand(
+                "aguante.commands.explain:explain_command",
+                "Why a run went as it did: an expectation, or one request through all parts.",
+            ),
             "verdict": LazyCommand(
                 "aguante.commands.report:verdict_command",
                 "Judge a run again, from its folder alone.",
