@@ -57,7 +57,10 @@ async def recover(
 
 
 async def _heal(
-    run: Path, journal: Journal, undo: AnyUndo, driver_for: Callable[[AnyUndo], FaultDriver[AnyUndo]]
+    run: Path,
+    journal: Journal,
+    undo: AnyUndo,
+    driver_for: Callable[[AnyUndo], FaultDriver[AnyUndo]],
 ) -> Recovered:
     if _owned_its_testbed(run):
         journal.mark(undo.fault_id, "verified")

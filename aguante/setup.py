@@ -22,16 +22,22 @@ async def play_setup(spec: TestbedSpec, testbed: Testbed, run_id: str) -> tuple[
         TestbedError: a request failed; says what was answered.
     """
     event_ids = tuple(f"{run_id}-{number}" for number in range(1, spec.setup.events + 1))
-    base = next(s.url for s in testbed.services if s.name == spec.setup.request.service)
+    request = spec.setup.request
+    if request is None:
+        return event_ids
+    base = next(s.url for s in testbed.services if s.name == request.service)
     limit = aiohttp.ClientTimeout(total=REQUEST_LIMIT_S)
     async with aiohttp.ClientSession(base, timeout=limit) as session:
-        await asyncio.gather(*(_play(session, spec, event_id) for event_id in event_ids))
+        await asyncio.gather(
+            *(_play(session, request, spec.setup.capacity, event_id) for event_id in event_ids)
+        )
     return event_ids
 
 
-async def _play(session: aiohttp.ClientSession, spec: TestbedSpec, event_id: str) -> None:
-    request = spec.setup.request
-    values: dict[str, str | int] = {"event_id": event_id, "capacity": spec.setup.capacity}
+async def _play(
+    session: aiohttp.ClientSession, request: SetupRequest, capacity: int, event_id: str
+) -> None:
+    values: dict[str, str | int] = {"event_id": event_id, "capacity": capacity}
     path = request.path.format_map(values)
     try:
         async with session.request(request.method, path, json=body_of(request, values)) as answer:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from aguante.values import Value
 
 REPLICAS_MAX = 8
@@ -18,6 +20,8 @@ class LinkSpec(Value):
     kind: Literal["http", "postgresql"]
     port: int
     """Where the proxy listens in containers; natively free ports are picked."""
+    variable: str = ""
+    """Environment variable that gives the caller the proxy's address; empty: ``LINK_<CALLER>_<CALLEE>``."""
 
 
 class ServiceSpec(Value):
@@ -28,6 +32,10 @@ class ServiceSpec(Value):
     """``python -m <module>`` starts it natively."""
     port: int
     """In containers."""
+    alive_path: str = "/healthz"
+    """Answers 200 as soon as the process listens."""
+    ready_path: str = "/readyz"
+    """Answers 200 when it can serve."""
 
 
 class DatabaseSpec(Value):
@@ -67,17 +75,19 @@ class SetupRequest(Value):
 class SetupSpec(Value):
     """What must exist before load starts. ``{event_id}`` and ``{capacity}`` are filled in."""
 
-    events: int
-    capacity: int
-    request: SetupRequest
+    events: int = 1
+    capacity: int = 1
+    request: SetupRequest | None = None
+    """None: nothing must exist; load is given event ids all the same."""
 
 
 class SettleSpec(Value):
     """When the system counts as being at rest."""
 
-    within_s: float
-    database: str
-    query: Path
+    within_s: float = 0.0
+    database: str = ""
+    query: Path | None = None
+    """None: there is nothing to ask, and nothing to wait for."""
 
 
 class InvariantSpec(Value):
@@ -103,17 +113,20 @@ class TestbedSpec(Value):
     name: str
     links: tuple[LinkSpec, ...]
     services: tuple[ServiceSpec, ...]
-    databases: tuple[DatabaseSpec, ...]
+    databases: tuple[DatabaseSpec, ...] = ()
     entry: str
     policies: Path
     lint: LintSpec | None = None
     """None: the testbed has no such check."""
     load: LoadSpec
-    setup: SetupSpec
+    setup: SetupSpec = SetupSpec()
     problem_json: bool
+    """Whether failures say in their body where they came from; if not, spans are asked (``error_types``)."""
+    error_types: dict[str, str] = Field(default_factory=dict)
+    """OTel's ``error.type`` (or ``status:503``) of a span -> mechanism, where the body does not say."""
     mechanisms: tuple[str, ...]
     client_mechanisms: tuple[str, ...]
-    settle: SettleSpec
-    invariants: tuple[InvariantSpec, ...]
+    settle: SettleSpec = SettleSpec()
+    invariants: tuple[InvariantSpec, ...] = ()
     reports: tuple[ReportSpec, ...] = ()
     """``aguante reconcile`` tells the one of that name."""

@@ -88,9 +88,9 @@ def _resolved(data: dict[str, object], root: Path, links: Sequence[LinkSpec]) ->
 
 def _resolve(data: dict[str, object], keys: tuple[str, ...], root: Path) -> None:
     first, *rest = keys
-    if rest:
+    if rest and first in data:
         data[first] = _with_path(data.get(first), rest[0], root)
-    elif isinstance(data.get(first), str):
+    elif not rest and isinstance(data.get(first), str):
         data[first] = root / str(data[first])
 
 
@@ -120,7 +120,7 @@ def _missing_paths(spec: TestbedSpec) -> list[Problem]:
     wanted: list[tuple[Step, Path, bool]] = [
         (("policies",), spec.policies, spec.policies.is_dir()),
         (("load", "locustfile"), spec.load.locustfile, spec.load.locustfile.is_file()),
-        (("settle", "query"), spec.settle.query, spec.settle.query.is_file()),
+        *((("settle", "query"), q, q.is_file()) for q in [spec.settle.query] if q),
         *(
             (("invariants", at, "sql"), each.sql, each.sql.is_file())
             for at, each in enumerate(spec.invariants)
@@ -144,18 +144,22 @@ def _unknown_names(spec: TestbedSpec) -> list[Problem]:
     links = {each.name for each in spec.links}
     checks: list[tuple[Step, str, set[str]]] = [
         (("entry",), spec.entry, links),
-        (("setup", "request", "service"), spec.setup.request.service, services),
-        (("settle", "database"), spec.settle.database, databases),
     ]
+    if spec.setup.request:
+        checks.append((("setup", "request", "service"), spec.setup.request.service, services))
+    if spec.settle.query:
+        checks.append((("settle", "database"), spec.settle.database, databases))
+    known = {*spec.mechanisms}
+    checks += [(("error_types", key), each, known) for key, each in spec.error_types.items()]
     for link in spec.links:
         callees = services if link.kind == "http" else databases
         checks.append((("links",), link.callee, callees))
         if link.name != spec.entry:  # the entry's caller is the client, which is no service
             checks.append((("links",), link.caller, services))
     problems = [
-        Problem(where, shown(name), one_of(sorted(known)), did_you_mean(name, known, "correct it"))
-        for where, name, known in checks
-        if name not in known
+        Problem(where, shown(name), one_of(sorted(names)), did_you_mean(name, names, "correct it"))
+        for where, name, names in checks
+        if name not in names
     ]
     for key, each in (("services", spec.services), ("databases", spec.databases)):
         problems += [*_bad_names(key, each), *_twice(key, each)]

@@ -93,7 +93,16 @@ def _read_event(choice: Choice, trace_id: str, _key: str, headers: dict[str, str
     )
 
 
-OPERATIONS: Mapping[str, Callable[[Choice, str, str, dict[str, str]], Call]] = {
+Make = Callable[[Choice, str, str, dict[str, str]], Call]
+"""From a choice, a trace id, an idempotency key and the headers of its trace context to a call."""
+
+OPERATIONS: dict[str, Make] = {
     "reserve": _reserve,
     "read_event": _read_event,
 }
+
+
+def only(operations: Mapping[str, Make]) -> None:
+    """Offer these operations in place of the shop's own: for the locustfile of another system."""
+    OPERATIONS.clear()
+    OPERATIONS.update(operations)

@@ -197,7 +197,7 @@ def _row(span: Span, service: str, instance: str) -> SpanRow:
         # or the edge that an attempt went over
         link="" if kind == "server" else link,
         error_link=link if kind == "server" else "",
-        attempt=_number(has, "aguante.attempt"),
+        attempt=_attempt(has),
         http_status=_number(has, "http.response.status_code"),
         route=_text(has, "http.route") or _text(has, "url.template"),
         origin=_text(has, "aguante.origin"),
@@ -209,6 +209,12 @@ def _row(span: Span, service: str, instance: str) -> SpanRow:
         events=_events(span),
         links=_links(span),
     )
+
+
+def _attempt(has: dict[str, Scalar]) -> int | None:
+    """Ours, else by OpenTelemetry's convention for HTTP clients: how often it was sent again."""
+    resent = _number(has, "http.request.resend_count")
+    return _number(has, "aguante.attempt") or (None if resent is None else resent + 1)
 
 
 def _events(span: Span) -> str:

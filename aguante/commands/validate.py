@@ -11,7 +11,9 @@ from aguante.commands.common import experiment_argument, load_all, set_option, t
 @experiment_argument
 @testbed_option
 @set_option
-def validate_command(experiments: tuple[Path, ...], testbed: Path | None, sets: tuple[str, ...]) -> int:
+def validate_command(
+    experiments: tuple[Path, ...], testbed: Path | None, sets: tuple[str, ...]
+) -> int:
     """Check EXPERIMENT files: every fault of a file at once, with file:line and how to mend it.
 
     Nothing is started. Exit 0: all files are valid; 3: at least one is not.

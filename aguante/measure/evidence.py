@@ -14,6 +14,7 @@ import duckdb
 import msgspec
 
 from aguante.measure.facts import EvidenceError, RunFacts, read_facts, whole_lines
+from aguante.measure.foreign import adopt
 from aguante.plan import Plan
 from aguante.records import RequestRecord
 from aguante.runfolder import RunFolder
@@ -132,6 +133,8 @@ def open_evidence(folder: RunFolder, plan: Plan, testbed: TestbedSpec) -> Eviden
         load_ledger(connection, folder.records)
         _load_plan(evidence)
         _load_spans(evidence, folder.spans)
+        if not testbed.problem_json:
+            adopt(connection, testbed)
     except duckdb.Error as error:
         connection.close()
         message = f"{folder.root}: the evidence cannot be read: {error}"

@@ -12,6 +12,7 @@ from aguante.runtimes.postgres import Postgres
 from aguante.runtimes.processes import PortTakenError
 from aguante.runtimes.proxies import run_toxiproxy
 from aguante.runtimes.services import (
+    Starting,
     bring_up,
     service_command,
     service_environment,
@@ -63,7 +64,10 @@ async def start_services(up: Blueprint) -> None:
     for instance in layout.instances:
         env = service_environment(spec, instance, layout.links, file, up.otlp_endpoint)
         command = service_command(spec, instance, env, up.crew.workspace.logs)
-        commands.append((command, instance.url))
+        service = instance.service
+        commands.append(
+            Starting(command, instance.url + service.alive_path, instance.url + service.ready_path)
+        )
     await bring_up(commands, up.crew.start, starting_at_once())
 
 

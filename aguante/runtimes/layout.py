@@ -125,6 +125,8 @@ def describe(
             RunningDatabase(name=each.name, dsn=dsn(SUPERUSER, layout.postgres, each.name))
             for each in spec.databases
         ),
-        servers={name: processes[name].pid for name in ("toxiproxy", "postgres")},
+        servers={
+            name: processes[name].pid for name in ("toxiproxy", "postgres") if name in processes
+        },
         state=workspace.root,
     )

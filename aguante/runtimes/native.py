@@ -180,8 +180,9 @@ class NativeRuntime:
         child = crew.start(old.command)
         testbed = self._finish(self._running())
         if wait_ready:
-            url = next(each.url for each in testbed.services if each.instance == instance)
-            await wait_ready_at(child, url)
+            at = next(each for each in testbed.services if each.instance == instance)
+            path = next(s.ready_path for s in self._running().spec.services if s.name == at.name)
+            await wait_ready_at(child, at.url + path)
         return testbed
 
     async def pause(self, instance: str) -> None:
@@ -229,7 +230,8 @@ class NativeRuntime:
         up = Blueprint(crew, spec, layout, policy, otlp_endpoint)
         with one_error():
             async with asyncio.TaskGroup() as group:
-                group.create_task(observed("postgres", start_postgres(up)))
+                if spec.databases:
+                    group.create_task(observed("postgres", start_postgres(up)))
                 group.create_task(observed("toxiproxy", start_toxiproxy(up)))
                 group.create_task(observed("services", start_services(up)))
         testbed = self._finish(up)

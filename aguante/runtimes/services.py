@@ -92,8 +92,8 @@ def service_environment(
 
 
 def link_variable(link: LinkSpec) -> str:
-    """``reservations-payments`` -> ``LINK_RESERVATIONS_PAYMENTS``."""
-    return "LINK_" + link.name.upper().replace("-", "_")
+    """``reservations-payments`` -> ``LINK_RESERVATIONS_PAYMENTS``, or what the link itself names."""
+    return link.variable or "LINK_" + link.name.upper().replace("-", "_")
 
 
 def starting_at_once() -> int:
@@ -105,13 +105,22 @@ def starting_at_once() -> int:
     return max(2, os.cpu_count() or 2)
 
 
-async def bring_up(commands: Sequence[tuple[Command, str]], start: Start, at_once: int) -> None:
-    """Start services, and wait until each answers ``/readyz`` with 200 on its own address.
+@dataclass(frozen=True)
+class Starting:
+    """How one instance is started, and where it says that it is alive and ready."""
+
+    command: Command
+    alive_url: str
+    ready_url: str
+
+
+async def bring_up(commands: Sequence[Starting], start: Start, at_once: int) -> None:
+    """Start services, and wait until each answers 200 where it says that it is ready.
 
     Args:
-        commands: how to start each, and its base URL.
+        commands: how to start each, and where to ask.
         start: starts a child and keeps it for being ended later.
-        at_once: the next one is started when fewer than this are not yet alive (``/healthz``).
+        at_once: the next one is started when fewer than this are not yet alive.
 
     Raises:
         TestbedError: one ended, or was not ready within 30 s; says what it answered or said last.
@@ -119,26 +128,26 @@ async def bring_up(commands: Sequence[tuple[Command, str]], start: Start, at_onc
     limit = aiohttp.ClientTimeout(total=ANSWER_LIMIT_S)
     slots = asyncio.Semaphore(at_once)
 
-    async def start_one(command: Command, url: str) -> None:
+    async def start_one(one: Starting) -> None:
         async with slots:
-            child = start(command)
-            await _wait_for(session, child, f"{url}/healthz")
-        await _wait_for(session, child, f"{url}/readyz")
+            child = start(one.command)
+            await _wait_for(session, child, one.alive_url)
+        await _wait_for(session, child, one.ready_url)
 
     async with aiohttp.ClientSession(timeout=limit) as session, asyncio.TaskGroup() as group:
-        for command, url in commands:
-            group.create_task(start_one(command, url))
+        for each in commands:
+            group.create_task(start_one(each))
 
 
 async def wait_ready_at(child: Child, url: str) -> None:
-    """Wait until a child answers ``/readyz`` with 200 at its base URL.
+    """Wait until a child answers 200 at the URL where it says that it is ready.
 
     Raises:
         TestbedError: it ended, or was not ready within 30 s; says what it answered or said last.
     """
     limit = aiohttp.ClientTimeout(total=ANSWER_LIMIT_S)
     async with aiohttp.ClientSession(timeout=limit) as session:
-        await _wait_for(session, child, f"{url}/readyz")
+        await _wait_for(session, child, url)
 
 
 async def _wait_for(session: aiohttp.ClientSession, child: Child, url: str) -> None:

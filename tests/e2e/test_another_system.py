@@ -1,0 +1,45 @@
+"""A system that knows nothing of ours, attached by its own testbed.yaml: the page that tells how is executed."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "two-services"
+PAGE = (ROOT / "docs" / "another-system.md").read_text(encoding="utf-8")
+SHOWN = dict(re.findall(r"^```(?:yaml|python) (\S+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
+COMMANDS = re.findall(r"^\$ aguante (.*)$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["links.yaml", "testbed.yaml", "load.py", "slow-stock.yaml"])
+def test_the_page_shows_the_files_as_they_are(name: str) -> None:
+    """A reader who copies from the page has what the test plays."""
+    assert SHOWN[name] == (EXAMPLE / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_end_held_and_attributed(tmp_path: Path) -> None:
+    """Every command exits 0; each failure is attributed to shop, its link and the timeout, by spans alone."""
+    assert [command.split()[0] for command in COMMANDS] == ["validate", "run"]
+    for command in COMMANDS:
+        argv = [sys.executable, "-m", "aguante", *shlex.split(command)]
+        runs = ["--runs", str(tmp_path)] if argv[3] == "run" else []
+        done = subprocess.run(
+            argv + runs, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = tmp_path.glob("*-slow-stock-*/verdict.json")
+    verdict = json.loads(path.read_text())
+    assert verdict["verdict"] == "held"
+    assert [fault["injection_observed"] for fault in verdict["faults"]] == [True]
+    assert verdict["attribution"]["unexplained"] == []
+    (fault,) = [phase for phase in verdict["phases"] if phase["phase"] == "fault"]
+    causes = {
+        (c["origin"], c["link"], c["mechanism"]) for c in fault["causes"] if c["status"] != 200
+    }
+    assert causes == {("shop", "shop-stock", "timeout")}
