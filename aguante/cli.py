@@ -83,6 +83,14 @@ class Commands(LazyGroup):
                 "aguante.commands.up:up_command", "Start a testbed to look at, without load."
             ),
             "ps": LazyCommand("aguante.commands.up:ps_command", "List the testbeds that run."),
+            "inject": LazyCommand(
+                "aguante.commands.inject:inject_command",
+                "Break one link of a running testbed by hand; Ctrl-C heals.",
+            ),
+            "heal": LazyCommand(
+                "aguante.commands.inject:heal_command",
+                "Take every fault off a running testbed, and verify it.",
+            ),
             "audit": LazyCommand(
                 "aguante.commands.audit:audit_command",
                 "Check every safety invariant on the databases of a testbed, or of a run.",
@@ -94,8 +102,16 @@ class Commands(LazyGroup):
             "down": LazyCommand("aguante.commands.up:down_command", "End a testbed."),
         },
         "This machine": {
+            "doctor": LazyCommand(
+                "aguante.commands.doctor:doctor_command",
+                "What is here, what is missing, and how to get it.",
+            ),
             "recover": LazyCommand(
                 "aguante.commands.recover:recover_command", "Heal what killed runs left behind."
+            ),
+            "completion": LazyCommand(
+                "aguante.commands.completion:completion_command",
+                "Print the script that completes commands in bash, zsh or fish.",
             ),
         },
     }

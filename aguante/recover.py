@@ -29,8 +29,15 @@ class Recovered(Value):
     """Why it still holds, and how to mend it; empty when it is healed."""
 
 
+def _never(_: AnyUndo) -> bool:
+    return False
+
+
 async def recover(
-    runs: Path, testbeds: Path, driver_for: Callable[[AnyUndo], FaultDriver[AnyUndo]]
+    runs: Path,
+    testbeds: Path,
+    driver_for: Callable[[AnyUndo], FaultDriver[AnyUndo]],
+    gone: Callable[[AnyUndo], bool] = _never,
 ) -> tuple[Recovered, ...]:
     """Sweep up what dead testbeds left, then heal every journal of a dead run below ``runs``.
 
@@ -38,6 +45,7 @@ async def recover(
         runs: folder of run folders.
         testbeds: folder of the native runtime's testbeds.
         driver_for: the driver that restores an undo.
+        gone: whether what an undo would restore has ended since, and the fault with it.
 
     Raises:
         JournalError: a journal cannot be read or written.
@@ -51,7 +59,7 @@ async def recover(
             continue
         with journal:
             healed += [
-                await _heal(path.parent, journal, undo, driver_for) for undo in pending(path)
+                await _heal(path.parent, journal, undo, driver_for, gone) for undo in pending(path)
             ]
     return tuple(healed)
 
@@ -61,8 +69,9 @@ async def _heal(
     journal: Journal,
     undo: AnyUndo,
     driver_for: Callable[[AnyUndo], FaultDriver[AnyUndo]],
+    gone: Callable[[AnyUndo], bool],
 ) -> Recovered:
-    if _owned_its_testbed(run):
+    if _owned_its_testbed(run) or gone(undo):
         journal.mark(undo.fault_id, "verified")
         how = "its testbed is gone, and everything injected into it"
         return Recovered(run_id=run.name, fault_id=undo.fault_id, how=how)

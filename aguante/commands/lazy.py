@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import click
+from click.shell_completion import CompletionItem
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,16 @@ class LazyGroup(click.Group):
             if cmd_name in commands:
                 return _imported(commands[cmd_name].where)
         return None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names and helps from the table: pressing Tab imports nothing. Options as click has them."""
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return options + [
+            CompletionItem(name, help=each.help)
+            for commands in self.sections.values()
+            for name, each in commands.items()
+            if name.startswith(incomplete)
+        ]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

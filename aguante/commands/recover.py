@@ -8,6 +8,7 @@ import click
 from aguante.drivers.base import ToxiproxyUndo
 from aguante.drivers.router import AnyUndo, Drivers
 from aguante.drivers.toxiproxy import ToxiproxyDriver
+from aguante.inject import is_gone
 from aguante.recover import recover
 from aguante.runtimes.state import default_parent
 
@@ -16,6 +17,11 @@ def driver_for(undo: AnyUndo) -> Drivers:
     """The driver that restores this undo; one on a link names its own Toxiproxy."""
     api = undo.api if isinstance(undo, ToxiproxyUndo) else ""
     return Drivers(ToxiproxyDriver(api, "recover"), None)
+
+
+def gone(undo: AnyUndo) -> bool:
+    """A testbed that was ended took the toxics in its Toxiproxy's memory with it."""
+    return isinstance(undo, ToxiproxyUndo) and is_gone(undo.api)
 
 
 @click.command("recover")
@@ -32,7 +38,7 @@ def recover_command(runs: Path) -> int:
     Runs that are alive are left alone. `aguante run` does the same before it starts. Repeating it does no
     harm. Exit 0: nothing is left to heal; 4: something could not be healed (it says what and how).
     """
-    results = asyncio.run(recover(runs, default_parent(), driver_for))
+    results = asyncio.run(recover(runs, default_parent(), driver_for, gone))
     for each in results:
         if each.error:
             click.echo(f"{each.run_id}: {each.fault_id}: not healed: {each.error}", err=True)

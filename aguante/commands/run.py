@@ -10,7 +10,7 @@ from rich.console import Console
 
 from aguante.commands.common import Loaded, experiment_argument, set_option, testbed_option
 from aguante.commands.playing import Stage, check_policy, play_here, stop_on_signals
-from aguante.commands.recover import driver_for
+from aguante.commands.recover import driver_for, gone
 from aguante.commands.selecting import select
 from aguante.commands.suites import SuiteOptions, command_line, play_suite, show_suite
 from aguante.recover import recover
@@ -125,7 +125,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
 
 def heal_leftovers(runs: Path, console: Console) -> bool:
     """What killed runs left behind is healed first; False when something could not be."""
-    left = asyncio.run(recover(runs, default_parent(), driver_for))
+    left = asyncio.run(recover(runs, default_parent(), driver_for, gone))
     for each in left:
         console.print(f"{each.run_id}: {each.fault_id}: {each.how or each.error}", soft_wrap=True)
     return not any(each.error for each in left)
