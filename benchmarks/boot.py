@@ -1,6 +1,6 @@
 """How long the native testbed takes until it can serve: N boots, each part, min/median/max.
 
-    python -m benchmarks.boot [--boots 5]
+    python -m benchmarks.boot [--boots 5] [--replicas 2]
 
 Parts overlap: each figure is seconds from the start of the boot until that part was ready.
 """
@@ -18,14 +18,15 @@ from aguante.testbed_file import load_testbed
 ROOT = Path(__file__).parents[1]
 
 
-async def boots(number: int) -> dict[str, list[float]]:
+async def boots(number: int, replicas: int) -> dict[str, list[float]]:
     """Seconds by part, one value a boot; ``cpu`` is what the runner's children used, user and system."""
     spec = load_testbed(ROOT / "testbed.yaml")
+    each = {service.name: replicas for service in spec.services}
     times: dict[str, list[float]] = {}
     for _ in range(number):
         runtime = NativeRuntime(observe=lambda part, at_s: times.setdefault(part, []).append(at_s))
         began = time.monotonic()
-        await runtime.up(spec, "default", "")
+        await runtime.up(spec, "default", "", each)
         times.setdefault("up", []).append(time.monotonic() - began)
         began = time.monotonic()
         before = os.times()
@@ -42,7 +43,9 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--boots", type=int, default=5)
-    times = asyncio.run(boots(parser.parse_args().boots))
+    parser.add_argument("--replicas", type=int, default=1, help="of every service, 1 to 8")
+    asked = parser.parse_args()
+    times = asyncio.run(boots(asked.boots, asked.replicas))
     load = os.getloadavg()[0]
     print(f"{'part':<12}{'min':>8}{'median':>8}{'max':>8}   seconds; load average {load:.1f}")
     for part, values in times.items():

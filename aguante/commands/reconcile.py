@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
+
 from aguante.collect.tables import DumpError, dump_tables
 from aguante.commands.common import find_testbed, testbed_option
 from aguante.commands.running import one_state, recorded_spec
@@ -121,7 +122,7 @@ def _print(told: Report, as_json: bool) -> None:
         return
     console, count = verdict_console(), len(told.rows)
     title = f"{told.subject}: {count} reservation{'' if count == 1 else 's'} off the straight way (times in UTC)"
-    console.print(title, highlight=False, markup=False)
+    console.print(title, highlight=False, markup=False, soft_wrap=True)
     for row in told.rows:
         when = (row.get("at") or "")[:TIME_LETTERS]
         line = f"{when}  {row.get('reservation_id')}  {row.get('story')}"
