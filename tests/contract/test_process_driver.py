@@ -1,5 +1,7 @@
 """The process driver, against processes that are only numbers and against real ones."""
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator
 from typing import Literal
 
@@ -93,6 +95,30 @@ async def test_undo_restores_and_verify_agrees_and_twice_does_no_harm(
     await driver.verify(undo)
     assert pids(world) == after
     assert (after["payments-1"] in undo.pids) is (action == "pause")
+
+
+async def test_a_fault_begins_when_the_process_is_told_to_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """``apply`` does not wait for one that takes its time; ``undo`` does, before it starts another."""
+    world, may_end = InMemory(), asyncio.Event()
+    kill = world.kill
+
+    async def slowly(instance: str, how: signal.Signals = signal.SIGKILL) -> None:
+        await may_end.wait()
+        await kill(instance, how)
+
+    monkeypatch.setattr(world, "kill", slowly)
+    driver = driver_of(world)
+    undo = await driver.prepare(fault("stop"))
+    await driver.apply(fault("stop"))
+    undoing = asyncio.ensure_future(driver.undo(undo))
+    await asyncio.sleep(0)
+    assert not undoing.done()
+    may_end.set()
+    await undoing
+    assert set(states(world).values()) == {"running"}
+    assert pids(world)["payments-1"] not in undo.pids
 
 
 async def test_an_undo_of_what_was_never_applied_changes_nothing(world: World) -> None:

@@ -82,6 +82,7 @@ def test_a_killed_service_that_nobody_called_was_not_felt(lab: Lab) -> None:
     lab.attempt("reservations-payments", "disconnected")
     lab.attempt("inventory-db", "database_unavailable")
     lab.attempt("reservations-inventory", "disconnected", at_s=7.0)
+    lab.attempt("reservations-inventory", "", at_s=6.0)
     assert not measure_fault(lab.evidence, process("kill")).injection_observed
 
 
