@@ -21,6 +21,7 @@ def invalid_because(plan: Plan, experiment: Experiment, measures: Measures) -> t
         return (f"The run ended early: {measures.stopped}.",)
     return (
         *(reason for fault in measures.faults for reason in _fault(plan, fault)),
+        *_spans(measures),
         *_load(measures),
         *_aborted(experiment, measures),
     )
@@ -43,6 +44,11 @@ def _fault(plan: Plan, fault: FaultMeasure) -> Iterator[str]:
             f"Fault {fault.id} ({fault.kind} on {fault.link or fault.service}) was not felt by its caller:"
             f" {fault.evidence or 'no attempt shows it'}."
         )
+
+
+def _spans(measures: Measures) -> Iterator[str]:
+    if measures.spans.lost_because:
+        yield f"Evidence was lost: {measures.spans.lost_because}."
 
 
 def _load(measures: Measures) -> Iterator[str]:
