@@ -16,7 +16,8 @@ def headline(plan: Plan, measures: Measures) -> str:
     """What was done, what came out and when, what held, and how it ended."""
     answers = _answers(plan, measures)
     opening = f"{_faults(plan)}: {answers}" if answers else _faults(plan)
-    parts = [opening, _safety(measures), _ending(measures)]
+    ending = _ending(measures) if any(w.phase == "recovery" for w in plan.phases) else ""
+    parts = [opening, _safety(measures), ending]
     return "; ".join(part for part in parts if part) + "."
 
 

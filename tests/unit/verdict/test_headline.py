@@ -1,0 +1,59 @@
+"""The opening and the end of a run's story."""
+
+from pathlib import Path
+
+import pytest
+from synthetic_run import write_run
+
+from aguante.measure import measure
+from aguante.measure.model import Measures
+from aguante.plan import Plan, PlannedFault, ProcessFault
+from aguante.spec import Experiment
+from aguante.testbed import TestbedSpec
+from aguante.verdict.headline import headline
+
+
+@pytest.fixture
+def measures(tmp_path: Path, slow_plan: Plan, slow: Experiment, shop: TestbedSpec) -> Measures:
+    return measure(write_run(tmp_path, slow_plan), slow_plan, slow, shop)
+
+
+def with_process(plan: Plan, action: str, times: int = 1) -> Plan:
+    fault = ProcessFault.model_validate({"service": "payments", "action": action})
+    planned = (
+        PlannedFault(id=f"hit#{n}", fault=fault, start_s=8 + 3 * n, end_s=10 + 3 * n)
+        for n in range(times)
+    )
+    return plan.model_copy(update={"faults": tuple(planned)})
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ("kill", "payments killed for 2 s: "),
+        ("stop", "payments stopped for 2 s: "),
+        ("pause", "payments paused for 2 s: "),
+        ("restart", "payments restarted: "),
+    ],
+)
+def test_a_fault_on_processes_is_told_in_the_past_tense(
+    action: str, said: str, slow_plan: Plan, measures: Measures
+) -> None:
+    """A restart has no length of its own."""
+    assert headline(with_process(slow_plan, action), measures).startswith(said)
+
+
+def test_a_fault_that_repeats_is_told_once(slow_plan: Plan, measures: Measures) -> None:
+    """With how many times."""
+    told = headline(with_process(slow_plan, "kill", times=3), measures)
+    assert told.startswith("payments killed for 2 s, 3 times: ")
+
+
+def test_a_run_without_a_recovery_phase_says_nothing_of_recovery(
+    slow_plan: Plan, measures: Measures
+) -> None:
+    """What nobody asked about is not unknown."""
+    phases = tuple(window for window in slow_plan.phases if window.phase != "recovery")
+    without = slow_plan.model_copy(update={"phases": phases})
+    assert "recover" in headline(slow_plan, measures)
+    assert "recover" not in headline(without, measures)
