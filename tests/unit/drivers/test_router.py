@@ -1,0 +1,48 @@
+"""Each fault goes to the driver that knows it, and comes back from the journal as what it was."""
+
+from pathlib import Path
+
+import pytest
+
+from aguante.drivers.base import FaultError, ProcessUndo, ToxiproxyUndo
+from aguante.drivers.router import Drivers
+from aguante.drivers.toxiproxy import ToxiproxyDriver
+from aguante.journal import Journal, pending
+from aguante.plan import PlannedFault, ProcessFault
+
+UNDO = ProcessUndo(fault_id="hit", testbed="t1", instances=("payments-1",), pids=(4711,))
+LINK = ToxiproxyUndo(fault_id="slow", api="http://127.0.0.1:1", proxy="a-b", toxic="x")
+KILL = PlannedFault(
+    id="hit", fault=ProcessFault(service="payments", action="kill"), start_s=1, end_s=2
+)
+
+
+@pytest.fixture
+def drivers() -> Drivers:
+    """As recover has them: nobody here started the processes."""
+    return Drivers(ToxiproxyDriver("http://127.0.0.1:1", "run"), None)
+
+
+async def test_without_the_runtime_that_started_it_a_process_is_refused(drivers: Drivers) -> None:
+    """Neither broken nor said to be mended; the message says what to do instead."""
+    for refused in (drivers.prepare(KILL), drivers.apply(KILL), drivers.evidence(KILL)):
+        with pytest.raises(FaultError, match="payments cannot be signalled or started from here"):
+            await refused
+    for refused in (drivers.undo(UNDO), drivers.verify(UNDO)):
+        with pytest.raises(FaultError, match="payments-1 cannot be .*`aguante down`"):
+            await refused
+
+
+async def test_a_link_is_still_its_own_driver_s(drivers: Drivers) -> None:
+    """It tries, and says why it could not."""
+    with pytest.raises(FaultError, match="slow could not be verified undone"):
+        await drivers.verify(LINK)
+
+
+def test_the_journal_keeps_each_undo_as_what_it_is(tmp_path: Path) -> None:
+    """Last intent first; both kinds in one file."""
+    path = tmp_path / "journal.jsonl"
+    with Journal.open(path, "run") as journal:
+        journal.intend(LINK)
+        journal.intend(UNDO)
+    assert pending(path) == [UNDO, LINK]
