@@ -26,16 +26,16 @@ def drivers() -> Drivers:
 async def test_without_the_runtime_that_started_it_a_process_is_refused(drivers: Drivers) -> None:
     """Neither broken nor said to be mended; the message says what to do instead."""
     for refused in (drivers.prepare(KILL), drivers.apply(KILL), drivers.evidence(KILL)):
-        with pytest.raises(FaultError, match="payments cannot be signalled or started from here"):
+        with pytest.raises(FaultError, match=r"payments cannot be signalled or started from here"):
             await refused
     for refused in (drivers.undo(UNDO), drivers.verify(UNDO)):
-        with pytest.raises(FaultError, match="payments-1 cannot be .*`aguante down`"):
+        with pytest.raises(FaultError, match=r"payments-1 cannot be .*`aguante down`"):
             await refused
 
 
 async def test_a_link_is_still_its_own_driver_s(drivers: Drivers) -> None:
     """It tries, and says why it could not."""
-    with pytest.raises(FaultError, match="slow could not be verified undone"):
+    with pytest.raises(FaultError, match=r"slow could not be verified undone"):
         await drivers.verify(LINK)
 
 
