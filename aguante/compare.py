@@ -69,6 +69,8 @@ class Comparison(Value):
     a: Side
     b: Side
     paired: bool
+    unobserved: tuple[str, ...]
+    """Runs in which a planned fault was not seen to bite: their fault phase is none, so nothing is inferred."""
     no_interval_because: str
     """Empty when there are intervals."""
     notes: tuple[str, ...]
@@ -99,15 +101,21 @@ def compare(
         message = f"nothing to compare: {len(a)} runs of {label_a}, {len(b)} of {label_b}"
         raise ValueError(message)
     measured_a, measured_b = [measures_of(v) for v in a], [measures_of(v) for v in b]
+    unobserved = tuple(
+        v.run_id for v in (*a, *b) if not all(f.injection_observed for f in v.faults)
+    )
+    why = _no_interval(len(a), len(b), unobserved)
     names = dict.fromkeys(name for each in (*measured_a, *measured_b) for name in each)
     return Comparison(
         a=_side(label_a, a),
         b=_side(label_b, b),
         paired=paired,
-        no_interval_because=_no_interval(len(a), len(b)),
+        unobserved=unobserved,
+        no_interval_because=why,
         notes=_notes(a, b),
         rows=tuple(
-            _row(name, measured_a, measured_b, paired=paired) for name in sorted(names, key=_order)
+            _row(name, measured_a, measured_b, paired=paired, infer=not why)
+            for name in sorted(names, key=_order)
         ),
     )
 
@@ -165,6 +173,7 @@ def _row(
     b: Sequence[Mapping[Name, float | None]],
     *,
     paired: bool,
+    infer: bool,
 ) -> Row:
     absent = (
         0.0 if name[2] == "share" else None
@@ -174,7 +183,7 @@ def _row(
     known_a, known_b = _known(a_values), _known(b_values)
     whole = len(known_a) == len(a_values) and len(known_b) == len(b_values)
     mean_a, mean_b = _mean(known_a), _mean(known_b)
-    interval = bootstrap_difference(known_a, known_b, paired=paired) if whole else None
+    interval = bootstrap_difference(known_a, known_b, paired=paired) if whole and infer else None
     return Row(
         group=name[0],
         what=name[1],
@@ -206,7 +215,12 @@ def _side(label: str, verdicts: Sequence[Verdict]) -> Side:
     )
 
 
-def _no_interval(runs_a: int, runs_b: int) -> str:
+def _no_interval(runs_a: int, runs_b: int, unobserved: Sequence[str]) -> str:
+    if unobserved:
+        return (
+            f"no intervals: in {len(unobserved)} of {runs_a + runs_b} runs a planned fault was not seen to bite "
+            "(they were ended early, or prove nothing); play them again on a quieter machine"
+        )
     if min(runs_a, runs_b) >= BOOTSTRAP_RUNS_MIN:
         return ""
     return (

@@ -67,7 +67,8 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
     runs differ. Pairs are interleaved (A B, B A, ...) and share their seed. Writes compare.html,
     compare.txt and compare.json.
 
-    Exit 0: compared, whatever the verdicts; 2 or 4: a run of a pair had none; 3: wrong usage.
+    Exit 0: compared, whatever the verdicts; 2: in a run of a pair the fault was not seen to bite;
+    2 or 4: a run of a pair has no verdict; 3: wrong usage.
     """
     if policies is None:
         return _compare_runs(given, runs, as_json=as_json)
@@ -92,7 +93,7 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
     found = compare(names[0], sides[0], names[1], sides[1], paired=True)
     page = write_comparison(found, sides[0], sides[1], folder, "..")
     _show(found, page, as_json=as_json)
-    return 0
+    return 2 if found.unobserved else 0
 
 
 def _show(found: Comparison, page: Path, *, as_json: bool) -> None:

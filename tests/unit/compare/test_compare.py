@@ -142,6 +142,18 @@ def test_different_experiments_and_inconclusive_runs_are_noted() -> None:
     assert "Inconclusive, and compared all the same: run-1" in notes
 
 
+def test_runs_whose_fault_never_bit_allow_no_interval() -> None:
+    """Five runs that were ended in their baseline are no five observations of the fault."""
+    held = held_run().verdict
+    faults = tuple(f.model_copy(update={"injection_observed": False}) for f in held.faults)
+    a = [verdict(at, goodput=10 + at) for at in range(5)]
+    b = [*(verdict(at, goodput=20 + at) for at in range(4)), verdict(4, faults=faults)]
+    found = compare("x", a, "y", b, paired=True)
+    assert found.unobserved == ("run-4",)
+    assert "1 of 10 runs a planned fault was not seen to bite" in found.no_interval_because
+    assert all(each.low is None for each in found.rows)
+
+
 def test_nothing_cannot_be_compared() -> None:
     """An empty side is an error, not a row of dashes."""
     with pytest.raises(ValueError, match="nothing to compare"):

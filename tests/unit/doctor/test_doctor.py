@@ -1,0 +1,144 @@
+"""`aguante doctor` on machines made by hand: what is missing is said, with how to get it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aguante import cli
+from aguante.doctor import Check, Machine, examine
+from aguante.servers.find import Places, cached_path
+from aguante.servers.model import SERVERS
+
+SPEC = SERVERS["toxiproxy"]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A supported machine with nothing on its PATH, and a checkout to build from."""
+    (tmp_path / "tools" / "toxiproxy").mkdir(parents=True)
+    (tmp_path / "tools" / "toxiproxy" / "go.mod").touch()
+    environ = {"PATH": str(tmp_path / "bin")}
+    return Machine(
+        system="Linux",
+        architecture="x86_64",
+        python=(3, 12),
+        environ=environ,
+        places=Places(environ, tmp_path / "cache", tmp_path / "tools"),
+        memory_available_bytes=8 * 2**30,
+        cores=4,
+        runs=tmp_path / "runs",
+        testbeds=tmp_path / "testbeds",
+    )
+
+
+def check(machine: Machine, name: str) -> Check:
+    (only,) = [each for each in examine(machine) if each.name == name]
+    return only
+
+
+def executable(path: Path, says: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho {says}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"system": "Darwin"}, "system"),
+        ({"architecture": "riscv64"}, "system"),
+        ({"python": (3, 10)}, "python"),
+    ],
+)
+def test_an_unsupported_machine_is_said_with_what_is_supported(
+    machine: Machine, changes: dict[str, object], name: str
+) -> None:
+    """And a supported one is in order."""
+    assert check(machine, name).state == "ok"
+    missing = check(replace(machine, **changes), name)  # type: ignore[arg-type]
+    assert missing.state == "missing"
+    assert "3.11" in missing.mend or "supported" in missing.mend
+
+
+def test_toxiproxy_is_looked_for_in_the_order_of_a_run(machine: Machine, tmp_path: Path) -> None:
+    """Built later, then the cache, then PATH, then the configured path: each is found and named."""
+    assert check(machine, "toxiproxy").state == "note"
+    assert "make servers" in check(machine, "toxiproxy").mend
+    cached = executable(cached_path(SPEC, machine.places.cache), "version 2.12.0")
+    assert check(machine, "toxiproxy").found == str(cached)
+    on_path = executable(tmp_path / "bin" / SPEC.binary, "toxiproxy-server version 2.12.0")
+    assert check(machine, "toxiproxy").found == str(on_path)
+    own = executable(tmp_path / "own", "version git")
+    configured = replace(machine, environ={**machine.environ, SPEC.variable: str(own)})
+    assert check(configured, "toxiproxy").found.startswith(str(own))
+
+
+def test_a_toxiproxy_of_another_version_does_not_count(machine: Machine, tmp_path: Path) -> None:
+    """A run would pass it over, too."""
+    executable(tmp_path / "bin" / SPEC.binary, "toxiproxy-server version 2.5.0")
+    assert check(machine, "toxiproxy").state == "note"
+
+
+def test_toxiproxy_that_cannot_be_had_is_missing(machine: Machine, tmp_path: Path) -> None:
+    """No checkout to build from; or a configured path that is no program."""
+    nowhere = replace(machine, places=replace(machine.places, tools=tmp_path / "none"))
+    assert check(nowhere, "toxiproxy").state == "missing"
+    assert SPEC.home in check(nowhere, "toxiproxy").mend
+    wrong = replace(machine, environ={**machine.environ, SPEC.variable: str(tmp_path)})
+    assert check(wrong, "toxiproxy").state == "missing"
+
+
+def test_a_small_machine_is_noted_and_not_refused(machine: Machine) -> None:
+    """Runs may be inconclusive there; that is for the verdict to say."""
+    assert check(machine, "resources").state == "ok"
+    assert check(replace(machine, cores=1), "resources").state == "note"
+    assert check(replace(machine, memory_available_bytes=2**29), "resources").state == "note"
+
+
+def test_a_runs_folder_below_a_file_cannot_be_written(machine: Machine, tmp_path: Path) -> None:
+    """The nearest folder that is there decides."""
+    assert check(machine, "runs folder").state == "ok"
+    (tmp_path / "file").touch()
+    assert (
+        check(replace(machine, runs=tmp_path / "file" / "runs"), "runs folder").state == "missing"
+    )
+
+
+def test_what_a_killed_run_left_is_noted(machine: Machine) -> None:
+    """With the command that heals it."""
+    run = machine.runs / "run-1"
+    run.mkdir(parents=True)
+    undo = {
+        "driver": "toxiproxy",
+        "fault_id": "slow",
+        "api": "http://127.0.0.1:1",
+        "proxy": "a-b",
+        "toxic": "t",
+    }
+    lines = [{"kind": "opened", "run_id": "run-1"}, {"kind": "intent", "undo": undo}]
+    (run / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    left = check(machine, "leftovers")
+    assert (left.state, "run-1" in left.found) == ("note", True)
+    assert "aguante recover" in left.mend
+
+
+def test_optional_programs_are_never_missing(machine: Machine) -> None:
+    """No Docker, no Chromium: native runs work all the same."""
+    states = {each.name: each.state for each in examine(machine)}
+    assert {states[name] for name in ("docker", "chromium", "setpriv")} == {"note"}
+
+
+def test_the_exit_code_says_whether_a_run_can_be_started(
+    monkeypatch: pytest.MonkeyPatch, machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """0 or 4, also as JSON."""
+    for changes, code in (({}, 0), ({"system": "Darwin"}, 4)):
+        changed = replace(machine, **changes)  # type: ignore[arg-type]
+        monkeypatch.setattr(Machine, "here", classmethod(lambda _, __, it=changed: it))
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["doctor", "--json"])
+        assert ended.value.code == code
+        assert json.loads(capsys.readouterr().out)[0]["name"] == "system"
