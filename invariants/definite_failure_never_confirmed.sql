@@ -1,11 +1,22 @@
 -- A failure that the client was told is definite never turns up confirmed: neither the reservation that the
 -- answer named, nor, where it named none, one with a key that was never sent again.
 -- exposure: SELECT count(*) FROM client.requests WHERE operation = 'reserve' AND status <> 200 AND definite
+WITH failures AS (
+    SELECT * FROM client.requests WHERE operation = 'reserve' AND status <> 200 AND definite
+), sent_once AS (
+    SELECT idempotency_key FROM client.requests
+    WHERE idempotency_key <> '' GROUP BY idempotency_key HAVING count(*) = 1
+), confirmed AS (
+    SELECT reservation_id, idempotency_key FROM reservations.sagas WHERE state = 'CONFIRMED'
+), meetings AS (
+    SELECT r.seq, s.reservation_id FROM failures AS r
+    JOIN confirmed AS s ON s.reservation_id = r.reservation_id
+    UNION ALL
+    SELECT r.seq, s.reservation_id FROM failures AS r
+    JOIN sent_once AS o ON o.idempotency_key = r.idempotency_key
+    JOIN confirmed AS s ON s.idempotency_key = r.idempotency_key
+    WHERE r.reservation_id = ''
+)
 SELECT r.seq, r.status, r.mechanism, r.reservation_id, r.idempotency_key, r.trace_id,
-       s.reservation_id AS confirmed_reservation_id
-FROM client.requests AS r
-JOIN reservations.sagas AS s
-    ON s.reservation_id = r.reservation_id
-    OR (r.reservation_id = '' AND r.idempotency_key <> '' AND s.idempotency_key = r.idempotency_key
-        AND 1 = (SELECT count(*) FROM client.requests AS k WHERE k.idempotency_key = r.idempotency_key))
-WHERE r.operation = 'reserve' AND r.status <> 200 AND r.definite AND s.state = 'CONFIRMED'
+       m.reservation_id AS confirmed_reservation_id
+FROM failures AS r JOIN meetings AS m ON m.seq = r.seq
