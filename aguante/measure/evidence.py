@@ -5,7 +5,10 @@ Tables: ``requests`` (the client's ledger with phase and end of each answer), ``
 ``client.requests`` (the ledger for the invariants).
 """
 
+import contextlib
+import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,9 @@ from aguante.testbed import TestbedSpec
 
 _DUCKDB_TYPES = {int: "BIGINT", float: "DOUBLE", str: "VARCHAR", bool: "BOOLEAN"}
 Row = tuple[Any, ...]
+
+MEMORY_LIMIT = "1GB"
+"""Of DuckDB; what does not fit goes through its temporary files."""
 
 _SPAN_COLUMNS = """
     CREATE TABLE raw_spans (
@@ -127,10 +133,10 @@ def open_evidence(folder: RunFolder, plan: Plan, testbed: TestbedSpec) -> Eviden
         EvidenceError: a file is there and cannot be read.
     """
     facts = read_facts(folder.events)
-    connection = duckdb.connect()
+    connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT})
     evidence = Evidence(connection, plan, testbed, facts)
     try:
-        load_ledger(connection, folder.records)
+        load_ledger(connection, folder.records, final=facts.load is not None)
         _load_plan(evidence)
         _load_spans(evidence, folder.spans)
         if not testbed.problem_json:
@@ -142,7 +148,9 @@ def open_evidence(folder: RunFolder, plan: Plan, testbed: TestbedSpec) -> Eviden
     return evidence
 
 
-def load_ledger(connection: duckdb.DuckDBPyConnection, records: Path) -> None:
+def load_ledger(
+    connection: duckdb.DuckDBPyConnection, records: Path, *, final: bool = False
+) -> None:
     """Make ``client.requests`` of a ledger's whole lines; a file that is not there gives an empty table.
 
     Raises:
@@ -150,12 +158,32 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, records: Path) -> None:
     """
     columns = {f.name: _DUCKDB_TYPES[f.type] for f in msgspec.structs.fields(RequestRecord)}
     connection.execute("CREATE SCHEMA client")
+    with _readable(records, final=final) as path:
+        rows = connection.read_json(path, columns=columns, format="newline_delimited")
+        rows.create("client.requests")
+
+
+@contextlib.contextmanager
+def _readable(records: Path, *, final: bool) -> Iterator[str]:
+    """The records themselves when their writer has ended well; else a copy up to the last line end."""
+    if final and _ends_a_line(records):
+        yield str(records)
+        return
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as whole:
         if records.exists():
             whole.write(whole_lines(records))
             whole.flush()
-        rows = connection.read_json(whole.name, columns=columns, format="newline_delimited")
-        rows.create("client.requests")
+        yield whole.name
+
+
+def _ends_a_line(path: Path) -> bool:
+    """Whether the last byte is a line end."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+    except OSError:
+        return False
 
 
 def _load_plan(evidence: Evidence) -> None:
@@ -178,5 +206,6 @@ def _load_spans(evidence: Evidence, spans: Path) -> None:
         connection.execute("INSERT INTO raw_spans BY NAME SELECT * FROM read_parquet($file)", file)
     epoch = {"epoch_ns": evidence.facts.epoch_ns}
     connection.execute(_SPANS, epoch)
+    connection.execute("DROP TABLE raw_spans")
     connection.execute(_SPAN_EVENTS, epoch)
     connection.execute(_ATTEMPTS)
