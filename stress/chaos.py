@@ -109,18 +109,21 @@ class Chaos:
                 await self._driver.verify(undo)
 
     async def _strike_all(self, striking: Iterator[Strike]) -> None:
+        was_down_s = 0.0
         for strike in striking:
-            if await self._paused(strike.pause_s):
+            # Up for as long as it was down: on a slow machine too, more comes to pass than "disconnected".
+            if await self._paused(max(strike.pause_s, was_down_s)):
                 return
             caught: frozenset[str] = frozenset()
-            at_s = self._now_s()
             if strike.service == AIMED_AT:
                 caught = await self.strike_aimed(strike)
             else:
                 await self._runtime.kill(_instance(strike))
+            at_s = self._now_s()
             self.damage.kills.append(Kill(at_s, strike.service, caught))
             await self._paused(strike.down_s)
             await self._runtime.start(_instance(strike))
+            was_down_s = self._now_s() - at_s
 
     async def strike_aimed(self, strike: Strike) -> frozenset[str]:
         """Kill at a moment when a reservation is paid and not confirmed; return which were left so."""

@@ -2,8 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -90,11 +89,7 @@ class Storm:
             driver = driver_for(testbed, self.wanted.seed)
             chaos = Chaos(self.runtime, driver, watching, ledger.now_s)
             customers = Customers(client)
-            try:
-                async with self._raging(chaos), asyncio.timeout(self.wanted.limit_s):
-                    await self._serve(customers, chaos, ledger)
-            except TimeoutError as late:
-                raise StormError(self._too_little(ledger, chaos)) from late
+            await self._rage(customers, chaos, ledger)
             await _require_healed(testbed)
             settled = await settle(self.spec.settle, testbed)
             readings = await ask_what_became_of(client, _worth_asking(ledger))
@@ -105,17 +100,28 @@ class Storm:
         against = objections(tally, settled, (*measures, *told), self.wanted.kills_between)
         return Result(self.wanted.seed, tally, settled, (*measures, *told), against)
 
-    @asynccontextmanager
-    async def _raging(self, chaos: Chaos) -> AsyncIterator[None]:
-        """Chaos for the time of the body; afterwards all that it broke is mended."""
+    async def _rage(self, customers: Customers, chaos: Chaos, ledger: Ledger) -> None:
+        """Customers and chaos side by side until there was enough; then all that was broken is mended."""
         links = [link.name for link in self.spec.links]
         services = [service.name for service in self.spec.services]
-        async with asyncio.TaskGroup() as group:
-            group.create_task(chaos.rage(self.wanted.seed, links, services))
-            try:
-                yield
-            finally:
-                chaos.stop()
+        raging = asyncio.create_task(chaos.rage(self.wanted.seed, links, services))
+        serving = asyncio.create_task(self._serve(customers, chaos, ledger))
+        try:
+            await asyncio.wait(
+                {raging, serving},
+                timeout=self.wanted.limit_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            late = not raging.done() and not serving.done()
+        finally:
+            chaos.stop()
+            if not serving.done():
+                serving.cancel()
+            await asyncio.gather(raging, serving, return_exceptions=True)
+        raging.result()
+        if late:
+            raise StormError(self._too_little(ledger, chaos))
+        serving.result()
 
     async def _serve(self, customers: Customers, chaos: Chaos, ledger: Ledger) -> None:
         """Let customers in, until there were enough of them and enough kills at the right moment."""

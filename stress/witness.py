@@ -9,7 +9,9 @@ import asyncpg
 
 from aguante.runtimes.base import Testbed
 
-_UNDER_WAY = "SELECT reservation_id FROM sagas WHERE state IN ('RESERVED', 'CHARGED')"
+_UNDER_WAY = """
+SELECT reservation_id FROM sagas
+WHERE state IN ('RESERVED', 'CHARGED') AND updated_at > now() - interval '5 s'"""
 _PAID = "SELECT reservation_id FROM charges WHERE state = 'CAPTURED' AND reservation_id = ANY($1)"
 _SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'reservations'"
 POLL_S = 0.005
@@ -23,7 +25,10 @@ class Witness:
         self._charges = charges
 
     async def between(self) -> frozenset[str]:
-        """Reservations with a captured charge whose saga is between pay and confirm."""
+        """Reservations with a captured charge whose saga is between pay and confirm, and in somebody's hands.
+
+        One that has stood still for 5 s, a whole deadline, was given up by its owner before, and waits for recovery.
+        """
         under_way = [row[0] for row in await self._sagas.fetch(_UNDER_WAY)]
         if not under_way:
             return frozenset()

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 def storm(parent: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "stress.storm", "--runs", str(parent / "runs"), *arguments]
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )
 
 
