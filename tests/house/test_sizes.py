@@ -62,3 +62,9 @@ def test_every_test_states_its_behaviour(path: Path) -> None:
         and ast.get_docstring(node) is None
     ]
     assert silent == []
+
+
+def test_no_two_modules_of_tests_share_a_name() -> None:
+    """They are imported by their bare names: two of one name cannot be collected together."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
