@@ -11,6 +11,7 @@ from typing import Any, cast
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from services.kit.events import RequestFinished, RequestRejected
 from services.kit.http_limits import HEAD_BYTES_MAX, HEADERS_MAX, ConnectionLimits
@@ -61,10 +62,11 @@ class Runner(web.AppRunner):
 
 
 def _tamed(make_request: Any) -> Any:
-    """Wrap what makes requests, so that two things never get as far as aiohttp's own answers to them.
+    """Wrap what makes requests, so that three things never get as far as what aiohttp itself would do with them.
 
     An ``Expect`` that we do not know is ignored, as RFC 9110 allows: aiohttp answers it in plain text. A version that
     we do not speak is answered in HTTP/1.0 and the connection closed: aiohttp would call its answer HTTP/2.0.
+    A ``CONNECT`` without a target gets one that we do not have: aiohttp would die of it, and say nothing.
     """
 
     def make(message: Any, *args: Any) -> web.BaseRequest:
@@ -75,6 +77,8 @@ def _tamed(make_request: Any) -> Any:
             message = message._replace(headers=CIMultiDictProxy(headers))
         if message.version not in (HttpVersion10, HttpVersion11):
             message = message._replace(version=HttpVersion10, should_close=True)
+        if message.url is None:
+            message = message._replace(path="/", url=URL("/"))
         request: web.BaseRequest = make_request(message, *args)
         return request
 

@@ -64,9 +64,9 @@ async def _read(request: web.Request) -> bytes:
         raise Problem(Mechanism.BODY_TOO_LARGE, detail) from error
     except (ClientError, web.RequestPayloadError, OSError) as error:
         raise Problem(Mechanism.BAD_REQUEST, _CUT_SHORT) from error
-    except RuntimeError as error:  # aiohttp's word for a client that was gone before we began to read
+    except RuntimeError as error:
         if request.transport is not None:
-            raise
+            raise  # else it is aiohttp's word for a client that was gone before we began to read
         raise Problem(Mechanism.BAD_REQUEST, _CUT_SHORT) from error
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 CARD_LIMIT_CENTS = 1_000_000
+AMOUNT_CENTS_MAX = 1_000_000_000
 DECLINED_USER_PREFIX = "declined-"
 """The fake bank's rule, so that a declined card can be asked for from outside, by the request."""
 

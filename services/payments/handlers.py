@@ -11,7 +11,7 @@ from msgspec import Meta
 from services.kit.failures import DatabaseFailed, problem_from
 from services.kit.http_server import answer_json, checked, note_reservation, read_json
 from services.kit.problem import Mechanism, Problem
-from services.payments.domain import Charge, Verdict, ask_bank, judge_pay
+from services.payments.domain import AMOUNT_CENTS_MAX, Charge, Verdict, ask_bank, judge_pay
 from services.payments.repository import Charges
 
 CHARGES: web.AppKey[Charges] = web.AppKey("charges", Charges)
@@ -24,7 +24,7 @@ class PayBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     reservation_id: Id
     user_id: Id
-    amount_cents: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+    amount_cents: Annotated[int, Meta(ge=1, le=AMOUNT_CENTS_MAX)]
 
 
 class RefundBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

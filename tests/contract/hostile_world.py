@@ -13,7 +13,7 @@ from kit_world import Watched, default_policy
 
 from services.kit.http_limits import ConnectionLimits
 from services.kit.http_protocol import Runner
-from services.kit.http_server import answer_json, make_app, read_json
+from services.kit.http_server import answer_json, make_app, read_json, received_deadline
 
 LONG = "x" * 60_000
 
@@ -35,6 +35,11 @@ async def take(request: web.Request) -> web.StreamResponse:
     """``POST /things``."""
     thing = await read_json(request, Thing)
     return answer_json(Long(thing.name))
+
+
+async def wait(request: web.Request) -> web.StreamResponse:
+    """``GET /wait``: what a service that is called with a deadline does first."""
+    return answer_json(Long(str(received_deadline(request).remaining_s())))
 
 
 async def tell(request: web.Request) -> web.StreamResponse:
@@ -70,9 +75,13 @@ def listening_socket() -> socket.socket:
 
 @asynccontextmanager
 async def service(limits: ConnectionLimits | None = None) -> AsyncIterator[Service]:
-    """Serve two routes within ``limits``."""
+    """Serve three routes within ``limits``."""
     watched = Watched("payments")
-    routes = [web.post("/things", take), web.get("/long", tell, allow_head=False)]
+    routes = [
+        web.post("/things", take),
+        web.get("/long", tell, allow_head=False),
+        web.get("/wait", wait, allow_head=False),
+    ]
     app = make_app(default_policy(), watched.telemetry, routes)
     runner = Runner(app, watched.telemetry, shutdown_s=0.2, limits=limits)
     await runner.setup()

@@ -12,6 +12,7 @@ import pytest
 from hostile_world import Answer, Service, service, wire
 
 from services.kit.http_limits import HEAD_BYTES_MAX, HEADERS_MAX
+from services.kit.http_server import PATH_CHARS_MAX
 from services.kit.json_body import DEPTH_MAX, KEY_CHARS_MAX, KEYS_MAX
 from services.kit.problem import BODY_BYTES_MAX
 
@@ -124,7 +125,6 @@ TEXTS = [
     (b"'a'", 400, "bad_request"),
 ]
 HEADERS = [
-    (b"X-Deadline-Ms: -1", 200, ""),
     (b"baggage: aguante.phase=\xff", 200, ""),
     (b"baggage: " + b"a=b," * 1900, 200, ""),
     (b"traceparent: 00-\xff", 200, ""),
@@ -185,6 +185,46 @@ async def test_an_unknown_expect_is_ignored_everywhere(path: bytes, expected: by
         assert answer.mechanism in ("not_found", "method_not_allowed")
 
 
+DEADLINES = [
+    (b"5000", 200),
+    (b"0", 200),
+    (b"3600000", 200),
+    (b"3600001", 400),
+    (b"9" * 40, 400),
+    (b"-1", 400),
+    (b"+1", 400),
+    (b"1.5", 400),
+    (b"1e3", 400),
+    (b"NaN", 400),
+    (b"Infinity", 400),
+    (b"", 400),
+    (b"1 000", 400),
+    (b"\xd9\xa1", 400),
+    (b"\xb2", 400),
+    (b"soon", 400),
+]
+
+
+@pytest.mark.parametrize(("value", "status"), DEADLINES, ids=shown)
+async def test_a_deadline_is_whole_milliseconds_within_bounds(value: bytes, status: int) -> None:
+    """A caller's deadline that is none is refused: to guess would be to wait for ever, or not at all."""
+    async with asked(get(b"/wait", b"X-Deadline-Ms: " + value)) as (answer, _):
+        assert answer.status == status
+        assert status == 200 or answer.mechanism == "bad_request"
+
+
+async def test_a_span_carries_a_bounded_path() -> None:
+    """Neither the length nor the bytes of a path can spoil the batch that its span is exported in."""
+    async with asked(get(b"/%0a%ff\xc3\xb1" + b"a" * 2000)) as (answer, here):
+        assert 400 <= answer.status < 500
+    async with asked(get(b"/%0a%ff" + b"a" * 2000)) as (answer, here):
+        assert answer.status == 404
+        (span,) = here.watched.spans()
+        path = str((span.attributes or {})["url.path"])
+        assert len(path) == PATH_CHARS_MAX
+        assert path.isprintable()
+
+
 async def test_unknown_paths_and_methods_make_no_labels() -> None:
     """A hundred paths and every method that the parser knows: one child each for 404 and 405."""
     methods = [b"GET", b"PUT", b"PATCH", b"PROPFIND", b"M-SEARCH", b"REPORT", b"TRACE", b"PURGE"]
@@ -199,6 +239,26 @@ async def test_unknown_paths_and_methods_make_no_labels() -> None:
     seen = [labels for labels in counted if '_code="200"' not in labels]
     assert len(seen) <= 4
     assert {re.findall(r'method="(\w+)"', labels)[0] for labels in seen} <= {"GET", "_OTHER"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"CONNECT \r\n\r\n", 404),
+        (b"GET /nowhere\r\n\r\n", 404),
+        (b"GET /nowhere HTTP/2.0\r\n\r\n", 404),
+        (b"GET /nowhere HTTP/1.0\r\n\r\n", 404),
+        (b"GET /nowhere HTTP/9.9\r\n\r\n", 400),
+    ],
+    ids=shown,
+)
+async def test_versions_that_we_do_not_speak(request_: bytes, status: int) -> None:
+    """Answered as HTTP/1.0 and closed, even when the request line has no target and no version at all."""
+    async with service() as here, wire(here.port) as connection:
+        connection.send(request_)
+        assert (await connection.reader.readexactly(13)) == b"HTTP/1.0 %d " % status
+        await connection.reader.readuntil(b"\r\n\r\n")
+        assert b"urn:aguante:problem:" in await connection.reader.read()
 
 
 async def test_thousands_of_unknown_keys_cost_nothing() -> None:

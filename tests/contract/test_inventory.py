@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient
 from apps import Start
 
 from services.inventory.app import create_app
+from services.inventory.domain import CAPACITY_MAX
 from services.kit.policy import Policy
 
 Client = TestClient[web.Request, web.Application]
@@ -215,6 +216,15 @@ async def test_bad_fields_are_422(inventory: Client, body: dict[str, object]) ->
     """Input that makes no sense never reaches the database."""
     status, problem = await ask(inventory, "/reserve", **body)
     assert (status, problem["mechanism"]) == (422, "invalid_input")
+
+
+@pytest.mark.parametrize("capacity", [-1, CAPACITY_MAX + 1, 1.5, "1", None])
+async def test_a_capacity_out_of_bounds_is_422(inventory: Client, capacity: object) -> None:
+    """No event is larger than any hall, and at the bound it is still one."""
+    async with inventory.put("/events/e", json={"capacity": capacity}) as response:
+        assert response.status == 422
+    async with inventory.put("/events/e", json={"capacity": CAPACITY_MAX}) as response:
+        assert response.status == 200
 
 
 async def test_event_path_is_checked(inventory: Client) -> None:

@@ -127,6 +127,7 @@ async def test_unknown_charge_is_404(payments: Client) -> None:
     [
         {"reservation_id": "r", "user_id": "u", "amount_cents": 0},
         {"reservation_id": "r", "user_id": "u", "amount_cents": 1.5},
+        {"reservation_id": "r", "user_id": "u", "amount_cents": 1_000_000_001},
         {"reservation_id": "", "user_id": "u", "amount_cents": 1},
         {"user_id": "u", "amount_cents": 1},
     ],
