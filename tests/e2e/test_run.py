@@ -137,7 +137,7 @@ def test_without_the_breaker_the_same_experiment_deviates(own_state: Path) -> No
     verdict = verdict_of(own_state)
     assert (verdict.verdict, done.returncode) == ("deviated", 1), done.stdout + done.stderr
     unmet = [result for result in verdict.expectations if result.outcome == "unmet"]
-    assert [result.text.split(" in ")[0] for result in unmet] == ["rate of 200 of read_event"]
+    assert "rate of 200 of read_event" in [result.text.split(" in ")[0] for result in unmet]
     assert_invariants_held(verdict)
 
 
