@@ -25,7 +25,7 @@ title: Payments answers late, for a short while
 learn: A test.
 policy: {policy}
 load: {{profile: mixed, rate_rps: 60, mix: {{reserve: 0.75, read_event: 0.25}}}}
-phases: {{warmup_s: 1, baseline_s: 2, fault_s: {fault_s}, recovery_s: {recovery_s}}}
+phases: {{warmup_s: 1, baseline_s: {baseline_s}, fault_s: {fault_s}, recovery_s: {recovery_s}}}
 faults:
   - {{id: slow, toxiproxy: {{link: reservations-payments, toxic: latency, latency_ms: 3500, jitter_ms: 200}}}}
 expect:
@@ -52,6 +52,7 @@ def write(
     folder: Path,
     *,
     policy: str = "default",
+    baseline_s: int = 2,
     fault_s: int = 8,
     recovery_s: int = 4,
     expect: str = EXPECT,
@@ -60,7 +61,12 @@ def write(
     path = folder / "short.yaml"
     path.write_text(
         SHORT.format(
-            policy=policy, fault_s=fault_s, recovery_s=recovery_s, expect=expect, rest=rest
+            policy=policy,
+            baseline_s=baseline_s,
+            fault_s=fault_s,
+            recovery_s=recovery_s,
+            expect=expect,
+            rest=rest,
         )
     )
     return path
@@ -192,7 +198,7 @@ def test_after_a_kill_recover_leaves_nothing_broken(own_state: Path) -> None:
 def test_an_abort_condition_ends_the_run_before_the_fault(own_state: Path) -> None:
     """A system that is not well by itself is not broken further: inconclusive, no fault applied."""
     rest = "abort_when:\n  - rate: {phase: baseline, status: 200, min: 0.5}\n"
-    done = play(own_state, write(own_state, rest=rest))
+    done = play(own_state, write(own_state, baseline_s=8, rest=rest))  # asked each second
     assert done.returncode == 2, done.stdout + done.stderr
     assert '"action":"applied"' not in only_run(own_state).events.read_text()
     assert any("abort condition" in reason for reason in verdict_of(own_state).reasons)
