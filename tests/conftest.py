@@ -1,5 +1,6 @@
 """What every kind of test may need: a missing part skips a test on a laptop, and fails it under CI."""
 
+import atexit
 import os
 from pathlib import Path
 from typing import NoReturn
@@ -25,11 +26,12 @@ def toxiproxy_binary() -> Path:
         missing(str(why))
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure() -> None:
+@atexit.register
+def nothing_after_the_summary() -> None:
     """Let pytest's summary be the last line: DuckDB's binding reports leaks at exit that are not ours to mend.
 
-    All that pytest has to say is said by now, and the exit code is not touched.
+    Not in a hook of pytest: its capture puts stderr back after the last of them. All that pytest has to say
+    is said by now, and the exit code is not touched.
     """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
