@@ -1,7 +1,6 @@
 """The run's own diary: appends RunEvents to ``events.jsonl``, each line flushed as it happens."""
 
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from aguante.events import RunEvent
@@ -25,10 +24,5 @@ class EventLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()

@@ -130,3 +130,8 @@ class TestbedSpec(Value):
     invariants: tuple[InvariantSpec, ...] = ()
     reports: tuple[ReportSpec, ...] = ()
     """``aguante reconcile`` tells the one of that name."""
+
+    @property
+    def policy_names(self) -> tuple[str, ...]:
+        """The policies that are there now, in order of name."""
+        return tuple(sorted(path.stem for path in self.policies.glob("*.yaml")))

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from aguante.commands.common import set_option, testbed_option
-from aguante.commands.folders import or_usage, run_folder
+from aguante.commands.folders import or_usage, run_folder, runs_option
 from aguante.commands.playing import check_policy
-from aguante.commands.run import heal_leftovers, jobs_option, passed_on, retry_option, runs_option
+from aguante.commands.run import heal_leftovers, jobs_option, passed_on, retry_option
 from aguante.commands.selecting import select
 from aguante.commands.suites import SuiteOptions, play_suite
 from aguante.compare import Comparison, compare
@@ -224,7 +224,7 @@ def ablate_command(  # noqa: PLR0913 - an argument for each option
     policies runs. Each policy's whole comparison is written beside the overview. Exit as `aguante compare`.
     """
     loaded = select((experiment,), (), testbed, sets)
-    known = sorted(file.stem for file in loaded.spec.policies.glob("*.yaml"))
+    known = loaded.spec.policy_names
     names = tuple(policies.split(",")) if policies else tuple(n for n in known if n != base)
     how = _Rounds(pairs, secrets.randbelow(2**31), jobs, retry_inconclusive, runs)
     played = _play(experiment, (base, *names), how, testbed, sets)

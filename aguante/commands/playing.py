@@ -51,7 +51,7 @@ def check_policy(spec: TestbedSpec, policy: str | None) -> None:
         click.UsageError: names those that are there.
     """
     if policy is not None and not (spec.policies / f"{policy}.yaml").exists():
-        known = ", ".join(sorted(file.stem for file in spec.policies.glob("*.yaml")))
+        known = ", ".join(spec.policy_names)
         message = f"--policy {policy}: no such file in {spec.policies}; there are: {known}"
         raise click.UsageError(message)
 

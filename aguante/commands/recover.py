@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from aguante.commands.folders import runs_option
 from aguante.drivers.base import ToxiproxyUndo
 from aguante.drivers.router import AnyUndo, Drivers
 from aguante.drivers.toxiproxy import ToxiproxyDriver
@@ -25,13 +26,7 @@ def gone(undo: AnyUndo) -> bool:
 
 
 @click.command("recover")
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder of the runs.",
-)
+@runs_option
 def recover_command(runs: Path) -> int:
     """Heal what killed runs left behind: every fault that a journal intended and nobody verified undone.
 

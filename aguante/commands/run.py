@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from aguante.commands.common import Loaded, experiment_argument, set_option, testbed_option
+from aguante.commands.folders import runs_option
 from aguante.commands.playing import Stage, check_policy, play_here, stop_on_signals
 from aguante.commands.recover import driver_for, gone
 from aguante.commands.selecting import select
@@ -18,13 +19,6 @@ from aguante.runtimes.state import default_parent
 from aguante.suite import Entry, Job, Suite, SuiteRun, interleave, play_jobs
 from aguante.terminal import verdict_console
 
-runs_option = click.option(
-    "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder that receives one folder per run.",
-)
 jobs_option = click.option(
     "--jobs",
     type=click.IntRange(1, 64),

@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from aguante.commands.common import Loaded, load_all
-from aguante.spec import Experiment
 
 
 def expand(given: tuple[Path, ...]) -> tuple[Path, ...]:
@@ -57,13 +56,3 @@ def select(
 def _tags(loaded: Loaded) -> str:
     known = {tag for _, experiment in loaded.experiments for tag in experiment.tags}
     return ", ".join(sorted(known)) or "none"
-
-
-def one_experiment(path: Path, testbed: Path | None) -> tuple[Loaded, Experiment] | None:
-    """The one experiment of a file; None when it is not valid (its findings are printed).
-
-    Raises:
-        click.ClickException: the TestbedSpec cannot be read.
-    """
-    loaded = load_all((path,), testbed)
-    return None if loaded.invalid else (loaded, loaded.experiments[0][1])

@@ -61,7 +61,8 @@ def answer(evidence: Evidence, index: int, asked: Expectation) -> Answer:
     return _ANSWERS[type(asked)](evidence, asked).model_copy(update={"index": index})
 
 
-def _window(asked: Window) -> dict[str, object]:
+def window_of(asked: Window) -> dict[str, object]:
+    """The parameters of a query for a phase, an operation and a part of the phase."""
     return {
         "phase": asked.phase,
         "operation": asked.operation,
@@ -92,7 +93,7 @@ def _rate(evidence: Evidence, asked: Rate) -> Answer:
         "link": asked.link,
         "mechanism": asked.mechanism,
     }
-    n, hits = evidence.row(_RATE, **_window(asked), **chosen)
+    n, hits = evidence.row(_RATE, **window_of(asked), **chosen)
     if not n:
         return unknown("no request was meant to start in this window")
     interval = wilson(hits, n) if asked.phase in INDEPENDENT else None
@@ -107,7 +108,7 @@ def _rate(evidence: Evidence, asked: Rate) -> Answer:
 
 
 def _latency(evidence: Evidence, asked: Latency) -> Answer:
-    (ordered,) = evidence.row(_LATENCIES, **_window(asked), of_status=asked.of_status)
+    (ordered,) = evidence.row(_LATENCIES, **window_of(asked), of_status=asked.of_status)
     n, needed = len(ordered), samples_needed(asked.p)
     if n < needed:
         return unknown(
@@ -125,7 +126,7 @@ def _latency(evidence: Evidence, asked: Latency) -> Answer:
 
 
 def _goodput(evidence: Evidence, asked: Goodput) -> Answer:
-    offered, good = evidence.row(_GOODPUT, **_window(asked))
+    offered, good = evidence.row(_GOODPUT, **window_of(asked))
     if not offered:
         return unknown("no request was meant to start in this window")
     if asked.min_rps is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from aguante.measure.answers import statuses_of
+from aguante.measure.answers import statuses_of, window_of
 from aguante.measure.evidence import Evidence, Row
 from aguante.spec.expectations import Expectation, Latency, Rate, Window
 
@@ -106,7 +106,7 @@ def subject_of(evidence: Evidence, asked: Expectation, *, met: bool) -> Subject 
     For a rate that is met, one of those that it counts.
     """
     if isinstance(asked, Rate):
-        parameters = _window(asked) | {
+        parameters = window_of(asked) | {
             **statuses_of(asked.status),
             "origin": asked.origin,
             "link": asked.link,
@@ -116,22 +116,13 @@ def subject_of(evidence: Evidence, asked: Expectation, *, met: bool) -> Subject 
         return _first(evidence.rows(_ASKED + "WHERE" + _MATCHES + _MOST_FREQUENT, **parameters))
     if isinstance(asked, Latency):
         slowest = _ASKED + "WHERE status = $of_status ORDER BY latency_ms DESC, seq LIMIT 1"
-        return _first(evidence.rows(slowest, **_window(asked), of_status=asked.of_status))
+        return _first(evidence.rows(slowest, **window_of(asked), of_status=asked.of_status))
     if isinstance(asked, Window):
         return _first(
-            evidence.rows(_ASKED + "WHERE status <> 200" + _MOST_FREQUENT, **_window(asked))
+            evidence.rows(_ASKED + "WHERE status <> 200" + _MOST_FREQUENT, **window_of(asked))
         )
     failed = "WHERE phase IN ('fault', 'recovery') AND status <> 200" + _MOST_FREQUENT
     return _first(evidence.rows(_SUBJECT + failed))
-
-
-def _window(asked: Window) -> dict[str, object]:
-    return {
-        "phase": asked.phase,
-        "operation": asked.operation,
-        "after_s": asked.after_s,
-        "before_s": asked.before_s,
-    }
 
 
 def _first(rows: list[Row]) -> Subject | None:

@@ -75,7 +75,7 @@ def policy_file(spec: TestbedSpec, policy: str) -> Path:
     """The file of a policy; raises TestbedError that lists the policies when there is none."""
     file = spec.policies / f"{policy}.yaml"
     if not file.is_file():
-        known = ", ".join(sorted(each.stem for each in spec.policies.glob("*.yaml"))) or "none"
+        known = ", ".join(spec.policy_names) or "none"
         message = f"there is no policy {policy!r} in {spec.policies}; there are: {known}"
         raise TestbedError(message)
     return file.resolve()

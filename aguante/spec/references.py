@@ -57,9 +57,8 @@ def _unknown(path: Path_, value: object, known: Iterable[str], otherwise: str) -
 
 
 def _policy(data: Mapping[str, object], testbed: TestbedSpec) -> Iterator[Problem]:
-    policies = sorted(path.stem for path in testbed.policies.glob("*.yaml"))
     hint = f"add {testbed.policies.name}/<name>.yaml, or choose one that is there"
-    yield from _unknown(("policy",), data.get("policy", "default"), policies, hint)
+    yield from _unknown(("policy",), data.get("policy", "default"), testbed.policy_names, hint)
 
 
 def _replicas(data: Mapping[str, object], testbed: TestbedSpec) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 from aguante.measure.model import Answer
 from aguante.spec.expectations import Detection
-from aguante.verdict.ruling import Ruling, unknown, within
+from aguante.verdict.ruling import Ruling, soon_enough
 
 
 def text(asked: Detection) -> str:
@@ -17,10 +17,4 @@ def required(asked: Detection) -> str:
 
 def judge(asked: Detection, answer: Answer) -> Ruling:
     """A fault that neither an answer nor a breaker ever showed is unmet: a silent one."""
-    ruling = unknown(answer)
-    if ruling:
-        return ruling
-    if answer.observed is None:
-        return Ruling("unmet", "never", answer.detail)
-    outcome = within(answer.observed, None, asked.within_s)
-    return Ruling(outcome, f"{answer.observed:.1f} s", answer.detail)
+    return soon_enough(answer, asked.within_s)

@@ -2,7 +2,7 @@
 
 from aguante.measure.model import Answer
 from aguante.spec.expectations import Recovery
-from aguante.verdict.ruling import Ruling, unknown, within
+from aguante.verdict.ruling import Ruling, soon_enough
 
 
 def text(_: Recovery) -> str:
@@ -17,10 +17,4 @@ def required(asked: Recovery) -> str:
 
 def judge(asked: Recovery, answer: Answer) -> Ruling:
     """A system that did not come back is unmet, however short the run was after the fault."""
-    ruling = unknown(answer)
-    if ruling:
-        return ruling
-    if answer.observed is None:
-        return Ruling("unmet", "never", answer.detail)
-    outcome = within(answer.observed, None, asked.within_s)
-    return Ruling(outcome, f"{answer.observed:.1f} s", answer.detail)
+    return soon_enough(answer, asked.within_s)

@@ -42,6 +42,17 @@ def unknown(answer: Answer) -> Ruling | None:
     return None
 
 
+def soon_enough(answer: Answer, limit_s: float) -> Ruling:
+    """The ruling on something that must come within so many seconds; what never came is unmet."""
+    ruling = unknown(answer)
+    if ruling:
+        return ruling
+    if answer.observed is None:
+        return Ruling("unmet", "never", answer.detail)
+    outcome = within(answer.observed, None, limit_s)
+    return Ruling(outcome, f"{answer.observed:.1f} s", answer.detail)
+
+
 def percent(share: float) -> str:
     """``0.0612`` as ``6.1 %``."""
     return f"{share * 100:.1f} %"
