@@ -1,0 +1,101 @@
+"""What Docker's messages mean, and how to mend it: one line of cause, one of mend. Pure."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+SAID_MAX = 600
+"""Characters of Docker's own words that a message repeats."""
+
+
+@dataclass(frozen=True)
+class _Cause:
+    """A pattern of Docker's words -> what it means."""
+
+    pattern: str
+    tell: Callable[[re.Match[str]], str]
+
+
+def _fixed(text: str) -> Callable[[re.Match[str]], str]:
+    return lambda _: text
+
+
+def _taken(match: re.Match[str]) -> str:
+    port = match["port"]
+    return (
+        f"port {port} of this machine is taken by another program: end it (`ss -ltnp 'sport = :{port}'` "
+        "names it), or choose another by the variable of that port in docker-compose.yml"
+    )
+
+
+_IMAGE = re.compile(
+    r"Unable to find image '([^']+)'|unable to get image '([^']+)'|pull access denied for ([^,\s]+)"
+    r"|manifest for (\S+) not found|No such image: (\S+)|^\s*(?:Image )?(\S+?) Error\b",
+    re.MULTILINE,
+)
+
+
+def _no_image(match: re.Match[str]) -> str:
+    named = _IMAGE.search(match.string)
+    name = next((each for each in named.groups() if each), "") if named else ""
+    return (
+        f"the image {name or 'that is wanted'} is not here and could not be pulled: give this machine access "
+        "to its registry, or build stand-ins from package mirrors alone (`make images-offline`)"
+    )
+
+
+_CAUSES = (
+    _Cause(
+        r"permission denied.*(docker\.sock|Docker daemon socket|docker API)",
+        _fixed(
+            "no permission on the Docker socket: add yourself to its group (`sudo usermod -aG docker $USER`, "
+            "then log in again), or use rootless Docker"
+        ),
+    ),
+    _Cause(
+        r"Cannot connect to the Docker daemon|Is the docker daemon running|failed to connect to the docker API",
+        _fixed(
+            "the Docker daemon does not answer: start it (`sudo systemctl start docker`), or correct "
+            "DOCKER_HOST or `docker context use`"
+        ),
+    ),
+    _Cause(
+        r"'?compose'? is not a docker command|unknown command: docker compose|unknown shorthand flag: 'p' in -p",
+        _fixed(
+            "Docker has no Compose plugin: install docker-compose-plugin (or docker-compose-v2), 2.20 or newer"
+        ),
+    ),
+    _Cause(r"Bind for \S*?:(?P<port>\d+) failed: port is already allocated", _taken),
+    _Cause(r"listen tcp\S* \S*?:(?P<port>\d+): bind: address already in use", _taken),
+    _Cause(r"(?:ports are not available|exposing port).*?:(?P<port>\d+)\b", _taken),
+    _Cause(
+        r"pull access denied|manifest for \S+ not found|No such image|manifest unknown"
+        r"|failed to resolve (?:source metadata|reference)|(?:Get|Head) \"https?://[^\"]+\":",
+        _no_image,
+    ),
+    _Cause(
+        r"no space left on device",
+        _fixed("the disk of Docker is full: `docker system df` shows what takes it"),
+    ),
+)
+
+
+def cause_of(words: str) -> str:
+    """Cause and mend for what Docker said; its own words where no cause is known."""
+    for each in _CAUSES:
+        match = re.search(each.pattern, words, re.DOTALL)
+        if match:
+            return f"{each.tell(match)}\n  Docker said: {_line_of(match)}"
+    return said(words).strip() or "it said nothing"
+
+
+def said(words: str) -> str:
+    """The end of what Docker said: the error stands last, progress before it."""
+    return words[-SAID_MAX * 4 :] if len(words) > SAID_MAX * 4 else words
+
+
+def _line_of(match: re.Match[str]) -> str:
+    """The line of Docker's that gave the cause away."""
+    text = match.string
+    begin, end = text.rfind("\n", 0, match.start()) + 1, text.find("\n", match.start())
+    return text[begin : end if end >= 0 else None].strip()[-SAID_MAX:]
