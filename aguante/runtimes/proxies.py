@@ -36,7 +36,7 @@ async def run_toxiproxy(port: int, log: Path, start: Start, links: Sequence[Runn
         raise TestbedError(str(why)) from why
     command = Command(
         name="toxiproxy",
-        argv=(str(binary), "-host", HOST, "-port", str(port)),
+        argv=(str(binary), "-host", HOST, "-port", str(port), "-proxy-metrics", "-runtime-metrics"),
         cwd=Path("/"),
         log=log,
         env={"LOG_LEVEL": "info"},

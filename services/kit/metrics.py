@@ -41,6 +41,24 @@ from services.kit import events
 from services.kit.events import BreakerState
 from services.kit.problem import Mechanism
 
+# As Prometheus shows them; the client library takes a counter's name with or without ``_total``.
+SERVER_DURATION = "http_server_request_duration_seconds"
+CLIENT_DURATION = "http_client_request_duration_seconds"
+ACTIVE_REQUESTS = "http_server_active_requests"
+REQUESTS_REJECTED = "aguante_requests_rejected_total"
+CALLS_REJECTED = "aguante_calls_rejected_total"
+BREAKER_STATE = "aguante_breaker_state"
+BREAKER_TRANSITIONS = "aguante_breaker_transitions_total"
+BREAKER_PROBES = "aguante_breaker_probes_total"
+RETRIES = "aguante_retries_total"
+STATEMENT_DURATION = "db_client_operation_duration_seconds"
+CONNECTIONS = "db_client_connection_count"
+CONNECTIONS_MAX = "db_client_connection_max"
+SAGA_TRANSITIONS = "aguante_saga_transitions_total"
+COMPENSATIONS = "aguante_compensations_total"
+SPANS_EXPORTED = "aguante_spans_exported_total"
+SPANS_DROPPED = "aguante_spans_dropped_total"
+
 # Every timeout of the design is an edge: 0.5 acquire, 1 statement, 2 and 3 steps, 5 deadline, 7 client.
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.0)
 STATEMENT_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 2.0)
@@ -75,64 +93,56 @@ class Metrics:
 
     def _make_http(self) -> None:
         self._server = Histogram(
-            "http_server_request_duration_seconds",
+            SERVER_DURATION,
             "Requests answered.",
             _HTTP,
             buckets=BUCKETS_S,
             registry=self.registry,
         )
         self._client = Histogram(
-            "http_client_request_duration_seconds",
+            CLIENT_DURATION,
             "Attempts of a call over a link.",
             ("link", *_HTTP),
             buckets=BUCKETS_S,
             registry=self.registry,
         )
-        self.active_requests = self._gauge(
-            "http_server_active_requests", "Requests being worked on."
-        )
+        self.active_requests = self._gauge(ACTIVE_REQUESTS, "Requests being worked on.")
 
     def _make_patterns(self) -> None:
         link = ("link",)
         self._rejected = self._counter(
-            "aguante_requests_rejected", "Turned away at the door.", ("error_type",)
+            REQUESTS_REJECTED, "Turned away at the door.", ("error_type",)
         )
         self._calls_rejected = self._counter(
-            "aguante_calls_rejected", "Refused before sending.", (*link, "error_type")
+            CALLS_REJECTED, "Refused before sending.", (*link, "error_type")
         )
-        self._breaker = self._gauge(
-            "aguante_breaker_state", "1 for the state it is in.", (*link, "state")
-        )
+        self._breaker = self._gauge(BREAKER_STATE, "1 for the state it is in.", (*link, "state"))
         self._transitions = self._counter(
-            "aguante_breaker_transitions", "Changes of state.", (*link, "from_state", "to_state")
+            BREAKER_TRANSITIONS, "Changes of state.", (*link, "from_state", "to_state")
         )
-        self._probes = self._counter("aguante_breaker_probes", "Trial calls when half-open.", link)
-        self._retries = self._counter(
-            "aguante_retries", "Repetitions scheduled.", (*link, "error_type")
-        )
+        self._probes = self._counter(BREAKER_PROBES, "Trial calls when half-open.", link)
+        self._retries = self._counter(RETRIES, "Repetitions scheduled.", (*link, "error_type"))
 
     def _make_database(self) -> None:
         self._statements = Histogram(
-            "db_client_operation_duration_seconds",
+            STATEMENT_DURATION,
             "Database statements.",
             ("link", "db_query_summary", "error_type"),
             buckets=STATEMENT_BUCKETS_S,
             registry=self.registry,
         )
-        self._connections = self._gauge(
-            "db_client_connection_count", "Connections of the pool.", ("link", "state")
-        )
-        self._pool_max = self._gauge("db_client_connection_max", "Size of the pool.", ("link",))
+        self._connections = self._gauge(CONNECTIONS, "Connections of the pool.", ("link", "state"))
+        self._pool_max = self._gauge(CONNECTIONS_MAX, "Size of the pool.", ("link",))
 
     def _make_saga_and_spans(self) -> None:
         self._saga = self._counter(
-            "aguante_saga_transitions", "Committed changes of state.", ("from_state", "to_state")
+            SAGA_TRANSITIONS, "Committed changes of state.", ("from_state", "to_state")
         )
         self._compensations = self._counter(
-            "aguante_compensations", "Releases and refunds sent.", ("step", "error_type")
+            COMPENSATIONS, "Releases and refunds sent.", ("step", "error_type")
         )
-        self.spans_exported = self._counter("aguante_spans_exported", "Spans the collector took.")
-        self.spans_dropped = self._counter("aguante_spans_dropped", "Spans lost.", ("reason",))
+        self.spans_exported = self._counter(SPANS_EXPORTED, "Spans the collector took.")
+        self.spans_dropped = self._counter(SPANS_DROPPED, "Spans lost.", ("reason",))
         for reason in ("queue_full", "export_failed"):
             self.spans_dropped.labels(reason)
 
@@ -163,6 +173,8 @@ class Metrics:
             self._breaker.labels(link, state).set(state is BreakerState.CLOSED)
         for before, after in _BREAKER_CHANGES:
             self._transitions.labels(link, before, after)
+        for mechanism in (Mechanism.CONNECT_REFUSED, Mechanism.DISCONNECTED):
+            self._retries.labels(link, mechanism)
 
     def expect_pool(
         self, link: str, size: int, idle: Callable[[], int], used: Callable[[], int]
@@ -176,6 +188,13 @@ class Metrics:
         """Have the counter of requests turned away at 0 from the start."""
         for mechanism in mechanisms:
             self._rejected.labels(mechanism)
+
+    def expect_saga(self, changes: Iterable[tuple[str, str]], steps: Iterable[str]) -> None:
+        """Have the counters of a saga's changes and of its compensating steps at 0 from the start."""
+        for before, after in changes:
+            self._saga.labels(before, after)
+        for step in steps:
+            self._compensations.labels(step, "")
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """Return the exposition and its content type: OpenMetrics, with exemplars, to who accepts it."""

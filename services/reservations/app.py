@@ -29,7 +29,7 @@ from services.reservations.clients import (
     Pipeline,
 )
 from services.reservations.compensation import Compensator, Time
-from services.reservations.domain import Trace
+from services.reservations.domain import CHANGES, Command, Trace
 from services.reservations.journal import Journal
 from services.reservations.outbox import OutboxWorker, SentMarks
 from services.reservations.repository import SagaRepository
@@ -80,6 +80,7 @@ def create_app(settings: Settings, policy: Policy, telemetry: Telemetry) -> web.
     app = make_app(policy, telemetry, ROUTES)
     for link, method, route in CALLS:
         telemetry.metrics.expect_call(link, method, route)
+    telemetry.metrics.expect_saga(CHANGES, (Command.RELEASE_SEATS, Command.REFUND))
 
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
         async with make_session() as session:

@@ -169,6 +169,15 @@ def is_settled(saga: Saga) -> bool:
     return saga.state is State.COMPENSATED or (saga.state is State.ABORTED and saga.version == 2)
 
 
+CHANGES = tuple(
+    dict.fromkeys(
+        [(before, decision.to) for (before, _), decision in _ADVANCE.items()]
+        + [(before, decision.to) for before, decision in _RECOVER.items()]
+    )
+)
+"""Every change of state that there is while compensation is on, once each."""
+
+
 class NoSuchTransitionError(ValueError):
     """A step ended in a way that its state does not allow: a defect, never the network."""
 

@@ -97,7 +97,11 @@ def test_children_stand_at_zero_from_the_start() -> None:
     metrics.expect_link(LINK)
     metrics.expect_call(LINK, "POST", "/pay")
     metrics.expect_rejections(Mechanism.SEMAPHORE_FULL)
+    metrics.expect_saga([("PENDING", "RESERVED")], ["refund"])
     text = exposed(metrics)
+    assert f'aguante_retries_total{{error_type="connect_refused",link="{LINK}"}} 0.0' in text
+    assert 'aguante_saga_transitions_total{from_state="PENDING",to_state="RESERVED"} 0.0' in text
+    assert 'aguante_compensations_total{error_type="",step="refund"} 0.0' in text
     assert 'aguante_requests_rejected_total{error_type="semaphore_full"} 0.0' in text
     assert f'aguante_calls_rejected_total{{error_type="breaker_open",link="{LINK}"}} 0.0' in text
     assert f'aguante_breaker_state{{link="{LINK}",state="closed"}} 1.0' in text
