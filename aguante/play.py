@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
 from aguante.abort import AbortWatch
-from aguante.collect.logs import collect_logs
 from aguante.collect.metrics import MetricsScraper, spans_dropped
 from aguante.collect.settle import settle
 from aguante.collect.tables import DumpError, dump_tables
 from aguante.drivers.base import FaultError
-from aguante.drivers.process import ProcessControl, ProcessDriver
+from aguante.drivers.process import ProcessDriver
 from aguante.drivers.router import Drivers
 from aguante.drivers.toxiproxy import ToxiproxyDriver
 from aguante.eventlog import EventLog
@@ -23,7 +22,8 @@ from aguante.load import LoadChild, LoadError, RecordTail, build_load_plan
 from aguante.plan import Plan
 from aguante.progress import LiveStatus, Progress
 from aguante.runfolder import RunFolder
-from aguante.runtimes.base import Testbed
+from aguante.runtimes.base import Runtime, Testbed, TestbedError
+from aguante.runtimes.processes import process_alive
 from aguante.spec import Experiment
 from aguante.testbed import TestbedSpec
 from aguante.timeline import Action, ApplyFault, Clock, UndoFault, actions_of, play
@@ -48,8 +48,7 @@ class Stage:
     log: EventLog
     progress: Progress
     stop: asyncio.Event
-    control: ProcessControl | None = None
-    """What can break processes of this testbed; None: nothing can."""
+    runtime: Runtime
 
 
 async def play_on(stage: Stage, testbed: Testbed, event_ids: Sequence[str]) -> None:
@@ -62,9 +61,10 @@ async def play_on(stage: Stage, testbed: Testbed, event_ids: Sequence[str]) -> N
         HealError: a fault could not be verified undone.
     """
     plan = build_load_plan(stage.plan, testbed, event_ids, stage.folder)
+    control = stage.runtime.control
     driver = Drivers(
         ToxiproxyDriver(testbed.toxiproxy, stage.plan.run_id),
-        ProcessDriver(stage.control) if stage.control else None,
+        ProcessDriver(control) if control else None,
     )
     with Journal.open(stage.folder.journal, stage.plan.run_id) as journal:
         async with LoadChild.start(plan, stage.spec, stage.folder.logs / "load.log") as load:
@@ -73,7 +73,7 @@ async def play_on(stage: Stage, testbed: Testbed, event_ids: Sequence[str]) -> N
             clock = Clock(time.monotonic() + T0_LEAD_S)
             faults = Faults(intents, driver, journal, stage.log, clock.now_s)
             stage.log.write(RunStarted(epoch_ns=_epoch_ns(clock)))
-            parts = PartsWatch({**testbed.servers, LOAD: load.pid})
+            parts = PartsWatch({**stage.runtime.parts(), LOAD: process_alive(load.pid)})
             load.begin(clock.t0)
             try:
                 await _play_out(stage, testbed, clock, faults, load, parts)
@@ -194,20 +194,22 @@ async def _finish_load(stage: Stage, load: LoadChild, now_s: Callable[[], float]
     )
 
 
-async def gather_evidence(stage: Stage, testbed: Testbed) -> int:
+async def gather_evidence(stage: Stage, testbed: Testbed) -> dict[str, int]:
     """Wait until the system has settled, then read the databases, the drop counters and the logs.
 
     Returns:
-        How many spans the services dropped; -1 where that could not be read.
+        The services' counters of dropped spans, by instance; -1 where one could not be read.
 
     Raises:
         OSError: the run folder cannot be written.
     """
-    parts = PartsWatch(testbed.servers)
-    if not any(parts.ended(name) for name in testbed.servers):
+    if all(alive() for alive in stage.runtime.parts().values()):
         await _audit(stage, testbed)  # without one of them no system can come to rest
     dropped = await spans_dropped(testbed)
-    collect_logs(testbed, stage.folder.logs)
+    try:
+        await stage.runtime.save_logs(stage.folder.logs)
+    except TestbedError as error:  # a run is judged without them
+        stage.progress.step(f"warning: {error}")
     return dropped
 
 

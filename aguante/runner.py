@@ -8,13 +8,14 @@ import asyncio
 import contextlib
 import errno
 from collections.abc import Awaitable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from aguante.collect.metrics import dropped_since, spans_dropped
 from aguante.collect.otlp import Collector
 from aguante.collect.spans import decode_spans, write_traces
-from aguante.drivers.process import ProcessControl
+from aguante.collect.stream import SpanStream
 from aguante.environment import add_server_versions, read_environment
 from aguante.eventlog import EventLog
 from aguante.events import CollectorClosed
@@ -25,7 +26,7 @@ from aguante.play import Stage, gather_evidence, play_on
 from aguante.progress import Progress
 from aguante.report import write_reports
 from aguante.runfolder import RunFolder
-from aguante.runtimes.base import Runtime
+from aguante.runtimes.base import Runtime, Testbed
 from aguante.setup import play_setup
 from aguante.spec import Experiment
 from aguante.testbed import TestbedSpec
@@ -130,10 +131,10 @@ async def _play_in(
     with EventLog(folder.events) as log:
         async with Collector(folder.otlp) as collector:
             stage = Stage(
-                request.plan, request.experiment, request.spec, folder, log, progress, stop
+                request.plan, request.experiment, request.spec, folder, log, progress, stop, runtime
             )
             try:
-                dropped = await _on_testbed(stage, runtime, collector.endpoint)
+                dropped = await _on_testbed(stage, collector)
             except HealError as error:
                 unhealed, dropped = error, -1
         log.write(
@@ -148,22 +149,36 @@ async def _play_in(
     return unhealed
 
 
-async def _on_testbed(stage: Stage, runtime: Runtime, otlp_endpoint: str) -> int:
-    """Start, play, gather, end. Returns how many spans the services dropped (-1: not known)."""
+async def _on_testbed(stage: Stage, collector: Collector) -> int:
+    """Start, play, gather, end. Returns how many spans are missing (-1: not known).
+
+    A testbed in containers ends within the stream of its spans: the last are sent while services end.
+    """
+    runtime = stage.runtime
     stage.progress.step(f"Starting {stage.spec.name} with policy {stage.plan.policy} ...")
     try:
         starting = runtime.up(
-            stage.spec, stage.plan.policy, otlp_endpoint, dict(stage.plan.replicas)
+            stage.spec, stage.plan.policy, collector.endpoint, dict(stage.plan.replicas)
         )
         testbed = await _unless(stage.stop, starting)
-        await add_server_versions(stage.folder.environment, testbed)
-        setup = play_setup(_as_planned(stage), testbed, stage.plan.run_id)
-        event_ids = await _unless(stage.stop, setup)
-        control = runtime if isinstance(runtime, ProcessControl) else None
-        await play_on(replace(stage, control=control), testbed, event_ids)
-        return await gather_evidence(stage, testbed)
+        async with SpanStream(testbed.telemetry, collector.keep) as stream:
+            try:
+                dropped = await _play_and_gather(stage, testbed)
+            finally:
+                await runtime.down()
+        return stream.lost(dropped)
     finally:
         await runtime.down()
+
+
+async def _play_and_gather(stage: Stage, testbed: Testbed) -> int:
+    """Everything on a testbed that is up; returns how many spans the services dropped (-1: not known)."""
+    await add_server_versions(stage.folder.environment, testbed)
+    before = await spans_dropped(testbed)  # of a borrowed testbed: by runs before this one
+    setup = play_setup(_as_planned(stage), testbed, stage.plan.run_id)
+    event_ids = await _unless(stage.stop, setup)
+    await play_on(stage, testbed, event_ids)
+    return dropped_since(before, await gather_evidence(stage, testbed))
 
 
 def _as_planned(stage: Stage) -> TestbedSpec:

@@ -6,7 +6,7 @@ Services are not among them: what becomes of a system whose service dies is for 
 import asyncio
 from collections.abc import Callable, Mapping
 
-import psutil
+from aguante.runtimes.base import Alive
 
 EVERY_S = 0.2
 
@@ -14,20 +14,20 @@ TOXIPROXY, LOAD = "toxiproxy", "the load generator"
 
 
 class PartsWatch:
-    """Follows processes by pid and start time.
+    """Follows processes or containers.
 
     Args:
-        parts: name -> pid. One that is gone already counts as ended.
+        parts: name -> whether it still runs. One that does not already counts as ended.
     """
 
-    def __init__(self, parts: Mapping[str, int]) -> None:
-        self._parts = {name: _process(pid) for name, pid in parts.items()}
+    def __init__(self, parts: Mapping[str, Alive]) -> None:
+        self._parts = parts
         self.reason = ""
         """Which part ended by itself, as a clause; empty: none did while ``run`` looked."""
 
     def ended(self, name: str) -> bool:
-        """Whether this part is known and has ended; a zombie has."""
-        return name in self._parts and not _lives(self._parts[name])
+        """Whether this part is known and has ended."""
+        return name in self._parts and not self._parts[name]()
 
     async def run(self, stop: asyncio.Event, now_s: Callable[[], float], load_end_s: float) -> None:
         """Look until a part has ended; then say which, set ``stop`` and return.
@@ -45,21 +45,3 @@ class PartsWatch:
                     stop.set()
                     return
             await asyncio.sleep(EVERY_S)
-
-
-def _process(pid: int) -> psutil.Process | None:
-    try:
-        return psutil.Process(pid)
-    except psutil.NoSuchProcess:
-        return None
-
-
-def _lives(process: psutil.Process | None) -> bool:
-    try:
-        return (
-            process is not None
-            and process.is_running()
-            and process.status() != psutil.STATUS_ZOMBIE
-        )
-    except psutil.NoSuchProcess:
-        return False

@@ -11,7 +11,8 @@ from typing import Self
 
 import aiohttp
 
-PROTOBUF = "application/x-protobuf"
+from aguante.collect.frames import PROTOBUF
+
 QUEUE_MAX_BYTES = 8 * 2**20
 """About 14,000 spans: some seconds of a busy testbed."""
 SEND_LIMIT_S = 2.0

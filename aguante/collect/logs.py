@@ -2,19 +2,16 @@
 
 from pathlib import Path
 
-from aguante.runtimes.base import Testbed
-
 LOG_MAX_BYTES = 64 * 2**20
 """Of each log the end is kept, up to this much."""
 
 
-def collect_logs(testbed: Testbed, target: Path) -> list[Path]:
-    """Copy ``<state>/logs/*`` into ``target``; the copies made. A testbed without logs gives none.
+def copy_logs(source: Path, target: Path) -> list[Path]:
+    """Copy the files of ``source`` into ``target``; the copies made. A folder that is not there gives none.
 
     Raises:
         OSError: a log cannot be read or ``target`` cannot be written.
     """
-    source = testbed.state / "logs"
     logs = sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else []
     return [_copy_end(log, target / log.name) for log in logs]
 

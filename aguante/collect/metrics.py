@@ -7,7 +7,7 @@ service no longer has is written once as null.
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -128,13 +128,25 @@ def read_series(path: Path, name: str) -> Iterator[Sample]:
                     )
 
 
-async def spans_dropped(testbed: Testbed, name: str = DROPPED) -> int:
-    """Sum of the services' drop counters now; -1 when one of them cannot be read or has no such counter."""
+async def spans_dropped(testbed: Testbed, name: str = DROPPED) -> dict[str, int]:
+    """The services' drop counters now, by instance; -1 where it cannot be read, or there is no such counter."""
     async with _session() as session:
         counts = await asyncio.gather(
             *(_dropped_by(session, service, name) for service in testbed.services)
         )
-    return -1 if min(counts, default=-1) < 0 else sum(counts)
+    return {each.instance: count for each, count in zip(testbed.services, counts, strict=True)}
+
+
+def dropped_since(before: Mapping[str, int], after: Mapping[str, int]) -> int:
+    """How many spans were dropped between two looks; -1: not known. A counter that fell began anew, at 0.
+
+    >>> dropped_since({"a-1": 5, "b-1": 2}, {"a-1": 6, "b-1": 1})
+    2
+    """
+    if not after or min((*before.values(), *after.values())) < 0:
+        return -1
+    since = ((count, before.get(name, 0)) for name, count in after.items())
+    return sum(now - then if now >= then else now for now, then in since)
 
 
 async def _dropped_by(session: aiohttp.ClientSession, service: RunningService, name: str) -> int:

@@ -7,10 +7,8 @@ from typing import BinaryIO, Self
 
 from aiohttp import web
 
-BODY_MAX_BYTES = 8 * 2**20
-"""An export of 512 spans takes about 0.3 MB; a body beyond this is refused with 413."""
-FRAME_HEADER_BYTES = 4
-PROTOBUF = "application/x-protobuf"
+from aguante.collect.frames import BODY_MAX_BYTES, PROTOBUF, frame
+
 SHUTDOWN_S = 2.0
 
 
@@ -64,17 +62,27 @@ class Collector:
     async def _receive(self, request: web.Request) -> web.Response:
         if request.content_type != PROTOBUF:
             raise web.HTTPUnsupportedMediaType(text=f"send {PROTOBUF}, not {request.content_type}")
-        body = await request.read()
+        try:
+            await self.keep(await request.read())
+        except OSError as failure:
+            raise web.HTTPServiceUnavailable(text=f"cannot be kept: {failure}") from failure
+        # an empty ExportTraceServiceResponse ("all accepted") is zero bytes of protobuf
+        return web.Response(body=b"", content_type=PROTOBUF)
+
+    async def keep(self, body: bytes) -> None:
+        """Append one body, as if it had been posted.
+
+        Raises:
+            OSError: the disk refused it; counted.
+        """
         try:
             await asyncio.get_running_loop().run_in_executor(self._disk, self._append, body)
         except OSError as failure:
             self.refused += 1
             self.refused_because = str(failure)
-            raise web.HTTPServiceUnavailable(text=f"cannot be kept: {failure}") from failure
+            raise
         self.requests += 1
         self.bytes += len(body)
-        # an empty ExportTraceServiceResponse ("all accepted") is zero bytes of protobuf
-        return web.Response(body=b"", content_type=PROTOBUF)
 
     def _append(self, body: bytes) -> None:
-        self._file.write(len(body).to_bytes(FRAME_HEADER_BYTES, "big") + body)
+        self._file.write(frame(body))

@@ -21,15 +21,14 @@ from collections.abc import AsyncIterator, Mapping
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from aguante.collect.forward import PROTOBUF, Forwarder, Outlet
+from aguante.collect.forward import Forwarder, Outlet
+from aguante.collect.frames import BODY_MAX_BYTES, PROTOBUF, frame, notice
 
 PORT = 4318
-BODY_MAX_BYTES = 8 * 2**20
 READERS_MAX = 4
 READER_MAX_BYTES = 16 * 2**20
 LAST_WORDS_S = 2.0
 """For readers to be given what is still queued when the relay ends."""
-FRAME_HEADER_BYTES = 4
 
 
 class Relay:
@@ -136,18 +135,6 @@ class Relay:
             reader.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._gone.wait(), LAST_WORDS_S)
-
-
-def frame(body: bytes) -> bytes:
-    """One body, as ``/stream`` sends it and ``otlp-traces.bin`` keeps it."""
-    return len(body).to_bytes(FRAME_HEADER_BYTES, "big") + body
-
-
-def notice(missed: int) -> bytes:
-    """That a reader missed so many bodies; nothing when it missed none."""
-    if not missed:
-        return b""
-    return bytes(FRAME_HEADER_BYTES) + missed.to_bytes(FRAME_HEADER_BYTES, "big")
 
 
 def main(environ: Mapping[str, str] = os.environ) -> None:

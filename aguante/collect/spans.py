@@ -16,7 +16,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from aguante.collect.disk import refusals_as_os_error
-from aguante.collect.otlp import FRAME_HEADER_BYTES
+from aguante.collect.frames import FRAME_HEADER_BYTES
 from aguante.collect.traces import write_traces
 from aguante.runfolder import RunFolder
 from aguante.values import Value

@@ -8,51 +8,19 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from typing import Literal, Protocol, runtime_checkable
 
 import aiohttp
-import psutil
 
 from aguante.drivers.base import FaultError, ProcessUndo
 from aguante.events import STARTED_ANEW
 from aguante.plan import PlannedFault
-from aguante.runtimes.base import RunningService, Testbed, TestbedError
+from aguante.runtimes.base import ProcessControl, RunningService, TestbedError
 
 READY_LIMIT_S = 15.0
 READY_CALL_LIMIT_S = 1.0
 POLL_S = 0.05
 SIGNALLED_WITHIN_S = 0.1
 """A process that ends in order takes seconds; the fault begins when it is told to."""
-STARTED_TOLERANCE_S = 1.0
-"""Of a start time read twice: pid and start time together name a process for ever."""
-
-State = Literal["running", "stopped", "ended"]
-
-
-@runtime_checkable
-class ProcessControl(Protocol):
-    """What a runtime offers that can break its own processes. Each instance is named ``payments-1``."""
-
-    @property
-    def testbed(self) -> Testbed:
-        """The testbed as it stands now, with the pids of what was started last."""
-        ...
-
-    async def kill(self, instance: str, how: signal.Signals = signal.SIGKILL) -> None:
-        """End a process and wait for its end; nobody starts it again."""
-        ...
-
-    async def start(self, instance: str, *, wait_ready: bool = True) -> Testbed:
-        """Start an ended process again: same addresses, a new pid."""
-        ...
-
-    async def pause(self, instance: str) -> None:
-        """SIGSTOP, and wait until it stands still."""
-        ...
-
-    async def resume(self, instance: str) -> None:
-        """SIGCONT, and wait until it runs."""
-        ...
 
 
 class ProcessDriver:
@@ -60,7 +28,6 @@ class ProcessDriver:
 
     Args:
         control: the runtime that started them.
-        state: of a process, as the operating system tells it.
         ready: whether a process at this address says that it can serve.
         ready_limit_s: how long a process may take to get ready again.
     """
@@ -69,12 +36,10 @@ class ProcessDriver:
         self,
         control: ProcessControl,
         *,
-        state: "Callable[[RunningService], State] | None" = None,
         ready: "Callable[[str], Awaitable[bool]] | None" = None,
         ready_limit_s: float = READY_LIMIT_S,
     ) -> None:
         self._control = control
-        self._state = state or process_state
         self._ready = ready or is_ready
         self._ready_limit_s = ready_limit_s
         self._undos: dict[str, ProcessUndo] = {}
@@ -98,7 +63,7 @@ class ProcessDriver:
             message = f"fault {fault.id}: there is no process {fault.target}; there are {known}"
             raise FaultError(message)
         for each in chosen:
-            if self._state(each) != "running":
+            if await self._control.state(each.instance) != "running":
                 message = (
                     f"fault {fault.id}: {each.instance} (pid {each.pid}) does not run before anything "
                     "was injected; start a fresh testbed, its log says why it ended"
@@ -158,7 +123,7 @@ class ProcessDriver:
         await _settled(asyncio.ensure_future(_all(self._restore, undo.instances)), what)
 
     async def _restore(self, instance: str) -> None:
-        state = self._state(self._service(instance))
+        state = await self._control.state(instance)
         if state == "stopped":
             await self._control.resume(instance)
         elif state == "ended":
@@ -185,7 +150,7 @@ class ProcessDriver:
 
     async def _unwell(self, instance: str) -> str:
         service = self._service(instance)
-        state = self._state(service)
+        state = await self._control.state(instance)
         if state != "running":
             return f"(pid {service.pid}) has {state}" if state == "ended" else f"is {state}"
         return "" if await self._ready(service.url) else "is not ready"
@@ -193,12 +158,13 @@ class ProcessDriver:
     async def evidence(self, fault: PlannedFault) -> str:
         """Each process with its pid and state; says where another pid stands in its place."""
         undo = self._undos[fault.id]
-        return "; ".join(map(self._described, undo.instances, undo.pids))
+        pairs = zip(undo.instances, undo.pids, strict=True)
+        return "; ".join([await self._described(instance, before) for instance, before in pairs])
 
-    def _described(self, instance: str, before: int) -> str:
-        service = self._service(instance)
+    async def _described(self, instance: str, before: int) -> str:
+        state, service = await self._control.state(instance), self._service(instance)
         anew = f", {STARTED_ANEW} (was {before})" if service.pid != before else ""
-        return f"{instance}: pid {service.pid} {self._state(service)}{anew}"
+        return f"{instance}: pid {service.pid} {state}{anew}"
 
     def _service(self, instance: str) -> RunningService:
         return next(each for each in self._control.testbed.services if each.instance == instance)
@@ -215,20 +181,6 @@ async def _settled(work: "asyncio.Future[None]", what: str) -> None:
     except TestbedError as why:
         message = f"{what}: {why}"
         raise FaultError(message) from why
-
-
-def process_state(service: RunningService) -> State:
-    """As the operating system tells it; a zombie has ended, and so has a pid that somebody else has now."""
-    try:
-        process = psutil.Process(service.pid)
-        if abs(process.create_time() - service.started) > STARTED_TOLERANCE_S:
-            return "ended"
-        status = process.status()
-    except psutil.NoSuchProcess:
-        return "ended"
-    if status in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
-        return "ended"
-    return "stopped" if status == psutil.STATUS_STOPPED else "running"
 
 
 async def is_ready(url: str) -> bool:

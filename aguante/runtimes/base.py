@@ -1,15 +1,19 @@
 """What every runtime offers, and the addresses of a testbed that is up."""
 
-from collections.abc import Mapping
+import signal
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import Literal, Protocol
 
 from aguante.testbed import TestbedSpec
 from aguante.values import Value
 
 ONE_EACH: Mapping[str, int] = MappingProxyType({})
 """Replicas by service; a service that is not named has one."""
+ProcessState = Literal["running", "stopped", "ended"]
+Alive = Callable[[], bool]
+"""Whether a part still runs; asked five times a second, so it must answer at once."""
 
 
 class RunningService(Value):
@@ -21,8 +25,11 @@ class RunningService(Value):
     url: str
     """Its own address, which no other service is given: of this very process, also where it has replicas."""
     pid: int
+    """Of a container: its main process, as Docker tells it; 0 while it does not run."""
     started: float
     """Process start time, epoch seconds: pid and start time together name a process for ever."""
+    container: str = ""
+    """The container's exact name; empty: a plain process."""
 
 
 class RunningLink(Value):
@@ -57,9 +64,12 @@ class Testbed(Value):
     links: tuple[RunningLink, ...]
     databases: tuple[RunningDatabase, ...]
     servers: dict[str, int]
-    """Other processes, name -> pid: ``toxiproxy``, ``postgres``."""
+    """Other processes, name -> pid: ``toxiproxy``, ``postgres``. Of a container: as for services."""
     state: Path
-    """The private folder; logs are in ``state/logs``."""
+    """The private folder; logs are in ``state/logs``, those of containers with Docker."""
+    telemetry: str = ""
+    """Base URL of the relay that the services post their spans to (``aguante/collect/relay.py``), whose
+    ``/stream`` gives them on; empty: they post to the runner itself, or to nobody."""
 
 
 class TestbedError(Exception):
@@ -68,8 +78,42 @@ class TestbedError(Exception):
     __test__ = False
 
 
+class ProcessControl(Protocol):
+    """What a runtime offers that can break its own processes. Each instance is named ``payments-1``."""
+
+    @property
+    def testbed(self) -> Testbed:
+        """The testbed as it stands now, with the pids of what was started last."""
+        ...
+
+    async def state(self, instance: str) -> ProcessState:
+        """Whether it runs, stands still, or has ended."""
+        ...
+
+    async def kill(self, instance: str, how: signal.Signals = signal.SIGKILL) -> None:
+        """End a process and wait for its end; nobody starts it again."""
+        ...
+
+    async def start(self, instance: str, *, wait_ready: bool = True) -> Testbed:
+        """Start an ended process again: same addresses, a new pid."""
+        ...
+
+    async def pause(self, instance: str) -> None:
+        """Stop it in its tracks, and wait until it stands still: its sockets stay open, nobody answers."""
+        ...
+
+    async def resume(self, instance: str) -> None:
+        """Let it go on, and wait until it runs."""
+        ...
+
+
 class Runtime(Protocol):
-    """Starts and ends one testbed."""
+    """Starts and ends one testbed, or borrows one that runs."""
+
+    @property
+    def control(self) -> ProcessControl | None:
+        """What can break processes of this testbed; None: nothing can."""
+        ...
 
     async def up(
         self,
@@ -91,6 +135,19 @@ class Runtime(Protocol):
         """
         ...
 
+    def parts(self) -> Mapping[str, Alive]:
+        """What the whole run rests on besides the services: ``toxiproxy``, ``postgres``."""
+        ...
+
+    async def save_logs(self, target: Path) -> None:
+        """Write the logs of every process into a folder, one file each.
+
+        Raises:
+            TestbedError: they cannot be had.
+            OSError: the folder cannot be written.
+        """
+        ...
+
     async def down(self) -> None:
-        """End every process and remove the private folder; idempotent, and safe after a failed ``up``."""
+        """End everything that ``up`` started; idempotent, and safe after a failed ``up``."""
         ...

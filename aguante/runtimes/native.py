@@ -12,7 +12,15 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from aguante.runtimes.base import ONE_EACH, Testbed, TestbedError
+from aguante.collect.logs import copy_logs
+from aguante.runtimes.base import (
+    ONE_EACH,
+    Alive,
+    ProcessControl,
+    ProcessState,
+    Testbed,
+    TestbedError,
+)
 from aguante.runtimes.blueprint import (
     Blueprint,
     one_error,
@@ -24,7 +32,7 @@ from aguante.runtimes.blueprint import (
 from aguante.runtimes.crew import Crew
 from aguante.runtimes.layout import check_replicas, describe, lay_out
 from aguante.runtimes.ports import Ports, require_free
-from aguante.runtimes.processes import PortTakenError
+from aguante.runtimes.processes import PortTakenError, process_alive, process_state
 from aguante.runtimes.services import wait_ready_at
 from aguante.runtimes.state import MEMORY, claim, default_parent
 from aguante.testbed import TestbedSpec
@@ -150,6 +158,23 @@ class NativeRuntime:
         testbed = self._running().crew.testbed
         assert testbed is not None  # noqa: S101 - it is set before ``_running`` knows of it
         return testbed
+
+    @property
+    def control(self) -> ProcessControl:
+        """The runtime itself: it can start again what it killed."""
+        return self
+
+    def parts(self) -> Mapping[str, Alive]:
+        """Toxiproxy and PostgreSQL, by pid."""
+        return {name: process_alive(pid) for name, pid in self.testbed.servers.items()}
+
+    async def save_logs(self, target: Path) -> None:
+        """Copy the end of each process's log; OSError when one cannot be."""
+        await asyncio.to_thread(copy_logs, self.testbed.state / "logs", target)
+
+    async def state(self, instance: str) -> ProcessState:
+        """As the operating system tells it; raises TestbedError for an unknown instance."""
+        return process_state(self._crew_of(instance).child(instance).ref)
 
     async def kill(self, instance: str, how: signal.Signals = signal.SIGKILL) -> None:
         """End one process of a service (``payments-1``) and wait for its end; nobody starts it again.

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-from aguante.runtimes.base import TestbedError
+from aguante.runtimes.base import Alive, ProcessState, TestbedError
 from aguante.values import Value
 
 POLL_S = 0.01
@@ -52,6 +52,33 @@ class ProcessRef(Value):
     def alive(self) -> bool:
         """Whether it still runs."""
         return self.process() is not None
+
+
+def process_state(ref: ProcessRef) -> ProcessState:
+    """As the operating system tells it; a zombie has ended, and so has a pid that somebody else has now."""
+    process = ref.process()
+    try:
+        status = process.status() if process else psutil.STATUS_DEAD
+    except psutil.NoSuchProcess:
+        return "ended"
+    if status in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+        return "ended"
+    return "stopped" if status == psutil.STATUS_STOPPED else "running"
+
+
+def process_alive(pid: int) -> Alive:
+    """Whether the process that has this pid now still runs; a zombie does not."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+
+        def alive() -> bool:
+            try:
+                return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+            except psutil.NoSuchProcess:
+                return False
+
+        return alive
+    return lambda: False
 
 
 def this_process(name: str) -> ProcessRef:

@@ -5,13 +5,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
-from aguante.drivers.process import State, is_ready, process_state
-from aguante.runtimes.base import RunningService, Testbed, TestbedError
+from aguante.drivers.process import is_ready
+from aguante.runtimes.base import ProcessState, RunningService, Testbed, TestbedError
+from aguante.runtimes.processes import ProcessRef, process_state
 
 SERVER = """
 import http.server, sys
@@ -50,7 +50,7 @@ class InMemory:
     """Processes that are only numbers."""
 
     def __init__(self) -> None:
-        self.states: dict[str, State] = dict.fromkeys(INSTANCES, "running")
+        self.states: dict[str, ProcessState] = dict.fromkeys(INSTANCES, "running")
         self.pids = dict(zip(INSTANCES, range(100, 103), strict=True))
         self.never_ready = False
 
@@ -80,8 +80,8 @@ class InMemory:
     async def end(self) -> None:
         """Nothing is left of numbers."""
 
-    def state(self, running: RunningService) -> State:
-        return self.states[running.instance]
+    async def state(self, instance: str) -> ProcessState:
+        return self.states[instance]
 
     async def ready(self, url: str) -> bool:
         return self.states[url] == "running" and not self.never_ready
@@ -95,7 +95,10 @@ class Real:
         self._ports = {name: free_port() for name in INSTANCES}
         self._children: dict[str, asyncio.subprocess.Process] = {}
         self._services: dict[str, RunningService] = {}
-        self.state: Callable[[RunningService], State] = process_state
+
+    async def state(self, instance: str) -> ProcessState:
+        one = self._services[instance]
+        return process_state(ProcessRef(name=instance, pid=one.pid, started=one.started))
 
     @property
     def testbed(self) -> Testbed:
@@ -119,14 +122,14 @@ class Real:
     async def resume(self, instance: str) -> None:
         await self._signal(instance, signal.SIGCONT, "running")
 
-    async def _signal(self, instance: str, how: signal.Signals, wanted: State) -> None:
+    async def _signal(self, instance: str, how: signal.Signals, wanted: ProcessState) -> None:
         child = self._children[instance]
         if child.returncode is not None:
             message = f"{instance} has ended"
             raise TestbedError(message)
         os.kill(child.pid, how)
         for _ in range(200):
-            if self.state(self._services[instance]) == wanted:
+            if await self.state(instance) == wanted:
                 return
             await asyncio.sleep(0.01)
 

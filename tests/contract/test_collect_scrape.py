@@ -9,7 +9,7 @@ from pathlib import Path
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
-from aguante.collect.metrics import MetricsScraper, read_series, spans_dropped
+from aguante.collect.metrics import MetricsScraper, dropped_since, read_series, spans_dropped
 from aguante.runtimes.base import RunningService, Testbed
 
 
@@ -93,7 +93,7 @@ async def test_dropped_spans_are_summed_over_services_and_reasons() -> None:
     one.dropped.labels("export_failed").inc(3)
     two.dropped.labels("queue_full").inc(4)
     async with testbed_of(one, two) as testbed:
-        assert await spans_dropped(testbed) == 9
+        assert dropped_since({}, await spans_dropped(testbed)) == 9
 
 
 async def test_dropped_spans_are_not_known_when_one_service_is_silent_or_has_no_counter() -> None:
@@ -102,6 +102,6 @@ async def test_dropped_spans_are_not_known_when_one_service_is_silent_or_has_no_
     silent.delay_s = 60.0
     without.registry = CollectorRegistry()
     async with testbed_of(Service(), silent) as testbed:
-        assert await spans_dropped(testbed) == -1
+        assert dropped_since({}, await spans_dropped(testbed)) == -1
     async with testbed_of(Service(), without) as testbed:
-        assert await spans_dropped(testbed) == -1
+        assert dropped_since({}, await spans_dropped(testbed)) == -1

@@ -32,7 +32,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
 
 
 def driver_of(world: World, ready_limit_s: float = 10.0) -> ProcessDriver:
-    return ProcessDriver(world, state=world.state, ready=world.ready, ready_limit_s=ready_limit_s)
+    return ProcessDriver(world, ready=world.ready, ready_limit_s=ready_limit_s)
 
 
 def fault(action: Action, service: str = "payments", instance: str = "") -> PlannedFault:
@@ -40,8 +40,8 @@ def fault(action: Action, service: str = "payments", instance: str = "") -> Plan
     return PlannedFault(id="hit", fault=process, start_s=1, end_s=2)
 
 
-def states(world: World) -> dict[str, str]:
-    return {each.instance: world.state(each) for each in world.testbed.services}
+async def states(world: World) -> dict[str, str]:
+    return {each.instance: await world.state(each.instance) for each in world.testbed.services}
 
 
 def pids(world: World) -> dict[str, int]:
@@ -63,7 +63,7 @@ async def test_an_action_hits_every_instance_of_the_service_and_no_other(
         await driver.undo(undo)
         assert pids(world)["payments-1"] not in undo.pids
         return
-    assert states(world) == {"payments-1": seen, "payments-2": seen, "inventory-1": "running"}
+    assert await states(world) == {"payments-1": seen, "payments-2": seen, "inventory-1": "running"}
 
 
 async def test_one_instance_can_be_hit_alone(world: World) -> None:
@@ -72,7 +72,7 @@ async def test_one_instance_can_be_hit_alone(world: World) -> None:
     driver = driver_of(world)
     await driver.prepare(one)
     await driver.apply(one)
-    assert states(world) == {
+    assert await states(world) == {
         "payments-1": "running",
         "payments-2": "ended",
         "inventory-1": "running",
@@ -89,7 +89,7 @@ async def test_undo_restores_and_verify_agrees_and_twice_does_no_harm(
     await driver.apply(fault(action))
     await driver.undo(undo)
     await driver.verify(undo)
-    assert set(states(world).values()) == {"running"}
+    assert set((await states(world)).values()) == {"running"}
     after = pids(world)
     await driver.undo(undo)
     await driver.verify(undo)
@@ -118,7 +118,7 @@ async def test_a_fault_begins_when_the_process_is_told_to_end(
     assert not undoing.done()
     may_end.set()
     await undoing
-    assert set(states(world).values()) == {"running"}
+    assert set((await states(world)).values()) == {"running"}
     assert pids(world)["payments-1"] not in undo.pids
 
 

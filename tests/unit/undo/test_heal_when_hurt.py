@@ -15,6 +15,7 @@ from aguante.faults import Faults, write_down
 from aguante.journal import Files, Journal, pending
 from aguante.measure.facts import RunFacts
 from aguante.plan import PlannedFault, ToxiproxyFault
+from aguante.runtimes.processes import process_alive
 from aguante.watch import LOAD, PartsWatch
 
 FAULTS = tuple(
@@ -104,7 +105,7 @@ def child(code: str) -> "subprocess.Popen[bytes]":
 async def test_a_part_that_ends_by_itself_stops_the_run() -> None:
     """Also as a zombie that nobody has waited for; the reason names the part and the second."""
     part, stop = child("pass"), asyncio.Event()
-    watch = PartsWatch({"toxiproxy": part.pid})
+    watch = PartsWatch({"toxiproxy": process_alive(part.pid)})
     await asyncio.wait_for(watch.run(stop, lambda: 3.21, 30.0), 10)
     assert (watch.reason, stop.is_set()) == (
         "toxiproxy ended by itself, 3.2 s into the run",
@@ -118,7 +119,7 @@ async def test_the_load_generator_may_end_when_its_time_is_over() -> None:
     """From the end of load on, its end stops nothing."""
     part, stop = child("pass"), asyncio.Event()
     part.wait()
-    watch = PartsWatch({LOAD: part.pid})
+    watch = PartsWatch({LOAD: process_alive(part.pid)})
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(watch.run(stop, lambda: 30.0, 30.0), 0.05)
     assert (watch.reason, stop.is_set()) == ("", False)
