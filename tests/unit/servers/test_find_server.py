@@ -124,9 +124,44 @@ def test_a_go_toolchain_on_path_is_used(tmp_path: Path) -> None:
 
 
 def test_the_pinned_module_is_of_the_version_we_name() -> None:
-    """tools/toxiproxy/go.mod and the registry of servers agree, and the sums are there."""
+    """Each go.mod under tools/ and the registry of servers agree, and the sums are there."""
     for spec in SERVERS.values():
-        module = ROOT / "tools" / spec.name
-        pinned = f"{spec.package.partition('/cmd/')[0]} v{spec.version}"
+        module = ROOT / "tools" / spec.folder
+        pinned = f"{spec.package.partition('/cmd/')[0]} v{spec.pinned_version}"
         assert pinned in (module / "go.mod").read_text()
         assert pinned in (module / "go.sum").read_text()
+        assert f"\t{spec.package}\n" in (module / "go.mod").read_text().replace("tool ", "\t")
+
+
+def test_a_servers_build_tags_reach_the_compiler(tmp_path: Path, said: list[str]) -> None:
+    """Prometheus without them is six times the size."""
+    go = tmp_path / "go"
+    go.write_text('#!/bin/sh\necho "$@" >&2\nexit 1\n')
+    go.chmod(0o755)
+    with pytest.raises(ServerMissingError, match=r"-tags remove_all_sd .*cmd/promtool"):
+        find_server(SERVERS["promtool"], places(tmp_path, AGUANTE_GO=str(go)), said.append)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("toxiproxy", "toxiproxy-server version 2.12.0"),
+        ("prometheus", "prometheus, version 3.13.2 (branch: HEAD, revision: 1)"),
+        (
+            "jaeger",
+            '{\\"gitCommit\\":\\"\\",\\"gitVersion\\":\\"v1.62.0\\",\\"buildDate\\":\\"\\"}',
+        ),
+    ],
+)
+def test_each_server_is_asked_its_version_in_its_own_way(
+    name: str, says: str, tmp_path: Path, said: list[str]
+) -> None:
+    """A flag, another flag, a word; a program that is asked wrongly would be passed over."""
+    spec = SERVERS[name]
+    program = tmp_path / "bin" / spec.binary
+    program.parent.mkdir()
+    asked = " ".join(spec.version_arguments)
+    program.write_text(f'#!/bin/sh\n[ "$*" = "{asked}" ] && echo "{says}"\n')
+    program.chmod(0o755)
+    assert find_server(spec, places(tmp_path), said.append) == program
+    assert said == []
