@@ -84,6 +84,20 @@ def test_only_measure_reads_rows() -> None:
     assert readers == []
 
 
+def test_dashboards_know_the_services_metrics_alone() -> None:
+    """They are drawn from names and labels; nothing that runs leans on them."""
+    found = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules_below("dashboards")
+        for name in imports_of(path)
+        if name.split(".")[0] in ("aguante", "services", "loadtests")
+        and name not in ("services.kit", "services.kit.metrics")
+    ]
+    assert found == []
+    for folder in ("aguante", "services", "loadtests", "stress"):
+        assert offences(folder, ("dashboards",)) == []
+
+
 def test_stress_stands_outside_of_everything() -> None:
     """It treats the system as its clients do, and nothing that is shipped to users leans on it."""
     assert offences("stress", ("services",)) == []
