@@ -55,7 +55,9 @@ def _build_into(
     # Beside the target, because a rename is atomic only within one file system.
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         fresh = Path(folder) / spec.binary
-        _run(_go_build(go, spec, fresh), cwd=module, environ=environ, limit_s=BUILD_LIMIT_S)
+        # Without C: the same binary then runs in a container that has no libc, or an older one.
+        static = {"CGO_ENABLED": "0", **environ}
+        _run(_go_build(go, spec, fresh), cwd=module, environ=static, limit_s=BUILD_LIMIT_S)
         fresh.replace(target)
     say(f"built {target} in {time.monotonic() - began:.0f} s")
 
