@@ -138,8 +138,17 @@ def test_a_servers_build_tags_reach_the_compiler(tmp_path: Path, said: list[str]
     go = tmp_path / "go"
     go.write_text('#!/bin/sh\necho "$@" >&2\nexit 1\n')
     go.chmod(0o755)
-    with pytest.raises(ServerMissingError, match=r"-tags remove_all_sd .*cmd/promtool"):
+    with pytest.raises(ServerMissingError, match=r"-tags remove_all_sd,enable_dns_sd .*promtool"):
         find_server(SERVERS["promtool"], places(tmp_path, AGUANTE_GO=str(go)), said.append)
+
+
+def test_a_server_is_built_without_c(tmp_path: Path, said: list[str]) -> None:
+    """Linked with this machine's libc it would not start in an image that has none, or an older one."""
+    go = tmp_path / "go"
+    go.write_text('#!/bin/sh\necho "CGO_ENABLED=$CGO_ENABLED" >&2\nexit 1\n')
+    go.chmod(0o755)
+    with pytest.raises(ServerMissingError, match="CGO_ENABLED=0"):
+        find_server(SERVERS["toxiproxy"], places(tmp_path, AGUANTE_GO=str(go)), said.append)
 
 
 @pytest.mark.parametrize(
