@@ -26,6 +26,194 @@ def breakers(where: str = "") -> str:
     return f"{half} + 2 * {opened}"
 
 
+BY_ANSWER = Query(
+    q.in_run(q.per_second(q.ANSWERS, q.ANSWER, q.GATEWAY)),
+    "{{http_response_status_code}} {{error_type}}",
+)
+_ANSWERS: Panels = [
+    lines(
+        Told(
+            "Answers by status and mechanism",
+            "What the gateway answered, each second, and which mechanism made it: 429 is the "
+            "gateway's own semaphore, 504 a timeout, 503 a breaker, a full bulkhead or nobody there.",
+            "reqps",
+            span=16,
+            height=11,
+        ),
+        BY_ANSWER,
+        stacked=True,
+    ),
+    number(
+        Told(
+            "Goodput",
+            "Requests a second that were answered with 200.",
+            "reqps",
+            ((None, "red"), (1, "green")),
+            span=4,
+            height=11,
+        ),
+        Query(q.in_run(GOODPUT), "200"),
+    ),
+    number(
+        Told(
+            "Share of 200",
+            "Of all answers, how many are 200. Below 95 % the baseline is lost.",
+            "percentunit",
+            ((None, "red"), (0.95, "green")),
+            span=4,
+            height=11,
+        ),
+        Query(q.share(GOODPUT, ALL), "200 of all"),
+    ),
+    states(
+        Told(
+            "Faults and phases",
+            "When each fault held, and which phase the run was in, as the runner tells it.",
+            "short",
+            span=24,
+            height=6,
+        ),
+        ON,
+        Query(
+            f"max by (fault, link, kind) ({q.FAULT_ACTIVE}{{{q.OF_RUN}}})",
+            "{{fault}} on {{link}}",
+        ),
+        Query(f"max by (phase) ({q.PHASE}{{{q.OF_RUN}}})", "{{phase}}"),
+    ),
+    lines(
+        Told(
+            "Latency of 200",
+            "From the gateway's side, without the client's wait to be accepted. The dots are "
+            "exemplars: each leads to its trace in Jaeger.",
+            "s",
+            ((None, "green"), (DEADLINE_S, "red")),
+        ),
+        *(
+            Query(q.quantile(p, metrics.SERVER_DURATION, (), OK), f"p{100 * p:g}", p == 0.95)
+            for p in (0.5, 0.95, 0.99)
+        ),
+    ),
+    lines(
+        Told(
+            "Latency of failures, p95",
+            "How long a caller waits to be refused: a timeout costs its whole length, an open "
+            "breaker some milliseconds.",
+            "s",
+            ((None, "green"), (STEP_S, "red")),
+        ),
+        Query(
+            q.quantile(0.95, metrics.SERVER_DURATION, q.ANSWER, FAILED),
+            "{{http_response_status_code}} {{error_type}}",
+            exemplars=True,
+        ),
+    ),
+]
+
+
+JOINED = 'label_join({}, "answer", " ", "http_response_status_code", "error_type")'
+COUNTED = (
+    "Counted at the gateway when it answered, by the second; the verdict counts by intended start."
+)
+_PHASES: Panels = [
+    matrix(
+        Told(
+            "Answers a second in each phase",
+            f"The mean over each phase of the chosen run. {COUNTED}",
+            "reqps",
+        ),
+        "answer",
+        "phase",
+        Query(JOINED.format(q.by_phase(q.ANSWERS, q.ANSWER, q.GATEWAY))),
+    ),
+    matrix(
+        Told(
+            "Difference to the baseline",
+            f"What each phase had more (or less) than the baseline, in answers a second. {COUNTED}",
+            "reqps",
+            ((None, "orange"), (-1, "text"), (1, "orange")),
+        ),
+        "answer",
+        "phase",
+        Query(JOINED.format(q.over_baseline(q.ANSWERS, q.ANSWER, q.GATEWAY))),
+    ),
+]
+
+
+_PATTERNS: Panels = [
+    states(
+        Told(
+            "Breakers",
+            "The state of each link's breaker: open refuses at once, half-open lets one probe through.",
+            "short",
+        ),
+        BREAKER,
+        Query(breakers(), "{{link}}"),
+    ),
+    lines(
+        Told(
+            "Calls refused before sending",
+            "By link and mechanism: what the breaker, the bulkhead and the deadline kept off a callee.",
+            "reqps",
+            ANY_IS_BAD,
+        ),
+        Query(
+            q.per_second(metrics.CALLS_REJECTED, ("link", "error_type")),
+            "{{link}} {{error_type}}",
+        ),
+        stacked=True,
+    ),
+    lines(
+        Told(
+            "Retries",
+            "Repetitions a second, by link and by what had failed. More than a tenth of the calls is the budget.",
+            "reqps",
+            ANY_IS_BAD,
+        ),
+        Query(
+            q.per_second(metrics.RETRIES, ("link", "error_type")),
+            "{{link}} after {{error_type}}",
+        ),
+        stacked=True,
+    ),
+    lines(
+        Told(
+            "Requests in flight at the gateway",
+            "The default policy's semaphore has 64 places: at the line the gateway begins to answer 429.",
+            "short",
+            ((None, "green"), (64, "red")),
+        ),
+        Query(f"sum by (instance) ({metrics.ACTIVE_REQUESTS}{{{q.GATEWAY}}})", "{{instance}}"),
+    ),
+]
+
+
+_SAGA: Panels = [
+    lines(
+        Told(
+            "Saga transitions",
+            "Committed changes of state a second: everything that is COMPENSATING must become COMPENSATED.",
+            "ops",
+        ),
+        Query(
+            q.per_second(metrics.SAGA_TRANSITIONS, ("from_state", "to_state")),
+            "{{from_state}} to {{to_state}}",
+        ),
+    ),
+    lines(
+        Told(
+            "Compensations",
+            "Releases and refunds sent, by how they ended: an empty mechanism held.",
+            "ops",
+            ANY_IS_BAD,
+        ),
+        Query(
+            q.per_second(metrics.COMPENSATIONS, ("step", "error_type")),
+            "{{step}} {{error_type}}",
+        ),
+    ),
+]
+
+
 def build() -> Dashboard:
     """The dashboard, with its panels in the order of the questions: what, since when, why."""
     about = (
@@ -34,199 +222,9 @@ def build() -> Dashboard:
     )
     board = frame("aguante-experiment", "Aguante: Experiment", about)
     rows = {
-        "What clients get": _answers(),
-        "Each phase against the baseline": _phases(),
-        "What the patterns do": _patterns(),
-        "What the system holds back and gives back": _saga(),
+        "What clients get": _ANSWERS,
+        "Each phase against the baseline": _PHASES,
+        "What the patterns do": _PATTERNS,
+        "What the system holds back and gives back": _SAGA,
     }
     return filled(board, rows)
-
-
-def _answers() -> Panels:
-    answers = Query(
-        q.in_run(q.per_second(q.ANSWERS, q.ANSWER, q.GATEWAY)),
-        "{{http_response_status_code}} {{error_type}}",
-    )
-    return [
-        lines(
-            Told(
-                "Answers by status and mechanism",
-                "What the gateway answered, each second, and which mechanism made it: 429 is the "
-                "gateway's own semaphore, 504 a timeout, 503 a breaker, a full bulkhead or nobody there.",
-                "reqps",
-                span=16,
-                height=11,
-            ),
-            answers,
-            stacked=True,
-        ),
-        number(
-            Told(
-                "Goodput",
-                "Requests a second that were answered with 200.",
-                "reqps",
-                ((None, "red"), (1, "green")),
-                span=4,
-                height=11,
-            ),
-            Query(q.in_run(GOODPUT), "200"),
-        ),
-        number(
-            Told(
-                "Share of 200",
-                "Of all answers, how many are 200. Below 95 % the baseline is lost.",
-                "percentunit",
-                ((None, "red"), (0.95, "green")),
-                span=4,
-                height=11,
-            ),
-            Query(q.share(GOODPUT, ALL), "200 of all"),
-        ),
-        states(
-            Told(
-                "Faults and phases",
-                "When each fault held, and which phase the run was in, as the runner tells it.",
-                "short",
-                span=24,
-                height=6,
-            ),
-            ON,
-            Query(
-                f"max by (fault, link, kind) ({q.FAULT_ACTIVE}{{{q.OF_RUN}}})",
-                "{{fault}} on {{link}}",
-            ),
-            Query(f"max by (phase) ({q.PHASE}{{{q.OF_RUN}}})", "{{phase}}"),
-        ),
-        lines(
-            Told(
-                "Latency of 200",
-                "From the gateway's side, without the client's wait to be accepted. The dots are "
-                "exemplars: each leads to its trace in Jaeger.",
-                "s",
-                ((None, "green"), (DEADLINE_S, "red")),
-            ),
-            *(
-                Query(q.quantile(p, metrics.SERVER_DURATION, (), OK), f"p{100 * p:g}", p == 0.95)
-                for p in (0.5, 0.95, 0.99)
-            ),
-        ),
-        lines(
-            Told(
-                "Latency of failures, p95",
-                "How long a caller waits to be refused: a timeout costs its whole length, an open "
-                "breaker some milliseconds.",
-                "s",
-                ((None, "green"), (STEP_S, "red")),
-            ),
-            Query(
-                q.quantile(0.95, metrics.SERVER_DURATION, q.ANSWER, FAILED),
-                "{{http_response_status_code}} {{error_type}}",
-                exemplars=True,
-            ),
-        ),
-    ]
-
-
-def _phases() -> Panels:
-    joined = 'label_join({}, "answer", " ", "http_response_status_code", "error_type")'
-    about = "Counted at the gateway when it answered, by the second; the verdict counts by intended start."
-    return [
-        matrix(
-            Told(
-                "Answers a second in each phase",
-                f"The mean over each phase of the chosen run. {about}",
-                "reqps",
-            ),
-            "answer",
-            "phase",
-            Query(joined.format(q.by_phase(q.ANSWERS, q.ANSWER, q.GATEWAY))),
-        ),
-        matrix(
-            Told(
-                "Difference to the baseline",
-                f"What each phase had more (or less) than the baseline, in answers a second. {about}",
-                "reqps",
-                ((None, "orange"), (-1, "text"), (1, "orange")),
-            ),
-            "answer",
-            "phase",
-            Query(joined.format(q.over_baseline(q.ANSWERS, q.ANSWER, q.GATEWAY))),
-        ),
-    ]
-
-
-def _patterns() -> Panels:
-    return [
-        states(
-            Told(
-                "Breakers",
-                "The state of each link's breaker: open refuses at once, half-open lets one probe through.",
-                "short",
-            ),
-            BREAKER,
-            Query(breakers(), "{{link}}"),
-        ),
-        lines(
-            Told(
-                "Calls refused before sending",
-                "By link and mechanism: what the breaker, the bulkhead and the deadline kept off a callee.",
-                "reqps",
-                ANY_IS_BAD,
-            ),
-            Query(
-                q.per_second(metrics.CALLS_REJECTED, ("link", "error_type")),
-                "{{link}} {{error_type}}",
-            ),
-            stacked=True,
-        ),
-        lines(
-            Told(
-                "Retries",
-                "Repetitions a second, by link and by what had failed. More than a tenth of the calls is the budget.",
-                "reqps",
-                ANY_IS_BAD,
-            ),
-            Query(
-                q.per_second(metrics.RETRIES, ("link", "error_type")),
-                "{{link}} after {{error_type}}",
-            ),
-            stacked=True,
-        ),
-        lines(
-            Told(
-                "Requests in flight at the gateway",
-                "The default policy's semaphore has 64 places: at the line the gateway begins to answer 429.",
-                "short",
-                ((None, "green"), (64, "red")),
-            ),
-            Query(f"sum by (instance) ({metrics.ACTIVE_REQUESTS}{{{q.GATEWAY}}})", "{{instance}}"),
-        ),
-    ]
-
-
-def _saga() -> Panels:
-    return [
-        lines(
-            Told(
-                "Saga transitions",
-                "Committed changes of state a second: everything that is COMPENSATING must become COMPENSATED.",
-                "ops",
-            ),
-            Query(
-                q.per_second(metrics.SAGA_TRANSITIONS, ("from_state", "to_state")),
-                "{{from_state}} to {{to_state}}",
-            ),
-        ),
-        lines(
-            Told(
-                "Compensations",
-                "Releases and refunds sent, by how they ended: an empty mechanism held.",
-                "ops",
-                ANY_IS_BAD,
-            ),
-            Query(
-                q.per_second(metrics.COMPENSATIONS, ("step", "error_type")),
-                "{{step}} {{error_type}}",
-            ),
-        ),
-    ]

@@ -70,7 +70,7 @@ def filled(board: builders.Dashboard, rows: Mapping[str, Panels]) -> builders.Da
     for title, panels in rows.items():
         board = board.with_row(builders.Row(title))
         for panel in panels:
-            board = board.with_panel(panel)
+            board = board.with_panel(panel())
     return board
 
 

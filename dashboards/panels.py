@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from grafana_foundation_sdk.builders import common as common_builders
 from grafana_foundation_sdk.builders import dashboard as dashboard_builders
@@ -14,7 +15,9 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 PROMETHEUS = common.DataSourceRef(type_val="prometheus", uid="aguante-prometheus")
 JAEGER = common.DataSourceRef(type_val="jaeger", uid="aguante-jaeger")
-Panels = Sequence[Builder[dashboard.Panel]]
+Panel = Callable[[], Builder[dashboard.Panel]]
+"""What builds a panel; anew each time, since a dashboard moves those that it is given."""
+Panels = Sequence[Panel]
 Steps = tuple[tuple[float | None, str], ...]
 GREEN: Steps = ((None, "green"),)
 """Nothing of it is too much."""
@@ -63,8 +66,27 @@ class Query:
         return query.range().exemplar(self.exemplars)
 
 
-def lines(told: Told, *queries: Query, stacked: bool = False) -> timeseries.Panel:
-    """Lines over time, or areas on top of each other; the last threshold is drawn."""
+def lines(told: Told, *queries: Query, stacked: bool = False) -> Panel:
+    """Lines over time, or areas on top of each other; thresholds are drawn where there are any."""
+    return partial(_lines, told, queries, stacked=stacked)
+
+
+def number(told: Told, *queries: Query) -> Panel:
+    """The newest value of each series, large, over a small line of its past."""
+    return partial(_number, told, queries)
+
+
+def states(told: Told, names: Mapping[int, tuple[str, str]], *queries: Query) -> Panel:
+    """One band a series; ``names``: value -> (word, colour)."""
+    return partial(_states, told, names, queries)
+
+
+def matrix(told: Told, row: str, column: str, query: Query) -> Panel:
+    """A table of one instant query: a row for each value of one label, a column for each of another."""
+    return partial(_matrix, told, row, column, query)
+
+
+def _lines(told: Told, queries: Sequence[Query], *, stacked: bool) -> timeseries.Panel:
     panel = timeseries.Panel().title(told.title).description(told.about).unit(told.unit)
     panel = panel.datasource(PROMETHEUS).span(told.span).height(told.height).min(0)
     panel = panel.thresholds(_thresholds(told.steps)).line_width(1 if stacked else 2)
@@ -83,8 +105,7 @@ def lines(told: Told, *queries: Query, stacked: bool = False) -> timeseries.Pane
     return panel
 
 
-def number(told: Told, *queries: Query) -> stat.Panel:
-    """The newest value of each series, large, over a small line of its past."""
+def _number(told: Told, queries: Sequence[Query]) -> stat.Panel:
     panel = stat.Panel().title(told.title).description(told.about).unit(told.unit)
     panel = panel.datasource(PROMETHEUS).span(told.span).height(told.height)
     panel = panel.thresholds(_thresholds(told.steps)).graph_mode(common.BigValueGraphMode.AREA)
@@ -95,10 +116,9 @@ def number(told: Told, *queries: Query) -> stat.Panel:
     return panel
 
 
-def states(
-    told: Told, names: Mapping[int, tuple[str, str]], *queries: Query
+def _states(
+    told: Told, names: Mapping[int, tuple[str, str]], queries: Sequence[Query]
 ) -> statetimeline.Panel:
-    """One band a series; ``names``: value -> (word, colour)."""
     panel = statetimeline.Panel().title(told.title).description(told.about).unit(told.unit)
     panel = panel.datasource(PROMETHEUS).span(told.span).height(told.height)
     panel = panel.thresholds(_thresholds(told.steps)).mappings([_words(names)])
@@ -109,8 +129,7 @@ def states(
     return panel
 
 
-def matrix(told: Told, row: str, column: str, query: Query) -> table.Panel:
-    """A table of one instant query: a row for each value of one label, a column for each of another."""
+def _matrix(told: Told, row: str, column: str, query: Query) -> table.Panel:
     panel = table.Panel().title(told.title).description(told.about).unit(told.unit)
     panel = panel.datasource(PROMETHEUS).span(told.span).height(told.height).decimals(2)
     panel = panel.thresholds(_thresholds(told.steps)).no_value("0")

@@ -9,6 +9,93 @@ from dashboards.frame import filled, frame
 from dashboards.panels import ANY_IS_BAD, Panels, Query, Told, lines, number, states
 from services.kit import metrics
 
+EXPORTED = q.per_second(metrics.SPANS_EXPORTED)
+DROPPED = q.per_second(metrics.SPANS_DROPPED)
+_TRACES: Panels = [
+    lines(
+        Told("Spans exported", "Spans a second that the collector took, by service.", "ops"),
+        Query(q.per_second(metrics.SPANS_EXPORTED, ("service",), q.CHOSEN), "{{service}}"),
+    ),
+    lines(
+        Told(
+            "Spans dropped",
+            "By service and reason: queue_full when more is made than can be sent, export_failed "
+            "when the collector is away. A verdict drawn from incomplete spans says unknown.",
+            "ops",
+            ANY_IS_BAD,
+        ),
+        Query(
+            q.per_second(metrics.SPANS_DROPPED, ("service", "reason"), q.CHOSEN),
+            "{{service}} {{reason}}",
+        ),
+        stacked=True,
+    ),
+    number(
+        Told(
+            "Share of spans lost",
+            "Of all spans that were finished lately.",
+            "percentunit",
+            ((None, "green"), (0.001, "yellow"), (0.05, "red")),
+        ),
+        Query(q.share(DROPPED, f"({DROPPED}) + ({EXPORTED})"), "lost"),
+    ),
+    number(
+        Told(
+            "Spans for each request",
+            "About 13 for a reservation; a sudden rise is a span made twice.",
+            "short",
+            ((None, "green"), (40, "yellow")),
+        ),
+        Query(
+            f"(({DROPPED}) + ({EXPORTED})) / ({q.per_second(q.ANSWERS, (), q.GATEWAY)} > 0) "
+            "or on() vector(0)",
+            "spans",
+        ),
+    ),
+]
+
+
+UP = {0: ("down", "red"), 1: ("up", "green")}
+_METRICS: Panels = [
+    states(
+        Told(
+            "Read by Prometheus",
+            "Whether each target answered. A service that was killed or paused is down here first.",
+            "short",
+        ),
+        UP,
+        Query("up", "{{job}} {{instance}}"),
+    ),
+    lines(
+        Told(
+            "Time to read a target",
+            "Prometheus gives up after its timeout; a service renders on its event loop, so that this "
+            "also shows how busy it is.",
+            "s",
+            ((None, "green"), (0.5, "red")),
+        ),
+        Query("scrape_duration_seconds", "{{job}} {{instance}}"),
+    ),
+    lines(
+        Told(
+            "Samples of each target",
+            "Every label is bounded, so that this levels off.",
+            "short",
+            ((None, "green"), (5000, "red")),
+        ),
+        Query("scrape_samples_scraped", "{{job}} {{instance}}"),
+    ),
+    lines(
+        Told(
+            "Series that are new in each read",
+            "Many after the start and at the first failure of a kind, then none.",
+            "short",
+            ((None, "green"), (500, "red")),
+        ),
+        Query("scrape_series_added", "{{job}} {{instance}}"),
+    ),
+]
+
 
 def build() -> Dashboard:
     """The dashboard."""
@@ -18,97 +105,7 @@ def build() -> Dashboard:
     )
     board = frame("aguante-telemetry", "Aguante: Telemetry health", about)
     rows = {
-        "Traces": _traces(),
-        "Metrics": _metrics(),
+        "Traces": _TRACES,
+        "Metrics": _METRICS,
     }
     return filled(board, rows)
-
-
-def _traces() -> Panels:
-    exported = q.per_second(metrics.SPANS_EXPORTED)
-    dropped = q.per_second(metrics.SPANS_DROPPED)
-    return [
-        lines(
-            Told("Spans exported", "Spans a second that the collector took, by service.", "ops"),
-            Query(q.per_second(metrics.SPANS_EXPORTED, ("service",), q.CHOSEN), "{{service}}"),
-        ),
-        lines(
-            Told(
-                "Spans dropped",
-                "By service and reason: queue_full when more is made than can be sent, export_failed "
-                "when the collector is away. A verdict drawn from incomplete spans says unknown.",
-                "ops",
-                ANY_IS_BAD,
-            ),
-            Query(
-                q.per_second(metrics.SPANS_DROPPED, ("service", "reason"), q.CHOSEN),
-                "{{service}} {{reason}}",
-            ),
-            stacked=True,
-        ),
-        number(
-            Told(
-                "Share of spans lost",
-                "Of all spans that were finished lately.",
-                "percentunit",
-                ((None, "green"), (0.001, "yellow"), (0.05, "red")),
-            ),
-            Query(q.share(dropped, f"({dropped}) + ({exported})"), "lost"),
-        ),
-        number(
-            Told(
-                "Spans for each request",
-                "About 13 for a reservation; a sudden rise is a span made twice.",
-                "short",
-                ((None, "green"), (40, "yellow")),
-            ),
-            Query(
-                f"(({dropped}) + ({exported})) / ({q.per_second(q.ANSWERS, (), q.GATEWAY)} > 0) "
-                "or on() vector(0)",
-                "spans",
-            ),
-        ),
-    ]
-
-
-def _metrics() -> Panels:
-    up = {0: ("down", "red"), 1: ("up", "green")}
-    return [
-        states(
-            Told(
-                "Read by Prometheus",
-                "Whether each target answered. A service that was killed or paused is down here first.",
-                "short",
-            ),
-            up,
-            Query("up", "{{job}} {{instance}}"),
-        ),
-        lines(
-            Told(
-                "Time to read a target",
-                "Prometheus gives up after its timeout; a service renders on its event loop, so that this "
-                "also shows how busy it is.",
-                "s",
-                ((None, "green"), (0.5, "red")),
-            ),
-            Query("scrape_duration_seconds", "{{job}} {{instance}}"),
-        ),
-        lines(
-            Told(
-                "Samples of each target",
-                "Every label is bounded, so that this levels off.",
-                "short",
-                ((None, "green"), (5000, "red")),
-            ),
-            Query("scrape_samples_scraped", "{{job}} {{instance}}"),
-        ),
-        lines(
-            Told(
-                "Series that are new in each read",
-                "Many after the start and at the first failure of a kind, then none.",
-                "short",
-                ((None, "green"), (500, "red")),
-            ),
-            Query("scrape_series_added", "{{job}} {{instance}}"),
-        ),
-    ]
