@@ -77,6 +77,8 @@ class SetupSpec(Value):
 
     events: int = 1
     capacity: int = 1
+    sold_out: bool = False
+    """One more event, of capacity 0, for an operation that asks for what is gone (``aguante/setup.py`` names it)."""
     request: SetupRequest | None = None
     """None: nothing must exist; load is given event ids all the same."""
 
@@ -127,6 +129,9 @@ class TestbedSpec(Value):
     mechanisms: tuple[str, ...]
     client_mechanisms: tuple[str, ...]
     settle: SettleSpec = SettleSpec()
+    compose: Path | None = None
+    """The compose file of `--runtime compose`; None: the testbed has none. Looked at when it is used: whoever
+    plays natively, or in a container, may do without the file."""
     invariants: tuple[InvariantSpec, ...] = ()
     reports: tuple[ReportSpec, ...] = ()
     """``aguante reconcile`` tells the one of that name."""

@@ -77,7 +77,7 @@ def _resolved(data: dict[str, object], root: Path, links: Sequence[LinkSpec]) ->
     resolved = {**data, "root": root}
     if isinstance(data.get("links"), str):
         resolved["links"] = links
-    for keys in (("policies",), ("load", "locustfile"), ("settle", "query")):
+    for keys in (("policies",), ("load", "locustfile"), ("settle", "query"), ("compose",)):
         _resolve(resolved, keys, root)
     for key in ("invariants", "reports"):
         queries = data.get(key)

@@ -53,6 +53,8 @@ class Container(Value):
     """``starting``, ``healthy``, ``unhealthy``; empty without a health check."""
     exit_code: int
     oom_killed: bool
+    pid: int
+    """Of its main process, as the machine that Docker runs on counts; 0: it does not run."""
     started_at: str
     """As Docker writes it: another one after each start."""
     image: str
@@ -235,6 +237,7 @@ def _container(raw: dict[str, object]) -> Container:
         health=str(health.get("Status", "")),
         exit_code=int(str(state.get("ExitCode", 0))),
         oom_killed=state.get("OOMKilled") is True,
+        pid=int(str(state.get("Pid", 0))),
         started_at=str(state.get("StartedAt", "")),
         image=str(config.get("Image", "")),
         ports=_ports(_object(_object(raw.get("NetworkSettings")).get("Ports"))),

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import psutil
 
 from aguante.runtimes.base import TestbedError
+from aguante.runtimes.docker import Docker
+from aguante.runtimes.docker_project import end_project
 from aguante.runtimes.processes import ProcessRef, end
 from aguante.runtimes.state import SavedState, is_held, remove_folder
 
@@ -55,6 +57,8 @@ async def end_testbed(saved: SavedState) -> None:
     if not saved.detached and saved.owner.alive():
         await _ask_owner(saved)
         return
+    if saved.project:
+        await end_project(Docker(), saved.project, [each.name for each in saved.testbed.services])
     await take_down(saved.processes)
     await asyncio.to_thread(remove_folder, root)
 

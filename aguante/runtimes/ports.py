@@ -43,6 +43,18 @@ class Ports:
             raise TestbedError(message)
         return port
 
+    def take_range(self, number: int) -> str:
+        """So many ports in a row, as Docker writes them: ``21000``, or ``21000-21002``.
+
+        Raises:
+            TestbedError: so many in a row are not left.
+        """
+        row = [self.take()]
+        while len(row) < number:
+            port = self.take()
+            row = [*row, port] if port == row[-1] + 1 else [port]
+        return str(row[0]) if number == 1 else f"{row[0]}-{row[-1]}"
+
     @staticmethod
     def _free(first: int) -> Iterator[int]:
         return (port for port in range(first, first + PORTS_EACH) if is_free(port))

@@ -20,6 +20,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from aguante.runtimes.base import Testbed, TestbedError
+from aguante.runtimes.docker import Docker, DockerError
+from aguante.runtimes.docker_project import remove_project
 from aguante.runtimes.ports import SLOTS
 from aguante.runtimes.processes import ProcessRef, end
 from aguante.values import Value
@@ -30,7 +32,9 @@ were deleted a moment ago (it looks for inodes that were not: ``recently_deleted
 MEMORY_NEEDED_BYTES = 4 * 1024**3
 """A testbed writes some 100 MB; one that comes near the limit should be on a disk from the start."""
 
-_FOLDER = re.compile(r"(?P<slot>\d{3})-[0-9a-f]{4}")
+_FOLDER = re.compile(r"(?:aguante-)?(?P<slot>\d{3})-[0-9a-f]{4}")
+CONTAINERS = "aguante-"
+"""Before the id of a testbed of containers: it is their project's name, and Docker is everybody's."""
 
 
 class SavedState(Value):
@@ -44,6 +48,8 @@ class SavedState(Value):
     """In the order in which they are ended."""
     testbed: Testbed | None = None
     """None while it is starting."""
+    project: str = ""
+    """The Compose project whose containers it is made of; empty: plain processes."""
 
     @property
     def up(self) -> Testbed:
@@ -134,12 +140,13 @@ class Workspace:
             self.lock = -1
 
 
-async def claim(parent: Path, *, memory: Path | None = None) -> Workspace:
+async def claim(parent: Path, *, memory: Path | None = None, prefix: str = "") -> Workspace:
     """Sweep what killed runs left, then make the folder of a new testbed.
 
     Args:
         parent: folder of all testbeds.
         memory: a file system in memory that shall hold ``data``, where it has room.
+        prefix: of its id.
 
     Raises:
         TestbedError: the parent cannot be used, or all slots are taken.
@@ -152,7 +159,7 @@ async def claim(parent: Path, *, memory: Path | None = None) -> Workspace:
         lock = _lock(parent, slot)
         if lock is None:
             continue
-        root = parent / f"{slot:03d}-{secrets.token_hex(2)}"
+        root = parent / f"{prefix}{slot:03d}-{secrets.token_hex(2)}"
         workspace = Workspace(root, slot, lock)
         make_private(root)
         workspace.logs.mkdir()
@@ -163,21 +170,37 @@ async def claim(parent: Path, *, memory: Path | None = None) -> Workspace:
 
 
 async def sweep(parent: Path) -> tuple[str, ...]:
-    """End and remove what killed runs left behind; returns the ids of what was removed."""
+    """End and remove what killed runs left behind; returns the ids of what was removed.
+
+    Containers are left, with their folder, while Docker does not answer: whoever needs Docker says why.
+    """
     removed = []
     for root in folders(parent):
-        lock = _lock(parent, int(root.name[:3]))
+        lock = _lock(parent, _slot_of(root))
         if lock is None:
             continue
         try:
-            saved = read_state(root)
-            if saved:
-                await end(saved.processes, signal.SIGKILL, 0.0)
-            remove_folder(root)
-            removed.append(root.name)
+            if await _sweep_one(root):
+                removed.append(root.name)
         finally:
             os.close(lock)
     return tuple(removed)
+
+
+async def _sweep_one(root: Path) -> bool:
+    """End and remove one dead testbed; False when it is not dead, or cannot be removed now."""
+    saved = read_state(root)
+    if saved and saved.project:
+        if saved.detached:  # no process of ours holds its lock: it lives until it is told to end
+            return False
+        try:
+            await remove_project(Docker(), saved.project)
+        except DockerError:
+            return False
+    if saved:
+        await end(saved.processes, signal.SIGKILL, 0.0)
+    remove_folder(root)
+    return True
 
 
 def remove_folder(root: Path) -> None:
@@ -216,7 +239,7 @@ def folders(parent: Path) -> tuple[Path, ...]:
 
 def is_held(root: Path) -> bool:
     """Whether the testbed of this folder lives."""
-    lock = _lock(root.parent, int(root.name[:3]))
+    lock = _lock(root.parent, _slot_of(root))
     if lock is None:
         return True
     os.close(lock)
@@ -234,8 +257,14 @@ def living(parent: Path) -> Iterator[SavedState]:
     """The states of all testbeds that live."""
     for root in folders(parent):
         saved = read_state(root)
-        if saved and is_held(root):
+        if saved and (is_held(root) or (saved.project and saved.detached)):
             yield saved
+
+
+def _slot_of(root: Path) -> int:
+    match = _FOLDER.fullmatch(root.name)
+    assert match is not None  # noqa: S101 - ``folders`` gives no others
+    return int(match["slot"])
 
 
 def _lock(parent: Path, slot: int) -> int | None:
