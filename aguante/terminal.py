@@ -9,7 +9,7 @@ from aguante.runfolder import RunFolder
 from aguante.suite import Suite, SuiteRun
 from aguante.verdict.model import Verdict
 
-PLAIN_WIDTH = 110
+PLAIN_WIDTH = 130
 STYLE = {
     "held": "bold green",
     "deviated": "bold red",

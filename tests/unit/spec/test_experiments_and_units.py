@@ -23,9 +23,10 @@ def test_without_the_breaker_the_same_is_expected(shop: TestbedSpec) -> None:
     folder = ROOT / "chaos-experiments"
     one = load_experiment(folder / "payments-slow.yaml", shop)
     other = load_experiment(folder / "payments-slow-no-breaker.yaml", shop)
-    same = {"name", "title", "learn", "policy", "tags"}
+    same = {"name", "title", "learn", "policy", "tags", "expected_verdict"}
     assert one.model_dump(exclude=same) == other.model_dump(exclude=same)
     assert (one.policy, other.policy) == ("default", "no-breaker")
+    assert (one.expected_verdict, other.expected_verdict) == ("held", "deviated")
 
 
 @pytest.mark.parametrize(
