@@ -1,7 +1,7 @@
 """The row that the load generator writes for every request, one JSON object a line.
 
 This module is the only owner of the request columns. ``loadtests`` imports only this from ``aguante``;
-it imports msgspec alone, so that Locust's child starts fast.
+with ``aguante/rates.py`` (how the rate goes over time) it imports msgspec alone, so that Locust's child starts fast.
 
 Times are seconds since t0 (the moment that the runner hands to the load generator); latencies are
 milliseconds from the *intended* start, so that a stalled generator cannot hide waiting (no
@@ -10,6 +10,8 @@ coordinated omission).
 
 import msgspec
 
+from aguante.rates import Shape
+
 
 class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One request as its client saw it."""
@@ -17,7 +19,7 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     """Number of the arrival, from 0, in order of intended start."""
     operation: str
-    """``reserve``, ``read_event`` or ``read_reservation``."""
+    """What was asked, e.g. ``reserve`` or ``read_event``; those that begin with ``reserve`` carry a key."""
     intended_s: float
     """When the arrival process wanted it to start, seconds since t0."""
     started_s: float
@@ -44,6 +46,8 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The reservation that the answer named, or empty."""
     event_id: str = ""
     """The event asked for."""
+    worker: int = 0
+    """Which worker sent it, from 0."""
 
 
 class LoadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,7 +60,9 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     arrivals: str
     """``fixed`` or ``poisson``."""
     rate_rps: float
-    """Offered rate, requests per second, > 0."""
+    """Offered rate, requests per second, > 0; where the profile changes it, the rate at the start."""
+    shape: Shape = Shape()
+    """How the profile changes it."""
     duration_s: float
     """Arrivals stop after this; > 0. Requests under way are then awaited up to ``timeout_s``."""
     mix: dict[str, float]
@@ -74,7 +80,16 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     records_path: str
     """JSONL file that receives one RequestRecord a line."""
     max_outstanding: int = 1000
-    """Arrivals beyond this many unfinished requests are counted as shed, never silently dropped."""
+    """Arrivals beyond this many unfinished requests are counted as shed, never silently dropped (of each worker)."""
+    sold_out_id: str = ""
+    """An event without a seat, for ``reserve_sold_out``; empty: there is none."""
+    users: int = 0
+    """0: an open loop. More: a closed one, in which so many users each wait for an answer before they ask again;
+    ``rate_rps`` is then what they reach together while answers are quick."""
+    workers: int = 1
+    """Processes that send the load. They share one schedule: worker k of n sends the arrivals k, k + n, k + 2n, ..."""
+    worker: int = 0
+    """Which of them this plan is for."""
 
 
 class LoadSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,3 +103,5 @@ class LoadSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Arrivals given up because ``max_outstanding`` were unfinished."""
     completed: int
     """Records written."""
+    clock_error_ms: float = 0.0
+    """By how much a worker's clock may differ from the others', at most: half of its quickest round trip."""

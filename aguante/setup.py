@@ -28,10 +28,18 @@ async def play_setup(spec: TestbedSpec, testbed: Testbed, run_id: str) -> tuple[
     base = next(s.url for s in testbed.services if s.name == request.service)
     limit = aiohttp.ClientTimeout(total=REQUEST_LIMIT_S)
     async with aiohttp.ClientSession(base, timeout=limit) as session:
+        capacities = dict.fromkeys(event_ids, spec.setup.capacity)
+        if gone := sold_out_id(spec, run_id):
+            capacities[gone] = 0
         await asyncio.gather(
-            *(_play(session, request, spec.setup.capacity, event_id) for event_id in event_ids)
+            *(_play(session, request, seats, event_id) for event_id, seats in capacities.items())
         )
     return event_ids
+
+
+def sold_out_id(spec: TestbedSpec, run_id: str) -> str:
+    """The event of a run that has no seat; empty where the testbed makes none."""
+    return f"{run_id}-sold-out" if spec.setup.sold_out and spec.setup.request else ""
 
 
 async def _play(

@@ -1,8 +1,8 @@
 -- A failure that the client was told is definite never turns up confirmed: neither the reservation that the
 -- answer named, nor, where it named none, one with a key that was never sent again.
--- exposure: SELECT count(*) FROM client.requests WHERE operation = 'reserve' AND status <> 200 AND definite
+-- exposure: SELECT count(*) FROM client.requests WHERE operation LIKE 'reserve%' AND status <> 200 AND definite
 WITH failures AS (
-    SELECT * FROM client.requests WHERE operation = 'reserve' AND status <> 200 AND definite
+    SELECT * FROM client.requests WHERE operation LIKE 'reserve%' AND status <> 200 AND definite
 ), sent_once AS (
     SELECT idempotency_key FROM client.requests
     WHERE idempotency_key <> '' GROUP BY idempotency_key HAVING count(*) = 1

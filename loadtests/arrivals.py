@@ -1,21 +1,23 @@
-"""When requests are meant to start: pure arrival processes, from a seed alone."""
+"""When requests are meant to start: pure arrival processes along a curve of rates, from a seed alone."""
 
 import itertools
 import random
 from collections.abc import Iterator
 
+from aguante.rates import Curve
+
 ARRIVALS = ("fixed", "poisson")
 
 
-def arrival_times(kind: str, rate_rps: float, duration_s: float, seed: int) -> Iterator[float]:
-    """Intended starts in ``[0, duration_s)``, seconds since t0, ascending and lazy.
+def arrival_times(kind: str, curve: Curve, seed: int, together: int = 1) -> Iterator[float]:
+    """Intended starts, seconds since t0, ascending and lazy; they end with the curve.
 
     Args:
-        kind: ``fixed`` (equally spaced, the first at 0) or ``poisson`` (independent exponential gaps,
-            so that the count in any window is Poisson distributed).
-        rate_rps: arrivals per second, > 0.
-        duration_s: where arrivals stop; ``math.inf`` never does.
+        kind: ``fixed`` (equally spaced where the rate is level, the first at 0) or ``poisson`` (independent
+            exponential gaps, so that the count in any window is Poisson distributed).
+        curve: arrivals per second over time.
         seed: makes the same times again; ``fixed`` ignores it.
+        together: so many arrivals share one instant; the rate stays what it is.
 
     Raises:
         ValueError: the kind is not one of ``ARRIVALS``.
@@ -23,19 +25,19 @@ def arrival_times(kind: str, rate_rps: float, duration_s: float, seed: int) -> I
     if kind not in ARRIVALS:
         msg = f"unknown arrival process {kind!r}; one of {', '.join(ARRIVALS)}"
         raise ValueError(msg)
-    times = _fixed(rate_rps) if kind == "fixed" else _poisson(rate_rps, seed)
-    return itertools.takewhile(lambda at_s: at_s < duration_s, times)
+    numbers = map(float, itertools.count()) if kind == "fixed" else _exponential(seed)
+    if together == 1:
+        return curve.when(numbers)
+    groups = (number * together for number in numbers)
+    return itertools.chain.from_iterable(
+        itertools.repeat(at_s, together) for at_s in curve.when(groups)
+    )
 
 
-def _fixed(rate_rps: float) -> Iterator[float]:
-    # n / rate, not a running sum: rounding must not accumulate over an hour
-    return (n / rate_rps for n in itertools.count())
-
-
-def _poisson(rate_rps: float, seed: int) -> Iterator[float]:
+def _exponential(seed: int) -> Iterator[float]:
     # a stream of its own, so that what is asked for does not depend on when
     draw = random.Random(f"arrivals:{seed}")  # noqa: S311 - reproducible on purpose
-    at_s = 0.0
+    total = 0.0
     while True:
-        at_s += draw.expovariate(rate_rps)
-        yield at_s
+        total += draw.expovariate(1.0)
+        yield total

@@ -5,9 +5,10 @@ import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from aguante.rates import troubles
 from aguante.records import LoadPlan
 from loadtests.arrivals import ARRIVALS
-from loadtests.operations import OPERATIONS
+from loadtests.operations import OPERATIONS, SOLD_OUT
 from loadtests.profiles import PROFILES
 
 MIX_TOLERANCE = 1e-6
@@ -16,7 +17,7 @@ REACH_TIMEOUT_S = 2.0
 
 def findings(plan: LoadPlan) -> list[str]:
     """What, what was found, and how to mend it; one line each, all at once; empty when the plan can be played."""
-    return [*_numbers(plan), *_names(plan), *_mix(plan), *_address(plan)]
+    return [*_numbers(plan), *_names(plan), *_shape(plan), *_mix(plan), *_address(plan)]
 
 
 def _numbers(plan: LoadPlan) -> Iterator[str]:
@@ -47,7 +48,18 @@ def _names(plan: LoadPlan) -> Iterator[str]:
         yield "run_id: found nothing; idempotency keys are made of it, so it must be there and new"
 
 
+def _shape(plan: LoadPlan) -> Iterator[str]:
+    for each in troubles(plan.profile, plan.shape, plan.duration_s):
+        yield f"{each.word}: found {each.found}, expected {each.expected}; {each.mend}"
+    if not 0 <= plan.worker < plan.workers:
+        yield f"worker: found {plan.worker} of {plan.workers}; count from 0 to one less than workers"
+    if plan.users < 0:
+        yield f"users: found {plan.users}; give 0 for an open loop, or how many users wait for answers"
+
+
 def _mix(plan: LoadPlan) -> Iterator[str]:
+    if plan.mix.get(SOLD_OUT) and not plan.sold_out_id:
+        yield f"mix: {SOLD_OUT} asks for an event without seats; name one as sold_out_id"
     for operation, share in plan.mix.items():
         if operation not in OPERATIONS:
             yield f"mix: found operation {operation!r}; one of {', '.join(OPERATIONS)}"

@@ -3,33 +3,48 @@
 ``AGUANTE_LOAD_PLAN=plan.json python loadtests/locustfile.py``
 
 1. Reads and checks the plan. Bad: every finding on stderr, exit 3. Gateway not there: exit 2.
-2. Prints ``ready`` when everything is loaded and Locust's user waits.
+2. Prints ``ready`` when everything is loaded and Locust's user waits, or all its workers do.
 3. Reads ``t0 <seconds>`` from stdin: a time of ``time.monotonic()``, which on Linux is CLOCK_MONOTONIC
    and therefore one clock for all processes of the machine. End of stdin before that: exit 0, no load.
 4. Plays. End of stdin, SIGTERM or SIGINT: no further arrivals, what is outstanding is awaited.
 5. Prints a LoadSummary as one JSON line, exit 0. Exit 1: the generator itself failed.
+
+A plan for several workers makes this process Locust's master, which starts them (``AGUANTE_LOAD_MASTER``
+tells them where it is) and ends them; that it is one or many cannot be seen from outside.
 """
 
+import contextlib
 import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import gevent
 import msgspec
-from gevent.event import AsyncResult
 from gevent.fileobject import FileObjectPosix
-from locust import User, task
-from locust.env import Environment
-from locust.exception import StopUser
 
 from aguante.records import LoadPlan, LoadSummary
 from loadtests.check import findings, unreachable
-from loadtests.session import GeneratorError, LoadSession, allow_open_files
+from loadtests.players import alone, master_address, together, work
+from loadtests.session import GeneratorError
 
 PLAN_VARIABLE = "AGUANTE_LOAD_PLAN"
 EXIT_FAILED, EXIT_UNREACHABLE, EXIT_INVALID = 1, 2, 3
+
+
+class Player(Protocol):
+    """One process, or a crew of them, ready to play."""
+
+    def play(self, t0_s: float) -> LoadSummary:
+        """Play the whole plan from ``t0_s``. Raises GeneratorError."""
+        ...
+
+    def stop(self) -> None:
+        """No further arrivals."""
+        ...
 
 
 class _RefusedError(Exception):
@@ -42,6 +57,8 @@ class _RefusedError(Exception):
 
 def main() -> int:
     """Play one plan as this module's docstring says; the exit code."""
+    if master := master_address():
+        return work(*master)
     try:
         plan = _read_plan()
         summary = _play(plan)
@@ -71,47 +88,30 @@ def _read_plan() -> LoadPlan:
 
 def _play(plan: LoadPlan) -> LoadSummary | None:
     """The summary, or None when stdin ended before t0."""
-    allow_open_files(plan.max_outstanding)
-    start: AsyncResult = AsyncResult()
-    done: AsyncResult = AsyncResult()
-    environment = Environment(host=plan.base_url)
-    session = LoadSession(plan, environment)
-    environment.user_classes = [_user_class(session, start, done)]
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, session.stop)
-    runner = environment.create_local_runner()
-    runner.start(user_count=1, spawn_rate=1)
-    try:
+    with (
+        alone(plan) if plan.workers == 1 else together(plan) as player,
+        _stopped_by_signals(player),
+    ):
         # what was loaded by now lives for ever: keep the collector from walking it during the run
         gc.collect()
         gc.freeze()
-        t0_s = _await_t0(FileObjectPosix(sys.stdin.fileno(), "rb", closefd=False), session)
-        if t0_s is None:
-            return None
-        start.set(t0_s)
-        summary: LoadSummary = done.get()
-        return summary
+        t0_s = _await_t0(FileObjectPosix(sys.stdin.fileno(), "rb", closefd=False), player)
+        return None if t0_s is None else player.play(t0_s)
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(player: Player) -> Iterator[None]:
+    watchers = [
+        gevent.signal_handler(number, player.stop) for number in (signal.SIGTERM, signal.SIGINT)
+    ]
+    try:
+        yield
     finally:
-        runner.quit()
+        for watcher in watchers:
+            watcher.cancel()
 
 
-def _user_class(session: LoadSession, start: AsyncResult, done: AsyncResult) -> type[User]:
-    class Shopper(User):
-        """Locust's one user: it waits for t0, and then makes all arrivals."""
-
-        @task
-        def play(self) -> None:
-            """Play the plan, hand on its summary or failure, and end."""
-            try:
-                done.set(session.play(start.get()))
-            except Exception as failure:  # noqa: BLE001 - raised again by whoever waits
-                done.set_exception(failure)
-            raise StopUser
-
-    return Shopper
-
-
-def _await_t0(stdin: FileObjectPosix, session: LoadSession) -> float | None:
+def _await_t0(stdin: FileObjectPosix, player: Player) -> float | None:
     _say("ready")
     line = stdin.readline().decode(errors="replace").split()
     if not line:
@@ -123,15 +123,15 @@ def _await_t0(stdin: FileObjectPosix, session: LoadSession) -> float | None:
         word, t0_s = "", 0.0
     if word != "t0":
         raise _RefusedError(EXIT_INVALID, f"stdin: found {' '.join(line)!r}; say `t0 <seconds>`")
-    gevent.spawn(_stop_at_end, stdin, session)
+    gevent.spawn(_stop_at_end, stdin, player)
     return t0_s
 
 
-def _stop_at_end(stdin: FileObjectPosix, session: LoadSession) -> None:
+def _stop_at_end(stdin: FileObjectPosix, player: Player) -> None:
     """The runner is gone, or has had enough: whatever else it writes is not read."""
     while stdin.readline():
         pass
-    session.stop()
+    player.stop()
 
 
 def _say(line: str) -> None:

@@ -1,8 +1,9 @@
 """How a choice becomes an HTTP request, with its own trace context and baggage: pure."""
 
-import random
+import hashlib
+from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 import msgspec
@@ -24,6 +25,8 @@ class Call:
     """32 hex digits."""
     body: bytes = b""
     idempotency_key: str = ""
+    event_id: str = ""
+    """The event asked for, or empty."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -33,23 +36,61 @@ class _ReserveBody(msgspec.Struct):
     quantity: int
 
 
+READ_BACK, READ_EVENT, SOLD_OUT, DECLINED = (
+    "read_reservation",
+    "read_event",
+    "reserve_sold_out",
+    "reserve_declined",
+)
+REMEMBERED = 1000
+"""Confirmed reservations that may be read back, the latest."""
+DECLINED_USER_PREFIX = "declined-"
+"""Whose card the fake bank declines; a contract test holds it to payments."""
+
+
 class CallFactory:
-    """Makes calls from intents; trace ids and keys are unique to the run, yet the same for the same run."""
+    """Makes calls from intents; trace ids and keys are unique to the run, yet the same for the same run.
+
+    They come from the arrival's number alone, so that workers that share a schedule make no two alike.
+    """
 
     def __init__(self, plan: LoadPlan) -> None:
         self._plan = plan
-        # the run id goes in too: two runs with one seed must not share trace ids in Jaeger
-        self._ids = random.Random(f"ids:{plan.seed}:{plan.run_id}")  # noqa: S311 - not a secret
+        self._confirmed: deque[str] = deque(maxlen=REMEMBERED)
 
     def call(self, intent: Intent) -> Call:
-        """The request of this intent. Call it once per intent, in order."""
-        trace_id = f"{self._ids.getrandbits(128) or 1:032x}"
+        """The request of this intent."""
+        trace_id, span_id = self._ids(intent.seq)
         headers = {
-            "traceparent": f"00-{trace_id}-{self._ids.getrandbits(64) or 1:016x}-01",
+            "traceparent": f"00-{trace_id}-{span_id}-01",
             "baggage": self._baggage(intent.at_s),
         }
+        choice = self._filled(intent.choice, intent.seq)
         key = f"{self._plan.run_id}-{intent.seq}"
-        return OPERATIONS[intent.choice.operation](intent.choice, trace_id, key, headers)
+        made = OPERATIONS[choice.operation](choice, trace_id, key, headers)
+        return replace(made, event_id="" if made.operation == READ_BACK else choice.event_id)
+
+    def confirmed(self, reservation_id: str) -> None:
+        """Remember a reservation that was confirmed: it can be read back."""
+        self._confirmed.append(reservation_id)
+
+    def _ids(self, seq: int) -> tuple[str, str]:
+        # the run id goes in too: two runs with one seed must not share trace ids in Jaeger
+        seed = f"ids:{self._plan.seed}:{self._plan.run_id}:{seq}"
+        digest = hashlib.blake2b(seed.encode(), digest_size=24).hexdigest()
+        return digest[:32], digest[32:]
+
+    def _filled(self, choice: Choice, seq: int) -> Choice:
+        """What an operation needs beyond what was drawn; what is not there to be read back reads an event."""
+        if choice.operation == SOLD_OUT:
+            return replace(choice, event_id=self._plan.sold_out_id)
+        if choice.operation == DECLINED:
+            return replace(choice, user_id=DECLINED_USER_PREFIX + choice.user_id)
+        if choice.operation != READ_BACK:
+            return choice
+        if not self._confirmed:
+            return replace(choice, operation=READ_EVENT)
+        return replace(choice, reservation_id=self._confirmed[seq % len(self._confirmed)])
 
     def _baggage(self, at_s: float) -> str:
         members = {
@@ -71,23 +112,52 @@ def phase_at(plan: LoadPlan, at_s: float) -> str:
 def _reserve(choice: Choice, trace_id: str, key: str, headers: dict[str, str]) -> Call:
     body = _ReserveBody(choice.user_id, choice.event_id, choice.quantity)
     return Call(
-        operation="reserve",
+        operation=choice.operation,
         method="POST",
         path="/reserve",
         route="/reserve",
         trace_id=trace_id,
         body=msgspec.json.encode(body),
         idempotency_key=key,
-        headers=headers | {"Content-Type": "application/json", "Idempotency-Key": key},
+        headers=headers | {"Content-Type": JSON, "Idempotency-Key": key},
     )
+
+
+JSON = "application/json"
+BAD_INPUTS: tuple[tuple[str, bytes], ...] = (
+    (JSON, b'{"user_id": "user-1", "event_id": '),
+    (JSON, b'{"user_id": "user-1", "event_id": "event-1", "quantity": 0}'),
+    (JSON, b'{"user_id": "user-1", "event_id": "event-1", "quantity": "two"}'),
+    (JSON, b'{"event_id": "event-1", "quantity": 1}'),
+    (JSON, b"[]"),
+    ("text/plain", b"two seats, please"),
+)
+"""Content type and body of what a client may get wrong; each must be answered with a 4xx."""
+
+
+def _reserve_bad(choice: Choice, trace_id: str, key: str, headers: dict[str, str]) -> Call:
+    kind, body = BAD_INPUTS[int(trace_id, 16) % len(BAD_INPUTS)]
+    good = _reserve(choice, trace_id, key, headers)
+    return replace(good, body=body, headers={**good.headers, "Content-Type": kind})
 
 
 def _read_event(choice: Choice, trace_id: str, _key: str, headers: dict[str, str]) -> Call:
     return Call(
-        operation="read_event",
+        operation=READ_EVENT,
         method="GET",
         path=f"/events/{quote(choice.event_id, safe='')}",
         route="/events/{id}",
+        trace_id=trace_id,
+        headers=headers,
+    )
+
+
+def _read_reservation(choice: Choice, trace_id: str, _key: str, headers: dict[str, str]) -> Call:
+    return Call(
+        operation=READ_BACK,
+        method="GET",
+        path=f"/reservations/{quote(choice.reservation_id, safe='')}",
+        route="/reservations/{id}",
         trace_id=trace_id,
         headers=headers,
     )
@@ -99,6 +169,10 @@ Make = Callable[[Choice, str, str, dict[str, str]], Call]
 OPERATIONS: dict[str, Make] = {
     "reserve": _reserve,
     "read_event": _read_event,
+    READ_BACK: _read_reservation,
+    SOLD_OUT: _reserve,
+    DECLINED: _reserve,
+    "reserve_bad": _reserve_bad,
 }
 
 

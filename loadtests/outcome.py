@@ -81,5 +81,5 @@ def record(
         trace_id=call.trace_id,
         idempotency_key=call.idempotency_key,
         reservation_id=outcome.reservation_id,
-        event_id=intent.choice.event_id,
+        event_id=call.event_id,
     )

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from aguante.rates import curve_of
 from aguante.records import LoadPlan
 from loadtests.arrivals import arrival_times
 
@@ -20,6 +21,8 @@ class Choice:
     event_id: str
     user_id: str
     quantity: int
+    reservation_id: str = ""
+    """What a read-back asks for; filled in when it is sent."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,17 @@ class Intent:
 
 
 def intents(plan: LoadPlan) -> Iterator[Intent]:
-    """Every arrival of the plan, in order of intended start; lazy, and the same for the same seed."""
-    times = arrival_times(plan.arrivals, plan.rate_rps, plan.duration_s, plan.seed)
+    """The arrivals of the plan's worker, in order of intended start; lazy, and the same for the same seed.
+
+    Every worker goes through the whole schedule and keeps its own: together they are that of one worker,
+    to the last choice, without a gap or an overlap.
+    """
+    curve = curve_of(plan.profile, plan.rate_rps, plan.shape, plan.duration_s)
+    times = arrival_times(plan.arrivals, curve, plan.seed, plan.shape.racers or 1)
     choices = PROFILES[plan.profile](plan)
     for seq, (at_s, choice) in enumerate(zip(times, choices, strict=False)):
-        yield Intent(seq, at_s, choice)
+        if seq % plan.workers == plan.worker:
+            yield Intent(seq, at_s, choice)
 
 
 def _mixed(plan: LoadPlan) -> Iterator[Choice]:
@@ -72,7 +81,26 @@ def _interleave(mix: Mapping[str, float]) -> Iterator[str]:
         yield due
 
 
+def _race(plan: LoadPlan) -> Iterator[Choice]:
+    """Everybody of one race wants one seat of the same event; the next race is about the next event."""
+    racers = plan.shape.racers or 1
+    for seq, operation in enumerate(_interleave(plan.mix)):
+        yield Choice(
+            operation=operation,
+            event_id=plan.event_ids[seq // racers % len(plan.event_ids)],
+            user_id=f"user-{seq % USERS}",
+            quantity=1,
+        )
+
+
 PROFILES: Mapping[str, Callable[[LoadPlan], Iterator[Choice]]] = {
     "mixed": _mixed,
     "steady": _steady,
+    "ramp": _steady,
+    "step": _steady,
+    "spike": _steady,
+    "soak": _mixed,
+    "race": _race,
 }
+"""What each asks for; when is ``aguante/rates.py``'s to say. ``soak`` is ``mixed`` under a name of its own, by which
+long runs are found: their length is the plan's."""

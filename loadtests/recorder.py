@@ -1,5 +1,6 @@
-"""The one writer of request records: buffered, and flushed often enough to be tailed."""
+"""Where request records go: buffered, and handed on often enough to be tailed."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,8 +13,8 @@ FLUSH_S = 0.1
 """How long a record waits at most; half of what a reader that tails the file is promised."""
 
 
-class Recorder:
-    """Appends one JSON line a record to ``path``; an empty path counts and keeps nothing.
+class RecordFile:
+    """The file of records; an empty path keeps nothing.
 
     Raises:
         OSError: at construction, when the file cannot be opened.
@@ -23,6 +24,30 @@ class Recorder:
         self._file: BinaryIO | None = None
         if path:
             self._file = Path(path).open("ab", buffering=0)  # noqa: SIM115 - lives as long as we do
+
+    def write(self, lines: bytes) -> None:
+        """Append whole lines.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        # an unbuffered file may take less than it is given
+        view = memoryview(lines)
+        while view and self._file is not None:
+            view = view[self._file.write(view) :]
+
+    def close(self) -> None:
+        """Idempotent."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class Recorder:
+    """Hands records on as JSON lines: to a file, or to the worker's master. ``write`` may raise OSError."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
         self._encoder = msgspec.json.Encoder()
         self._lines: list[bytes] = []
         self.written = 0
@@ -35,12 +60,9 @@ class Recorder:
         self._lines.append(self._encoder.encode(record))
 
     def close(self) -> None:
-        """Write what is left; idempotent."""
+        """Hand on what is left; idempotent."""
         self._flusher.kill()
         self._flush()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
     def _flush_for_ever(self) -> None:
         while True:
@@ -52,15 +74,8 @@ class Recorder:
             return
         lines, self._lines = self._lines, []
         try:
-            if self._file is not None:
-                self._write_all(b"\n".join(lines) + b"\n")
+            self._write(b"\n".join(lines) + b"\n")
         except OSError as failure:
             self.error = str(failure)
         else:
             self.written += len(lines)
-
-    def _write_all(self, data: bytes) -> None:
-        # an unbuffered file may take less than it is given
-        view = memoryview(data)
-        while view and self._file is not None:
-            view = view[self._file.write(view) :]

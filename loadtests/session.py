@@ -2,17 +2,22 @@
 
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import Protocol
 
+import msgspec
 from locust.env import Environment
 
+from aguante.rates import curve_of
 from aguante.records import LoadPlan, LoadSummary
 from loadtests.client import NoAnswerError, connect, fetch
+from loadtests.closedloop import ClosedLoop
 from loadtests.openloop import OpenLoop
 from loadtests.operations import CallFactory
 from loadtests.outcome import Outcome, answer, no_answer, record
 from loadtests.profiles import Intent, intents
-from loadtests.recorder import Recorder
+from loadtests.recorder import Recorder, RecordFile
 
 SPARE_FILES = 256
 """File descriptors for everything that is not a connection."""
@@ -22,11 +27,41 @@ class GeneratorError(Exception):
     """The load generator itself failed: what it measured is no evidence. The message says why."""
 
 
+class Loop(Protocol):
+    """When requests are sent: ``OpenLoop`` or ``ClosedLoop``."""
+
+    def play(self, intents: Iterator[Intent], t0_s: float) -> None:
+        """Send them from ``t0_s`` on, and await what is outstanding."""
+        ...
+
+    def stop(self) -> None:
+        """No further requests."""
+        ...
+
+    def summary(self, completed: int) -> LoadSummary:
+        """Counts so far."""
+        ...
+
+
 class LoadSession:
-    """Plays one plan once. ``clock`` is seconds of a monotonic clock, the one that t0 is told in."""
+    """Plays one plan once.
+
+    Args:
+        plan: what to play.
+        environment: Locust's, for its statistics.
+        clock: seconds of a monotonic clock, the one that t0 is told in.
+        write: takes the records, whole lines at a time; None: they go to the plan's ``records_path``.
+
+    Raises:
+        OSError: the records' file cannot be opened.
+    """
 
     def __init__(
-        self, plan: LoadPlan, environment: Environment, clock: Callable[[], float] = time.monotonic
+        self,
+        plan: LoadPlan,
+        environment: Environment,
+        clock: Callable[[], float] = time.monotonic,
+        write: Callable[[bytes], None] | None = None,
     ) -> None:
         self._plan = plan
         self._request_event = environment.events.request
@@ -37,13 +72,9 @@ class LoadSession:
         self._client = connect(
             plan.base_url, connections=plan.max_outstanding, timeout_s=plan.timeout_s
         )
-        self._recorder = Recorder(plan.records_path)
-        self._loop = OpenLoop(
-            self._send,
-            max_outstanding=plan.max_outstanding,
-            timeout_s=plan.timeout_s,
-            clock=clock,
-        )
+        self._file = RecordFile("" if write else plan.records_path)
+        self._recorder = Recorder(write or self._file.write)
+        self._loop = self._loop_of(plan)
 
     def play(self, t0_s: float) -> LoadSummary:
         """Play the whole plan from ``t0_s``, and await what is outstanding.
@@ -56,6 +87,7 @@ class LoadSession:
             self._loop.play(intents(self._plan), t0_s)
         finally:
             self._recorder.close()
+            self._file.close()
             self._client.close()
         if self._error or self._recorder.error:
             raise GeneratorError(
@@ -66,6 +98,23 @@ class LoadSession:
     def stop(self) -> None:
         """No further arrivals; ``play`` then ends within the request timeout."""
         self._loop.stop()
+
+    def _loop_of(self, plan: LoadPlan) -> Loop:
+        if not plan.users:
+            return OpenLoop(
+                self._send,
+                max_outstanding=plan.max_outstanding,
+                timeout_s=plan.timeout_s,
+                clock=self._clock,
+            )
+        return ClosedLoop(
+            self._send,
+            users=range(plan.worker, plan.users, plan.workers),
+            of=plan.users,
+            curve=curve_of(plan.profile, plan.rate_rps, plan.shape, plan.duration_s),
+            timeout_s=plan.timeout_s,
+            clock=self._clock,
+        )
 
     def _send(self, intent: Intent) -> None:
         call = self._calls.call(intent)
@@ -79,7 +128,9 @@ class LoadSession:
             self._give_up(f"the load generator is at its limits: {broken}")
             return
         row = record(intent, call, outcome, started_s=started_s, ended_s=self._clock() - self._t0_s)
-        self._recorder.add(row)
+        self._recorder.add(msgspec.structs.replace(row, worker=self._plan.worker))
+        if call.idempotency_key and outcome.status == HTTPStatus.OK:
+            self._calls.confirmed(outcome.reservation_id)
         if self._recorder.error:
             self._loop.stop()
         self._tell_locust(call.method, call.route, row.latency_ms, outcome, failure)

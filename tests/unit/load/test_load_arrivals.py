@@ -2,17 +2,25 @@
 
 import itertools
 import math
+from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.arrivals import arrival_times
+from aguante.rates import Shape, curve_of
+from loadtests import arrivals
 
 RATES = st.floats(min_value=0.5, max_value=500)
 DURATIONS = st.floats(min_value=0.1, max_value=10)
 SEEDS = st.integers(min_value=0, max_value=2**32)
 KINDS = st.sampled_from(["fixed", "poisson"])
+
+
+def arrival_times(kind: str, rate_rps: float, duration_s: float, seed: int) -> Iterator[float]:
+    curve = curve_of("steady", rate_rps, Shape(), duration_s)
+    return arrivals.arrival_times(kind, curve, seed)
 
 
 @given(RATES, DURATIONS, SEEDS)
@@ -73,3 +81,25 @@ def test_an_unknown_process_is_refused_with_the_known_ones() -> None:
     """The message names what there is."""
     with pytest.raises(ValueError, match="unknown arrival process 'burst'; one of fixed, poisson"):
         arrival_times("burst", 1, 1, 0)
+
+
+@given(KINDS, RATES, SEEDS, st.integers(2, 60))
+def test_racers_start_at_the_same_instant_and_keep_the_rate(
+    kind: str, rate_rps: float, seed: int, racers: int
+) -> None:
+    """Every instant has all its racers; races are ``racers / rate`` apart on average."""
+    curve = curve_of("race", rate_rps, Shape(racers=racers), 19.5 * racers / rate_rps)
+    times = list(arrivals.arrival_times(kind, curve, seed, racers))
+    assert set(Counter(times).values()) <= {racers}
+    if kind == "fixed":
+        assert sorted(set(times)) == pytest.approx([n * racers / rate_rps for n in range(20)])
+
+
+def test_a_ramp_s_arrivals_come_as_its_area_says() -> None:
+    """From 10 to 30 rps in 10 s: 200 in all, 75 in the first half, each second more than the one before."""
+    curve = curve_of("ramp", 10, Shape(to_rps=30), 10)
+    times = list(arrivals.arrival_times("fixed", curve, 0))
+    assert len(times) == 200
+    assert sum(at_s < 5 for at_s in times) == 75
+    counts = [Counter(int(at_s) for at_s in times)[second] for second in range(10)]
+    assert counts == sorted(counts)

@@ -5,6 +5,7 @@ import math
 import pytest
 from load_plans import plan
 
+from aguante.rates import Shape
 from loadtests.check import findings, unreachable
 
 BROKEN = [
@@ -15,7 +16,10 @@ BROKEN = [
     ({"duration_s": -1.0}, "duration_s: found -1; give a number above 0"),
     ({"timeout_s": 0.0}, "timeout_s: found 0; give a number above 0"),
     ({"max_outstanding": 0}, "max_outstanding: found 0; give a number above 0"),
-    ({"profile": "storm"}, "profile: found 'storm'; one of mixed, steady"),
+    (
+        {"profile": "storm"},
+        "profile: found 'storm'; one of mixed, steady, ramp, step, spike, soak, race",
+    ),
     ({"arrivals": "burst"}, "arrivals: found 'burst'; one of fixed, poisson"),
     ({"event_ids": []}, "event_ids: found []; give at least one, none empty"),
     (
@@ -24,7 +28,37 @@ BROKEN = [
     ),
     ({"mix": {"reserve": 0.5}}, "mix: the shares sum to 0.5; they must sum to 1"),
     ({"mix": {}}, "mix: the shares sum to 0; they must sum to 1"),
-    ({"mix": {"buy": 1.0}}, "mix: found operation 'buy'; one of reserve, read_event"),
+    (
+        {"mix": {"buy": 1.0}},
+        "mix: found operation 'buy'; one of reserve, read_event, read_reservation, reserve_sold_out, "
+        "reserve_declined, reserve_bad",
+    ),
+    (
+        {"mix": {"reserve_sold_out": 1.0}},
+        "mix: reserve_sold_out asks for an event without seats; name one as sold_out_id",
+    ),
+    (
+        {"profile": "ramp"},
+        "to_rps: found nothing, expected to_rps with profile ramp; add to_rps:",
+    ),
+    (
+        {"profile": "ramp", "shape": Shape(to_rps=9), "duration_s": math.inf},
+        "duration_s: found no end, expected an end, with profile ramp; say how long it lasts: "
+        "-t 60s on Locust's command line",
+    ),
+    (
+        {"shape": Shape(racers=9)},
+        "racers: found racers with profile mixed, expected one rate alone; remove racers",
+    ),
+    (
+        {"profile": "race", "shape": Shape(racers=1)},
+        "racers: found 1, expected a number of 2 or more; give a larger value",
+    ),
+    ({"worker": 1}, "worker: found 1 of 1; count from 0 to one less than workers"),
+    (
+        {"users": -1},
+        "users: found -1; give 0 for an open loop, or how many users wait for answers",
+    ),
     (
         {"phases": [("fault", 4.0, 4.0)]},
         "phases: fault is [4, 4); its end must lie after its start, from 0 on",

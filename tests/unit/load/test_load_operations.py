@@ -2,10 +2,11 @@
 
 import json
 import re
+from dataclasses import replace
 
 from load_plans import plan
 
-from loadtests.operations import Call, CallFactory, phase_at
+from loadtests.operations import BAD_INPUTS, Call, CallFactory, phase_at
 from loadtests.profiles import Choice, Intent
 
 RESERVE = Choice(operation="reserve", event_id="event-a", user_id="user-1", quantity=2)
@@ -71,3 +72,51 @@ def test_no_two_requests_of_a_run_share_a_trace() -> None:
     factory = CallFactory(plan())
     ids = {factory.call(Intent(seq, 0.0, RESERVE)).trace_id for seq in range(1000)}
     assert len(ids) == 1000
+
+
+def test_ids_come_from_the_arrival_s_number_alone() -> None:
+    """Workers that share a schedule make the same requests as one would, in whatever order they are sent."""
+    alone, other = CallFactory(plan()), CallFactory(plan(workers=2, worker=1))
+    forwards = [alone.call(Intent(seq, 0.0, RESERVE)).trace_id for seq in range(4)]
+    assert [other.call(Intent(seq, 0.0, RESERVE)).trace_id for seq in (3, 1)] == [
+        forwards[3],
+        forwards[1],
+    ]
+
+
+def test_a_reservation_is_read_back_once_one_is_confirmed() -> None:
+    """Until then an event is read, and recorded as what it is."""
+    factory = CallFactory(plan())
+    intent = Intent(0, 1.0, replace(RESERVE, operation="read_reservation"))
+    before = factory.call(intent)
+    factory.confirmed("res/1")
+    after = factory.call(intent)
+    assert (before.operation, before.path, before.event_id) == (
+        "read_event",
+        "/events/event-a",
+        "event-a",
+    )
+    assert (after.operation, after.path, after.event_id) == (
+        "read_reservation",
+        "/reservations/res%2F1",
+        "",
+    )
+
+
+def test_a_sold_out_event_and_a_declined_card_are_asked_for_by_the_request() -> None:
+    """The system is not told; each is recorded under the name of what was asked."""
+    sold_out = call(replace(RESERVE, operation="reserve_sold_out"), sold_out_id="gone")
+    declined = call(replace(RESERVE, operation="reserve_declined"))
+    assert (sold_out.operation, sold_out.event_id) == ("reserve_sold_out", "gone")
+    assert json.loads(sold_out.body)["event_id"] == "gone"
+    assert json.loads(declined.body)["user_id"] == "declined-user-1"
+    assert sold_out.idempotency_key == declined.idempotency_key == "20260101-slow-ab12-3"
+
+
+def test_bad_input_is_bad_in_every_way() -> None:
+    """Over a run every kind of it occurs, each with a key of its own."""
+    factory = CallFactory(plan())
+    choice = replace(RESERVE, operation="reserve_bad")
+    made = [factory.call(Intent(seq, 0.0, choice)) for seq in range(100)]
+    assert {(each.headers["Content-Type"], each.body) for each in made} == set(BAD_INPUTS)
+    assert len({each.idempotency_key for each in made}) == 100

@@ -74,7 +74,9 @@ def test_silence_is_the_clients_own_finding() -> None:
 def test_latency_runs_from_the_intended_start() -> None:
     """A request that was sent late counts its waiting."""
     intent = Intent(3, 1.0, Choice("read_event", "event-a", "user-1", 1))
-    call = Call("read_event", "GET", "/events/event-a", "/events/{id}", "ab" * 16)
+    call = Call(
+        "read_event", "GET", "/events/event-a", "/events/{id}", "ab" * 16, event_id="event-a"
+    )
     row = record(intent, call, Outcome(status=200), started_s=1.5, ended_s=2.25)
     assert (row.intended_s, row.started_s, row.latency_ms) == (1.0, 1.5, 1250.0)
     assert (row.seq, row.event_id, row.trace_id) == (3, "event-a", "ab" * 16)

@@ -7,22 +7,61 @@ from hypothesis import given
 from hypothesis import strategies as st
 from load_plans import plan
 
+from aguante.rates import Shape
+from aguante.records import LoadPlan
 from loadtests.profiles import PROFILES, intents
+
+SHAPES = {
+    "ramp": Shape(to_rps=80),
+    "step": Shape(to_rps=80, steps=3),
+    "spike": Shape(to_rps=80, at_s=0.5, for_s=0.5),
+    "race": Shape(racers=10),
+}
+
+
+def shaped(profile: str, **changed: object) -> LoadPlan:
+    shape = SHAPES.get(profile, Shape())
+    return plan(profile=profile, rate_rps=50, duration_s=2, shape=shape, **changed)
 
 
 @pytest.mark.parametrize("profile", list(PROFILES))
 def test_a_profile_numbers_every_arrival(profile: str) -> None:
     """One intent per arrival, numbered from 0 in order of intended start."""
-    found = list(intents(plan(profile=profile, rate_rps=50, duration_s=2)))
-    assert [intent.seq for intent in found] == list(range(100))
-    assert [intent.at_s for intent in found] == [n / 50 for n in range(100)]
+    found = list(intents(shaped(profile)))
+    assert [intent.seq for intent in found] == list(range(len(found)))
+    assert [intent.at_s for intent in found] == sorted(intent.at_s for intent in found)
+    assert len(found) == {"ramp": 130, "step": 130, "spike": 115}.get(profile, 100)
 
 
 @pytest.mark.parametrize("profile", list(PROFILES))
 def test_the_same_plan_gives_the_same_intents(profile: str) -> None:
     """A run can be repeated exactly."""
-    one = plan(profile=profile, arrivals="poisson")
+    one = shaped(profile, arrivals="poisson")
     assert list(intents(one)) == list(intents(one))
+
+
+@pytest.mark.parametrize("arrivals", ["fixed", "poisson"])
+@pytest.mark.parametrize("profile", list(PROFILES))
+def test_workers_share_one_schedule_without_a_gap_or_an_overlap(
+    profile: str, arrivals: str
+) -> None:
+    """Together three workers have exactly the intents of one, to the last choice; each has about a third."""
+    shares = [
+        list(intents(shaped(profile, arrivals=arrivals, workers=3, worker=n))) for n in range(3)
+    ]
+    together = sorted((each for share in shares for each in share), key=lambda each: each.seq)
+    assert together == list(intents(shaped(profile, arrivals=arrivals)))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_a_race_is_for_one_seat_of_one_event_and_the_next_for_the_next() -> None:
+    """Ten racers each: the same instant, the same event, different users."""
+    found = list(intents(shaped("race", mix={"reserve": 1.0})))
+    races = [found[at : at + 10] for at in range(0, len(found), 10)]
+    assert [race[0].choice.event_id for race in races[:3]] == ["event-a", "event-b", "event-a"]
+    for race in races:
+        assert len({(each.at_s, each.choice.event_id) for each in race}) == 1
+        assert len({each.choice.user_id for each in race}) == 10
 
 
 def test_another_seed_asks_for_other_things_in_mixed() -> None:

@@ -1,0 +1,197 @@
+"""One load by several processes, here or on other machines: the master's side of Locust's master and workers.
+
+Locust's own way hands users to workers. Here workers share one *schedule*: each goes through the whole of it
+and sends every n-th arrival (``profiles.intents``), so that together they offer exactly what one would have.
+
+    master -> worker  aguante_plan   the plan of this worker, and which clock the master counts by
+    worker -> master  aguante_ask    what time is it?          (on another machine; ten times)
+    master -> worker  aguante_time   the master's clock
+    worker -> master  aguante_ready  or why not
+    master -> worker  aguante_start  t0, by the master's clock
+    worker -> master  aguante_lines  records, whole lines: the master writes them all into one file
+    master -> worker  aguante_stop   no further arrivals
+    worker -> master  aguante_done   its summary, or why it failed
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gevent
+import msgspec
+from gevent.event import AsyncResult
+from locust.runners import STATE_MISSING, MasterRunner
+
+from aguante.records import LoadPlan, LoadSummary
+from loadtests.recorder import RecordFile
+from loadtests.session import GeneratorError
+
+POLL_S = 0.2
+CONNECT_LIMIT_S = 20.0
+"""For workers to start and to be ready."""
+DRAIN_GRACE_S = 3.0
+"""Beyond a request's own limit: for a worker to say that it is done."""
+
+
+def clock_id() -> str:
+    """Names the machine's boot: processes with the same one share CLOCK_MONOTONIC, containers too."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+class Crew:
+    """Plays one plan by the workers of a Locust master; offers what ``LoadSession`` offers.
+
+    Raises:
+        OSError: the records' file cannot be opened.
+    """
+
+    def __init__(
+        self, plan: LoadPlan, runner: MasterRunner, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._plan = plan
+        self._runner = runner
+        self._clock = clock
+        self._file = RecordFile(plan.records_path)
+        self._written = 0
+        self._error = ""
+        self._ready: dict[str, AsyncResult] = {}
+        self._done: dict[str, AsyncResult] = {}
+        self._stopped = False
+        for name, listener in (
+            ("aguante_ask", self._on_ask),
+            ("aguante_ready", self._on_ready),
+            ("aguante_lines", self._on_lines),
+            ("aguante_done", self._on_done),
+        ):
+            runner.register_message(name, listener)
+
+    def gather(self) -> None:
+        """Wait until every worker is connected and ready.
+
+        Raises:
+            GeneratorError: too few came in time, or one of them cannot play.
+        """
+        deadline_s = self._clock() + CONNECT_LIMIT_S
+        while not self._hired():
+            self._wait_for("workers to connect", deadline_s)
+        while waiting := [k for k, ready in self._ready.items() if not ready.ready()]:
+            for at, client_id in enumerate(self._ready):
+                if client_id in waiting:  # again and again: a worker may not listen yet
+                    self._send_plan(at, client_id)
+            self._wait_for("workers to be ready", deadline_s)
+        for at, ready in enumerate(self._ready.values()):
+            if why := ready.get():
+                self._fail(f"worker {at} cannot play: {why}")
+
+    def play(self, t0_s: float) -> LoadSummary:
+        """Start all at ``t0_s``, and await them.
+
+        Raises:
+            GeneratorError: a worker failed or was lost, or records could not be written.
+        """
+        for client_id in self._done:
+            self._runner.send_message("aguante_start", {"t0_s": t0_s}, client_id)
+        if self._stopped:
+            self.stop()
+        try:
+            summaries = self._await_all()
+        except GeneratorError:
+            self.stop()
+            raise
+        finally:
+            self._file.close()
+        if self._error:
+            raise GeneratorError(self._error)
+        return _sum(summaries, self._written)
+
+    def stop(self) -> None:
+        """No further arrivals; ``play`` then ends within the request timeout. Safe at any time, also before."""
+        self._stopped = True
+        for client_id in self._done:
+            self._runner.send_message("aguante_stop", None, client_id)
+
+    def _hired(self) -> bool:
+        """Whether there are enough; the first ones are taken, and keep their numbers."""
+        found = [client.id for client in self._runner.clients.ready][: self._plan.workers]
+        if len(found) == self._plan.workers:
+            self._ready = {client_id: AsyncResult() for client_id in found}
+            self._done = {client_id: AsyncResult() for client_id in found}
+        return bool(self._ready)
+
+    def _wait_for(self, what: str, deadline_s: float) -> None:
+        if self._clock() > deadline_s:
+            there = len(self._runner.clients.ready)
+            self._fail(
+                f"waited {CONNECT_LIMIT_S:g} s for {what}: {there} of {self._plan.workers} are there; "
+                "start the others with `locust -f loadtests/locustfile.py --worker`, or ask for fewer"
+            )
+        gevent.sleep(POLL_S)
+
+    def _fail(self, why: str) -> None:
+        self._file.close()
+        raise GeneratorError(why)
+
+    def _send_plan(self, at: int, client_id: str) -> None:
+        plan = msgspec.structs.replace(self._plan, worker=at, records_path="")
+        data = {"plan": msgspec.msgpack.encode(plan), "clock": clock_id()}
+        self._runner.send_message("aguante_plan", data, client_id)
+
+    def _await_all(self) -> list[LoadSummary]:
+        """Every worker's summary; the first that failed or was lost ends it for all: half a load is no load."""
+        while not all(done.ready() for done in self._done.values()):
+            for at, (client_id, done) in enumerate(self._done.items()):
+                self._check(at, client_id, done)
+            gevent.wait([done for done in self._done.values() if not done.ready()], POLL_S, count=1)
+        for at, (client_id, done) in enumerate(self._done.items()):
+            self._check(at, client_id, done)
+        told = [done.get()["summary"] for done in self._done.values()]
+        return [msgspec.msgpack.decode(each, type=LoadSummary) for each in told]
+
+    def _check(self, at: int, client_id: str, done: AsyncResult) -> None:
+        client = self._runner.clients.get(client_id)
+        why = ""
+        if done.ready():
+            why = done.get().get("error", "")
+        elif client is None or client.state == STATE_MISSING:
+            why = "was lost: what it had not yet handed over is not in the records"
+        if why:
+            message = f"worker {at} {why}"
+            raise GeneratorError(message)
+
+    def _on_ask(self, msg: Any, **_: Any) -> None:
+        data = {"asked_s": msg.data["asked_s"], "master_s": self._clock()}
+        self._runner.send_message("aguante_time", data, msg.node_id)
+
+    def _on_ready(self, msg: Any, **_: Any) -> None:
+        if msg.node_id in self._ready and msg.data["run_id"] == self._plan.run_id:
+            self._ready[msg.node_id].set(msg.data["error"])
+
+    def _on_lines(self, msg: Any, **_: Any) -> None:
+        if msg.node_id not in self._done or self._error:
+            return
+        lines: bytes = msg.data["lines"]
+        try:
+            self._file.write(lines)
+        except OSError as failure:
+            self._error = f"{self._plan.records_path}: {failure}"
+            self.stop()
+        else:
+            self._written += lines.count(b"\n")
+
+    def _on_done(self, msg: Any, **_: Any) -> None:
+        if msg.node_id in self._done and msg.data["run_id"] == self._plan.run_id:
+            self._done[msg.node_id].set(msg.data)
+
+
+def _sum(summaries: list[LoadSummary], written: int) -> LoadSummary:
+    return LoadSummary(
+        offered=sum(each.offered for each in summaries),
+        sent=sum(each.sent for each in summaries),
+        shed=sum(each.shed for each in summaries),
+        completed=written,
+        clock_error_ms=max(each.clock_error_ms for each in summaries),
+    )
