@@ -15,6 +15,7 @@ from aguante.commands.common import set_option, testbed_option
 from aguante.commands.folders import or_usage, run_folder, runs_option
 from aguante.commands.playing import check_policy
 from aguante.commands.run import heal_leftovers, jobs_option, passed_on, retry_option
+from aguante.commands.runtimes import ChosenRuntime, RuntimeName, chosen, own_runtime_option
 from aguante.commands.selecting import select
 from aguante.commands.suites import SuiteOptions, play_suite
 from aguante.compare import Comparison, compare
@@ -38,6 +39,7 @@ pairs_option = click.option(
 @click.option("--policies", metavar="A,B", help="Play EXPERIMENT under both, in interleaved pairs.")
 @pairs_option
 @testbed_option
+@own_runtime_option
 @set_option
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of the first pair; counts up.")
 @jobs_option
@@ -49,6 +51,7 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
     policies: str | None,
     pairs: int,
     testbed: Path | None,
+    runtime_name: RuntimeName | None,
     sets: tuple[str, ...],
     seed: int | None,
     jobs: int,
@@ -77,9 +80,9 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
         message = "--policies wants two names, as in default,no-breaker, and one EXPERIMENT"
         raise click.UsageError(message)
     seed = secrets.randbelow(2**31) if seed is None else seed
-    played = _play(
-        Path(given[0]), names, _Rounds(pairs, seed, jobs, retry_inconclusive, runs), testbed, sets
-    )
+    runtime = chosen(runtime_name, None)
+    how = _Rounds(pairs, seed, jobs, retry_inconclusive, runs, runtime)
+    played = _play(Path(given[0]), names, how, testbed, sets)
     if played is None:
         return 3
     suite, folder = played
@@ -164,6 +167,7 @@ class _Rounds:
     jobs: int
     retries: int
     runs: Path
+    runtime: ChosenRuntime
 
 
 def _play(
@@ -191,9 +195,8 @@ def _play(
         raise click.UsageError(message)
     ((file, experiment),) = loaded.experiments
     entries = [Entry(str(file), experiment.name, experiment.title, each, True) for each in policies]
-    options = SuiteOptions(
-        how.runs, how.jobs, how.retries, passed_on(testbed, how.runs, sets), console, quiet=False
-    )
+    given = passed_on(testbed, how.runs, sets, how.runtime)
+    options = SuiteOptions(how.runs, how.jobs, how.retries, given, console, quiet=False)
     return asyncio.run(play_suite(interleave(entries, how.rounds, how.seed), options))
 
 
@@ -203,6 +206,7 @@ def _play(
 @click.option("--base", default="default", show_default=True, help="What each is compared with.")
 @pairs_option
 @testbed_option
+@own_runtime_option
 @set_option
 @jobs_option
 @retry_option
@@ -213,6 +217,7 @@ def ablate_command(  # noqa: PLR0913 - an argument for each option
     base: str,
     pairs: int,
     testbed: Path | None,
+    runtime_name: RuntimeName | None,
     sets: tuple[str, ...],
     jobs: int,
     retry_inconclusive: int,
@@ -226,7 +231,8 @@ def ablate_command(  # noqa: PLR0913 - an argument for each option
     loaded = select((experiment,), (), testbed, sets)
     known = loaded.spec.policy_names
     names = tuple(policies.split(",")) if policies else tuple(n for n in known if n != base)
-    how = _Rounds(pairs, secrets.randbelow(2**31), jobs, retry_inconclusive, runs)
+    runtime, seed = chosen(runtime_name, None), secrets.randbelow(2**31)
+    how = _Rounds(pairs, seed, jobs, retry_inconclusive, runs, runtime)
     played = _play(experiment, (base, *names), how, testbed, sets)
     if played is None:
         return 3

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from aguante.commands.runtimes import NATIVE, ChosenRuntime, RuntimeName
 from aguante.drivers.base import FaultError
 from aguante.faults import HealError
 from aguante.journal import JournalError
@@ -22,7 +23,6 @@ from aguante.planner import build_plan, new_run_id
 from aguante.progress import LiveProgress, PlainProgress, Progress, QuietProgress
 from aguante.runner import EvidenceLostError, RunOutcome, RunRequest, StoppedEarlyError, run
 from aguante.runtimes.base import TestbedError
-from aguante.runtimes.native import NativeRuntime
 from aguante.spec import Experiment
 from aguante.suite import Job, SuiteRun
 from aguante.terminal import print_verdict
@@ -42,6 +42,7 @@ class Stage:
     quiet: bool
     live: bool
     """Redraw a table in place; else plain lines."""
+    runtime: ChosenRuntime = NATIVE
 
 
 def check_policy(spec: TestbedSpec, policy: str | None) -> None:
@@ -56,7 +57,9 @@ def check_policy(spec: TestbedSpec, policy: str | None) -> None:
         raise click.UsageError(message)
 
 
-def plan_of(job: Job, experiment: Experiment, spec: TestbedSpec) -> Plan:
+def plan_of(
+    job: Job, experiment: Experiment, spec: TestbedSpec, runtime: RuntimeName = "native"
+) -> Plan:
     """A plan with a fresh run id; the seed is the job's, else the experiment's, else drawn."""
     chosen = experiment.model_copy(update={"policy": job.policy})
     seeds = (job.seed, experiment.seed, secrets.randbelow(2**32))
@@ -66,6 +69,7 @@ def plan_of(job: Job, experiment: Experiment, spec: TestbedSpec) -> Plan:
         run_id=new_run_id(experiment.name, datetime.now(UTC), secrets.token_hex(2)),
         seed=next(number for number in seeds if number is not None),
         source=job.path,
+        runtime=runtime,
     )
 
 
@@ -80,7 +84,7 @@ async def play_here(
     began = time.monotonic()
     with _progress(stage) as progress:
         try:
-            outcome = await run(request, NativeRuntime(), progress, stop)
+            outcome = await run(request, stage.runtime.make(), progress, stop)
         except (StoppedEarlyError, EvidenceLostError) as error:
             click.echo(str(error), err=True)
             return _without_verdict(job, request.plan, "inconclusive", 2, str(error))
@@ -92,7 +96,7 @@ async def play_here(
 
 
 def _request(job: Job, experiment: Experiment, stage: Stage) -> RunRequest:
-    plan = plan_of(job, experiment, stage.spec)
+    plan = plan_of(job, experiment, stage.spec, stage.runtime.name)
     return RunRequest(experiment, plan, stage.spec, Path(job.path).read_bytes(), stage.runs)
 
 

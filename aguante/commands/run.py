@@ -12,6 +12,14 @@ from aguante.commands.common import Loaded, experiment_argument, set_option, tes
 from aguante.commands.folders import runs_option
 from aguante.commands.playing import Stage, check_policy, play_here, stop_on_signals
 from aguante.commands.recover import driver_for, gone
+from aguante.commands.runtimes import (
+    ChosenRuntime,
+    RuntimeName,
+    attach_option,
+    chosen,
+    refuse_stdin,
+    runtime_option,
+)
 from aguante.commands.selecting import select
 from aguante.commands.suites import SuiteOptions, command_line, play_suite, show_suite
 from aguante.recover import recover
@@ -42,6 +50,8 @@ retry_option = click.option(
 @testbed_option
 @set_option
 @click.option("--policy", help="Play with this policy instead of the experiment's own.")
+@runtime_option
+@attach_option
 @click.option(
     "--seed",
     type=click.IntRange(min=0, max=2**32 - 1),
@@ -71,6 +81,8 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     testbed: Path | None,
     sets: tuple[str, ...],
     policy: str | None,
+    runtime_name: RuntimeName | None,
+    attach: str | None,
     seed: int | None,
     tags: tuple[str, ...],
     repeat: int,
@@ -85,14 +97,16 @@ def run_command(  # noqa: PLR0913 - an argument for each option
 
     EXPERIMENT is a file, a folder (all its *.yaml), or a pattern in quotes.
 
-    Starts five services, PostgreSQL and Toxiproxy natively, sends open-loop load, injects the faults,
-    heals them, audits the databases, and writes a run folder with verdict.json and report.html.
+    Starts five services, PostgreSQL and Toxiproxy, natively or in containers (or borrows a testbed that
+    runs), sends open-loop load, injects the faults, heals them, audits the databases, and writes a run
+    folder with verdict.json and report.html.
     Several runs (many files, --repeat) are played by one process each, which keeps its output;
     a folder runs/suite-<time>/ then holds overview.html, overview.md, junit.xml and suite.json.
 
     The exit code is the gravest of all runs (see `aguante --help`). Ctrl-C heals first, and begins
     nothing new.
     """
+    runtime = chosen(runtime_name, attach, at_once=jobs)
     loaded = select(experiments, tags, testbed, sets)
     if loaded.invalid:
         return 3
@@ -104,12 +118,12 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     verdicts = progress if as_json else verdict_console(plain=ci)
     if len(planned) == 1:
         live = progress.is_terminal and not ci
-        stage = Stage(loaded.spec, runs, progress, verdicts, quiet, live)
+        stage = Stage(loaded.spec, runs, progress, verdicts, quiet, live, runtime)
         suite = asyncio.run(_play_alone(planned[0], loaded, stage, retry_inconclusive))
     else:
-        options = SuiteOptions(
-            runs, jobs, retry_inconclusive, passed_on(testbed, runs, sets), progress, quiet
-        )
+        refuse_stdin(runtime)
+        given = passed_on(testbed, runs, sets, runtime)
+        options = SuiteOptions(runs, jobs, retry_inconclusive, given, progress, quiet)
         suite, folder = asyncio.run(play_suite(planned, options))
         show_suite(verdicts, suite, folder)
     if as_json:
@@ -138,11 +152,13 @@ def _entries(loaded: Loaded, policy: str | None) -> list[Entry]:
     ]
 
 
-def passed_on(testbed: Path | None, runs: Path, sets: tuple[str, ...]) -> tuple[str, ...]:
+def passed_on(
+    testbed: Path | None, runs: Path, sets: tuple[str, ...], runtime: ChosenRuntime
+) -> tuple[str, ...]:
     """The options that every child of a suite is given."""
-    chosen = ("--testbed", str(testbed)) if testbed else ()
+    spec = ("--testbed", str(testbed)) if testbed else ()
     settings = (part for text in sets for part in ("--set", text))
-    return (*chosen, *settings, "--runs", str(runs))
+    return (*spec, *settings, *runtime.options, "--runs", str(runs))
 
 
 async def _play_alone(job: Job, loaded: Loaded, stage: Stage, retries: int) -> Suite:

@@ -63,7 +63,7 @@ def up_command(  # noqa: PLR0913 - an argument for each option
         check_replicas(spec, replicas)
     except TestbedError as error:
         raise click.UsageError(str(error)) from error
-    runtime = NativeRuntime(gateway_port=gateway_port, detach=detach)
+    runtime = NativeRuntime(gateway_port=gateway_port, detach=detach, relay=True)
     starting = partial(runtime.up, spec, policy, otlp, replicas)
     try:
         return asyncio.run(_up(runtime, starting, stay=not detach, as_json=as_json))

@@ -1,22 +1,28 @@
 """What one native testbed is made of, and how each of its parts is started."""
 
 import contextlib
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from aguante.runtimes.base import TestbedError
 from aguante.runtimes.crew import Crew
+from aguante.runtimes.ending import RELAY
 from aguante.runtimes.layout import Layout
+from aguante.runtimes.ports import HOST
 from aguante.runtimes.postgres import Postgres
-from aguante.runtimes.processes import PortTakenError
+from aguante.runtimes.processes import Command, PortTakenError
 from aguante.runtimes.proxies import run_toxiproxy
 from aguante.runtimes.services import (
     Starting,
+    base_environment,
     bring_up,
     service_command,
     service_environment,
     starting_at_once,
+    wait_ready_at,
 )
 from aguante.testbed import TestbedSpec
 
@@ -30,6 +36,13 @@ class Blueprint:
     layout: Layout
     policy: str
     otlp_endpoint: str
+    """Where spans end up; with a relay they take their way through it."""
+
+    @property
+    def spans_to(self) -> str:
+        """What services are told."""
+        relay = self.layout.telemetry
+        return f"http://{HOST}:{relay}" if relay else self.otlp_endpoint
 
 
 async def start_postgres(up: Blueprint) -> None:
@@ -57,12 +70,29 @@ async def start_toxiproxy(up: Blueprint) -> None:
     await run_toxiproxy(up.layout.toxiproxy, log, up.crew.start, links)
 
 
+async def start_relay(up: Blueprint) -> None:
+    """The relay of spans, for a runner that comes later (``attach``); raises TestbedError."""
+    command = Command(
+        name=RELAY,
+        argv=(sys.executable, "-m", "aguante.collect.relay"),
+        cwd=Path(__file__).parents[2],
+        log=up.crew.workspace.logs / f"{RELAY}.log",
+        env={
+            **base_environment(os.environ),
+            "HOST": HOST,
+            "PORT": str(up.layout.telemetry),
+            "JAEGER_OTLP": up.otlp_endpoint,
+        },
+    )
+    await wait_ready_at(up.crew.start(command), f"{up.spans_to}/healthz")
+
+
 async def start_services(up: Blueprint) -> None:
     """Every instance, and wait until each is ready; raises TestbedError."""
     spec, layout, file = up.spec, up.layout, policy_file(up.spec, up.policy)
     commands = []
     for instance in layout.instances:
-        env = service_environment(spec, instance, layout.links, file, up.otlp_endpoint)
+        env = service_environment(spec, instance, layout.links, file, up.spans_to)
         command = service_command(spec, instance, env, up.crew.workspace.logs)
         service = instance.service
         commands.append(

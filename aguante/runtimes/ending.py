@@ -20,7 +20,8 @@ SERVER_GRACE_S = 5.0
 OWNER_LIMIT_S = 30.0
 POLL_S = 0.05
 
-_LAST = ("toxiproxy", "postgres")
+RELAY = "telemetry"
+_LAST = (RELAY, "toxiproxy", "postgres")
 
 
 async def take_down(processes: Sequence[ProcessRef]) -> None:
@@ -35,6 +36,7 @@ async def take_down(processes: Sequence[ProcessRef]) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             paused.send_signal(signal.SIGCONT)  # one that stands still would never see SIGTERM
     await end(services, signal.SIGTERM, SERVICE_GRACE_S)
+    await end(by_name[RELAY], signal.SIGTERM, SERVER_GRACE_S)  # with the services' last spans
     await end(by_name["toxiproxy"], signal.SIGTERM, SERVER_GRACE_S)
     # PostgreSQL's fast shutdown; SIGTERM would wait for every client to leave.
     await end(by_name["postgres"], signal.SIGINT, SERVER_GRACE_S)

@@ -28,6 +28,8 @@ class Layout:
     instances: tuple[Instance, ...]
     links: Mapping[str, RunningLink]
     """By name."""
+    telemetry: int = 0
+    """Of the relay of spans; 0: there is none."""
 
     @property
     def api(self) -> str:
@@ -61,8 +63,12 @@ def lay_out(
     ports: Ports,
     gateway_port: int | None,
     replicas: Mapping[str, int] = ONE_EACH,
+    *,
+    relay: bool = False,
 ) -> Layout:
     """Give everything a port; the entry link gets ``gateway_port`` when there is one.
+
+    With ``relay`` there is one for the relay of spans.
 
     Raises:
         TestbedError: not enough ports are free.
@@ -82,7 +88,11 @@ def lay_out(
 
     links = {link.name: running(link) for link in spec.links}
     return Layout(
-        toxiproxy=ports.take(), postgres=postgres, instances=tuple(instances), links=links
+        toxiproxy=ports.take(),
+        postgres=postgres,
+        instances=tuple(instances),
+        links=links,
+        telemetry=ports.take() if relay else 0,
     )
 
 
@@ -129,4 +139,5 @@ def describe(
             name: processes[name].pid for name in ("toxiproxy", "postgres") if name in processes
         },
         state=workspace.root,
+        telemetry=f"http://{HOST}:{layout.telemetry}" if layout.telemetry else "",
     )

@@ -26,6 +26,7 @@ from aguante.runtimes.blueprint import (
     one_error,
     policy_file,
     start_postgres,
+    start_relay,
     start_services,
     start_toxiproxy,
 )
@@ -57,6 +58,7 @@ class NativeRuntime:
         parent: folder of all testbeds; ``AGUANTE_STATE`` or a temporary one when None.
         gateway_port: where the entry link listens; a free port when None.
         detach: the testbed outlives this process, until ``aguante down``.
+        relay: services post their spans to a relay of the testbed's own, so that ``attach`` can read them.
         observe: told when a part got ready, seconds since ``up`` began.
     """
 
@@ -66,11 +68,13 @@ class NativeRuntime:
         *,
         gateway_port: int | None = None,
         detach: bool = False,
+        relay: bool = False,
         observe: Observe = _ignore,
     ) -> None:
         self._parent = parent
         self._gateway_port = gateway_port
         self._detach = detach
+        self._relay = relay
         self._observe = observe
         self._crew: Crew | None = None
         self._up: Blueprint | None = None
@@ -251,12 +255,16 @@ class NativeRuntime:
         workspace = await claim(self._parent or default_parent(), memory=memory)
         crew = self._crew = Crew(workspace, detach=self._detach)
         crew.save()
-        layout = lay_out(spec, Ports(workspace.slot), self._gateway_port, replicas)
+        layout = lay_out(
+            spec, Ports(workspace.slot), self._gateway_port, replicas, relay=self._relay
+        )
         up = Blueprint(crew, spec, layout, policy, otlp_endpoint)
         with one_error():
             async with asyncio.TaskGroup() as group:
                 if spec.databases:
                     group.create_task(observed("postgres", start_postgres(up)))
+                if self._relay:
+                    group.create_task(observed("telemetry", start_relay(up)))
                 group.create_task(observed("toxiproxy", start_toxiproxy(up)))
                 group.create_task(observed("services", start_services(up)))
         testbed = self._finish(up)

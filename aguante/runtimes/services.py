@@ -58,7 +58,7 @@ def service_command(
         argv=(sys.executable, "-m", instance.service.module),
         cwd=spec.root,
         log=logs / f"{instance.name}.log",
-        env={**_base_environment(os.environ), **_listening(instance), **env},
+        env={**base_environment(os.environ), **_listening(instance), **env},
     )
 
 
@@ -178,7 +178,8 @@ async def _asked(session: aiohttp.ClientSession, url: str) -> str:
         return ""
 
 
-def _base_environment(environ: Mapping[str, str]) -> dict[str, str]:
+def base_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a child of a testbed may see of the runner's environment."""
     return {
         name: value
         for name, value in environ.items()
