@@ -83,6 +83,10 @@ class Commands(LazyGroup):
                 "aguante.commands.up:up_command", "Start a testbed to look at, without load."
             ),
             "ps": LazyCommand("aguante.commands.up:ps_command", "List the testbeds that run."),
+            "watch": LazyCommand(
+                "aguante.commands.watch:watch_command",
+                "What a testbed does now: answers, latency, breakers, faults.",
+            ),
             "inject": LazyCommand(
                 "aguante.commands.inject:inject_command",
                 "Break one link of a running testbed by hand; Ctrl-C heals.",

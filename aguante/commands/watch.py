@@ -1,0 +1,104 @@
+"""``aguante watch``: what a testbed does now, in the terminal."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from aguante.commands.common import find_testbed, testbed_option
+from aguante.commands.playing import stop_on_signals
+from aguante.commands.running import one_state
+from aguante.runtimes.base import Testbed, TestbedError
+from aguante.terminal import PLAIN_WIDTH
+from aguante.testbed import TestbedSpec
+from aguante.watching.draw import PAST_MAX, draw
+from aguante.watching.picture import Picture, draw_up
+from aguante.watching.reading import read, session
+
+GONE_AFTER = 5
+"""Readings in a row in which nobody answered."""
+
+
+@click.command("watch")
+@click.argument("testbed_id", metavar="[ID]", required=False)
+@testbed_option
+@click.option("--once", is_flag=True, help="Show one picture and end.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document a picture, a line each."
+)
+@click.option(
+    "--every",
+    "every_s",
+    type=click.FloatRange(0.5, 60),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time between two readings, over which rates are taken.",
+)
+def watch_command(
+    testbed_id: str | None, testbed: Path | None, once: bool, as_json: bool, every_s: float
+) -> int:
+    """Watch the testbed ID (see `aguante ps`); without ID the only one there is.
+
+    Answers by status and mechanism, latency, breakers, retries, requests in flight, and the faults that hold now:
+    read from the services and from Toxiproxy themselves, so that neither Prometheus nor Grafana is needed. It
+    also works beside `aguante run`. Ctrl-C ends it; the testbed goes on.
+
+    Exit 4: the testbed has ended.
+    """
+    up = one_state(testbed_id).up
+    watching = _pictures(up, find_testbed(testbed), every_s)
+    asyncio.run(_show(watching, once=once, as_json=as_json))
+    return 0
+
+
+async def _show(pictures: AsyncIterator[Picture], *, once: bool, as_json: bool) -> None:
+    """Print until the pictures end, or after the first; redraws in place on a terminal."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
+    past: deque[Picture] = deque(maxlen=PAST_MAX)
+    live = console.is_terminal and not (once or as_json)
+    with Live(console=console, auto_refresh=False, screen=live) as screen:
+        async for picture in pictures:
+            past.append(picture)
+            if as_json:
+                click.echo(picture.model_dump_json())
+            elif live:
+                screen.update(draw(past), refresh=True)
+            else:
+                console.print(draw(past))
+            if once:
+                return
+
+
+async def _pictures(testbed: Testbed, spec: TestbedSpec, every_s: float) -> AsyncIterator[Picture]:
+    """One picture every ``every_s`` until a signal; raises TestbedError when nobody answers any more."""
+    entry = next(link.callee for link in spec.links if link.name == spec.entry)
+    with stop_on_signals() as stop:
+        async with session() as http:
+            before, silent = await read(http, testbed, time.monotonic()), 0
+            while not await _stopped(stop, every_s - (time.monotonic() - before.at_s)):
+                after = await read(http, testbed, time.monotonic())
+                silent = silent + 1 if after.nothing else 0
+                if silent >= GONE_AFTER:
+                    message = f"nothing of testbed {testbed.id} answers any more: see `aguante ps`"
+                    raise TestbedError(message)
+                at = datetime.now(UTC).isoformat(timespec="milliseconds")
+                yield draw_up(testbed.id, entry, at, before, after)
+                before = after
+
+
+async def _stopped(stop: asyncio.Event, wait_s: float) -> bool:
+    """Wait; True as soon as ``stop`` is set."""
+    try:
+        await asyncio.wait_for(stop.wait(), max(wait_s, 0.01))
+    except TimeoutError:
+        return False
+    return True
