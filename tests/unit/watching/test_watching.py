@@ -156,7 +156,7 @@ def test_a_page_shows_answers_links_and_what_is_in_flight() -> None:
     )
     page = text(picture(quiet, first), picture(first, second))
     shown = [" ".join(line.split()) for line in page.splitlines()]
-    assert "017-3fa9  03:04:05  40.0 answers/s, goodput 30.0/s" in shown
+    assert "017-3fa9 03:04:05 40.0 answers/s, goodput 30.0/s" in shown
     assert "200 30.0 75% 50 ms 95 ms ██" in shown
     assert "503 breaker_open 10.0 25% 50 ms 95 ms █" in shown
     assert "faults now: none" in shown
