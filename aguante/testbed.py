@@ -140,3 +140,5 @@ class TestbedSpec(Value):
     def policy_names(self) -> tuple[str, ...]:
         """The policies that are there now, in order of name."""
         return tuple(sorted(path.stem for path in self.policies.glob("*.yaml")))
+    rules: Path | None = None
+    """Folder of ``*.yml`` files with recording rules and alerts, for Prometheus; None: there are none."""

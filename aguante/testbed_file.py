@@ -77,7 +77,7 @@ def _resolved(data: dict[str, object], root: Path, links: Sequence[LinkSpec]) ->
     resolved = {**data, "root": root}
     if isinstance(data.get("links"), str):
         resolved["links"] = links
-    for keys in (("policies",), ("load", "locustfile"), ("settle", "query"), ("compose",)):
+    for keys in (("policies",), ("load", "locustfile"), ("settle", "query"), ("compose",), ("rules",)):
         _resolve(resolved, keys, root)
     for key in ("invariants", "reports"):
         queries = data.get(key)
@@ -121,6 +121,7 @@ def _missing_paths(spec: TestbedSpec) -> list[Problem]:
         (("policies",), spec.policies, spec.policies.is_dir()),
         (("load", "locustfile"), spec.load.locustfile, spec.load.locustfile.is_file()),
         *((("settle", "query"), q, q.is_file()) for q in [spec.settle.query] if q),
+        *((("rules",), folder, folder.is_dir()) for folder in [spec.rules] if folder),
         *(
             (("invariants", at, "sql"), each.sql, each.sql.is_file())
             for at, each in enumerate(spec.invariants)

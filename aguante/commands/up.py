@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from aguante.commands.common import find_testbed, testbed_option
+from aguante.commands.observers import with_option
 from aguante.commands.running import living_states, one_state, replicas_of
 from aguante.runtimes.base import Testbed, TestbedError
 from aguante.runtimes.ending import end_testbed
 from aguante.runtimes.layout import check_replicas
 from aguante.runtimes.native import NativeRuntime
+from aguante.runtimes.observing import Observers
 from aguante.runtimes.state import SavedState, default_parent, living, sweep
 from aguante.testbed import REPLICAS_MAX
 
@@ -36,6 +38,7 @@ TESTBED_FAILED = 4
     callback=replicas_of,
     help=f"Start N of a service (1 to {REPLICAS_MAX}) instead of one; may be repeated.",
 )
+@with_option
 @click.option("--otlp", default="", metavar="URL", help="OTLP/HTTP collector for the traces.")
 @click.option(
     "--gateway-port",
@@ -48,12 +51,16 @@ def up_command(  # noqa: PLR0913 - an argument for each option
     testbed: Path | None,
     policy: str,
     replicas: dict[str, int],
+    observers: Observers,
     otlp: str,
     gateway_port: int | None,
     detach: bool,
     as_json: bool,
 ) -> int:
     """Start a testbed: five services, PostgreSQL and Toxiproxy, as plain processes on loopback.
+
+    --with adds a Prometheus that scrapes it and a Jaeger that is sent its spans; both are found as
+    Toxiproxy is, or built once (some minutes).
 
     Stays until Ctrl-C, then ends it; with --detach it goes on until `aguante down`.
     Exit 4: it could not be started; everything already started was taken down again.
@@ -63,7 +70,12 @@ def up_command(  # noqa: PLR0913 - an argument for each option
         check_replicas(spec, replicas)
     except TestbedError as error:
         raise click.UsageError(str(error)) from error
-    runtime = NativeRuntime(gateway_port=gateway_port, detach=detach, relay=True)
+    if otlp and "jaeger" in observers.names:
+        message = "--otlp names another collector than --with jaeger starts: give one of them"
+        raise click.UsageError(message)
+    runtime = NativeRuntime(
+        gateway_port=gateway_port, detach=detach, relay=True, observers=observers
+    )
     starting = partial(runtime.up, spec, policy, otlp, replicas)
     try:
         return asyncio.run(_up(runtime, starting, stay=not detach, as_json=as_json))
@@ -154,6 +166,9 @@ def _show(testbed: Testbed, as_json: bool) -> None:
     for database in testbed.databases:
         table.add_row(f"database {database.name}", database.dsn, str(testbed.servers["postgres"]))
     table.add_row("Toxiproxy's API", testbed.toxiproxy, str(testbed.servers["toxiproxy"]))
+    for name, address in (("Prometheus", testbed.prometheus), ("Jaeger", testbed.jaeger)):
+        if address:
+            table.add_row(name, address, "")
     table.add_row("logs", str(testbed.state / "logs"), "")
     Console().print(table)
 

@@ -67,6 +67,12 @@ class Testbed(Value):
     """Other processes, name -> pid: ``toxiproxy``, ``postgres``. Of a container: as for services."""
     state: Path
     """The private folder; logs are in ``state/logs``, those of containers with Docker."""
+    prometheus: str = ""
+    """Base URL of a Prometheus that scrapes the services; empty: there is none."""
+    jaeger: str = ""
+    """Base URL of a Jaeger's page and API; empty: there is none."""
+    jaeger_otlp: str = ""
+    """Base URL of its OTLP/HTTP, where whoever gathers spans may hand them on; empty: not to be reached."""
     telemetry: str = ""
     """Base URL of the relay that the services post their spans to (``aguante/collect/relay.py``), whose
     ``/stream`` gives them on; empty: they post to the runner itself, or to nobody."""

@@ -3,17 +3,20 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from aguante.runtimes.base import TestbedError
 from aguante.runtimes.crew import Crew
 from aguante.runtimes.ending import RELAY
+from aguante.runtimes.jaeger import run_jaeger
 from aguante.runtimes.layout import Layout
+from aguante.runtimes.observing import NOBODY, Observers
 from aguante.runtimes.ports import HOST
 from aguante.runtimes.postgres import Postgres
 from aguante.runtimes.processes import Command, PortTakenError
+from aguante.runtimes.prometheus import Places, Target, run_prometheus
 from aguante.runtimes.proxies import run_toxiproxy
 from aguante.runtimes.services import (
     Starting,
@@ -36,13 +39,20 @@ class Blueprint:
     layout: Layout
     policy: str
     otlp_endpoint: str
-    """Where spans end up; with a relay they take their way through it."""
+    """Where spans end up; with a relay they take their way through it. Empty: a Jaeger of its own, or nobody."""
+    observers: Observers = NOBODY
 
     @property
     def spans_to(self) -> str:
         """What services are told."""
         relay = self.layout.telemetry
-        return f"http://{HOST}:{relay}" if relay else self.otlp_endpoint
+        return f"http://{HOST}:{relay}" if relay else self.spans_end_at
+
+    @property
+    def spans_end_at(self) -> str:
+        """The collector that was named, else the testbed's own Jaeger, else empty."""
+        jaeger = self.layout.observers.get("jaeger-otlp")
+        return self.otlp_endpoint or (f"http://{HOST}:{jaeger}" if jaeger else "")
 
 
 async def start_postgres(up: Blueprint) -> None:
@@ -81,10 +91,34 @@ async def start_relay(up: Blueprint) -> None:
             **base_environment(os.environ),
             "HOST": HOST,
             "PORT": str(up.layout.telemetry),
-            "JAEGER_OTLP": up.otlp_endpoint,
+            "JAEGER_OTLP": up.spans_end_at,
         },
     )
     await wait_ready_at(up.crew.start(command), f"{up.spans_to}/healthz")
+
+
+async def start_prometheus(up: Blueprint) -> None:
+    """What scrapes every instance and Toxiproxy; raises TestbedError."""
+    targets = [
+        Target("services", each.service.name, each.name, f"{HOST}:{each.port}")
+        for each in up.layout.instances
+    ]
+    toxiproxy = Target("toxiproxy", "toxiproxy", "toxiproxy", f"{HOST}:{up.layout.toxiproxy}")
+    folder = up.crew.workspace.data.resolve() / "prometheus"
+    places = Places(
+        up.crew.workspace.root / "prometheus.yml",
+        up.observers.samples or folder,
+        up.crew.workspace.logs / "prometheus.log",
+    )
+    rules = [up.spec.rules / "*.yml"] if up.spec.rules else []
+    port = up.layout.observers["prometheus"]
+    await run_prometheus(port, [*targets, toxiproxy], rules, places, up.crew.start)
+
+
+async def start_jaeger(up: Blueprint) -> None:
+    """What keeps the spans for searches; raises TestbedError."""
+    ports, log = up.layout.observers, up.crew.workspace.logs / "jaeger.log"
+    await run_jaeger(ports["jaeger"], ports["jaeger-otlp"], log, up.crew.start)
 
 
 async def start_services(up: Blueprint) -> None:
@@ -99,6 +133,20 @@ async def start_services(up: Blueprint) -> None:
             Starting(command, instance.url + service.alive_path, instance.url + service.ready_path)
         )
     await bring_up(commands, up.crew.start, starting_at_once())
+
+
+StartPart = Callable[[Blueprint], Coroutine[None, None, None]]
+_OBSERVERS: Mapping[str, StartPart] = {"prometheus": start_prometheus, "jaeger": start_jaeger}
+
+
+def parts_of(up: Blueprint) -> Mapping[str, StartPart]:
+    """What this testbed is made of, by name; all of it may be started at once."""
+    parts: dict[str, StartPart] = {"toxiproxy": start_toxiproxy, "services": start_services}
+    if up.spec.databases:
+        parts["postgres"] = start_postgres
+    if up.layout.telemetry:
+        parts[RELAY] = start_relay
+    return parts | {name: _OBSERVERS[name] for name in up.observers.names}
 
 
 def policy_file(spec: TestbedSpec, policy: str) -> Path:

@@ -11,6 +11,7 @@ import psutil
 from aguante.runtimes.base import TestbedError
 from aguante.runtimes.docker import Docker
 from aguante.runtimes.docker_project import end_project
+from aguante.runtimes.observing import OBSERVERS
 from aguante.runtimes.processes import ProcessRef, end
 from aguante.runtimes.state import SavedState, is_held, remove_folder
 
@@ -21,7 +22,7 @@ OWNER_LIMIT_S = 30.0
 POLL_S = 0.05
 
 RELAY = "telemetry"
-_LAST = (RELAY, "toxiproxy", "postgres")
+_LAST = (RELAY, "toxiproxy", "postgres", *OBSERVERS)
 
 
 async def take_down(processes: Sequence[ProcessRef]) -> None:
@@ -40,6 +41,9 @@ async def take_down(processes: Sequence[ProcessRef]) -> None:
     await end(by_name["toxiproxy"], signal.SIGTERM, SERVER_GRACE_S)
     # PostgreSQL's fast shutdown; SIGTERM would wait for every client to leave.
     await end(by_name["postgres"], signal.SIGINT, SERVER_GRACE_S)
+    # After the relay, which hands them what it has left.
+    observers = [each for name in OBSERVERS for each in by_name[name]]
+    await end(observers, signal.SIGTERM, SERVER_GRACE_S)
 
 
 async def end_testbed(saved: SavedState) -> None:

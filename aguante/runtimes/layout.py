@@ -1,7 +1,7 @@
 """Who listens where in one native testbed, decided before anything is started."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aguante.runtimes.base import (
     ONE_EACH,
@@ -11,6 +11,7 @@ from aguante.runtimes.base import (
     Testbed,
     TestbedError,
 )
+from aguante.runtimes.observing import NOBODY, Observers, addresses
 from aguante.runtimes.ports import HOST, Ports
 from aguante.runtimes.postgres import SUPERUSER, dsn
 from aguante.runtimes.processes import ProcessRef
@@ -30,6 +31,8 @@ class Layout:
     """By name."""
     telemetry: int = 0
     """Of the relay of spans; 0: there is none."""
+    observers: Mapping[str, int] = field(default_factory=dict)
+    """Of Prometheus and Jaeger, by the port's name."""
 
     @property
     def api(self) -> str:
@@ -65,10 +68,11 @@ def lay_out(
     replicas: Mapping[str, int] = ONE_EACH,
     *,
     relay: bool = False,
+    observers: Observers = NOBODY,
 ) -> Layout:
     """Give everything a port; the entry link gets ``gateway_port`` when there is one.
 
-    With ``relay`` there is one for the relay of spans.
+    With ``relay`` there is one for the relay of spans, and each of the ``observers`` has its own.
 
     Raises:
         TestbedError: not enough ports are free.
@@ -93,6 +97,7 @@ def lay_out(
         instances=tuple(instances),
         links=links,
         telemetry=ports.take() if relay else 0,
+        observers={name: ports.take() for name in observers.ports},
     )
 
 
@@ -140,4 +145,5 @@ def describe(
         },
         state=workspace.root,
         telemetry=f"http://{HOST}:{layout.telemetry}" if layout.telemetry else "",
+        **addresses(HOST, layout.observers),
     )

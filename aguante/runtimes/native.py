@@ -24,14 +24,13 @@ from aguante.runtimes.base import (
 from aguante.runtimes.blueprint import (
     Blueprint,
     one_error,
+    parts_of,
     policy_file,
-    start_postgres,
-    start_relay,
     start_services,
-    start_toxiproxy,
 )
 from aguante.runtimes.crew import Crew
 from aguante.runtimes.layout import check_replicas, describe, lay_out
+from aguante.runtimes.observing import NOBODY, Observers
 from aguante.runtimes.ports import Ports, require_free
 from aguante.runtimes.processes import PortTakenError, process_alive, process_state
 from aguante.runtimes.services import wait_ready_at
@@ -59,6 +58,7 @@ class NativeRuntime:
         gateway_port: where the entry link listens; a free port when None.
         detach: the testbed outlives this process, until ``aguante down``.
         relay: services post their spans to a relay of the testbed's own, so that ``attach`` can read them.
+        observers: Prometheus and Jaeger, where they are wanted.
         observe: told when a part got ready, seconds since ``up`` began.
     """
 
@@ -69,12 +69,14 @@ class NativeRuntime:
         gateway_port: int | None = None,
         detach: bool = False,
         relay: bool = False,
+        observers: Observers = NOBODY,
         observe: Observe = _ignore,
     ) -> None:
         self._parent = parent
         self._gateway_port = gateway_port
         self._detach = detach
         self._relay = relay
+        self._observers = observers
         self._observe = observe
         self._crew: Crew | None = None
         self._up: Blueprint | None = None
@@ -255,18 +257,15 @@ class NativeRuntime:
         workspace = await claim(self._parent or default_parent(), memory=memory)
         crew = self._crew = Crew(workspace, detach=self._detach)
         crew.save()
+        ports, wanted = Ports(workspace.slot), self._observers
         layout = lay_out(
-            spec, Ports(workspace.slot), self._gateway_port, replicas, relay=self._relay
+            spec, ports, self._gateway_port, replicas, relay=self._relay, observers=wanted
         )
-        up = Blueprint(crew, spec, layout, policy, otlp_endpoint)
+        up = Blueprint(crew, spec, layout, policy, otlp_endpoint, wanted)
         with one_error():
             async with asyncio.TaskGroup() as group:
-                if spec.databases:
-                    group.create_task(observed("postgres", start_postgres(up)))
-                if self._relay:
-                    group.create_task(observed("telemetry", start_relay(up)))
-                group.create_task(observed("toxiproxy", start_toxiproxy(up)))
-                group.create_task(observed("services", start_services(up)))
+                for name, start in parts_of(up).items():
+                    group.create_task(observed(name, start(up)))
         testbed = self._finish(up)
         if self._detach:
             workspace.release()  # its processes inherited the lock and hold it from here on

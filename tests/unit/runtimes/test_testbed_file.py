@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of our own system's description, to be spoilt."""
-    for name in ("proxies", "policies", "invariants", "reports"):
+    for name in ("proxies", "policies", "invariants", "reports", "dashboards/prometheus/rules"):
         shutil.copytree(ROOT / name, tmp_path / name)
     (tmp_path / "loadtests").mkdir()
     (tmp_path / "loadtests" / "locustfile.py").touch()
@@ -65,11 +65,13 @@ def test_every_fault_of_the_file_is_found_at_once(copy: Path) -> None:
 def test_paths_that_do_not_exist_are_found_at_once(copy: Path) -> None:
     """Each with the line of its key."""
     shutil.rmtree(copy.parent / "policies")
+    shutil.rmtree(copy.parent / "dashboards")
     (copy.parent / "invariants" / "unsettled.sql").unlink()
     (copy.parent / "reports" / "reconcile.sql").unlink()
     found = findings(copy)
     assert [each.split(":")[2].strip() for each in found] == [
         "policies",
+        "rules",
         "settle.query",
         "reports[0].sql",
     ]

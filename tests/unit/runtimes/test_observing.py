@@ -1,0 +1,69 @@
+"""Which observers a testbed is given, where they listen, and what Prometheus is told to scrape."""
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+
+from aguante.commands.observers import observers_of
+from aguante.commands.up import up_command
+from aguante.runtimes import ports
+from aguante.runtimes.base import TestbedError
+from aguante.runtimes.layout import lay_out
+from aguante.runtimes.observing import Observers, addresses
+from aguante.runtimes.ports import Ports
+from aguante.runtimes.prometheus import Target, configuration
+from aguante.testbed import TestbedSpec
+
+OPTION = next(each for each in up_command.params if each.name == "observers")
+
+
+def test_observers_are_named_with_commas() -> None:
+    """In any order; nothing is nobody."""
+    context = click.Context(up_command)
+    assert observers_of(context, OPTION, "") == Observers()
+    assert observers_of(context, OPTION, "jaeger, prometheus").names == {"prometheus", "jaeger"}
+
+
+def test_an_unknown_observer_is_wrong_usage() -> None:
+    """The message shows it, and which there are."""
+    with pytest.raises(click.BadParameter, match=r"'grafana'.* prometheus and jaeger"):
+        observers_of(click.Context(up_command), OPTION, "prometheus,grafana")
+    with pytest.raises(TestbedError):
+        Observers(frozenset(("grafana",)))
+
+
+def test_observers_get_ports_of_their_own(
+    shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a testbed without them has neither ports nor addresses for them."""
+    monkeypatch.setattr(ports, "is_free", lambda _: True)
+    layout = lay_out(shop, Ports(0), None, observers=Observers(frozenset(("prometheus", "jaeger"))))
+    taken = {layout.toxiproxy, layout.postgres, *layout.services.values()}
+    assert set(layout.observers) == {"prometheus", "jaeger", "jaeger-otlp"}
+    assert not taken & set(layout.observers.values())
+    assert addresses("h", layout.observers).keys() == {"prometheus", "jaeger", "jaeger_otlp"}
+    assert lay_out(shop, Ports(0), None).observers == {}
+
+
+def test_every_instance_is_a_target_under_its_own_name() -> None:
+    """Replicas are told apart, and Toxiproxy is a job of its own."""
+    told = configuration(
+        [
+            Target("services", "payments", "payments-1", "127.0.0.1:1"),
+            Target("services", "payments", "payments-2", "127.0.0.1:2"),
+            Target("toxiproxy", "toxiproxy", "toxiproxy", "127.0.0.1:3"),
+        ],
+        [Path("/rules/*.yml")],
+    )
+    services, toxiproxy = json.loads(json.dumps(told))["scrape_configs"]
+    assert services["static_configs"] == [
+        {
+            "targets": [f"127.0.0.1:{n}"],
+            "labels": {"service": "payments", "instance": f"payments-{n}"},
+        }
+        for n in (1, 2)
+    ]
+    assert toxiproxy["job_name"] == "toxiproxy"
+    assert told["rule_files"] == ["/rules/*.yml"]
