@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from aguante.collect.spans import decode_spans, write_traces
+from aguante.collect.spans import decode_spans
 from aguante.measure import measure
 from aguante.measure.model import Measures
 from aguante.plan import Plan
@@ -86,10 +86,10 @@ def judge_again(run: FrozenRun) -> JudgedRun:
     Raises:
         EvidenceError: a file of the folder is there and cannot be read.
     """
-    if run.folder.otlp.exists() and not run.folder.spans.exists():
+    undecoded = run.folder.otlp.exists() and not run.folder.spans.exists()
+    if undecoded:
         decode_spans(run.folder)
-        write_traces(run.folder, run.plan)
-    measures = measure(run.folder, run.plan, run.experiment, run.spec)
+    measures = measure(run.folder, run.plan, run.experiment, run.spec, keep_traces=undecoded)
     return JudgedRun(run.folder, run.plan, measures, judge(run.plan, run.experiment, measures))
 
 

@@ -81,7 +81,7 @@ class RunFolder:
 
     @property
     def traces(self) -> Path:
-        """All spans of every failing trace and of 20 good ones per phase, JSONL, one trace a line."""
+        """Failing traces (of each cause up to 1000 a phase) and 20 good ones per phase, JSONL, one trace a line."""
         return self.root / "traces.jsonl"
 
     @property

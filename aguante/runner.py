@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from aguante.collect.metrics import dropped_since, spans_dropped
 from aguante.collect.otlp import Collector
-from aguante.collect.spans import decode_spans, write_traces
+from aguante.collect.spans import decode_spans
 from aguante.collect.stream import SpanStream
 from aguante.environment import add_server_versions, read_environment
 from aguante.eventlog import EventLog
@@ -226,10 +226,9 @@ def analyse(folder: RunFolder, request: RunRequest) -> Verdict:
         OSError: a file of the run folder cannot be read or written.
     """
     decode_spans(folder)
-    write_traces(folder, request.plan)
-    measures = measure(folder, request.plan, request.experiment, request.spec)
+    measures = measure(folder, request.plan, request.experiment, request.spec, keep_traces=True)
     folder.measures.write_text(measures.model_dump_json(indent=2))
     verdict = judge(request.plan, request.experiment, measures)
     folder.verdict.write_text(verdict.model_dump_json(indent=2))
-    write_reports(folder)
+    write_reports(folder, request.plan, measures, verdict)
     return verdict

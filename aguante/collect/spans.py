@@ -1,4 +1,4 @@
-"""Raw OTLP bodies -> ``spans.parquet``, one row a span; and the traces worth keeping as text.
+"""Raw OTLP bodies -> ``spans.parquet``, one row a span.
 
 JSON lines through a temporary file is the fastest of the simple ways with what is installed: 50,000
 spans decode and convert in about 1.2 s, most of it in Python's walk over the attributes.
@@ -17,11 +17,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from aguante.collect.disk import refusals_as_os_error
 from aguante.collect.frames import FRAME_HEADER_BYTES
-from aguante.collect.traces import write_traces
 from aguante.runfolder import RunFolder
 from aguante.values import Value
-
-__all__ = ["DecodeReport", "SpanRow", "decode_spans", "write_traces"]
 
 Scalar = str | bool | int | float
 KINDS = {

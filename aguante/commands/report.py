@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from aguante.commands.folders import or_usage, run_folder, runs_option
-from aguante.frozen import judge_again, read_frozen, read_judged
+from aguante.frozen import JudgedRun, judge_again, read_frozen, read_judged
 from aguante.measure.facts import EvidenceError
 from aguante.report import write_reports
 from aguante.report.overview import write_overview
@@ -31,7 +31,7 @@ def report_command(run: str | None, runs: Path) -> int:
         click.echo(folder / "overview.html")
         return 0
     judged = or_usage(read_judged, folder)
-    write_reports(judged.folder)
+    _write_reports(judged)
     click.echo(judged.folder.report_html)
     return 0
 
@@ -60,9 +60,13 @@ def verdict_command(run: str | None, runs: Path, write: bool, as_json: bool) -> 
     if write:
         judged.folder.measures.write_text(judged.measures.model_dump_json(indent=2))
         stored.write_text(text)
-        write_reports(judged.folder)
+        _write_reports(judged)
     if as_json:
         click.echo(text)
     else:
         print_verdict(verdict_console(), judged.verdict, judged.folder)
     return judged.verdict.exit_code
+
+
+def _write_reports(judged: JudgedRun) -> None:
+    write_reports(judged.folder, judged.plan, judged.measures, judged.verdict)

@@ -6,7 +6,7 @@ from aguante.measure.breakers import answer_breaker
 from aguante.measure.detection import answer_detection
 from aguante.measure.evidence import Evidence
 from aguante.measure.model import Answer
-from aguante.measure.percentiles import percentile
+from aguante.measure.percentiles import percentiles_of
 from aguante.measure.recovery import measure_recovery
 from aguante.measure.traces import incomplete_because, measure_amplification, measure_attribution
 from aguante.spec.expectations import (
@@ -37,7 +37,7 @@ _RATE = """
     FROM asked($phase, $operation::VARCHAR, $after_s::DOUBLE, $before_s::DOUBLE)
 """
 _LATENCIES = """
-    SELECT coalesce(list(latency_ms ORDER BY latency_ms), [])
+    SELECT latency_ms AS value
     FROM asked($phase, $operation::VARCHAR, $after_s::DOUBLE, $before_s::DOUBLE)
     WHERE status = $of_status
 """
@@ -108,13 +108,13 @@ def _rate(evidence: Evidence, asked: Rate) -> Answer:
 
 
 def _latency(evidence: Evidence, asked: Latency) -> Answer:
-    (ordered,) = evidence.row(_LATENCIES, **window_of(asked), of_status=asked.of_status)
-    n, needed = len(ordered), samples_needed(asked.p)
-    if n < needed:
+    window = {**window_of(asked), "of_status": asked.of_status}
+    n, (value,) = percentiles_of(evidence, _LATENCIES, (asked.p,), **window)
+    if value.value_ms is None:
+        needed = samples_needed(asked.p)
         return unknown(
             f"{n} answers with {asked.of_status}, and p{asked.p * 100:g} needs {needed}", n
         )
-    value = percentile(ordered, asked.p)
     return Answer(
         index=0,
         n=n,

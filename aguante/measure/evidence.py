@@ -1,14 +1,14 @@
 """Opens a run folder as tables in an in-memory DuckDB; everything else in ``measure/`` asks these.
 
 Tables: ``requests`` (the client's ledger with phase and end of each answer), ``spans`` and
-``span_events`` (seconds since t0), ``attempts`` (every attempt on every link, as its caller saw it),
-``client.requests`` (the ledger for the invariants).
+``span_events`` (seconds since t0), ``traces`` (how many spans each has), ``attempts`` (every attempt on
+every link, as its caller saw it), ``client.requests`` (the ledger for the invariants).
 """
 
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import msgspec
 
 from aguante.measure.facts import EvidenceError, RunFacts, read_facts, whole_lines
 from aguante.measure.foreign import adopt
-from aguante.plan import Plan
+from aguante.plan import Plan, Window
 from aguante.records import RequestRecord
 from aguante.runfolder import RunFolder
 from aguante.testbed import TestbedSpec
@@ -29,22 +29,18 @@ Row = tuple[Any, ...]
 MEMORY_LIMIT = "1GB"
 """Of DuckDB; what does not fit goes through its temporary files."""
 
-_SPAN_COLUMNS = """
-    CREATE TABLE raw_spans (
-        trace_id VARCHAR, span_id VARCHAR, parent_id VARCHAR, service VARCHAR, instance VARCHAR,
-        name VARCHAR, kind VARCHAR, start_ns BIGINT, end_ns BIGINT, status VARCHAR,
-        error_type VARCHAR, link VARCHAR, attempt INTEGER, http_status INTEGER, route VARCHAR,
-        origin VARCHAR, error_link VARCHAR, reservation_id VARCHAR, run_id VARCHAR,
-        experiment VARCHAR, phase VARCHAR, db_system VARCHAR, events VARCHAR, links VARCHAR)
-"""
+DAMAGED = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
+"""What DuckDB says of a file that is not what its first bytes promise: spans are read when they are asked."""
 
-_REQUESTS = """
-    CREATE TABLE requests AS
-    SELECT r.*, coalesce(w.phase, '') AS phase, intended_s - w.start_s AS since_phase_s,
-           intended_s + latency_ms / 1000 AS ended_s
-    FROM client.requests AS r
-    LEFT JOIN phases AS w ON r.intended_s >= w.start_s AND r.intended_s < w.end_s
-"""
+_SPAN_COLUMNS = {
+    **dict.fromkeys(("trace_id", "span_id", "parent_id", "service", "instance"), "VARCHAR"),
+    **dict.fromkeys(("name", "kind"), "VARCHAR"),
+    **dict.fromkeys(("start_ns", "end_ns"), "BIGINT"),
+    **dict.fromkeys(("status", "error_type", "link", "route", "origin", "error_link"), "VARCHAR"),
+    **dict.fromkeys(("attempt", "http_status"), "INTEGER"),
+    **dict.fromkeys(("reservation_id", "run_id", "experiment", "phase"), "VARCHAR"),
+    **dict.fromkeys(("db_system", "events", "links"), "VARCHAR"),
+}
 
 _ASKED = """
     CREATE MACRO asked(wanted_phase, wanted_operation, from_s, until_s) AS TABLE
@@ -55,13 +51,13 @@ _ASKED = """
 """
 
 _SPANS = """
-    CREATE TABLE spans AS
-    SELECT * EXCLUDE (link, error_type, phase, kind),
-           coalesce(link, '') AS link, coalesce(error_type, '') AS error_type,
-           coalesce(phase, '') AS phase, lower(kind) AS kind,
-           (start_ns - $epoch_ns::BIGINT) / 1e9 AS start_s, (end_ns - start_ns) / 1e6 AS ms
-    FROM raw_spans
+    * EXCLUDE (link, error_type, phase, kind),
+    coalesce(link, '') AS link, coalesce(error_type, '') AS error_type,
+    coalesce(phase, '') AS phase, lower(kind) AS kind,
+    (start_ns - {epoch_ns}) / 1e9 AS start_s, (end_ns - start_ns) / 1e6 AS ms
 """
+
+_TRACES = "CREATE TABLE traces AS SELECT trace_id, count(*) AS spans FROM spans GROUP BY trace_id"
 
 _SPAN_EVENTS = """
     CREATE TABLE span_events AS
@@ -97,10 +93,20 @@ class Evidence:
     plan: Plan
     testbed: TestbedSpec
     facts: RunFacts
+    root: Path
+    """Of the run folder, for messages."""
 
     def rows(self, sql: str, **parameters: object) -> list[Row]:
-        """All rows of a query; parameters as ``$name``."""
-        return self.connection.execute(sql, parameters).fetchall()
+        """All rows of a query; parameters as ``$name``.
+
+        Raises:
+            EvidenceError: a file that the query asks turns out to be damaged.
+        """
+        try:
+            return self.connection.execute(sql, parameters).fetchall()
+        except DAMAGED as error:
+            message = f"{self.root}: the evidence cannot be read: {error}"
+            raise EvidenceError(message) from error
 
     def row(self, sql: str, **parameters: object) -> Row:
         """The one row of an aggregate."""
@@ -127,20 +133,25 @@ class Evidence:
 
 
 def open_evidence(folder: RunFolder, plan: Plan, testbed: TestbedSpec) -> Evidence:
-    """Read a run folder into memory. Missing files are empty tables: no data is a result too.
+    """Open a run folder. Missing files are empty tables: no data is a result too.
+
+    Requests are read into memory once; spans stay in their file, of which each question reads the columns
+    that it asks for. (A foreign system's spans are given links and mechanisms, so these are held.)
 
     Raises:
         EvidenceError: a file is there and cannot be read.
     """
     facts = read_facts(folder.events)
     connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT})
-    evidence = Evidence(connection, plan, testbed, facts)
+    # Every question that wants an order says so; without this, tables fill on one thread's account.
+    connection.execute("SET preserve_insertion_order = false")
+    evidence = Evidence(connection, plan, testbed, facts, folder.root)
     try:
-        load_ledger(connection, folder.records, final=facts.load is not None)
-        _load_plan(evidence)
+        _load_requests(evidence, folder.records)
         _load_spans(evidence, folder.spans)
         if not testbed.problem_json:
             adopt(connection, testbed)
+        connection.execute(_TRACES)
     except duckdb.Error as error:
         connection.close()
         message = f"{folder.root}: the evidence cannot be read: {error}"
@@ -148,19 +159,42 @@ def open_evidence(folder: RunFolder, plan: Plan, testbed: TestbedSpec) -> Eviden
     return evidence
 
 
-def load_ledger(
-    connection: duckdb.DuckDBPyConnection, records: Path, *, final: bool = False
-) -> None:
+def load_ledger(connection: duckdb.DuckDBPyConnection, records: Path) -> None:
     """Make ``client.requests`` of a ledger's whole lines; a file that is not there gives an empty table.
 
     Raises:
         duckdb.Error: a line is no RequestRecord.
     """
-    columns = {f.name: _DUCKDB_TYPES[f.type] for f in msgspec.structs.fields(RequestRecord)}
     connection.execute("CREATE SCHEMA client")
-    with _readable(records, final=final) as path:
-        rows = connection.read_json(path, columns=columns, format="newline_delimited")
-        rows.create("client.requests")
+    with _readable(records, final=False) as path:
+        _ledger(connection, path).create("client.requests")
+
+
+def _ledger(connection: duckdb.DuckDBPyConnection, path: str) -> duckdb.DuckDBPyRelation:
+    columns = {f.name: _DUCKDB_TYPES[f.type] for f in msgspec.structs.fields(RequestRecord)}
+    return connection.read_json(path, columns=columns, format="newline_delimited")
+
+
+def _load_requests(evidence: Evidence, records: Path) -> None:
+    """``requests`` in one pass over the file, and ``client.requests`` as the client wrote them."""
+    connection = evidence.connection
+    phases = evidence.plan.phases
+    with _readable(records, final=evidence.facts.load is not None) as path:
+        rows = _ledger(connection, path)
+        own = ", ".join(rows.columns)
+        rows.project(
+            f"*, {_of_phase(phases, lambda each: _text(each.phase), _text(''))} AS phase,"
+            f" intended_s - {_of_phase(phases, lambda each: _double(each.start_s), 'NULL')}"
+            " AS since_phase_s,"
+            " intended_s + latency_ms / 1000 AS ended_s"
+        ).create("requests")
+    connection.execute("CREATE SCHEMA client")
+    held = "VIEW" if evidence.testbed.problem_json else "TABLE"
+    connection.execute(f"CREATE {held} client.requests AS SELECT {own} FROM main.requests")  # noqa: S608  # names of RequestRecord
+    connection.execute(
+        "CREATE TABLE entry AS SELECT $link AS link", {"link": evidence.testbed.entry}
+    )
+    connection.execute(_ASKED)
 
 
 @contextlib.contextmanager
@@ -186,26 +220,49 @@ def _ends_a_line(path: Path) -> bool:
         return False
 
 
-def _load_plan(evidence: Evidence) -> None:
-    connection = evidence.connection
-    connection.execute("CREATE TABLE phases (phase VARCHAR, start_s DOUBLE, end_s DOUBLE)")
-    windows = [(w.phase, w.start_s, w.end_s) for w in evidence.plan.phases]
-    connection.executemany("INSERT INTO phases VALUES (?, ?, ?)", windows)
-    connection.execute(
-        "CREATE TABLE entry AS SELECT $link AS link", {"link": evidence.testbed.entry}
+def _of_phase(phases: Sequence[Window], told: Callable[[Window], str], otherwise: str) -> str:
+    """An SQL expression: what is told of the phase in which a request was meant to start."""
+    cases = (
+        f"WHEN intended_s >= {_double(each.start_s)} AND intended_s < {_double(each.end_s)} THEN {told(each)}"
+        for each in phases
     )
-    connection.execute(_REQUESTS)
-    connection.execute(_ASKED)
+    return f"CASE {' '.join(cases)} ELSE {otherwise} END" if phases else otherwise
 
 
-def _load_spans(evidence: Evidence, spans: Path) -> None:
+def _double(value: float) -> str:
+    """A number without a detour over DECIMAL, which could round it."""
+    return f"'{value!r}'::DOUBLE"
+
+
+def _text(value: str) -> str:
+    doubled = value.replace("'", "''")
+    return f"'{doubled}'"
+
+
+def _load_spans(evidence: Evidence, file: Path) -> None:
     connection = evidence.connection
-    connection.execute(_SPAN_COLUMNS)
-    if spans.exists():
-        file = {"file": str(spans)}
-        connection.execute("INSERT INTO raw_spans BY NAME SELECT * FROM read_parquet($file)", file)
-    epoch = {"epoch_ns": evidence.facts.epoch_ns}
-    connection.execute(_SPANS, epoch)
-    connection.execute("DROP TABLE raw_spans")
-    connection.execute(_SPAN_EVENTS, epoch)
+    epoch_ns = evidence.facts.epoch_ns
+    spans = _raw_spans(connection, file).project(
+        _SPANS.replace("{epoch_ns}", "NULL" if epoch_ns is None else str(epoch_ns))
+    )
+    if file.exists() and evidence.testbed.problem_json:
+        spans.create_view("spans")
+    else:
+        spans.create("spans")
+    connection.execute(_SPAN_EVENTS, {"epoch_ns": epoch_ns})
     connection.execute(_ATTEMPTS)
+
+
+def _raw_spans(connection: duckdb.DuckDBPyConnection, file: Path) -> duckdb.DuckDBPyRelation:
+    """Every column of ours, NULL where the file (of an earlier version) has none; no file is no rows."""
+    if not file.exists():
+        nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in _SPAN_COLUMNS.items())
+        return connection.sql("SELECT 1").project(nothing).filter("false")
+    rows = connection.read_parquet(str(file))
+    known = set(rows.columns)
+    return rows.project(
+        ", ".join(
+            f"{name if name in known else 'NULL'}::{kind} AS {name}"
+            for name, kind in _SPAN_COLUMNS.items()
+        )
+    )

@@ -52,7 +52,7 @@ _ATTRIBUTE = """
         WHERE s.error_type <> '' AND NOT EXISTS (
             SELECT 1 FROM spans AS below
             WHERE below.trace_id = s.trace_id AND below.parent_id = s.span_id AND below.error_type <> '')
-        ORDER BY s.trace_id, s.end_ns DESC
+        ORDER BY s.trace_id, s.end_ns DESC, s.span_id
     ) AS c
     WHERE requests.trace_id = c.trace_id AND requests.status >= 400 AND requests.mechanism = ''
 """

@@ -2,12 +2,9 @@
 
 from aguante.measure.evidence import Evidence
 from aguante.measure.model import LoadMeasure
-from aguante.measure.percentiles import percentile
+from aguante.measure.percentiles import percentiles_of
 
-_LATENESS = """
-    SELECT count(*), coalesce(list(late_ms ORDER BY late_ms), [])
-    FROM (SELECT greatest(0, started_s - intended_s) * 1000 AS late_ms FROM requests)
-"""
+_LATENESS = "SELECT greatest(0, started_s - intended_s) * 1000 AS value FROM requests"
 
 
 def measure_load(evidence: Evidence) -> LoadMeasure:
@@ -17,7 +14,7 @@ def measure_load(evidence: Evidence) -> LoadMeasure:
     own count is taken when the generator ended well.
     """
     plan, summary = evidence.plan.load, evidence.facts.load
-    recorded, lateness = evidence.row(_LATENESS)
+    recorded, (p50, p99) = percentiles_of(evidence, _LATENESS, (0.50, 0.99))
     offered = round(plan.rate_rps * plan.duration_s)
     if summary is not None and summary.exit_code == 0:
         drew = summary.offered
@@ -28,6 +25,6 @@ def measure_load(evidence: Evidence) -> LoadMeasure:
         shed=summary.shed if summary else 0,
         offered_rps=offered / plan.duration_s,
         achieved_rps=recorded / plan.duration_s,
-        lateness_p50_ms=percentile(lateness, 0.50).value_ms,
-        lateness_p99_ms=percentile(lateness, 0.99).value_ms,
+        lateness_p50_ms=p50.value_ms,
+        lateness_p99_ms=p99.value_ms,
     )

@@ -67,11 +67,11 @@ _SUBJECT = """
 """
 _BY_ID = """
     WHERE starts_with(trace_id, $id) OR starts_with(reservation_id, $id) OR idempotency_key = $id
-    ORDER BY intended_s LIMIT 20
+    ORDER BY intended_s, seq LIMIT 20
 """
 _OF_SECOND = """
     WHERE intended_s >= $second AND intended_s < $second + 1 AND status <> 200
-    ORDER BY count(*) OVER (PARTITION BY status, origin, link, mechanism) DESC, intended_s LIMIT 1
+    ORDER BY count(*) OVER (PARTITION BY status, origin, link, mechanism) DESC, intended_s, seq LIMIT 1
 """
 _ASKED = """
     SELECT seq, operation, phase, intended_s, started_s, ended_s, status, origin, link, mechanism,
@@ -86,7 +86,7 @@ _MATCHES = """
      AND ($mechanism::VARCHAR IS NULL OR mechanism = $mechanism)) = $wanted
 """
 _MOST_FREQUENT = """
-    ORDER BY count(*) OVER (PARTITION BY status, origin, link, mechanism) DESC, intended_s LIMIT 1
+    ORDER BY count(*) OVER (PARTITION BY status, origin, link, mechanism) DESC, intended_s, seq LIMIT 1
 """
 
 
@@ -157,7 +157,8 @@ def surroundings(evidence: Evidence, from_s: float, to_s: float) -> Iterator[Mom
                 change.at_s, "fault", f"{change.id} {change.action} {change.error}".strip()
             )
     changes = """SELECT at_s, instance, link, from_state, to_state, trace_id FROM span_events
-        WHERE name = 'breaker.transition' AND at_s BETWEEN $from_s AND $to_s"""
+        WHERE name = 'breaker.transition' AND at_s BETWEEN $from_s AND $to_s
+        ORDER BY at_s, instance, link, from_state"""
     for at_s, instance, link, before, after, _ in evidence.rows(changes, from_s=from_s, to_s=to_s):
         yield Moment(at_s, "breaker", f"{link} of {instance}: {before} -> {after}")
 
@@ -179,11 +180,11 @@ _TRACES = """
 _SPANS = """
     SELECT start_s, instance, kind, name, link, coalesce(attempt, 0), ms, error_type,
            coalesce(http_status, 0), coalesce(db_system, '')
-    FROM spans SEMI JOIN own_traces USING (trace_id) ORDER BY start_ns
+    FROM spans SEMI JOIN own_traces USING (trace_id) ORDER BY start_ns, end_ns DESC, span_id
 """
 _NOTES = """
     SELECT at_s, instance, name, link, error_type
-    FROM span_events SEMI JOIN own_traces USING (trace_id)
+    FROM span_events SEMI JOIN own_traces USING (trace_id) ORDER BY at_s, span_id, name
 """
 
 

@@ -1,16 +1,55 @@
 """Percentiles of latencies: order statistics with distribution-free intervals, or nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from aguante.measure.evidence import Evidence
 from aguante.measure.model import Percentile
 from aguante.statistics import rank, rank_interval, samples_needed
+
+_COUNT = "SELECT count(value) FROM ({values})"
+_AT_RANKS = "SELECT quantile_disc(value, $fractions::DOUBLE[]) FROM ({values})"
+
+
+def percentiles_of(
+    evidence: Evidence, values: str, ps: Sequence[float], **parameters: object
+) -> tuple[int, tuple[Percentile, ...]]:
+    """How many values there are, and the asked percentiles of them; the values themselves stay in DuckDB.
+
+    Args:
+        evidence: the run.
+        values: a query with one column ``value``, milliseconds.
+        ps: each in (0, 1).
+        parameters: of the query.
+    """
+    (n,) = evidence.row(_COUNT.replace("{values}", values), **parameters)
+    ranks = sorted({each for p in ps for each in _ranks(n, p)})
+    at: dict[int, float] = {}
+    if ranks:
+        # quantile_disc(q) is the value of rank ceil(q n); halfway below a rank no rounding can miss it
+        fractions = [(each - 0.5) / n for each in ranks]
+        query = _AT_RANKS.replace("{values}", values)
+        (found,) = evidence.row(query, fractions=fractions, **parameters)
+        at = dict(zip(ranks, found, strict=True))
+    return n, tuple(_percentile(n, p, at) for p in ps)
 
 
 def percentile(ordered: Sequence[float], p: float) -> Percentile:
     """The p-quantile of a sorted sample, milliseconds; all None with fewer than 10/(1-p) values."""
     n = len(ordered)
+    return _percentile(n, p, {each: ordered[each - 1] for each in _ranks(n, p)})
+
+
+def _ranks(n: int, p: float) -> tuple[int, ...]:
+    """The ranks, from 1, of the percentile and of its interval's ends; none where there are too few values."""
     if n < samples_needed(p):
+        return ()
+    return (rank(n, p), *(rank_interval(n, p) or ()))
+
+
+def _percentile(n: int, p: float, at: Mapping[int, float]) -> Percentile:
+    ranks = _ranks(n, p)
+    if not ranks:
         return Percentile(p=p, value_ms=None, low_ms=None, high_ms=None)
-    ranks = rank_interval(n, p)
-    low, high = (ordered[ranks[0] - 1], ordered[ranks[1] - 1]) if ranks else (None, None)
-    return Percentile(p=p, value_ms=ordered[rank(n, p) - 1], low_ms=low, high_ms=high)
+    value, *ends = (at[each] for each in ranks)
+    low, high = ends or (None, None)
+    return Percentile(p=p, value_ms=value, low_ms=low, high_ms=high)

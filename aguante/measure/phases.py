@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from aguante.measure.evidence import Evidence
 from aguante.measure.model import Cause, CauseStory, PhaseMeasure, SecondCauses, SecondLatency
-from aguante.measure.percentiles import percentile
+from aguante.measure.percentiles import percentiles_of
 from aguante.plan import Window
 
 PERCENTILES = (0.50, 0.95, 0.99)
@@ -15,8 +15,7 @@ _CAUSES = """
     ORDER BY status <> 200, count(*) DESC, status, mechanism, origin, link
 """
 _GOOD_LATENCIES = """
-    SELECT coalesce(list(latency_ms ORDER BY latency_ms), [])
-    FROM requests WHERE phase = $phase AND status = 200
+    SELECT latency_ms AS value FROM requests WHERE phase = $phase AND status = 200
 """
 _SECONDS = """
     SELECT floor(intended_s)::INTEGER AS second, status, origin, link, mechanism, count(*)
@@ -36,7 +35,7 @@ _STORY = """
            min(ended_s) - $start_s AS first_after_s, max(ended_s) - $start_s,
            quantile_disc(latency_ms, 0.5)
     FROM requests WHERE phase = 'fault' AND ended_s >= $start_s
-    GROUP BY ALL ORDER BY first_after_s, status, mechanism
+    GROUP BY ALL ORDER BY first_after_s, status, mechanism, origin, link
 """
 
 
@@ -47,7 +46,7 @@ def measure_phases(evidence: Evidence) -> tuple[PhaseMeasure, ...]:
 
 def _phase(evidence: Evidence, window: Window) -> PhaseMeasure:
     causes = [_cause(*row) for row in evidence.rows(_CAUSES, phase=window.phase)]
-    (latencies,) = evidence.row(_GOOD_LATENCIES, phase=window.phase)
+    _, latencies = percentiles_of(evidence, _GOOD_LATENCIES, PERCENTILES, phase=window.phase)
     requests = sum(cause.requests for cause in causes)
     good = sum(cause.requests for cause in causes if cause.status == 200)
     length_s = window.end_s - window.start_s
@@ -57,7 +56,7 @@ def _phase(evidence: Evidence, window: Window) -> PhaseMeasure:
         end_s=window.end_s,
         requests=requests,
         causes=tuple(causes),
-        latency_of_200=tuple(percentile(latencies, p) for p in PERCENTILES),
+        latency_of_200=latencies,
         offered_rps=requests / length_s,
         goodput_rps=good / length_s,
     )

@@ -4,6 +4,7 @@ from aguante.measure.answers import answer_all
 from aguante.measure.evidence import Evidence, open_evidence
 from aguante.measure.faults import measure_fault
 from aguante.measure.invariants import measure_invariants
+from aguante.measure.kept import write_traces
 from aguante.measure.load import measure_load
 from aguante.measure.model import Measures
 from aguante.measure.phases import (
@@ -27,17 +28,32 @@ from aguante.testbed import InvariantSpec, TestbedSpec
 
 
 def measure(
-    folder: RunFolder, plan: Plan, experiment: Experiment, testbed: TestbedSpec
+    folder: RunFolder,
+    plan: Plan,
+    experiment: Experiment,
+    testbed: TestbedSpec,
+    *,
+    keep_traces: bool = False,
 ) -> Measures:
     """Everything that a verdict and a report need, small.
 
     Works on an unfinished run too: what is missing is measured as missing.
 
+    Args:
+        folder: the evidence.
+        plan: what was to happen.
+        experiment: what was expected of it.
+        testbed: of what.
+        keep_traces: also write ``traces.jsonl``, while the evidence is open.
+
     Raises:
         EvidenceError: a file of the folder is there and cannot be read.
+        OSError: ``traces.jsonl`` cannot be written.
     """
     evidence = open_evidence(folder, plan, testbed)
     try:
+        if keep_traces:
+            write_traces(evidence, folder.traces)
         return _measure(evidence, folder, experiment)
     finally:
         evidence.connection.close()

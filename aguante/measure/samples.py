@@ -12,29 +12,34 @@ SPANS_MAX = 200
 """Of one trace: beyond this a waterfall is no longer read."""
 
 _PICK = """
-    WITH traced AS (
-        SELECT r.*, s.spans FROM requests AS r
-        JOIN (SELECT trace_id, count(*) AS spans FROM spans GROUP BY trace_id) AS s USING (trace_id)
+    WITH traced AS NOT MATERIALIZED (
+        SELECT r.seq, r.phase, r.origin, t.spans, r.trace_id, r.intended_s, r.operation, r.status,
+               r.mechanism, r.link
+        FROM requests AS r JOIN traces AS t USING (trace_id)
     ), bad AS (
-        SELECT *, row_number() OVER (PARTITION BY status, origin, link, mechanism
-                                     ORDER BY intended_s) AS place
-        FROM traced WHERE status <> 200 AND (phase = 'fault' OR NOT $has_fault)
+        SELECT min_by({columns}, (intended_s, seq)) AS picked FROM traced
+        WHERE status <> 200 AND (phase = 'fault' OR NOT $has_fault)
+        GROUP BY status, origin, link, mechanism
     ), good AS (
-        SELECT *, row_number() OVER (PARTITION BY phase ORDER BY spans DESC, intended_s) AS place
-        FROM traced WHERE status = 200 AND phase IN ('baseline', 'fault', 'recovery')
+        SELECT phase, min_by({columns}, (-spans, intended_s, seq)) AS picked FROM traced
+        WHERE status = 200 AND phase IN ('baseline', 'fault', 'recovery') GROUP BY phase
     )
-    SELECT trace_id, intended_s, operation, status, mechanism, link FROM (
-        (SELECT * FROM bad WHERE place = 1 ORDER BY intended_s LIMIT $bad_max)
+    SELECT unnest(picked) FROM (
+        (SELECT picked FROM bad ORDER BY picked.intended_s, picked LIMIT $bad_max)
         UNION ALL
-        (SELECT * FROM good WHERE place = 1 ORDER BY phase = 'fault', intended_s LIMIT $good_max)
-    ) ORDER BY status = 200, intended_s
-"""
+        (SELECT picked FROM good ORDER BY phase = 'fault', picked.intended_s LIMIT $good_max)
+    ) ORDER BY picked.status = 200, picked.intended_s, picked
+""".replace(
+    "{columns}",
+    "struct_pack(trace_id := trace_id, intended_s := intended_s, operation := operation,"
+    " status := status, mechanism := mechanism, link := link)",
+)
 _SPANS = """
     SELECT trace_id, span_id, coalesce(parent_id, ''), service, name, kind, start_ns,
            end_ns, link, coalesce(attempt, 0), error_type, coalesce(http_status, 0),
            coalesce(events, '')
     FROM spans WHERE list_contains($traces::VARCHAR[], trace_id)
-    ORDER BY trace_id, start_ns, end_ns DESC
+    ORDER BY trace_id, start_ns, end_ns DESC, span_id
 """
 
 

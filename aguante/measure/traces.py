@@ -9,11 +9,11 @@ from aguante.measure.model import (
     SpanHealth,
 )
 
-_HEALTH = "SELECT count(*), count(DISTINCT trace_id) FROM spans"
+_HEALTH = "SELECT coalesce(sum(spans), 0)::BIGINT, count(trace_id) FROM traces"
 _BREAKERS = """
     SELECT at_s, service, coalesce(instance, ''), link, from_state, to_state
     FROM span_events WHERE name = 'breaker.transition' AND at_s IS NOT NULL
-    ORDER BY at_s, service, instance, link
+    ORDER BY at_s, service, instance, link, from_state, to_state
 """
 _AMPLIFICATION = """
     WITH made AS (
@@ -31,26 +31,28 @@ _AMPLIFICATION = """
     FROM made FULL JOIN refused USING (link) ORDER BY link
 """
 _ATTRIBUTION = """
-    WITH known AS (SELECT unnest($mechanisms::VARCHAR[]) AS mechanism),
-    failures AS (
-        SELECT trace_id, origin, mechanism,
-               origin <> '' AND mechanism IN (SELECT mechanism FROM known) AS attributed
+    WITH failures AS (
+        SELECT rowid AS id, trace_id, origin, mechanism,
+               origin <> '' AND list_contains($mechanisms::VARCHAR[], mechanism) AS attributed
         FROM requests WHERE status <> 200 AND ($phase::VARCHAR IS NULL OR phase = $phase)
-    ), said AS (
-        SELECT DISTINCT trace_id, error_type FROM spans WHERE error_type <> ''
-        UNION SELECT DISTINCT trace_id, error_type FROM span_events WHERE error_type <> ''
-    ), served AS (SELECT DISTINCT trace_id, service FROM spans WHERE kind = 'server')
-    SELECT count(*), count(*) FILTER (attributed),
-           count(*) FILTER (attributed AND said.trace_id IS NOT NULL),
-           count(*) FILTER (attributed AND said.trace_id IS NULL AND served.trace_id IS NOT NULL)
-    FROM failures AS f
-    LEFT JOIN said ON said.trace_id = f.trace_id AND said.error_type = f.mechanism
-    LEFT JOIN served ON served.trace_id = f.trace_id AND served.service = f.origin
+    ), seen AS (  -- whatever a trace tells, beside the failure that it belongs to
+        SELECT f.id, s.error_type = f.mechanism AS said,
+               s.kind = 'server' AND s.service = f.origin AS served
+        FROM spans AS s JOIN failures AS f USING (trace_id)
+        WHERE f.attributed AND (s.error_type <> '' OR s.kind = 'server')
+        UNION ALL
+        SELECT f.id, e.error_type = f.mechanism, false
+        FROM span_events AS e JOIN failures AS f USING (trace_id)
+        WHERE f.attributed AND e.error_type <> ''
+    ), told AS (SELECT id, bool_or(said) AS said, bool_or(served) AS served FROM seen GROUP BY id)
+    SELECT (SELECT count(*) FROM failures), (SELECT count(*) FROM failures WHERE attributed),
+           count(*) FILTER (said), count(*) FILTER (NOT said AND served)
+    FROM told
 """
 _UNEXPLAINED = """
     SELECT status, origin, link, mechanism, count(*) FROM requests
     WHERE status <> 200 AND NOT (origin <> '' AND list_contains($mechanisms::VARCHAR[], mechanism))
-    GROUP BY ALL ORDER BY count(*) DESC, status LIMIT 20
+    GROUP BY ALL ORDER BY count(*) DESC, status, mechanism, origin, link LIMIT 20
 """
 
 

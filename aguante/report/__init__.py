@@ -16,16 +16,15 @@ from aguante.verdict.model import Verdict
 __all__ = ["render_html", "render_junit", "render_markdown", "write_reports"]
 
 
-def write_reports(folder: RunFolder) -> None:
-    """Write ``report.html``, ``report.md`` and ``junit.xml`` from what the run folder holds.
+def write_reports(folder: RunFolder, plan: Plan, measures: Measures, verdict: Verdict) -> None:
+    """Write ``report.html``, ``report.md`` and ``junit.xml`` into the run folder.
+
+    Only the environment is read from there, where it was noted.
 
     Raises:
-        OSError: ``plan.json``, ``measures.json`` or ``verdict.json`` is missing, or the folder cannot be written.
-        pydantic.ValidationError: one of them does not hold what this version writes.
+        OSError: the folder cannot be written.
+        pydantic.ValidationError: ``environment.json`` does not hold what this version writes.
     """
-    plan = Plan.model_validate_json(folder.plan.read_bytes())
-    measures = Measures.model_validate_json(folder.measures.read_bytes())
-    verdict = Verdict.model_validate_json(folder.verdict.read_bytes())
     environment = (
         Environment.model_validate_json(folder.environment.read_bytes())
         if folder.environment.exists()

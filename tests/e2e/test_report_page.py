@@ -98,10 +98,8 @@ def pages(browser, tmp_path_factory) -> Pages:
     for make in RUNS:
         run = make()
         folder = RunFolder.create(tmp_path_factory.mktemp(make.__name__), run.plan.run_id)
-        folder.plan.write_text(run.plan.model_dump_json())
-        folder.measures.write_text(run.measures.model_dump_json())
         folder.verdict.write_text(run.verdict.model_dump_json())
-        write_reports(folder)
+        write_reports(folder, *run)
         folders[make] = folder
     return Pages(browser, folders)
 

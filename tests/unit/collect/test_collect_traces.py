@@ -5,9 +5,12 @@ from pathlib import Path
 
 import msgspec
 from otlp_bodies import body, folder_with, frame, span
+from shop import read_shop
 
-from aguante.collect.spans import decode_spans, write_traces
-from aguante.collect.traces import GOOD_PER_PHASE
+from aguante.collect.spans import decode_spans
+from aguante.measure import kept
+from aguante.measure.evidence import open_evidence
+from aguante.measure.kept import FAILING_PER_CAUSE, GOOD_PER_PHASE
 from aguante.plan import Plan, PlannedLoad, Window
 from aguante.records import RequestRecord
 from aguante.runfolder import RunFolder
@@ -50,6 +53,14 @@ def run_folder(tmp_path: Path, rows: list[RequestRecord], traced: list[int]) -> 
     return folder
 
 
+def write_traces(folder: RunFolder) -> int:
+    evidence = open_evidence(folder, PLAN, read_shop())
+    try:
+        return kept.write_traces(evidence, folder.traces)
+    finally:
+        evidence.connection.close()
+
+
 def traces(folder: RunFolder) -> list[dict[str, object]]:
     return [json.loads(line) for line in folder.traces.read_text().splitlines()]
 
@@ -58,7 +69,7 @@ def test_every_failing_trace_is_kept_whole(tmp_path: Path) -> None:
     """All spans of a failure, in order of start, with what its client saw."""
     rows = [row(seq, 504 if seq % 2 else 200) for seq in range(1, 101)]
     folder = run_folder(tmp_path, rows, traced=list(range(1, 101)))
-    write_traces(folder, PLAN)
+    write_traces(folder)
     failing = [trace for trace in traces(folder) if trace["status"] != 200]
     assert [trace["seq"] for trace in failing] == list(range(1, 101, 2))
     first = failing[0]
@@ -70,15 +81,30 @@ def test_every_failing_trace_is_kept_whole(tmp_path: Path) -> None:
 def test_good_traces_are_twenty_a_phase_spread_over_it(tmp_path: Path) -> None:
     """Not the first twenty: a phase is shown from its beginning to its end."""
     folder = run_folder(tmp_path, [row(seq) for seq in range(200)], traced=[1, 2])
-    assert write_traces(folder, PLAN) == 2 * GOOD_PER_PHASE
+    assert write_traces(folder) == 2 * GOOD_PER_PHASE
     fault = [int(str(trace["seq"])) for trace in traces(folder) if trace["phase"] == "fault"]
     assert fault == list(range(100, 200, 5))
+
+
+def test_of_very_many_failures_each_cause_keeps_some_and_says_of_how_many(tmp_path: Path) -> None:
+    """A flood of one cause crowds out no other; the file is for reading, all spans are in the Parquet file."""
+    many = 2 * FAILING_PER_CAUSE + 500
+    rows = [row(seq, 504) for seq in range(1, 4)] + [row(seq, 503) for seq in range(4, 4 + many)]
+    moved = [msgspec.structs.replace(each, intended_s=10 + each.seq / 1e4) for each in rows]
+    folder = run_folder(tmp_path, moved, traced=[1, 4])
+    assert write_traces(folder) == FAILING_PER_CAUSE + 3
+    written = traces(folder)
+    assert [(one["status"], one["stands_for"]) for one in written[:3]] == [(504, 1)] * 3
+    flood = [one for one in written if one["status"] == 503]
+    assert {one["stands_for"] for one in flood} == {2, 3}
+    assert sum(int(str(one["stands_for"])) for one in flood) == many
+    assert int(str(flood[-1]["seq"])) > many - 3
 
 
 def test_a_failure_whose_trace_never_came_is_kept_without_spans(tmp_path: Path) -> None:
     """A request that never arrived has no spans, and that is evidence."""
     folder = run_folder(tmp_path, [row(1, 0)], traced=[2])
-    write_traces(folder, PLAN)
+    write_traces(folder)
     (trace,) = traces(folder)
     assert (trace["seq"], not trace["spans"]) == (1, True)
 
@@ -88,12 +114,12 @@ def test_a_torn_last_record_is_passed_over(tmp_path: Path) -> None:
     folder = run_folder(tmp_path, [row(1, 504)], traced=[1])
     with folder.records.open("ab") as file:
         file.write(b'{"seq":2,"status":5')
-    assert write_traces(folder, PLAN) == 1
+    assert write_traces(folder) == 1
 
 
 def test_a_run_without_records_has_no_traces(tmp_path: Path) -> None:
     """Stopped before the first request: an empty file."""
     folder = folder_with(tmp_path, b"")
     decode_spans(folder)
-    assert write_traces(folder, PLAN) == 0
+    assert write_traces(folder) == 0
     assert folder.traces.read_bytes() == b""
