@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test storm lint format bench lock schemas clean
+.PHONY: help setup servers demo test storm lint format bench lock schemas clean compose images-offline stack stack-down
 
 help: ## what each target does
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(STAMP) servers ## install Python packages (hash-checked) and build what native runs need
 
@@ -45,6 +45,21 @@ format: $(STAMP) ## let ruff format and mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+compose: $(STAMP) ## install Docker's Compose plugin for this user, unless there is one that is new enough
+	@$(BIN)/python -m offline compose
+
+images-offline: $(STAMP) ## build every image from package mirrors alone, where no container registry is reached
+	@$(BIN)/python -m offline images
+
+# Grafana's image cannot be made of packages: GRAFANA=no leaves it out.
+COMPOSE := docker compose $(if $(filter no,$(GRAFANA)),-f docker-compose.yml -f docker/without-grafana.yml)
+
+stack: compose ## the whole system in containers, until `make stack-down`; GRAFANA=no without Grafana
+	$(COMPOSE) up --wait
+
+stack-down: ## end and remove what `make stack` started, data included
+	docker compose --profile '*' down --volumes
+
 bench: setup ## the benchmarks; each prints ratios against a reference in the same run
 	$(BIN)/python -m benchmarks.stack
 	$(BIN)/python -m benchmarks.boot
@@ -53,6 +68,10 @@ bench: setup ## the benchmarks; each prints ratios against a reference in the sa
 lock: ## resolve the dependencies again, with hashes and without naming where they came from
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header -q -o requirements.txt
+	for image in services/requirements.in:services ../pyproject.toml:runner; do \
+		$(BIN)/uv pip compile docker/$${image%%:*} -c requirements.txt --universal --python-version 3.11 \
+			--generate-hashes --no-emit-index-url --no-header --no-annotate -q \
+			-o docker/$${image##*:}/requirements.txt || exit 1; done
 	grep -A 30 '^uv==' requirements.txt | awk '/^uv==/ || /^    --hash/ {print; next} NR > 1 {exit}' | sed '$$s/ \\$$//' > tools/uv.txt
 
 clean: ## remove what was made here (not the shared cache of servers)

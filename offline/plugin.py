@@ -1,0 +1,65 @@
+"""Docker's Compose plugin, version 2, where there is none: built from its pinned source and put where Docker looks."""
+
+import asyncio
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from aguante.runtimes.docker import Docker, DockerError
+from aguante.servers import ServerMissingError, ServerSpec, find_server
+
+Say = Callable[[str], None]
+
+OLDEST = (2, 20)
+"""What `docker compose up --wait` and our file need."""
+COMPOSE = ServerSpec(
+    name="compose",
+    binary="docker-compose",
+    version="2.40.3",
+    package="github.com/docker/compose/v2/cmd",
+    version_symbol="github.com/docker/compose/v2/internal.Version",
+    home="https://docs.docker.com/compose/install",
+    version_arguments=("version",),
+    build_s=150,
+)
+
+
+async def install_compose(say: Say, docker: Docker | None = None, home: Path | None = None) -> None:
+    """Do nothing where a Compose that is new enough answers; else provide one for this user.
+
+    Raises:
+        DockerError: it is not here and cannot be built, or Docker does not take it.
+    """
+    docker = docker or Docker()
+    found = await version_of(docker)
+    if found >= OLDEST:
+        say(f"Compose {'.'.join(map(str, found))} is here")
+        return
+    try:
+        binary = await asyncio.to_thread(find_server, COMPOSE)
+    except ServerMissingError as why:
+        raise DockerError(str(why)) from why
+    plugin = plugins(home) / "docker-compose"
+    plugin.parent.mkdir(parents=True, exist_ok=True)
+    plugin.unlink(missing_ok=True)
+    plugin.symlink_to(binary)
+    if await version_of(docker) < OLDEST:
+        message = (
+            f"Docker does not take {plugin} for a plugin: see what `docker compose version` says"
+        )
+        raise DockerError(message)
+    say(f"Compose {COMPOSE.version}: {plugin}")
+
+
+async def version_of(docker: Docker) -> tuple[int, ...]:
+    """Of the plugin that Docker has; empty when there is none."""
+    answer = await docker.ask("compose", "version", "--short")
+    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", answer.out.strip()) if answer.code == 0 else None
+    return tuple(int(part) for part in match.groups()) if match else ()
+
+
+def plugins(home: Path | None = None) -> Path:
+    """Where Docker looks for this user's plugins."""
+    folder = os.environ.get("DOCKER_CONFIG")
+    return (Path(folder) if folder else (home or Path.home()) / ".docker") / "cli-plugins"

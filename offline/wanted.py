@@ -1,0 +1,52 @@
+"""Which images the compose file names: its tags are the only place where versions of images stand."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+COMPOSE_FILE = ROOT / "docker-compose.yml"
+PYTHON = "python"
+"""The name under which the base of our own images is asked for."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The images by what they are for: a service's name, or ``python``."""
+
+    public: Mapping[str, str]
+    """Of other projects: ``toxiproxy`` -> ``ghcr.io/shopify/toxiproxy:2.12.0``."""
+    own: Mapping[str, Path]
+    """Ours: tag -> Dockerfile."""
+
+
+def read_wanted(path: Path = COMPOSE_FILE, environ: Mapping[str, str] = os.environ) -> Wanted:
+    """Read the compose file, variables filled in as Compose does it, and the base that our Dockerfiles name."""
+    services: dict[str, dict[str, object]] = YAML(typ="safe").load(path.read_text())["services"]
+    public, own = {}, {}
+    for name, service in services.items():
+        tag = filled_in(str(service["image"]), environ)
+        build = service.get("build")
+        if isinstance(build, dict):
+            own[tag] = path.parent / str(build["dockerfile"])
+        else:
+            public[name] = tag
+    bases = {base for dockerfile in own.values() for base in bases_of(dockerfile)}
+    if len(bases) != 1:
+        message = f"our Dockerfiles must share one base image, found: {', '.join(sorted(bases))}"
+        raise ValueError(message)
+    return Wanted({PYTHON: bases.pop(), **public}, own)
+
+
+def filled_in(text: str, environ: Mapping[str, str]) -> str:
+    """``${NAME:-default}`` as Compose reads it."""
+    return re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: environ.get(found[1]) or found[2], text)
+
+
+def bases_of(dockerfile: Path) -> set[str]:
+    """The images that a Dockerfile starts from, without the stages that it makes itself."""
+    return set(re.findall(r"^FROM (\S+:\S+)", dockerfile.read_text(), re.MULTILINE))

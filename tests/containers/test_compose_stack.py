@@ -1,0 +1,206 @@
+"""`docker compose up --wait`, for real: healthy, confined, no way around Toxiproxy, seen by Prometheus and Jaeger."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+import requests
+from stack_world import COMPOSE, SERVICES, Stack, service_of
+
+pytestmark = [pytest.mark.container, pytest.mark.slow]
+
+MEMORY_MAX_BYTES = 1_200_000_000
+SEEN_LIMIT_S = 15.0
+ENDED = {"credentials"}
+LINKS = {
+    "gateway": (6001, 6002),
+    "reservations": (6003, 6004, 6005, 6101),
+    "inventory": (6102,),
+    "payments": (6103,),
+    "notifications": (),
+}
+TRY_ALL = """
+import asyncio, json, sys
+
+async def reached(host, port):
+    try:
+        async with asyncio.timeout(1.5):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+async def main(targets):
+    found = await asyncio.gather(*(reached(host, port) for host, port in targets))
+    print(json.dumps([target for target, yes in zip(targets, found) if yes]))
+
+asyncio.run(main(json.loads(sys.argv[1])))
+"""
+
+
+def ask(url: str, body: object = None, method: str = "GET") -> tuple[int, Any]:
+    """Status and JSON of one request; the answer's trace id is added to it."""
+    answer = requests.request(method, url, json=body, timeout=10)
+    return answer.status_code, {**answer.json(), "trace_id": answer.headers.get("X-Trace-Id")}
+
+
+def eventually(what: str, seen: Any) -> Any:
+    """What ``seen`` returns once it is not empty; what is gathered every second needs a moment."""
+    deadline = time.monotonic() + SEEN_LIMIT_S
+    while time.monotonic() < deadline:
+        if found := seen():
+            return found
+        time.sleep(0.2)
+    pytest.fail(f"{what}: not within {SEEN_LIMIT_S:g} s")
+
+
+def reserve(stack: Stack, event: str, user: str = "ana") -> tuple[int, Any]:
+    url = f"http://{stack.address('toxiproxy', 6000)}/reserve"
+    return ask(url, {"user_id": user, "event_id": event, "quantity": 1}, "POST")
+
+
+@pytest.fixture(scope="module")
+def event(stack: Stack) -> str:
+    status, _ = ask(f"http://{stack.address('inventory', 5002)}/events/e", {"capacity": 500}, "PUT")
+    assert status == 200
+    return "e"
+
+
+def reached_from(stack: Stack, source: str, targets: list[tuple[str, int]]) -> set[tuple[str, int]]:
+    done = stack.inside(source, "python", "-c", TRY_ALL, json.dumps(targets))
+    return {(host, port) for host, port in json.loads(done.stdout)}
+
+
+def test_every_container_is_healthy_and_sells(stack: Stack, event: str) -> None:
+    """One command ends with a shop that takes an order through every real part."""
+    states = {service_of(each): each["State"] for each in stack.containers()}
+    for service, state in states.items():
+        if service in ENDED:
+            assert (state["Status"], state["ExitCode"]) == ("exited", 0)
+        else:
+            assert state["Health"]["Status"] == "healthy", service
+    default = {name for name, each in COMPOSE["services"].items() if "profiles" not in each}
+    assert default - set(states) <= {"grafana"}
+    status, body = reserve(stack, event)
+    assert (status, body["state"], body["notification"]) == (200, "CONFIRMED", {"sent": True})
+
+
+@pytest.mark.parametrize("source", SERVICES)
+def test_no_service_reaches_another_but_through_toxiproxy(stack: Stack, source: str) -> None:
+    """Not by name, by any address of its container, nor by a port published on the host; its links it does reach."""
+    containers = stack.containers()
+    hosts, doors = {"localhost", "host.docker.internal"}, set()
+    for each in containers:
+        for network in each["NetworkSettings"]["Networks"].values():
+            hosts |= {network["Gateway"]} - {""}
+        for bound in each["NetworkSettings"]["Ports"].values():
+            doors |= {int(door["HostPort"]) for door in bound or []}
+    forbidden = [(host, door) for host in hosts for door in doors]
+    for each in containers:
+        name = service_of(each)
+        if name in {*SERVICES, "postgres"} - {source}:
+            networks = each["NetworkSettings"]["Networks"].values()
+            addresses = {name, each["Name"].lstrip("/"), *(net["IPAddress"] for net in networks)}
+            forbidden += [
+                (a, port) for a in addresses for port in (SERVICES | {"db": 5432}).values()
+            ]
+    allowed = [("toxiproxy", port) for port in LINKS[source]] + [("127.0.0.1", SERVICES[source])]
+    assert reached_from(stack, source, [*forbidden, *allowed]) == set(allowed)
+
+
+def test_what_the_pairs_are_tried_on_is_there(stack: Stack) -> None:
+    """The same names and ports do answer where they should, or the test above would prove nothing."""
+    for name, port in SERVICES.items():
+        stack.inside("prometheus", "wget", "-q", "-O", "/dev/null", f"http://{name}:{port}/healthz")
+
+
+def test_a_service_can_change_nothing_and_is_nobody(stack: Stack) -> None:
+    """No root, no capability, no new privilege, no file that it could write outside /tmp."""
+    for service in SERVICES:
+        status = stack.inside(service, "cat", "/proc/1/status").stdout
+        facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        assert set(facts["Uid"].split()) == {"10001"}
+        assert int(facts["CapEff"], 16) == int(facts["CapBnd"], 16) == 0
+        assert facts["NoNewPrivs"].strip() == "1"
+        refused = stack.inside(service, "sh", "-c", "echo x >/app/x", check=False)
+        assert "Read-only file system" in refused.stderr
+        tools = stack.inside(
+            service, "sh", "-c", "ls /opt/venv/bin; command -v gcc cc make", check=False
+        )
+        assert "pip" not in tools.stdout
+        assert "gcc" not in tools.stdout
+
+
+def test_no_service_sees_anothers_password(stack: Stack) -> None:
+    """Each is given its own alone, in a file; none is in what `docker inspect` shows."""
+    passwords = stack.inside("postgres", "sh", "-c", "cat /run/credentials/*").stdout
+    assert len(passwords) == 4 * 43
+    shown = json.dumps(stack.containers())
+    for service in ("reservations", "inventory", "payments"):
+        own = stack.inside(service, "sh", "-c", "cat /credentials/*/*").stdout.strip()
+        assert own.startswith(f"*:*:{service}:{service}:")
+        password = own.rpartition(":")[2]
+        assert password in passwords
+        assert password not in shown
+    assert stack.inside("gateway", "sh", "-c", "cat /credentials/*/*", check=False).stdout == ""
+
+
+def test_a_killed_service_stays_killed_and_comes_back_when_started(
+    stack: Stack, event: str
+) -> None:
+    """No restart policy undoes an experiment's kill; a start does, with the passwords that it had."""
+    stack.compose("kill", "payments")
+    time.sleep(1.0)  # a restart policy acts within milliseconds
+    dead = next(each for each in stack.containers() if service_of(each) == "payments")
+    assert dead["State"]["Status"] == "exited"
+    status, problem = reserve(stack, event)
+    assert (status, problem["link"]) == (503, "reservations-payments")
+    stack.up()
+    assert eventually("a sale", lambda: reserve(stack, event)[0] == 200)
+
+
+def test_prometheus_sees_every_replica_and_jaeger_every_trace(stack: Stack, event: str) -> None:
+    """What one asks after an experiment is there: each target up, counts of answers, the order's whole trace."""
+    stack.up("--scale", "payments=2", "--no-recreate")
+    prometheus = f"http://{stack.address('prometheus', 9090)}/api/v1/query"
+    query = {"query": "count by (service) (up{job='services'} == 1)"}
+
+    def replicas() -> bool:
+        answer = requests.get(prometheus, query, timeout=10).json()
+        found = {each["metric"]["service"]: each["value"][1] for each in answer["data"]["result"]}
+        return found == {**dict.fromkeys(SERVICES, "1"), "payments": "2"}
+
+    assert eventually("every target up", replicas)
+    _, body = reserve(stack, event)
+    jaeger = f"http://{stack.address('jaeger', 16686)}/api/traces/{body['trace_id']}"
+
+    def services() -> set[str]:
+        status, answer = ask(jaeger)
+        traces = answer.get("data") or [] if status == 200 else []
+        return {each["serviceName"] for trace in traces for each in trace["processes"].values()}
+
+    assert eventually("the whole trace", lambda: services() == set(SERVICES))
+
+
+def test_the_stack_keeps_within_its_memory(stack: Stack, event: str) -> None:
+    """After some hundred orders, all containers together are below 1.2 GB, and none was ended for want of memory."""
+    for number in range(200):
+        reserve(stack, event, f"user-{number}")
+    names = [each["Name"].lstrip("/") for each in stack.containers() if each["State"]["Running"]]
+    form = "{{.MemUsage}}"
+    lines = stack.docker("stats", "--no-stream", "--format", form, *names).stdout.splitlines()
+    used = sum(in_bytes(line.split(" / ")[0]) for line in lines)
+    print(f"memory in use: {used / 2**20:.0f} MiB of {len(lines)} containers")
+    assert len(lines) >= 10
+    assert used < MEMORY_MAX_BYTES
+    assert not [each["Name"] for each in stack.containers() if each["State"]["OOMKilled"]]
+
+
+def in_bytes(text: str) -> float:
+    """``39.4MiB``."""
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("B", 1)):
+        if text.endswith(unit):
+            return float(text.removesuffix(unit)) * size
+    raise ValueError(text)
