@@ -70,8 +70,13 @@ class Faults:
         self._undos = {intent.fault.id: intent.undo for intent in intents}
         self._planned = {intent.fault.id: intent.fault for intent in intents}
         self._verified: set[str] = set()
+        self._active: set[str] = set()
         self._unwritten: OSError | None = None
         """The first mark or note that the disk refused."""
+
+    def active(self) -> frozenset[str]:
+        """The faults that hold now: applied, and not undone."""
+        return frozenset(self._active)
 
     async def apply(self, fault: PlannedFault) -> None:
         """Make one fault real and note when it held.
@@ -85,6 +90,7 @@ class Faults:
             self._note(fault.id, "applied", fault.start_s, error=str(error))
             raise
         at_s = self._now_s()
+        self._active.add(fault.id)
         self._mark(fault.id, "applied")
         self._note(
             fault.id,
@@ -149,6 +155,7 @@ class Faults:
     def _gone(self, undo: AnyUndo) -> None:
         """Nothing is left to restore; and nothing was read back, so it is not noted as verified."""
         self._verified.add(undo.fault_id)
+        self._active.discard(undo.fault_id)
         self._mark(undo.fault_id, "verified")
         error = "Toxiproxy has ended, and this fault with it"
         self._note(undo.fault_id, "undone", self._planned[undo.fault_id].end_s, error=error)
@@ -156,6 +163,7 @@ class Faults:
     async def _undo(self, undo: AnyUndo) -> None:
         planned_s = self._planned[undo.fault_id].end_s
         await self._driver.undo(undo)
+        self._active.discard(undo.fault_id)
         self._mark(undo.fault_id, "undone")
         self._note(undo.fault_id, "undone", planned_s)
         await self._driver.verify(undo)

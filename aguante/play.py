@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from aguante.abort import AbortWatch
 from aguante.collect.metrics import MetricsScraper, spans_dropped
+from aguante.collect.announce import Announcer
 from aguante.collect.settle import settle
+from aguante.collect.promql import ask_all, queries_of, scraped_in_s, write_promql
 from aguante.collect.tables import DumpError, dump_tables
 from aguante.drivers.base import FaultError
 from aguante.drivers.process import ProcessDriver
@@ -21,6 +23,7 @@ from aguante.journal import Journal
 from aguante.load import LoadChild, LoadError, RecordTail, build_load_plan
 from aguante.plan import Plan
 from aguante.progress import LiveStatus, Progress
+from aguante.measure.facts import read_facts
 from aguante.runfolder import RunFolder
 from aguante.runtimes.base import Runtime, Testbed, TestbedError
 from aguante.runtimes.processes import process_alive
@@ -72,13 +75,16 @@ async def play_on(stage: Stage, testbed: Testbed, event_ids: Sequence[str]) -> N
             intents = await write_down(stage.plan.faults, driver, journal)
             clock = Clock(time.monotonic() + T0_LEAD_S)
             faults = Faults(intents, driver, journal, stage.log, clock.now_s)
-            stage.log.write(RunStarted(epoch_ns=_epoch_ns(clock)))
+            epoch_ns = _epoch_ns(clock)
+            stage.log.write(RunStarted(epoch_ns=epoch_ns))
             parts = PartsWatch({**stage.runtime.parts(), LOAD: process_alive(load.pid)})
             load.begin(clock.t0)
-            try:
-                await _play_out(stage, testbed, clock, faults, load, parts)
-            finally:
-                await _heal(stage, clock, faults, parts)
+            at = (stage.plan, testbed.prometheus, epoch_ns, clock.now_s)
+            async with Announcer(*at, faults.active):
+                try:
+                    await _play_out(stage, testbed, clock, faults, load, parts)
+                finally:
+                    await _heal(stage, clock, faults, parts)
             await _finish_load(stage, load, clock.now_s)
 
 
@@ -217,6 +223,7 @@ async def _audit(stage: Stage, testbed: Testbed) -> None:
     stage.progress.step("Waiting for the system to settle ...")
     stage.log.write(await settle(stage.spec.settle, testbed))
     stage.progress.step("Reading the databases ...")
+    await _ask_prometheus(stage, testbed)
     try:
         await dump_tables(testbed.databases, stage.folder.tables)
     except DumpError as error:  # then the invariants are unknown, and the verdict says so
@@ -225,4 +232,17 @@ async def _audit(stage: Stage, testbed: Testbed) -> None:
 
 def _epoch_ns(clock: Clock) -> int:
     """The wall clock at t0, nanoseconds: what puts spans and records on one axis."""
+async def _ask_prometheus(stage: Stage, testbed: Testbed) -> None:
+    """Keep what Prometheus gives for each ``promql``, so that the run can be judged without it."""
+    queries = queries_of(stage.experiment, stage.plan)
+    epoch_ns = read_facts(stage.folder.events).epoch_ns
+    if not queries or epoch_ns is None:
+        return
+    stage.progress.step("Asking Prometheus ...")
+    now_s = (time.time_ns() - epoch_ns) / 1e9
+    await asyncio.sleep(scraped_in_s(queries, now_s) if testbed.prometheus else 0.0)
+    recorded = await ask_all(queries, testbed.prometheus, epoch_ns / 1e9)
+    write_promql(stage.folder.promql, recorded)
+
+
     return time.time_ns() + round((clock.t0 - time.monotonic()) * 1e9)

@@ -90,6 +90,16 @@ class RunFolder:
         return self.root / "metrics.jsonl"
 
     @property
+    def promql(self) -> Path:
+        """What Prometheus gave for each ``promql`` expectation, JSONL; only where one was asked."""
+        return self.root / "promql.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        """Prometheus's own samples of the run, where it was played with one; ``aguante observe`` opens them."""
+        return self.root / "prometheus"
+
+    @property
     def logs(self) -> Path:
         """One file per process."""
         return self.root / "logs"

@@ -7,11 +7,12 @@ behind everything that can end early, always run to their own limits.
 import asyncio
 import contextlib
 import errno
-from collections.abc import Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from aguante.collect.forward import Forwarder
 from aguante.collect.metrics import dropped_since, spans_dropped
 from aguante.collect.otlp import Collector
 from aguante.collect.spans import decode_spans
@@ -161,7 +162,9 @@ async def _on_testbed(stage: Stage, collector: Collector) -> int:
             stage.spec, stage.plan.policy, collector.endpoint, dict(stage.plan.replicas)
         )
         testbed = await _unless(stage.stop, starting)
-        async with SpanStream(testbed.telemetry, collector.keep) as stream:
+        jaeger = "" if testbed.telemetry else testbed.jaeger_otlp  # a relay hands on by itself
+        stream = SpanStream(testbed.telemetry, collector.keep)
+        async with _handed_on(collector, jaeger), stream:
             try:
                 dropped = await _play_and_gather(stage, testbed)
             finally:
@@ -169,6 +172,20 @@ async def _on_testbed(stage: Stage, collector: Collector) -> int:
         return stream.lost(dropped)
     finally:
         await runtime.down()
+
+
+@contextlib.asynccontextmanager
+async def _handed_on(collector: Collector, jaeger: str) -> AsyncIterator[None]:
+    """Give Jaeger the spans too, where there is one to be given them."""
+    if not jaeger:
+        yield
+        return
+    async with Forwarder(jaeger) as forwarder:
+        collector.hand_on = forwarder.offer
+        try:
+            yield
+        finally:
+            collector.hand_on = None
 
 
 async def _play_and_gather(stage: Stage, testbed: Testbed) -> int:

@@ -1,6 +1,7 @@
 """The runner's own trace collector: OTLP over HTTP, appended raw, decoded after the run (``spans.py``)."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -32,6 +33,8 @@ class Collector:
         """Of the bodies kept, without gzip."""
         self.refused = 0
         """Bodies that could not be written to disk. Whoever sent one may send it again, or count it as lost."""
+        self.hand_on: Callable[[bytes], None] | None = None
+        """Given every body that was kept; must not wait."""
         self.refused_because = ""
         """What the disk said last, or empty."""
 
@@ -81,6 +84,8 @@ class Collector:
             self.refused += 1
             self.refused_because = str(failure)
             raise
+        if self.hand_on:
+            self.hand_on(body)
         self.requests += 1
         self.bytes += len(body)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from aguante.collect.promql import queries_of
 from aguante.commands.runtimes import NATIVE, ChosenRuntime, RuntimeName
 from aguante.drivers.base import FaultError
 from aguante.faults import HealError
@@ -21,8 +22,9 @@ from aguante.load import LoadError
 from aguante.plan import Plan
 from aguante.planner import build_plan, new_run_id
 from aguante.progress import LiveProgress, PlainProgress, Progress, QuietProgress
+from aguante.runfolder import RunFolder
 from aguante.runner import EvidenceLostError, RunOutcome, RunRequest, StoppedEarlyError, run
-from aguante.runtimes.base import TestbedError
+from aguante.runtimes.base import Runtime, TestbedError
 from aguante.spec import Experiment
 from aguante.suite import Job, SuiteRun
 from aguante.terminal import print_verdict
@@ -84,7 +86,7 @@ async def play_here(
     began = time.monotonic()
     with _progress(stage) as progress:
         try:
-            outcome = await run(request, stage.runtime.make(), progress, stop)
+            outcome = await run(request, _runtime_for(request, stage), progress, stop)
         except (StoppedEarlyError, EvidenceLostError) as error:
             click.echo(str(error), err=True)
             return _without_verdict(job, request.plan, "inconclusive", 2, str(error))
@@ -93,6 +95,13 @@ async def play_here(
             return _without_verdict(job, request.plan, "error", 4, str(error))
     print_verdict(stage.verdicts, outcome.verdict, outcome.folder)
     return result_of(job, outcome, time.monotonic() - began)
+
+
+def _runtime_for(request: RunRequest, stage: Stage) -> Runtime:
+    """A fresh runtime, with a Prometheus where the experiment asks for one."""
+    wanted = ("prometheus",) if queries_of(request.experiment, request.plan) else ()
+    samples = RunFolder(request.runs / request.plan.run_id).samples
+    return stage.runtime.make(wanted, samples)
 
 
 def _request(job: Job, experiment: Experiment, stage: Stage) -> RunRequest:

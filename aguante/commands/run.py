@@ -10,6 +10,7 @@ from rich.console import Console
 
 from aguante.commands.common import Loaded, experiment_argument, set_option, testbed_option
 from aguante.commands.folders import runs_option
+from aguante.commands.observers import with_option
 from aguante.commands.playing import Stage, check_policy, play_here, stop_on_signals
 from aguante.commands.recover import driver_for, gone
 from aguante.commands.runtimes import (
@@ -23,6 +24,7 @@ from aguante.commands.runtimes import (
 from aguante.commands.selecting import select
 from aguante.commands.suites import SuiteOptions, command_line, play_suite, show_suite
 from aguante.recover import recover
+from aguante.runtimes.observing import Observers
 from aguante.runtimes.state import default_parent
 from aguante.suite import Entry, Job, Suite, SuiteRun, interleave, play_jobs
 from aguante.terminal import verdict_console
@@ -52,6 +54,7 @@ retry_option = click.option(
 @click.option("--policy", help="Play with this policy instead of the experiment's own.")
 @runtime_option
 @attach_option
+@with_option
 @click.option(
     "--seed",
     type=click.IntRange(min=0, max=2**32 - 1),
@@ -83,6 +86,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     policy: str | None,
     runtime_name: RuntimeName | None,
     attach: str | None,
+    observers: Observers,
     seed: int | None,
     tags: tuple[str, ...],
     repeat: int,
@@ -106,8 +110,8 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     The exit code is the gravest of all runs (see `aguante --help`). Ctrl-C heals first, and begins
     nothing new.
     """
-    runtime = chosen(runtime_name, attach, at_once=jobs)
-    loaded = select(experiments, tags, testbed, sets)
+    runtime = chosen(runtime_name, attach, at_once=jobs, observers=observers.names)
+    loaded = select(experiments, tags, testbed, sets, runtime.name)
     if loaded.invalid:
         return 3
     check_policy(loaded.spec, policy)

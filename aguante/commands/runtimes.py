@@ -1,7 +1,8 @@
 """Which runtime plays: the options of every command that plays, and the runtime that they choose."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeVar
 
 import click
@@ -38,9 +39,16 @@ class ChosenRuntime:
     name: RuntimeName
     which: str = ""
     """Of ``attach``: which testbed."""
+    observers: tuple[str, ...] = ()
+    """Of ``native``: what shall watch the testbed."""
 
-    def make(self) -> Runtime:
-        """A fresh runtime; what it needs is imported only now."""
+    def make(self, wanted: tuple[str, ...] = (), samples: Path | None = None) -> Runtime:
+        """A fresh runtime; what it needs is imported only now.
+
+        Args:
+            wanted: observers that the experiment needs, besides those that were asked for.
+            samples: where Prometheus shall keep its samples.
+        """
         if self.name == "compose":
             from aguante.runtimes.compose import ComposeRuntime
 
@@ -50,14 +58,16 @@ class ChosenRuntime:
 
             return AttachRuntime(self.which)
         from aguante.runtimes.native import NativeRuntime
+        from aguante.runtimes.observing import Observers
 
-        return NativeRuntime()
+        names = frozenset((*self.observers, *wanted))
+        return NativeRuntime(observers=Observers(names, samples))
 
     @property
     def options(self) -> tuple[str, ...]:
         """What a child is given to choose the same."""
         if self.name == "native":
-            return ()
+            return ("--with", ",".join(self.observers)) if self.observers else ()
         return ("--runtime", self.name, *(("--attach", self.which) if self.which else ()))
 
 
@@ -65,7 +75,11 @@ NATIVE = ChosenRuntime("native")
 
 
 def chosen(
-    runtime_name: RuntimeName | None, attach: str | None, *, at_once: int = 1
+    runtime_name: RuntimeName | None,
+    attach: str | None,
+    *,
+    at_once: int = 1,
+    observers: Collection[str] = (),
 ) -> ChosenRuntime:
     """What both options choose together.
 
@@ -73,6 +87,7 @@ def chosen(
         runtime_name: as given, or None.
         attach: as given, or None.
         at_once: how many runs are to be played at the same time.
+        observers: what shall watch the testbed.
 
     Raises:
         click.UsageError: they contradict each other, or several runs want the one testbed at once.
@@ -84,7 +99,10 @@ def chosen(
     if name == "attach" and at_once > 1:
         message = "one testbed plays one run at a time: leave out --jobs, or --attach"
         raise click.UsageError(message)
-    return ChosenRuntime(name, attach or "")
+    if observers and name != "native":
+        message = "--with starts what watches a native testbed: one that runs has it or not, containers have it"
+        raise click.UsageError(message)
+    return ChosenRuntime(name, attach or "", tuple(sorted(observers)))
 
 
 def refuse_stdin(runtime: ChosenRuntime) -> None:

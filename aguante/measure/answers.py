@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
+from aguante.collect.promql import window_of as window_of_promql
 from aguante.measure.breakers import answer_breaker
 from aguante.measure.detection import answer_detection
 from aguante.measure.evidence import Evidence
 from aguante.measure.model import Answer
 from aguante.measure.percentiles import percentiles_of
+from aguante.measure.promql import answer_promql
 from aguante.measure.recovery import measure_recovery
 from aguante.measure.traces import incomplete_because, measure_amplification, measure_attribution
 from aguante.spec.expectations import (
@@ -18,6 +20,7 @@ from aguante.spec.expectations import (
     Expectation,
     Goodput,
     Latency,
+    Promql,
     Rate,
     Recovery,
     Window,
@@ -167,6 +170,12 @@ def _amplification(evidence: Evidence, asked: Amplification) -> Answer:
     return Answer(index=0, n=seen.calls, observed=seen.attempts / seen.calls, detail=detail)
 
 
+def _promql(evidence: Evidence, asked: Promql) -> Answer:
+    wanted = (asked.query, *window_of_promql(asked, evidence.plan))
+    found = (each for each in evidence.promql if (each.query, each.start_s, each.end_s) == wanted)
+    return answer_promql(asked, next(found, None))
+
+
 _ANSWERS: dict[type[Expectation], Callable[..., Answer]] = {
     Rate: _rate,
     Latency: _latency,
@@ -176,4 +185,5 @@ _ANSWERS: dict[type[Expectation], Callable[..., Answer]] = {
     Goodput: _goodput,
     Attribution: _attribution,
     Amplification: _amplification,
+    Promql: _promql,
 }

@@ -16,8 +16,10 @@ from typing import Any
 import duckdb
 import msgspec
 
+from aguante.collect.promql import Recorded
 from aguante.measure.facts import EvidenceError, RunFacts, read_facts, whole_lines
 from aguante.measure.foreign import adopt
+from aguante.measure.promql import load_promql
 from aguante.plan import Plan, Window
 from aguante.records import RequestRecord
 from aguante.runfolder import RunFolder
@@ -95,6 +97,8 @@ class Evidence:
     facts: RunFacts
     root: Path
     """Of the run folder, for messages."""
+    promql: tuple[Recorded, ...] = ()
+    """What Prometheus gave, query by query."""
 
     def rows(self, sql: str, **parameters: object) -> list[Row]:
         """All rows of a query; parameters as ``$name``.
@@ -141,11 +145,11 @@ def open_evidence(folder: RunFolder, plan: Plan, testbed: TestbedSpec) -> Eviden
     Raises:
         EvidenceError: a file is there and cannot be read.
     """
-    facts = read_facts(folder.events)
+    facts, promql = read_facts(folder.events), load_promql(folder.promql)
     connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT})
     # Every question that wants an order says so; without this, tables fill on one thread's account.
     connection.execute("SET preserve_insertion_order = false")
-    evidence = Evidence(connection, plan, testbed, facts, folder.root)
+    evidence = Evidence(connection, plan, testbed, facts, folder.root, promql)
     try:
         _load_requests(evidence, folder.records)
         _load_spans(evidence, folder.spans)

@@ -8,9 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from aguante.spec.findings import shown
+from aguante.spec.promql_rules import promql_fault
 from aguante.spec.rules import at_least_one, broken
 from aguante.values import Value
 
@@ -18,6 +19,7 @@ PhaseName = Literal["warmup", "baseline", "fault", "recovery"]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Positive = Annotated[float, Field(strict=True, gt=0)]
 NotNegative = Annotated[float, Field(strict=True, ge=0)]
+AnyNumber = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Status = Annotated[int, Field(strict=True, ge=0, le=599)]
 """An HTTP status; 0 stands for no answer at all."""
@@ -50,18 +52,17 @@ Statuses = Annotated[
 Text = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
 
 
-class Window(Value):
-    """Which requests are asked about: a phase, an operation, and a part of the phase."""
+class PartOfPhase(Value):
+    """A phase, or a part of it. Of requests those count that were meant to start in it."""
 
     phase: PhaseName
-    operation: Text | None = None
     after_s: NotNegative = 0.0
-    """Leave out requests that were meant to start earlier than this after the phase began."""
+    """Leave out what is earlier than this after the phase began."""
     before_s: Positive | None = None
-    """Leave out requests that were meant to start later than this after the phase began."""
+    """Leave out what is later than this after the phase began."""
 
     @model_validator(mode="after")
-    def _not_empty(self) -> "Window":
+    def _not_empty(self) -> "PartOfPhase":
         if self.before_s is not None and self.before_s <= self.after_s:
             broken(
                 f"before_s {self.before_s:g} with after_s {self.after_s:g}",
@@ -69,6 +70,12 @@ class Window(Value):
                 "exchange the two",
             )
         return self
+
+
+class Window(PartOfPhase):
+    """Which requests are asked about: a part of a phase, and an operation."""
+
+    operation: Text | None = None
 
 
 class Rate(Window):
@@ -209,8 +216,62 @@ class Amplification(Value):
     max: Annotated[float, Field(strict=True, ge=1)]
 
 
+class Promql(PartOfPhase):
+    """What a PromQL query gives, once a second over a part of a phase, as one number. Bounds are inclusive."""
+
+    kind: ClassVar[str] = "promql"
+    query: Annotated[str, Field(strict=True, min_length=1, max_length=2000)]
+    """Must give a number, or one series: add up the others."""
+    reduce: Literal["last", "max", "min", "mean"] = "last"
+    """Which of the window's values, of those that are numbers."""
+    min: AnyNumber | None = None
+    max: AnyNumber | None = None
+
+    @field_validator("query")
+    @classmethod
+    def _is_promql(cls, query: str) -> str:
+        why = promql_fault(query)
+        if why:
+            hint = "try it in Prometheus: `aguante up --with prometheus`"
+            broken(shown(query), f"PromQL that gives a value over time ({why})", hint)
+        return query
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "Promql":
+        at_least_one(self.min is not None or self.max is not None, "min", "max")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            broken(f"min {self.min:g} above max {self.max:g}", "min <= max", "exchange them")
+        return self
+
+
+class Achieved(Value):
+    """How true the load was to its plan, over the whole run."""
+
+    kind: ClassVar[str] = "achieved"
+    min: Share | None = None
+    """Requests that were sent and ended, as a share of those offered."""
+    late_p99_ms_max: Positive | None = None
+    """99 of 100 requests were sent at most so long after they were meant to start."""
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> "Achieved":
+        if (self.min is None) == (self.late_p99_ms_max is None):
+            found = "both" if self.min is not None else "neither"
+            expected = "exactly one of min, late_p99_ms_max"
+            broken(found, expected, "write one achieved expectation per bound")
+        return self
+
+
 Expectation = (
-    Rate | Latency | Breaker | Recovery | Detection | Goodput | Attribution | Amplification
+    Rate
+    | Latency
+    | Breaker
+    | Recovery
+    | Detection
+    | Goodput
+    | Attribution
+    | Amplification
+    | Promql
 )
 KINDS = (
     "rate",
@@ -221,9 +282,8 @@ KINDS = (
     "goodput",
     "attribution",
     "amplification",
+    "promql",
 )
-LATER_KINDS = {"promql": "promql comes with Prometheus; until then ask by one of the other kinds"}
-"""Named by the design, not yet understood: said so when used."""
 
 
 class Clause(Value):
@@ -237,6 +297,7 @@ class Clause(Value):
     goodput: Goodput | None = None
     attribution: Attribution | None = None
     amplification: Amplification | None = None
+    promql: Promql | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Clause":

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from aguante.spec.expectations import KINDS, LATER_KINDS, USUAL_PERCENTILES, Latency
+from aguante.spec.expectations import USUAL_PERCENTILES, Latency
 from aguante.spec.experiment import Experiment
 from aguante.spec.findings import Problem, did_you_mean, one_of, shown
 from aguante.spec.units import a_number, meant_key, meant_number
@@ -80,8 +80,6 @@ def _missing(path: Path_, _: object, __: Context, ___: str) -> Problem:
 
 def _extra(path: Path_, value: object, __: Context, ___: str) -> Problem:
     key, known = _key(path), keys_at(path[:-1])
-    if set(KINDS) <= set(known) and key in LATER_KINDS:
-        return Problem(path, key, one_of(known), LATER_KINDS[key])
     meant, hint = meant_key(key, known)
     return Problem(path, f"the key {key}", one_of(known), hint, unknown_key=True, meant=meant)
 

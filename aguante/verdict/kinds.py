@@ -12,6 +12,7 @@ from aguante.verdict import (
     detection,
     goodput,
     latency,
+    promql,
     rate,
     recovery,
 )
@@ -36,6 +37,7 @@ KINDS: dict[type[spec.Expectation], Kind] = {
     spec.Goodput: Kind(goodput.text, goodput.required, goodput.judge),
     spec.Attribution: Kind(attribution.text, attribution.required, attribution.judge),
     spec.Amplification: Kind(amplification.text, amplification.required, amplification.judge),
+    spec.Promql: Kind(promql.text, promql.required, promql.judge),
 }
 
 

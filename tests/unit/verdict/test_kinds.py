@@ -11,6 +11,7 @@ from aguante.spec.expectations import (
     Expectation,
     Goodput,
     Latency,
+    Promql,
     Rate,
     Recovery,
 )
@@ -19,6 +20,7 @@ from aguante.verdict.kinds import KINDS, rule, sentence
 RATE = Rate(phase="fault", status=503, origin="reservations", mechanism="breaker_open", min=0.4)
 LATENCY = Latency(phase="fault", of_status=503, p95_ms_max=250)
 BREAKER = Breaker(link="a-b", opens_within_s=5, closes_within_s=9)
+PROMQL = Promql(query="sum(\n  up)", phase="fault", after_s=3, reduce="max", min=2, max=5)
 ONE_OF_EACH: list[Expectation] = [
     RATE,
     LATENCY,
@@ -28,6 +30,7 @@ ONE_OF_EACH: list[Expectation] = [
     Goodput(phase="recovery", min_rps=40),
     Attribution(min=0.99),
     Amplification(link="a-b", max=1.2),
+    PROMQL,
 ]
 
 
@@ -68,6 +71,7 @@ def test_every_kind_of_the_language_has_a_judge() -> None:
             "goodput in fault against the baseline >= 80 %",
         ),
         (Attribution(min=0.99), "failures that name origin and mechanism >= 99 %"),
+        (PROMQL, "max of `sum( up)` in fault after 3 s >= 2 and <= 5"),
         (
             Attribution(phase="fault", min=1.0),
             "failures in fault that name origin and mechanism >= 100 %",
@@ -93,6 +97,7 @@ def test_an_expectation_reads_as_one_line(asked: Expectation, text: str) -> None
         (Goodput(phase="recovery", min_rps=40), 40, 39.9, "40.0 rps"),
         (Goodput(phase="fault", min_of_baseline=0.8), 0.8, 0.79, "80.0 %"),
         (Attribution(min=0.99), 0.99, 0.98, "99.0 %"),
+        (PROMQL, 2, 1.9, "2"),
         (Amplification(link="a-b", max=1.2), 1.2, 1.21, "1.20"),
     ],
 )

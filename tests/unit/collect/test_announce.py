@@ -1,0 +1,103 @@
+"""Phases and faults as metrics: what is said when, and that nobody has to listen."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+
+from aguante.collect.announce import Announcer, encode, gauges, next_edge_s
+from aguante.plan import Plan
+from aguante.planner import build_plan
+from aguante.spec import load_experiment
+from aguante.testbed import TestbedSpec
+
+SLOW = Path(__file__).parents[1] / "payments-slow.yaml"
+EPOCH_NS = 1_700_000_000_000_000_000
+Said = dict[tuple[str, ...], float]
+
+
+@pytest.fixture
+def plan(shop: TestbedSpec) -> Plan:
+    """Phases of 2, 6, 12 and 10 s, and one fault on reservations-payments."""
+    return build_plan(load_experiment(SLOW, shop), shop, run_id="r1", seed=1, source="x")
+
+
+def said(body: bytes) -> tuple[Said, set[int]]:
+    """Name and label values -> value; and the times of the points."""
+    found, times = {}, set()
+    (resource,) = ExportMetricsServiceRequest.FromString(body).resource_metrics
+    for metric in resource.scope_metrics[0].metrics:
+        for point in metric.gauge.data_points:
+            labels = {each.key: each.value.string_value for each in point.attributes}
+            keys = ("phase",) if metric.name == "aguante_phase" else ("fault", "link", "kind")
+            assert labels["run_id"] == "r1"
+            found[metric.name, *(labels[key] for key in keys)] = point.as_double
+            times.add(point.time_unix_nano)
+    return found, times
+
+
+@pytest.mark.parametrize(
+    ("at_s", "phase"),
+    [(-0.1, ""), (0, "warmup"), (2, "baseline"), (7.99, "baseline"), (8, "fault"), (30, "")],
+)
+def test_one_phase_is_on_at_a_time(plan: Plan, at_s: float, phase: str) -> None:
+    """From its start up to the next; before and after the run none is."""
+    on = [each for each in gauges(plan, at_s, frozenset()) if each.value]
+    assert [each.labels["phase"] for each in on] == ([phase] if phase else [])
+
+
+def test_a_fault_is_on_while_it_holds_whatever_the_plan_says(plan: Plan) -> None:
+    """With what it is done to; every fault of the plan is there at 0 from the start."""
+    for active, value in ((frozenset(("slow",)), 1.0), (frozenset[str](), 0.0)):
+        found, times = said(encode(gauges(plan, 1.0, active), EPOCH_NS))
+        assert found["aguante_fault_active", "slow", "reservations-payments", "latency"] == value
+        assert times == {EPOCH_NS}
+
+
+def test_the_next_edge_is_a_phases_start_or_the_runs_end(plan: Plan) -> None:
+    """So that a phase is told when it begins, not up to a second later."""
+    assert [next_edge_s(plan, at_s) for at_s in (-1, 0, 1.9, 8, 29)] == [0, 2, 2, 20, 30]
+    assert next_edge_s(plan, 30) == float("inf")
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[tuple[str, list[Said]]]:
+    """What takes the pushes, as Prometheus does, and what it was told."""
+    told: list[Said] = []
+
+    async def take(request: web.Request) -> web.Response:
+        told.append(said(await request.read())[0])
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/api/v1/otlp/v1/metrics", take)
+    async with TestServer(app) as server:
+        yield str(server.make_url("")).rstrip("/"), told
+
+
+async def test_the_end_of_a_run_is_said_with_what_still_holds(
+    plan: Plan, receiver: tuple[str, list[Said]]
+) -> None:
+    """No phase is on any more, also of a run that was stopped; a fault that could not be lifted still is."""
+    address, told = receiver
+    async with Announcer(plan, address, EPOCH_NS, lambda: 9.0, lambda: frozenset(("slow",))) as one:
+        pass
+    assert one.failed == 0
+    last = told[-1]
+    assert {name for name, value in last.items() if value} == {
+        ("aguante_fault_active", "slow", "reservations-payments", "latency")
+    }
+
+
+@pytest.mark.parametrize("address", ["", "http://127.0.0.1:9"])
+async def test_nobody_has_to_listen(plan: Plan, address: str) -> None:
+    """Without a Prometheus nothing is pushed; one that is dead costs a count."""
+    async with Announcer(plan, address, EPOCH_NS, lambda: 9.0, frozenset) as one:
+        pass
+    assert one.taken == 0
+    assert bool(one.failed) == bool(address)

@@ -1,0 +1,147 @@
+"""What is asked of Prometheus for an experiment, and what is written down of its answers."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from aguante.collect.promql import (
+    NO_PROMETHEUS,
+    SETTLE_S,
+    Query,
+    ask_all,
+    queries_of,
+    read_promql,
+    scraped_in_s,
+    write_promql,
+)
+from aguante.planner import build_plan
+from aguante.spec import Experiment, load_experiment
+from aguante.spec.expectations import Clause
+from aguante.testbed import TestbedSpec
+
+EPOCH_S = 1_700_000_000.0
+QUERY = Query("sum(up)", 8.0, 10.0)
+SLOW = Path(__file__).parents[1] / "payments-slow.yaml"
+
+
+def series(*values: tuple[float, str], **labels: str) -> dict[str, object]:
+    return {"metric": labels, "values": [[EPOCH_S + at_s, value] for at_s, value in values]}
+
+
+ANSWERS: dict[str, tuple[int, object]] = {
+    "sum(up)": (200, {"status": "success", "data": {"result": [series((8, "5"), (9, "NaN"))]}}),
+    "up": (
+        200,
+        {"status": "success", "data": {"result": [series((8, "1"), job=f"{n}") for n in range(7)]}},
+    ),
+    "none": (200, {"status": "success", "data": {"result": []}}),
+    "wrong": (400, {"status": "error", "errorType": "bad_data", "error": "parse error: wrong"}),
+    "html": (502, "<html>"),
+}
+
+
+@pytest.fixture
+async def prometheus() -> AsyncIterator[tuple[str, list[dict[str, str]]]]:
+    """What answers as Prometheus does, and what it was asked."""
+    seen: list[dict[str, str]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        seen.append(form)
+        status, body = ANSWERS[form["query"]]
+        text = body if isinstance(body, str) else json.dumps(body)
+        return web.Response(status=status, text=text)
+
+    app = web.Application()
+    app.router.add_post("/api/v1/query_range", answer)
+    async with TestServer(app) as server:
+        yield str(server.make_url("")).rstrip("/"), seen
+
+
+async def test_a_query_is_asked_over_its_window_by_the_wall_clock(
+    prometheus: tuple[str, list[dict[str, str]]],
+) -> None:
+    """Once a second; and its points come back in seconds since t0, with what is no number as none."""
+    address, seen = prometheus
+    (line,) = await ask_all((QUERY,), address, EPOCH_S)
+    assert seen == [
+        {"query": "sum(up)", "start": "1700000008.000", "end": "1700000010.000", "step": "1.0"}
+    ]
+    assert (line.series, line.points, line.error) == (1, ((8.0, 5.0), (9.0, None)), "")
+
+
+async def test_several_series_are_counted_and_some_are_named(
+    prometheus: tuple[str, list[dict[str, str]]],
+) -> None:
+    """Their values are not kept: they are no answer."""
+    (line,) = await ask_all((Query("up", 8, 10),), prometheus[0], EPOCH_S)
+    assert (line.series, len(line.labels), line.points) == (7, 5, ())
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [("wrong", "parse error: wrong"), ("html", "is no Prometheus")],
+)
+async def test_a_refusal_is_written_down(
+    query: str, why: str, prometheus: tuple[str, list[dict[str, str]]]
+) -> None:
+    """The other queries are asked all the same."""
+    broken, good = await ask_all((Query(query, 8, 10), QUERY), prometheus[0], EPOCH_S)
+    assert why in broken.error
+    assert good.error == ""
+
+
+async def test_a_prometheus_that_is_not_there_is_said() -> None:
+    """Of one that does not answer the address, of none at all how to get one."""
+    (refused,) = await ask_all((QUERY,), "http://127.0.0.1:9", EPOCH_S)
+    (absent,) = await ask_all((QUERY,), "", EPOCH_S)
+    assert "http://127.0.0.1:9 gave no answer" in refused.error
+    assert absent.error == NO_PROMETHEUS
+
+
+async def test_what_is_written_is_read_back(
+    prometheus: tuple[str, list[dict[str, str]]], tmp_path: Path
+) -> None:
+    """And an experiment that asks nothing leaves no file."""
+    lines = await ask_all((QUERY, Query("none", 1, 2)), prometheus[0], EPOCH_S)
+    write_promql(tmp_path / "promql.jsonl", lines)
+    assert read_promql(tmp_path / "promql.jsonl") == lines
+    write_promql(tmp_path / "nothing.jsonl", ())
+    assert read_promql(tmp_path / "nothing.jsonl") == ()
+    assert not (tmp_path / "nothing.jsonl").exists()
+
+
+def asking(shop: TestbedSpec, *asked: dict[str, object]) -> Experiment:
+    experiment = load_experiment(SLOW, shop)
+    clauses = tuple(
+        Clause.model_validate({"promql": {"query": "sum(up)", "min": 1, **each}}) for each in asked
+    )
+    return experiment.model_copy(update={"expect": clauses[:-1], "abort_when": clauses[-1:]})
+
+
+def test_the_same_question_is_asked_once(shop: TestbedSpec) -> None:
+    """Of ``expect`` and ``abort_when`` alike, over the part of the phase that was meant."""
+    experiment = asking(
+        shop,
+        {"phase": "fault", "after_s": 3, "before_s": 5},
+        {"phase": "fault", "after_s": 3, "before_s": 5, "reduce": "max"},
+        {"phase": "baseline", "before_s": 999},
+    )
+    plan = build_plan(experiment, shop, run_id="r", seed=1, source="x")
+    fault, baseline = plan.window("fault"), plan.window("baseline")
+    assert queries_of(experiment, plan) == (
+        Query("sum(up)", fault.start_s + 3, fault.start_s + 5),
+        Query("sum(up)", baseline.start_s, baseline.end_s),
+    )
+
+
+def test_the_last_scrape_is_waited_for() -> None:
+    """Of the window that ends last, and never once it is long past."""
+    late = Query("x", 8, 30)
+    assert scraped_in_s((QUERY, late), 29) == pytest.approx(1 + SETTLE_S)
+    assert scraped_in_s((QUERY, late), 60) == 0
+    assert scraped_in_s((), 0) == 0
