@@ -30,17 +30,19 @@ def _taken(match: re.Match[str]) -> str:
 
 _IMAGE = re.compile(
     r"Unable to find image '([^']+)'|unable to get image '([^']+)'|pull access denied for ([^,\s]+)"
-    r"|manifest for (\S+) not found|No such image: (\S+)|^\s*(?:Image )?(\S+?) Error\b",
-    re.MULTILINE,
+    r"|manifest for (\S+) not found|No such image: (\S+)"
 )
+_SERVICE = re.compile(r"^\s*(?:Image )?(\S+) Error\b", re.MULTILINE)
+"""Compose names the service, and not what it wanted to pull for it."""
 
 
 def _no_image(match: re.Match[str]) -> str:
-    named = _IMAGE.search(match.string)
-    name = next((each for each in named.groups() if each), "") if named else ""
+    image, service = _IMAGE.search(match.string), _SERVICE.search(match.string)
+    name = next((each for each in image.groups() if each), "") if image else ""
+    what = f"image {name}" if name else f"image of {service[1] if service else 'a container'}"
     return (
-        f"the image {name or 'that is wanted'} is not here and could not be pulled: give this machine access "
-        "to its registry, or build stand-ins from package mirrors alone (`make images-offline`)"
+        f"the {what} is not here and could not be pulled: give this machine access to its registry, or build "
+        "stand-ins from package mirrors alone (`make images-offline`)"
     )
 
 
@@ -67,6 +69,7 @@ _CAUSES = (
     ),
     _Cause(r"Bind for \S*?:(?P<port>\d+) failed: port is already allocated", _taken),
     _Cause(r"listen tcp\S* \S*?:(?P<port>\d+): bind: address already in use", _taken),
+    _Cause(r"failed to bind host port (?:for )?\S*?:(?P<port>\d+)", _taken),
     _Cause(r"(?:ports are not available|exposing port).*?:(?P<port>\d+)\b", _taken),
     _Cause(
         r"pull access denied|manifest for \S+ not found|No such image|manifest unknown"
@@ -83,7 +86,7 @@ _CAUSES = (
 def cause_of(words: str) -> str:
     """Cause and mend for what Docker said; its own words where no cause is known."""
     for each in _CAUSES:
-        match = re.search(each.pattern, words, re.DOTALL)
+        match = re.search(each.pattern, words)
         if match:
             return f"{each.tell(match)}\n  Docker said: {_line_of(match)}"
     return said(words).strip() or "it said nothing"

@@ -12,6 +12,8 @@ REMOVE_LIMIT_S = 60.0
 LOG_LIMIT_S = 30.0
 LOG_LINES_MAX = LOG_MAX_BYTES // 256
 """The end of each log; a line of ours takes about 300 bytes."""
+RETRY_PAUSE_S = 0.2
+"""After a removal that failed: a network may still have a container that is just going."""
 SAID_LINES = 12
 STOP_GRACE_S = 8
 """By contract a service takes up to 5 s for requests in flight and 2 s for its last spans."""
@@ -35,6 +37,8 @@ async def remove_project(docker: Docker, project: str) -> None:
             raise failed(left[0], answer)
         for call in left:
             answer = await docker.ask(*call, limit_s=REMOVE_LIMIT_S)
+        if answer.code:
+            await asyncio.sleep(RETRY_PAUSE_S)
 
 
 async def end_project(docker: Docker, project: str, services: Collection[str]) -> None:

@@ -1,0 +1,115 @@
+"""Calling docker: limits, what it said, what that means, and containers as ``inspect`` tells them."""
+
+from pathlib import Path
+
+import compose_world as world
+import pytest
+from compose_world import fake_docker, inspected, listed
+
+from aguante.runtimes.docker import Docker, DockerError
+from aguante.runtimes.docker_causes import cause_of
+
+
+async def test_what_docker_printed_comes_back(tmp_path: Path) -> None:
+    """Of a call that succeeds, stdout."""
+    fake = fake_docker(tmp_path, {"version*": (0, "20.10.24\n", "a warning")})
+    assert await Docker(str(fake.program)).run("version") == "20.10.24\n"
+
+
+async def test_a_call_that_fails_names_itself_and_the_cause(tmp_path: Path) -> None:
+    """Docker's own words stand where no cause is known."""
+    fake = fake_docker(tmp_path, {}, otherwise=(1, "", "Error: out of cheese"))
+    with pytest.raises(DockerError, match="`docker start a` failed: Error: out of cheese"):
+        await Docker(str(fake.program)).run("start", "a")
+
+
+async def test_no_docker_is_told_with_the_way_without_it() -> None:
+    """The native runtime needs none."""
+    with pytest.raises(
+        DockerError, match=r"docker cannot be run .*install Docker Engine.*native needs none"
+    ):
+        await Docker("/nowhere/docker").run("ps")
+
+
+async def test_a_call_that_hangs_is_killed_at_its_limit(tmp_path: Path) -> None:
+    """It is named, with the limit; nothing waits for a daemon that is stuck."""
+    program = tmp_path / "docker"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    with pytest.raises(DockerError, match=r"`docker ps` did not end within 0.05 s"):
+        await Docker(str(program)).run("ps", limit_s=0.05)
+
+
+async def test_output_of_any_length_goes_to_a_file(tmp_path: Path) -> None:
+    """Both streams, whatever the exit code: the file says why."""
+    fake = fake_docker(tmp_path / "bin", {"logs*": (1, "out\n", "err\n")})
+    await Docker(str(fake.program)).into(tmp_path / "log", "logs", "a")
+    assert (tmp_path / "log").read_text() == "out\nerr\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (world.NO_DAEMON, "the Docker daemon does not answer: start it"),
+        (world.NO_PERMISSION, "no permission on the Docker socket: add yourself to its group"),
+        (
+            f"WARNING: open config.json: permission denied\n{world.NO_PERMISSION}",
+            "no permission on",
+        ),
+        (world.NO_COMPOSE, "Docker has no Compose plugin: install docker-compose-plugin"),
+        (world.NO_COMPOSE_BEFORE, "Docker has no Compose plugin"),
+        (world.PORT_TAKEN, "port 18998 of this machine is taken by another program"),
+        (world.PORT_TAKEN_BY_CONTAINER, "port 18997 of this machine is taken"),
+        ("failed to bind host port for 127.0.0.1:80:172.17.0.2:80/tcp: in use", "port 80 of this"),
+        (world.NO_IMAGE, "the image of two is not here and could not be pulled"),
+        (world.NO_IMAGE, "`make images-offline`"),
+        (
+            "Unable to find image 'a/b:3' locally\ndocker: pull access denied for a/b",
+            "image a/b:3 is",
+        ),
+        ("write /x: no space left on device", "the disk of Docker is full"),
+    ],
+)
+def test_each_cause_is_told_with_its_mend(words: str, cause: str) -> None:
+    """Docker's messages as they were seen; the line that gave the cause away is repeated."""
+    assert cause in cause_of(words)
+    assert "\n  Docker said: " in cause_of(words)
+
+
+def test_the_line_that_is_repeated_is_the_one_that_matters() -> None:
+    """Not the warning before it, nor the advice after it."""
+    told = cause_of(f"WARNING: something: permission denied\n{world.NO_PERMISSION}\nSee 'docker'")
+    assert told.splitlines()[-1].startswith(
+        "  Docker said: permission denied while trying to connect"
+    )
+
+
+async def test_containers_are_told_by_service_and_number(tmp_path: Path) -> None:
+    """State, health, pid and published ports of each; a port that is not published is left out."""
+    two, one = inspected("payments", number=2, Status="exited", Pid=0), inspected("payments")
+    fake = fake_docker(tmp_path, listed(two, one))
+    first, second = await Docker(str(fake.program)).containers("shop", "payments")
+    assert (first.instance, second.instance) == ("payments-1", "payments-2")
+    assert (first.name, first.state, first.health, first.pid) == (
+        "shop-payments-1",
+        "running",
+        "healthy",
+        4242,
+    )
+    assert first.ports == {"5003/tcp": 26663}
+    assert (second.state, second.pid) == ("exited", 0)
+    assert fake.asked("label=com.docker.compose.service=payments")
+
+
+async def test_a_container_that_vanished_between_two_looks_is_left_out(tmp_path: Path) -> None:
+    """``inspect`` then exits 1 and tells of the others."""
+    answers = {"'container inspect'*": (1, "[]\n", "Error: No such container: x")}
+    fake = fake_docker(tmp_path, answers)
+    assert await Docker(str(fake.program)).inspect(["x"]) == ()
+
+
+async def test_no_project_is_no_containers(tmp_path: Path) -> None:
+    """Nothing is inspected then: without ids docker would tell its usage."""
+    fake = fake_docker(tmp_path, {})
+    assert await Docker(str(fake.program)).containers("shop") == ()
+    assert not fake.asked("inspect")
