@@ -5,11 +5,16 @@ as ``plan.json``. All times are seconds since t0.
 """
 
 import shlex
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
+from aguante.drivers.pumba_options import OptionValue
 from aguante.values import Value
+
+ONSET_ERROR_MAX_S = 0.5
+HELPED_ONSET_MAX_S = 2.5
+"""Where Pumba starts a container of its own before the fault: 0.6 to 1.4 s on two cores."""
 
 
 class Window(Value):
@@ -44,11 +49,27 @@ class ProcessFault(Value):
     """``payments-1``; empty: every instance of the service."""
 
 
+class PumbaFault(Value):
+    """One command of Pumba on the containers of one service."""
+
+    driver: Literal["pumba"] = "pumba"
+    service: str
+    command: str
+    """A name of ``aguante.drivers.pumba_commands.COMMANDS``."""
+    instance: str = ""
+    """``payments-1``; empty: every container of the service."""
+    options: tuple[tuple[str, OptionValue], ...] = ()
+    """All of them, by our own names, e.g. ``(("delay_ms", 300), ("jitter_ms", 0), ...)``."""
+
+
+F = TypeVar("F", ToxiproxyFault, ProcessFault, PumbaFault)
+
+
 class PlannedFault(Value):
     """A fault and when it holds. One that repeats is planned as several, ``id#1``, ``id#2``, ..."""
 
     id: str
-    fault: Annotated[ToxiproxyFault | ProcessFault, Field(discriminator="driver")]
+    fault: Annotated[ToxiproxyFault | ProcessFault | PumbaFault, Field(discriminator="driver")]
     start_s: float
     end_s: float
 
@@ -57,29 +78,41 @@ class PlannedFault(Value):
         """The fault as one of a link.
 
         Raises:
-            TypeError: it is one of a process.
+            TypeError: it is none.
         """
-        if isinstance(self.fault, ToxiproxyFault):
-            return self.fault
-        message = f"fault {self.id} is one of processes, not of a link"
-        raise TypeError(message)
+        return self._as(ToxiproxyFault)
 
     @property
     def process(self) -> ProcessFault:
         """The fault as one of processes.
 
         Raises:
-            TypeError: it is one of a link.
+            TypeError: it is none.
         """
-        if isinstance(self.fault, ProcessFault):
+        return self._as(ProcessFault)
+
+    @property
+    def pumba(self) -> PumbaFault:
+        """The fault as one of containers, by Pumba.
+
+        Raises:
+            TypeError: it is none.
+        """
+        return self._as(PumbaFault)
+
+    def _as(self, kind: type[F]) -> F:
+        if isinstance(self.fault, kind):
             return self.fault
-        message = f"fault {self.id} is one of a link, not of processes"
+        wanted = kind.model_fields["driver"].default
+        message = f"fault {self.id} is one by {self.fault.driver}, not by {wanted}"
         raise TypeError(message)
 
     @property
     def kind(self) -> str:
-        """The toxic (or ``down``), or the action on a process."""
-        return self.fault.toxic if isinstance(self.fault, ToxiproxyFault) else self.fault.action
+        """The toxic (or ``down``), the action on a process, or Pumba's command."""
+        match self.fault:
+            case ToxiproxyFault(toxic=kind) | ProcessFault(action=kind) | PumbaFault(command=kind):
+                return kind
 
     @property
     def target(self) -> str:
@@ -131,7 +164,7 @@ class Plan(Value):
     faults: tuple[PlannedFault, ...]
     load: PlannedLoad
     expected_verdict: Literal["held", "deviated"] = "held"
-    onset_error_max_s: float = Field(default=0.5)
+    onset_error_max_s: float = ONSET_ERROR_MAX_S
     """A fault that bit later than this after its planned time makes the run inconclusive."""
 
     def window(self, phase: str) -> Window:

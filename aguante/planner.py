@@ -4,12 +4,16 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Literal
 
+from aguante.drivers.pumba_commands import COMMANDS, complete
 from aguante.plan import (
+    HELPED_ONSET_MAX_S,
+    ONSET_ERROR_MAX_S,
     Plan,
     PlannedFault,
     PlannedLoad,
     PlannedSetup,
     ProcessFault,
+    PumbaFault,
     ToxiproxyFault,
     Window,
 )
@@ -72,6 +76,7 @@ def build_plan(
         faults=tuple(
             planned for each in experiment.faults for planned in _faults(each, starts["fault"])
         ),
+        onset_error_max_s=_onset_error_max_s(experiment),
         load=PlannedLoad(
             profile=experiment.load.profile,
             arrivals=experiment.load.arrivals,
@@ -81,6 +86,12 @@ def build_plan(
         ),
         expected_verdict=experiment.expected_verdict,
     )
+
+
+def _onset_error_max_s(experiment: Experiment) -> float:
+    """More where Pumba first starts a container; other faults then wait for it, in the one time line."""
+    commands = [COMMANDS[each.pumba.command] for each in experiment.faults if each.pumba]
+    return HELPED_ONSET_MAX_S if any(each.helper for each in commands) else ONSET_ERROR_MAX_S
 
 
 def _windows(experiment: Experiment) -> tuple[Window, ...]:
@@ -123,11 +134,18 @@ def _fault(section: FaultSection, name: str, phase: Window, after_s: float) -> P
     )
 
 
-def _what(section: FaultSection) -> ToxiproxyFault | ProcessFault:
-    toxic, process = section.toxiproxy, section.process
+def _what(section: FaultSection) -> ToxiproxyFault | ProcessFault | PumbaFault:
+    toxic, process, pumba = section.toxiproxy, section.process, section.pumba
     if process is not None:
         return ProcessFault.model_validate(process.model_dump(exclude_none=True))
-    assert toxic is not None  # noqa: S101 - FaultSection has exactly one of the two
+    if pumba is not None:
+        return PumbaFault(
+            service=pumba.service,
+            command=pumba.command,
+            instance=pumba.instance or "",
+            options=complete(pumba.command, pumba.options),
+        )
+    assert toxic is not None  # noqa: S101 - FaultSection has exactly one of the three
     return ToxiproxyFault(
         link=toxic.link,
         toxic=toxic.toxic,

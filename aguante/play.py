@@ -2,18 +2,20 @@
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
 from aguante.abort import AbortWatch
-from aguante.collect.metrics import MetricsScraper, spans_dropped
 from aguante.collect.announce import Announcer
-from aguante.collect.settle import settle
+from aguante.collect.metrics import MetricsScraper, spans_dropped
 from aguante.collect.promql import ask_all, queries_of, scraped_in_s, write_promql
+from aguante.collect.settle import settle
 from aguante.collect.tables import DumpError, dump_tables
 from aguante.drivers.base import FaultError
 from aguante.drivers.process import ProcessDriver
+from aguante.drivers.pumba import PumbaDriver
 from aguante.drivers.router import Drivers
 from aguante.drivers.toxiproxy import ToxiproxyDriver
 from aguante.eventlog import EventLog
@@ -21,11 +23,12 @@ from aguante.events import LoadFinished, RunStarted, Stopped
 from aguante.faults import Faults, HealError, write_down
 from aguante.journal import Journal
 from aguante.load import LoadChild, LoadError, RecordTail, build_load_plan
+from aguante.measure.facts import read_facts
 from aguante.plan import Plan
 from aguante.progress import LiveStatus, Progress
-from aguante.measure.facts import read_facts
 from aguante.runfolder import RunFolder
 from aguante.runtimes.base import Runtime, Testbed, TestbedError
+from aguante.runtimes.docker_control import ContainerControl
 from aguante.runtimes.processes import process_alive
 from aguante.spec import Experiment
 from aguante.testbed import TestbedSpec
@@ -64,11 +67,7 @@ async def play_on(stage: Stage, testbed: Testbed, event_ids: Sequence[str]) -> N
         HealError: a fault could not be verified undone.
     """
     plan = build_load_plan(stage.plan, testbed, event_ids, stage.folder)
-    control = stage.runtime.control
-    driver = Drivers(
-        ToxiproxyDriver(testbed.toxiproxy, stage.plan.run_id),
-        ProcessDriver(control) if control else None,
-    )
+    driver = drivers_of(stage, testbed)
     with Journal.open(stage.folder.journal, stage.plan.run_id) as journal:
         async with LoadChild.start(plan, stage.spec, stage.folder.logs / "load.log") as load:
             await load.ready(LOAD_READY_LIMIT_S)
@@ -86,6 +85,17 @@ async def play_on(stage: Stage, testbed: Testbed, event_ids: Sequence[str]) -> N
                 finally:
                     await _heal(stage, clock, faults, parts)
             await _finish_load(stage, load, clock.now_s)
+
+
+def drivers_of(stage: Stage, testbed: Testbed) -> Drivers:
+    """What can break things on this testbed."""
+    run_id, control = stage.plan.run_id, stage.runtime.control
+    pumba = None
+    if isinstance(control, ContainerControl):
+        settings = stage.spec.pumba.told_by(os.environ)
+        pumba = PumbaDriver(control.docker, testbed.id, run_id, settings)
+    process = ProcessDriver(control) if control else None
+    return Drivers(ToxiproxyDriver(testbed.toxiproxy, run_id), process, pumba)
 
 
 async def _heal(stage: Stage, clock: Clock, faults: Faults, parts: PartsWatch) -> None:
@@ -211,6 +221,7 @@ async def gather_evidence(stage: Stage, testbed: Testbed) -> dict[str, int]:
     """
     if all(alive() for alive in stage.runtime.parts().values()):
         await _audit(stage, testbed)  # without one of them no system can come to rest
+    await _ask_prometheus(stage, testbed)
     dropped = await spans_dropped(testbed)
     try:
         await stage.runtime.save_logs(stage.folder.logs)
@@ -219,19 +230,6 @@ async def gather_evidence(stage: Stage, testbed: Testbed) -> dict[str, int]:
     return dropped
 
 
-async def _audit(stage: Stage, testbed: Testbed) -> None:
-    stage.progress.step("Waiting for the system to settle ...")
-    stage.log.write(await settle(stage.spec.settle, testbed))
-    stage.progress.step("Reading the databases ...")
-    await _ask_prometheus(stage, testbed)
-    try:
-        await dump_tables(testbed.databases, stage.folder.tables)
-    except DumpError as error:  # then the invariants are unknown, and the verdict says so
-        stage.progress.step(f"warning: {error}")
-
-
-def _epoch_ns(clock: Clock) -> int:
-    """The wall clock at t0, nanoseconds: what puts spans and records on one axis."""
 async def _ask_prometheus(stage: Stage, testbed: Testbed) -> None:
     """Keep what Prometheus gives for each ``promql``, so that the run can be judged without it."""
     queries = queries_of(stage.experiment, stage.plan)
@@ -245,4 +243,16 @@ async def _ask_prometheus(stage: Stage, testbed: Testbed) -> None:
     write_promql(stage.folder.promql, recorded)
 
 
+async def _audit(stage: Stage, testbed: Testbed) -> None:
+    stage.progress.step("Waiting for the system to settle ...")
+    stage.log.write(await settle(stage.spec.settle, testbed))
+    stage.progress.step("Reading the databases ...")
+    try:
+        await dump_tables(testbed.databases, stage.folder.tables)
+    except DumpError as error:  # then the invariants are unknown, and the verdict says so
+        stage.progress.step(f"warning: {error}")
+
+
+def _epoch_ns(clock: Clock) -> int:
+    """The wall clock at t0, nanoseconds: what puts spans and records on one axis."""
     return time.time_ns() + round((clock.t0 - time.monotonic()) * 1e9)

@@ -16,7 +16,8 @@ from aguante import testbed
 from aguante.drivers.process_actions import ACTIONS
 from aguante.drivers.toxics import TOXICS, ToxicType
 from aguante.measure import model as measure_model
-from aguante.spec import expectations, experiment
+from aguante.schemas_pumba import pumba_section
+from aguante.spec import expectations, experiment, statuses
 from aguante.verdict import model as verdict_model
 
 Schema = dict[str, JsonValue]
@@ -37,10 +38,13 @@ def experiment_schema() -> Schema:
     _describe(schema, experiment, expectations)
     definitions = _mapping(schema["$defs"])
     _toxics(_mapping(definitions["ToxiproxySection"]))
+    pumba = _mapping(definitions["PumbaSection"])
+    pumba["allOf"] = pumba_section(_mapping(pumba["properties"]))
+    del definitions["JsonValue"]
     _mapping(definitions["Clause"]).update({"minProperties": 1, "maxProperties": 1})
     action: Schema = {"enum": list(ACTIONS), "title": "Action"}
     _mapping(_mapping(definitions["ProcessSection"])["properties"])["action"] = action
-    one: list[JsonValue] = [{"type": "integer"}, {"enum": list(expectations.STATUS_CLASSES)}]
+    one: list[JsonValue] = [{"type": "integer"}, {"enum": list(statuses.STATUS_CLASSES)}]
     some: list[JsonValue] = [*one, {"type": "array", "items": {"anyOf": one}, "minItems": 1}]
     _mapping(_mapping(definitions["Rate"])["properties"])["status"] = {"anyOf": some}
     _percentiles(_mapping(definitions["Latency"]))

@@ -1,5 +1,6 @@
 """TestbedSpec: the system under test as ``testbed.yaml`` describes it. The runner knows nothing else of it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -106,6 +107,33 @@ class ReportSpec(Value):
     sql: Path
 
 
+class PumbaSpec(Value):
+    """Where Pumba is, and the images of its helper containers; each has a variable that goes before it."""
+
+    program: str = "pumba"
+    """A path, or a name on PATH. ``AGUANTE_PUMBA``."""
+    image: str = "ghcr.io/alexei-led/pumba:1.1.7"
+    """What runs where there is no such program. ``AGUANTE_PUMBA_IMAGE``."""
+    tc_image: str = "ghcr.io/alexei-led/pumba-alpine-nettools:latest"
+    """Has ``tc`` and ``tail``, for netem. ``AGUANTE_TC_IMAGE``."""
+    iptables_image: str = "ghcr.io/alexei-led/pumba-alpine-nettools:latest"
+    """Has ``iptables`` and ``tail``. ``AGUANTE_IPTABLES_IMAGE``."""
+    stress_image: str = "ghcr.io/alexei-led/stress-ng:0.20.01"
+    """Has ``/stress-ng``, and ``/cg-inject`` for ``same_cgroup``. ``AGUANTE_STRESS_IMAGE``."""
+
+    def told_by(self, environment: Mapping[str, str]) -> "PumbaSpec":
+        """The same, with what the variables say in place of it."""
+        names = {
+            "program": "AGUANTE_PUMBA",
+            "image": "AGUANTE_PUMBA_IMAGE",
+            "tc_image": "AGUANTE_TC_IMAGE",
+            "iptables_image": "AGUANTE_IPTABLES_IMAGE",
+            "stress_image": "AGUANTE_STRESS_IMAGE",
+        }
+        given = {key: environment.get(name) for key, name in names.items()}
+        return self.model_copy(update={key: value for key, value in given.items() if value})
+
+
 class TestbedSpec(Value):
     """The whole of ``testbed.yaml``, paths resolved against its folder (``root``)."""
 
@@ -129,16 +157,17 @@ class TestbedSpec(Value):
     mechanisms: tuple[str, ...]
     client_mechanisms: tuple[str, ...]
     settle: SettleSpec = SettleSpec()
+    pumba: PumbaSpec = PumbaSpec()
     compose: Path | None = None
     """The compose file of `--runtime compose`; None: the testbed has none. Looked at when it is used: whoever
     plays natively, or in a container, may do without the file."""
     invariants: tuple[InvariantSpec, ...] = ()
     reports: tuple[ReportSpec, ...] = ()
     """``aguante reconcile`` tells the one of that name."""
+    rules: Path | None = None
+    """Folder of ``*.yml`` files with recording rules and alerts, for Prometheus; None: there are none."""
 
     @property
     def policy_names(self) -> tuple[str, ...]:
         """The policies that are there now, in order of name."""
         return tuple(sorted(path.stem for path in self.policies.glob("*.yaml")))
-    rules: Path | None = None
-    """Folder of ``*.yml`` files with recording rules and alerts, for Prometheus; None: there are none."""

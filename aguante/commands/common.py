@@ -53,8 +53,16 @@ def find_testbed(given: Path | None) -> TestbedSpec:
         raise click.ClickException(str(error)) from error
 
 
-def load_all(paths: tuple[Path, ...], testbed: Path | None, sets: tuple[str, ...] = ()) -> Loaded:
+def load_all(
+    paths: tuple[Path, ...], testbed: Path | None, sets: tuple[str, ...] = (), runtime: str = ""
+) -> Loaded:
     """Load every file; print the findings of those that are not valid to stderr.
+
+    Args:
+        paths: the files.
+        testbed: the TestbedSpec; None: as ``find_testbed`` finds it.
+        sets: as ``--set`` gave them.
+        runtime: refuse faults that it cannot do; empty: refuse none for that.
 
     Raises:
         click.ClickException: the TestbedSpec cannot be read.
@@ -63,7 +71,7 @@ def load_all(paths: tuple[Path, ...], testbed: Path | None, sets: tuple[str, ...
     valid: list[tuple[Path, Experiment]] = []
     for path in paths:
         try:
-            valid.append((path, load_experiment(path, spec, sets)))
+            valid.append((path, load_experiment(path, spec, sets, runtime)))
         except InvalidExperiment as error:
             click.echo(str(error), err=True)
     return Loaded(spec, tuple(valid), len(paths) - len(valid))

@@ -182,7 +182,7 @@ def _play(
     Raises:
         click.UsageError: an unknown policy, or something left over that cannot be healed.
     """
-    loaded = select((path,), (), testbed, sets)
+    loaded = select((path,), (), testbed, sets, how.runtime.name)
     if loaded.invalid:
         return None
     for policy in policies:

@@ -1,28 +1,48 @@
 """``aguante recover``: heal what killed runs left behind."""
 
 import asyncio
+import os
+import subprocess
 from pathlib import Path
 
 import click
 
 from aguante.commands.folders import runs_option
-from aguante.drivers.base import ToxiproxyUndo
-from aguante.drivers.router import AnyUndo, Drivers
+from aguante.drivers.base import AnyUndo, PumbaUndo, ToxiproxyUndo
+from aguante.drivers.pumba import PumbaDriver
+from aguante.drivers.router import Drivers
 from aguante.drivers.toxiproxy import ToxiproxyDriver
 from aguante.inject import is_gone
 from aguante.recover import recover
+from aguante.runtimes.docker import LIMIT_S, PROJECT_LABEL, Docker
 from aguante.runtimes.state import default_parent
+from aguante.testbed import PumbaSpec
 
 
 def driver_for(undo: AnyUndo) -> Drivers:
     """The driver that restores this undo; one on a link names its own Toxiproxy."""
     api = undo.api if isinstance(undo, ToxiproxyUndo) else ""
-    return Drivers(ToxiproxyDriver(api, "recover"), None)
+    project = undo.project if isinstance(undo, PumbaUndo) else ""
+    settings = PumbaSpec().told_by(os.environ)
+    pumba = PumbaDriver(Docker(), project, "recover", settings) if project else None
+    return Drivers(ToxiproxyDriver(api, "recover"), None, pumba)
 
 
 def gone(undo: AnyUndo) -> bool:
-    """A testbed that was ended took the toxics in its Toxiproxy's memory with it."""
+    """A testbed that was ended took the toxics in its Toxiproxy's memory with it, and its containers."""
+    if isinstance(undo, PumbaUndo):
+        return _no_containers(undo.project)
     return isinstance(undo, ToxiproxyUndo) and is_gone(undo.api)
+
+
+def _no_containers(project: str) -> bool:
+    """No answer of Docker's is no proof."""
+    command = ("docker", "ps", "--all", "--quiet", "--filter", f"label={PROJECT_LABEL}={project}")
+    try:
+        found = subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return found.returncode == 0 and not found.stdout.strip()
 
 
 @click.command("recover")

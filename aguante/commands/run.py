@@ -111,7 +111,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     nothing new.
     """
     runtime = chosen(runtime_name, attach, at_once=jobs, observers=observers.names)
-    loaded = select(experiments, tags, testbed, sets)
+    loaded = select(experiments, tags, testbed, sets, runtime.name)
     if loaded.invalid:
         return 3
     check_policy(loaded.spec, policy)

@@ -34,8 +34,9 @@ def select(
     tags: tuple[str, ...],
     testbed: Path | None,
     sets: tuple[str, ...] = (),
+    runtime: str = "",
 ) -> Loaded:
-    """Load what is meant; with tags, only experiments that have one of them.
+    """Load what is meant, for this runtime; with tags, only experiments that have one of them.
 
     Findings of invalid files are printed to standard error and counted.
 
@@ -43,7 +44,7 @@ def select(
         click.ClickException: the TestbedSpec cannot be read.
         click.UsageError: nothing is left.
     """
-    loaded = load_all(expand(given), testbed, sets)
+    loaded = load_all(expand(given), testbed, sets, runtime)
     if not tags or loaded.invalid:
         return loaded
     chosen = tuple(each for each in loaded.experiments if set(tags) & set(each[1].tags))

@@ -5,20 +5,26 @@ from pathlib import Path
 import click
 
 from aguante.commands.common import experiment_argument, load_all, set_option, testbed_option
+from aguante.commands.runtimes import RuntimeName, runtime_option
 
 
 @click.command("validate")
 @experiment_argument
 @testbed_option
 @set_option
+@runtime_option
 def validate_command(
-    experiments: tuple[Path, ...], testbed: Path | None, sets: tuple[str, ...]
+    experiments: tuple[Path, ...],
+    testbed: Path | None,
+    sets: tuple[str, ...],
+    runtime_name: RuntimeName | None,
 ) -> int:
     """Check EXPERIMENT files: every fault of a file at once, with file:line and how to mend it.
 
-    Nothing is started. Exit 0: all files are valid; 3: at least one is not.
+    With --runtime, faults that it cannot do are found too. Nothing is started. Exit 0: all files are valid;
+    3: at least one is not.
     """
-    loaded = load_all(experiments, testbed, sets)
+    loaded = load_all(experiments, testbed, sets, runtime_name or "")
     for path, _ in loaded.experiments:
         click.echo(f"{path}: valid")
     return 3 if loaded.invalid else 0

@@ -46,8 +46,42 @@ class ProcessUndo(Value):
         return ", ".join(self.instances)
 
 
-Undo = Annotated[ToxiproxyUndo | ProcessUndo, Field(discriminator="driver")]
-U = TypeVar("U", ToxiproxyUndo, ProcessUndo, ToxiproxyUndo | ProcessUndo)
+class PumbaUndo(Value):
+    """The containers as they must be afterwards: there, running, not paused, healthy, and nothing added."""
+
+    driver: Literal["pumba"] = "pumba"
+    fault_id: str
+    token: str
+    """Made of run id and fault id: every Pumba and helper container of this fault carries it."""
+    project: str
+    """Compose's name of the testbed."""
+    service: str
+    command: str
+    containers: tuple[str, ...]
+    """Exact names."""
+    started: tuple[str, ...]
+    """When each had been started, as Docker writes it: a later start shows by another time."""
+    within_s: float
+    """How long a Pumba that ends by itself may still take; 0: it is told to end."""
+    dies_within_s: float = 0.0
+    """How long a container may still take to end, which was told to by another signal than SIGKILL."""
+    image: str = ""
+    """Has tc or iptables, to read and clear with; empty: nothing to read."""
+    interface: str = ""
+    rules: tuple[tuple[str, ...], ...] = ()
+    """What ``iptables`` must not have, as arguments behind ``-C``."""
+    undo_command: tuple[str, ...] = ()
+    """What takes an ``exec`` back; empty: the container is restarted."""
+
+    @property
+    def target(self) -> str:
+        """What is restored, for a message."""
+        return ", ".join(self.containers)
+
+
+AnyUndo = ToxiproxyUndo | ProcessUndo | PumbaUndo
+Undo = Annotated[AnyUndo, Field(discriminator="driver")]
+U = TypeVar("U", ToxiproxyUndo, ProcessUndo, PumbaUndo, AnyUndo)
 
 
 class FaultError(Exception):

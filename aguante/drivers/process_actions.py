@@ -34,5 +34,7 @@ CONTAINER_ACTIONS = ("rm", "exec", "netem", "loss", "stress")
 def refusal(action: str) -> str:
     """Why an action cannot be had where the services run as plain processes; empty: it can."""
     if action in CONTAINER_ACTIONS:
-        return f"{action} comes with containers; natively {', '.join(ACTIONS)} act by signal"
+        return (
+            f"{action} comes with containers (pumba: ...); here {', '.join(ACTIONS)} act by signal"
+        )
     return ""

@@ -1,11 +1,26 @@
 """One driver for every fault of a run: each is passed on to the tool that knows it."""
 
-from aguante.drivers.base import FaultError, ProcessUndo, ToxiproxyUndo
-from aguante.drivers.process import ProcessDriver
-from aguante.drivers.toxiproxy import ToxiproxyDriver
-from aguante.plan import PlannedFault, ProcessFault
+from collections.abc import Mapping
+from typing import cast
 
-AnyUndo = ToxiproxyUndo | ProcessUndo
+from aguante.drivers.base import AnyUndo, FaultDriver, FaultError
+from aguante.drivers.process import ProcessDriver
+from aguante.drivers.pumba import PumbaDriver
+from aguante.drivers.toxiproxy import ToxiproxyDriver
+from aguante.plan import PlannedFault
+
+__all__ = ["AnyUndo", "Drivers"]
+
+_MISSING: Mapping[str, str] = {
+    "process": (
+        "cannot be signalled or started from here: only the runtime that started a process can start it "
+        "again; end the testbed with `aguante down` and start another"
+    ),
+    "pumba": (
+        "is no container of this testbed, and Pumba acts on containers: play it with --runtime compose, or "
+        "with --attach on a testbed of containers"
+    ),
+}
 
 
 class Drivers:
@@ -14,50 +29,41 @@ class Drivers:
     Args:
         toxiproxy: for faults on links.
         process: for faults on processes; None where nobody here can start one again.
+        pumba: for faults on containers; None where there are none.
     """
 
-    def __init__(self, toxiproxy: ToxiproxyDriver, process: ProcessDriver | None) -> None:
-        self._toxiproxy = toxiproxy
-        self._process = process
+    def __init__(
+        self,
+        toxiproxy: ToxiproxyDriver,
+        process: ProcessDriver | None,
+        pumba: PumbaDriver | None = None,
+    ) -> None:
+        self._known = {"toxiproxy": toxiproxy, "process": process, "pumba": pumba}
 
     async def prepare(self, fault: PlannedFault) -> AnyUndo:
-        """As the fault's own driver; FaultError also where processes cannot be had."""
-        if isinstance(fault.fault, ProcessFault):
-            return await self._processes(fault.target).prepare(fault)
-        return await self._toxiproxy.prepare(fault)
+        """As the fault's own driver; FaultError also where there is none here."""
+        return await self._driver(fault.fault.driver, fault.target).prepare(fault)
 
     async def apply(self, fault: PlannedFault) -> None:
         """As the fault's own driver."""
-        if isinstance(fault.fault, ProcessFault):
-            await self._processes(fault.target).apply(fault)
-        else:
-            await self._toxiproxy.apply(fault)
+        await self._driver(fault.fault.driver, fault.target).apply(fault)
 
     async def undo(self, undo: AnyUndo) -> None:
         """As the undo's own driver."""
-        if isinstance(undo, ProcessUndo):
-            await self._processes(undo.target).undo(undo)
-        else:
-            await self._toxiproxy.undo(undo)
+        await self._driver(undo.driver, undo.target).undo(undo)
 
     async def verify(self, undo: AnyUndo) -> None:
         """As the undo's own driver."""
-        if isinstance(undo, ProcessUndo):
-            await self._processes(undo.target).verify(undo)
-        else:
-            await self._toxiproxy.verify(undo)
+        await self._driver(undo.driver, undo.target).verify(undo)
 
     async def evidence(self, fault: PlannedFault) -> str:
         """As the fault's own driver."""
-        if isinstance(fault.fault, ProcessFault):
-            return await self._processes(fault.target).evidence(fault)
-        return await self._toxiproxy.evidence(fault)
+        return await self._driver(fault.fault.driver, fault.target).evidence(fault)
 
-    def _processes(self, target: str) -> ProcessDriver:
-        if self._process is None:
-            message = (
-                f"{target} cannot be signalled or started from here: only the runtime that started a "
-                "process can start it again; end the testbed with `aguante down` and start another"
-            )
+    def _driver(self, name: str, target: str) -> FaultDriver[AnyUndo]:
+        """By its name in plan and journal; each is only ever given undos that it made itself."""
+        driver = self._known[name]
+        if driver is None:
+            message = f"{target} {_MISSING[name]}"
             raise FaultError(message)
-        return self._process
+        return cast("FaultDriver[AnyUndo]", driver)

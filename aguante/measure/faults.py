@@ -4,55 +4,13 @@ The caller's attempts on the faulted link must show it, in the window in which t
 there, and more often than in the baseline before it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 from aguante.events import STARTED_ANEW
+from aguante.measure.bites import BiteRule, bite_rule, felt
 from aguante.measure.evidence import Evidence, Row
 from aguante.measure.model import FaultMeasure
-from aguante.plan import PlannedFault, ProcessFault
-
-TIMED_OUT = ("timeout", "deadline", "client_timeout", "pool_exhausted")
-CUT = ("disconnected", "connection_reset", "client_disconnected", "database_unavailable")
-REFUSED = ("connect_refused", "client_refused")
-
-SHIFT_CHANCE = 0.05
-"""Share of attempts beyond the baseline's own p95 when nothing changed: what a shift has to beat."""
-SHIFT_NEEDED = 0.20
-SHIFT_ATTEMPTS = 20
-
-
-@dataclass(frozen=True)
-class BiteRule:
-    """How an attempt shows a toxic: it ended with one of these, or lasted at least ``slow_ms``."""
-
-    errors: tuple[str, ...]
-    slow_ms: float | None = None
-    shift: bool = False
-    """No single attempt proves it: a whole shift against the baseline is wanted."""
-
-
-def bite_rule(fault: PlannedFault) -> BiteRule:
-    """The rule of a fault's toxic, or of its action on a process.
-
-    What a toxic does is Toxiproxy's documentation; what the caller calls it is the testbed's mechanisms.
-    """
-    if isinstance(fault.fault, ProcessFault):
-        return BiteRule(TIMED_OUT + CUT + REFUSED)
-    values: Mapping[str, int] = dict(fault.fault.attributes)
-    match fault.fault.toxic:
-        case "latency":
-            slow_ms = max(1, values.get("latency", 0) - values.get("jitter", 0))
-            return BiteRule(TIMED_OUT, slow_ms=float(slow_ms))
-        case "down":
-            return BiteRule(REFUSED + CUT)
-        case "reset_peer" | "limit_data":
-            return BiteRule(CUT)
-        case "timeout":
-            return BiteRule(TIMED_OUT + CUT)
-        case _:
-            return BiteRule(TIMED_OUT + CUT + REFUSED, shift=True)
-
+from aguante.plan import PlannedFault, ToxiproxyFault
 
 UNCONNECTED = ("database_unavailable", "pool_exhausted")
 """What a caller says that never got a connection: no statement was sent, so there is no span of one."""
@@ -88,8 +46,8 @@ def measure_fault(evidence: Evidence, fault: PlannedFault) -> FaultMeasure:
     evidence_text = "; ".join(text for text in (facts.evidence(fault.id), why) if text)
     return FaultMeasure(
         id=fault.id,
-        link="" if isinstance(fault.fault, ProcessFault) else fault.target,
-        service=fault.target if isinstance(fault.fault, ProcessFault) else "",
+        link=fault.target if isinstance(fault.fault, ToxiproxyFault) else "",
+        service="" if isinstance(fault.fault, ToxiproxyFault) else fault.target,
         kind=fault.kind,
         planned_start_s=fault.start_s,
         planned_end_s=fault.end_s,
@@ -116,8 +74,7 @@ def _injection(
         rule = _with_usual(evidence, rule, links, before_s)
     during = _count(evidence, rule, links, (start_s, until_s))
     usual = _count(evidence, rule, links, before_s)
-    toxicity = 1.0 if isinstance(fault.fault, ProcessFault) else fault.fault.toxicity
-    observed = felt(during, usual, shift=rule.shift, toxicity=toxicity)
+    observed = felt(during, usual, shift=rule.shift, toxicity=rule.share)
     if fault.kind == "restart" and STARTED_ANEW in evidence.facts.evidence_after(fault.id):
         observed = True  # one in good order may cost no attempt at all
     return during[0], during[1], observed, _sentence(links, during, usual)
@@ -125,31 +82,11 @@ def _injection(
 
 def links_felt(evidence: Evidence, fault: PlannedFault) -> list[str]:
     """The links whose attempts can show a fault: its own, or every call to the service that it hits."""
-    if not isinstance(fault.fault, ProcessFault):
+    if isinstance(fault.fault, ToxiproxyFault):
         return [fault.fault.link]
     service = fault.fault.service
     links = evidence.testbed.links
     return [each.name for each in links if each.callee == service and each.kind == "http"]
-
-
-def felt(
-    during: tuple[int, int], usual: tuple[int, int], *, shift: bool, toxicity: float = 1.0
-) -> bool:
-    """Whether the attempts of a window show a fault.
-
-    Args:
-        during: (attempts, bitten attempts) while the fault was there.
-        usual: the same in the baseline.
-        shift: the toxic proves itself by a shift only.
-        toxicity: share of connections affected; a shift of so many attempts is expected.
-    """
-    attempts, bitten = during
-    if not bitten:
-        return False
-    if shift:
-        enough = attempts >= SHIFT_ATTEMPTS
-        return enough and bitten / attempts >= SHIFT_CHANCE + SHIFT_NEEDED * toxicity
-    return bitten / attempts > (usual[1] / usual[0] if usual[0] else 0.0)
 
 
 def _baseline_start(evidence: Evidence) -> float:
@@ -162,7 +99,7 @@ def _with_usual(
 ) -> BiteRule:
     window = {"from_s": before_s[0], "until_s": before_s[1]}
     (slowest,) = evidence.row(_USUAL_SLOWEST, links=links, **window)
-    return BiteRule(rule.errors, slow_ms=slowest, shift=True)
+    return replace(rule, slow_ms=slowest)
 
 
 def _count(

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from aguante.drivers.pumba_commands import COMMANDS
+from aguante.drivers.pumba_options import told
 from aguante.measure.model import BreakerTransition, FaultMeasure, Measures, SecondCauses
-from aguante.plan import Plan, PlannedFault, ProcessFault
+from aguante.plan import Plan, PlannedFault, ProcessFault, PumbaFault
 from aguante.report.palette import CauseStyle
 
 UNITS = {
@@ -145,6 +147,8 @@ def fault_names(planned: PlannedFault) -> tuple[str, ...]:
     fault = planned.fault
     if isinstance(fault, ProcessFault):
         return (f"{planned.id}: {fault.action} {planned.target}", planned.id)
+    if isinstance(fault, PumbaFault):
+        return _pumba_names(planned, fault)
     settings = [_setting(fault.toxic, *attribute) for attribute in fault.attributes]
     if not (fault.attributes and fault.attributes[0][0] == fault.toxic):
         settings.insert(0, fault.toxic)
@@ -154,6 +158,15 @@ def fault_names(planned: PlannedFault) -> tuple[str, ...]:
         f"{planned.id}: {fault.link}",
         planned.id,
     )
+
+
+def _pumba_names(planned: PlannedFault, fault: PumbaFault) -> tuple[str, ...]:
+    """``lossy: iptables loss (probability 0.3) on payments``: what was chosen, not what holds anyway."""
+    options = {each.key: each.default for each in COMMANDS[fault.command].options}
+    chosen = [f"{key} {told(value)}" for key, value in fault.options if value != options[key]]
+    listed = f" ({', '.join(chosen)})" if chosen else ""
+    short = f"{planned.id}: {fault.command} on {planned.target}"
+    return (f"{planned.id}: {fault.command}{listed} on {planned.target}", short, planned.id)
 
 
 def _setting(toxic: str, attribute: str, value: int) -> str:

@@ -36,6 +36,11 @@ class ContainerControl:
         self.testbed = testbed
         """As it stands now, with the pids of what was started last."""
 
+    @property
+    def docker(self) -> Docker:
+        """What calls the daemon, with the environment that the compose file interpolates."""
+        return self._docker
+
     async def state(self, instance: str) -> ProcessState:
         """As Docker tells it; raises TestbedError for an unknown instance."""
         return _STATES.get((await self._container(instance)).state, "ended")

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
 from aguante.spec.expectations import Clause, Positive, Text
 from aguante.spec.findings import shown
@@ -23,7 +30,7 @@ def _one_value(value: Any) -> Any:
 
 
 VarValue = Annotated[str | int | float | bool, BeforeValidator(_one_value)]
-DRIVERS = ("toxiproxy", "process")
+DRIVERS = ("toxiproxy", "process", "pumba")
 """The keys of a fault that say what is broken."""
 
 
@@ -66,6 +73,16 @@ class PhasesSection(Value):
         return [(phase, length) for phase, length in pairs if length is not None]
 
 
+def gathered(model: type[Value], data: Any, name: str) -> Any:
+    """In the file what belongs to one toxic or command stands beside the rest; here it is one mapping."""
+    if not isinstance(data, Mapping):
+        return data
+    fields = set(model.model_fields) - {name}
+    own = {key: value for key, value in data.items() if key in fields}
+    rest = {key: value for key, value in data.items() if key not in fields}
+    return {**own, name: rest}
+
+
 class ToxiproxySection(Value):
     """One toxic on one link, or ``down``. Attributes carry their unit in their name."""
 
@@ -79,14 +96,8 @@ class ToxiproxySection(Value):
 
     @model_validator(mode="before")
     @classmethod
-    def _gather_attributes(cls, data: Any) -> Any:
-        """In the file the attributes stand beside the link; here they are one mapping."""
-        if not isinstance(data, Mapping):
-            return data
-        fields = set(cls.model_fields) - {"attributes"}
-        own = {key: value for key, value in data.items() if key in fields}
-        rest = {key: value for key, value in data.items() if key not in fields}
-        return {**own, "attributes": rest}
+    def _gather(cls, data: Any) -> Any:
+        return gathered(cls, data, "attributes")
 
 
 class ProcessSection(Value):
@@ -97,6 +108,23 @@ class ProcessSection(Value):
     """``kill``, ``stop``, ``pause`` or ``restart``."""
     instance: Text | None = None
     """``payments-1``; None: every instance of the service."""
+
+
+class PumbaSection(Value):
+    """One command of Pumba on the containers of a service. Options carry their unit in their name."""
+
+    service: Text
+    command: Text
+    """As Pumba has it: ``kill``, ``netem delay``, ``iptables loss``, ``stress``, ..."""
+    instance: Text | None = None
+    """``payments-1``; None: every container of the service."""
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    """As written, e.g. ``delay_ms: 300``; every key that is none of the others."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, data: Any) -> Any:
+        return gathered(cls, data, "options")
 
 
 class RepeatSection(Value):
@@ -126,6 +154,7 @@ class FaultSection(Value):
     repeat: RepeatSection | None = None
     toxiproxy: ToxiproxySection | None = None
     process: ProcessSection | None = None
+    pumba: PumbaSection | None = None
 
     @model_validator(mode="after")
     def _one_driver(self) -> "FaultSection":

@@ -6,20 +6,23 @@ from aguante.spec.document import read_document
 from aguante.spec.experiment import Experiment
 from aguante.spec.findings import InvalidExperiment, Problem
 from aguante.spec.references import reference_problems
+from aguante.spec.runtime_rules import runtime_problems
 from aguante.spec.shape import check_shape
 from aguante.spec.timing_rules import timing_problems
 from aguante.spec.variables import resolved
 from aguante.testbed import TestbedSpec
 
 
-def load_experiment(path: Path, testbed: TestbedSpec, sets: tuple[str, ...] = ()) -> Experiment:
+def load_experiment(
+    path: Path, testbed: TestbedSpec, sets: tuple[str, ...] = (), runtime: str = ""
+) -> Experiment:
     """Read and check an experiment. Reads the file and the names of the policies, nothing else.
 
     Args:
         path: the file, as the user gave it: messages repeat it.
         testbed: the owner of links, services, mechanisms, policies and invariants.
-
         sets: ``name=value``: variables or places of the file that get another value.
+        runtime: refuse what it cannot do; empty: the file alone is looked at.
 
     Raises:
         InvalidExperiment: with every fault of the file, sorted by line.
@@ -32,6 +35,7 @@ def load_experiment(path: Path, testbed: TestbedSpec, sets: tuple[str, ...] = ()
     data = document.data if isinstance(document.data, dict) else {}
     problems += reference_problems(data, testbed)
     problems += timing_problems(data)
+    problems += runtime_problems(data, runtime)
     located = [document.locate(problem) for problem in _without_echoes(problems)]
     unread = {(each.line, each.where) for each in document.findings}
     legible = [each for each in located if (each.line, each.where) not in unread]

@@ -1,8 +1,8 @@
 """Two faults that cannot be told apart may not hold at the same time.
 
 The same toxic twice on one link and stream would add up, or one undo would lift both (``down``), and
-no attempt could say which of the two it felt. The same goes for two actions on one process. Different
-toxics on one link, and anything on different links, may overlap as they like.
+no attempt could say which of the two it felt. The same goes for two actions on one process or container,
+whoever does them. Different toxics on one link, and anything on different links, may overlap as they like.
 """
 
 from collections.abc import Iterator, Mapping
@@ -60,7 +60,7 @@ def _meet(one: _Planned, other: _Planned) -> bool:
 
 
 def _windows(path: Path_, fault: Mapping[str, object], phase_s: float) -> Iterator[_Planned]:
-    toxic, process = inner(fault, "toxiproxy"), inner(fault, "process")
+    toxic, process = inner(fault, "toxiproxy"), inner(fault, "process") or inner(fault, "pumba")
     target = toxic.get("link") if toxic else process.get("service")
     thing = (target, toxic.get("toxic"), toxic.get("stream", "downstream")) if toxic else (target,)
     repeat = inner(fault, "repeat")

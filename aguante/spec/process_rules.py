@@ -23,10 +23,21 @@ def process_problems(
         testbed: the owner of the services.
         replicas: the experiment's own, as written.
     """
-    action, service = section.get("action"), section.get("service")
+    action = section.get("action")
     if isinstance(action, str) and action not in ACTIONS:
         hint = refusal(action) or did_you_mean(action, ACTIONS, "choose one of them")
         yield Problem((*path, "action"), action, one_of(ACTIONS), hint)
+    yield from service_problems(path, section, testbed, replicas)
+
+
+def service_problems(
+    path: Path_,
+    section: Mapping[str, object],
+    testbed: TestbedSpec,
+    replicas: Mapping[str, object],
+) -> Iterator[Problem]:
+    """Whether ``service`` and ``instance`` of a mapping name what there is; as for ``process_problems``."""
+    service = section.get("service")
     services = [each.name for each in testbed.services]
     if isinstance(service, str) and service not in services:
         hint = did_you_mean(service, services, "see testbed.yaml")

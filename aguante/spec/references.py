@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from aguante.spec.findings import Problem, did_you_mean, one_of
 from aguante.spec.process_rules import process_problems
+from aguante.spec.pumba_rules import pumba_problems
 from aguante.spec.toxic_rules import toxic_problems
 from aguante.testbed import TestbedSpec
 
@@ -84,8 +85,10 @@ def _faults(data: Mapping[str, object], testbed: TestbedSpec) -> Iterator[Proble
         if isinstance(name, str) and name in seen:
             yield Problem((*path, "id"), f"the id {name} again", "an id of its own", "rename one")
         seen.add(name if isinstance(name, str) else None)
-        named = inner(fault, "process")
-        yield from process_problems((*path, "process"), named, testbed, inner(data, "replicas"))
+        replicas = inner(data, "replicas")
+        process, pumba = inner(fault, "process"), inner(fault, "pumba")
+        yield from process_problems((*path, "process"), process, testbed, replicas)
+        yield from pumba_problems((*path, "pumba"), pumba, testbed, replicas)
         section, at = inner(fault, "toxiproxy"), (*path, "toxiproxy")
         yield from _unknown((*at, "link"), section.get("link"), links, "see proxies/links.yaml")
         yield from toxic_problems(at, section)

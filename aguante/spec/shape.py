@@ -41,7 +41,7 @@ def _in_file(loc: Path_) -> Path_:
     )
 
 
-_INLINE = (("toxiproxy", "attributes"), ("latency", "bounds"))
+_INLINE = (("toxiproxy", "attributes"), ("pumba", "options"), ("latency", "bounds"))
 """Mappings of the model whose keys stand beside the others in the file."""
 
 

@@ -3,8 +3,9 @@
 from collections import Counter
 
 from aguante.drivers.process_actions import ACTIONS
+from aguante.drivers.pumba_commands import COMMANDS
 from aguante.measure.model import CauseStory, InvariantMeasure, Measures
-from aguante.plan import Plan, PlannedFault, ProcessFault
+from aguante.plan import Plan, PlannedFault, ProcessFault, PumbaFault, ToxiproxyFault
 from aguante.verdict.ruling import milliseconds, percent
 
 CAUSES_TOLD = 4
@@ -29,23 +30,35 @@ def _faults(plan: Plan) -> str:
 
 
 def _fault(fault: PlannedFault) -> str:
-    if isinstance(fault.fault, ProcessFault):
-        past = ACTIONS[fault.fault.action].past
-        length = "" if fault.kind == "restart" else f" for {fault.end_s - fault.start_s:g} s"
-        return f"{fault.target} {past}{length}"
-    values = dict(fault.fault.attributes)
-    length = f"for {fault.end_s - fault.start_s:g} s"
-    share = f" on {fault.fault.toxicity:.0%} of its connections" if fault.fault.toxicity < 1 else ""
-    link = fault.fault.link
-    if fault.fault.toxic == "latency":
-        return f"{link} slowed by {values.get('latency', 0) / 1000:g} s {length}{share}"
-    if fault.fault.toxic == "down":
-        return f"{link} down {length}"
+    match fault.fault:
+        case ToxiproxyFault():
+            return _toxic(fault, fault.fault)
+        case ProcessFault(action=action):
+            return _done(fault, ACTIONS[action].past)
+        case PumbaFault(command=command):
+            past = COMMANDS[command].past
+            return _done(fault, past) if past else f"{command} on {fault.target}{_length(fault)}"
+
+
+def _done(fault: PlannedFault, past: str) -> str:
+    """``payments killed for 4 s``; a restart has no length of its own."""
+    return f"{fault.target} {past}{'' if fault.kind == 'restart' else _length(fault)}"
+
+
+def _length(fault: PlannedFault) -> str:
+    return f" for {fault.end_s - fault.start_s:g} s"
+
+
+def _toxic(fault: PlannedFault, toxic: ToxiproxyFault) -> str:
+    values, length = dict(toxic.attributes), _length(fault).strip()
+    share = f" on {toxic.toxicity:.0%} of its connections" if toxic.toxicity < 1 else ""
+    if toxic.toxic == "latency":
+        return f"{toxic.link} slowed by {values.get('latency', 0) / 1000:g} s {length}{share}"
+    if toxic.toxic == "down":
+        return f"{toxic.link} down {length}"
     listed = " ".join(f"{name}={value}" for name, value in values.items())
-    return (
-        " ".join(word for word in (f"{fault.fault.toxic} on {link}", listed, length) if word)
-        + share
-    )
+    words = (f"{toxic.toxic} on {toxic.link}", listed, length)
+    return " ".join(word for word in words if word) + share
 
 
 def _answers(plan: Plan, measures: Measures) -> str:

@@ -122,7 +122,7 @@ def test_a_fault_on_processes_names_service_action_and_instance(
     assert fault.process == ProcessFault(service="payments", action="kill", instance="payments-1")
     assert (fault.kind, fault.target) == ("kill", "payments-1")
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
-    with pytest.raises(TypeError, match="one of processes, not of a link"):
+    with pytest.raises(TypeError, match="one by process, not by toxiproxy"):
         _ = fault.toxiproxy
 
 

@@ -1,0 +1,160 @@
+"""What a fault becomes on Pumba's command line, and which rules it leaves in a container."""
+
+import pytest
+
+from aguante.drivers.pumba_arguments import (
+    Target,
+    arguments,
+    iptables_rules,
+    matching,
+    seed_of,
+    stressors,
+)
+from aguante.drivers.pumba_commands import COMMANDS, complete
+from aguante.plan import PlannedFault, PumbaFault
+
+TARGET = Target("shop-1", "payments", "shop-1-payments-2")
+GLOBAL = [
+    "--json",
+    "--label=com.docker.compose.project=shop-1",
+    "--label=com.docker.compose.service=payments",
+]
+
+
+def fault(command: str, **given: object) -> PlannedFault:
+    pumba = PumbaFault(service="payments", command=command, options=complete(command, given))
+    return PlannedFault(id="hit", fault=pumba, start_s=8, end_s=12.5)
+
+
+def told(command: str, **given: object) -> list[str]:
+    """Behind what every call begins with."""
+    words = arguments(fault(command, **given), TARGET, "tools:1", 7)
+    assert [each for each in words if each in GLOBAL] == GLOBAL
+    return [each for each in words if each not in GLOBAL and "--log-level" not in each]
+
+
+NETEM = ["netem", "--duration=4500ms", "--tc-image=tools:1", "--pull-image=false"]
+LOSS = ["iptables", "--duration=4500ms", "--iptables-image=tools:1", "--pull-image=false"]
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "expected"),
+    [
+        ("kill", {}, ["kill", "--signal=SIGKILL"]),
+        ("kill", {"signal": "SIGTERM"}, ["kill", "--signal=SIGTERM"]),
+        ("stop", {"grace_s": 3}, ["stop", "--duration=4500ms", "--time=3"]),
+        ("pause", {}, ["pause", "--duration=4500ms"]),
+        ("rm", {}, ["rm", "--force", "--links=false", "--volumes=false"]),
+        ("restart", {}, ["restart", "--timeout=5s"]),
+        (
+            "exec",
+            {"run": "sh", "args": ["-c", "a, b"], "undo_command": ["x"]},
+            ["exec", "--command=sh", "--args=-c", "--args=a, b"],
+        ),
+        (
+            "netem delay",
+            {"delay_ms": 300},
+            [*NETEM, "--interface=eth0", "delay", "--time=300", "--jitter=0", "--correlation=0"],
+        ),
+        (
+            "netem delay",
+            {"delay_ms": 300, "jitter_ms": 50, "distribution": "normal", "egress_ports": [1, 2]},
+            [
+                *(*NETEM, "--interface=eth0", "--egress-port=1,2", "delay", "--time=300"),
+                *("--jitter=50", "--correlation=0", "--distribution=normal"),
+            ],
+        ),
+        (
+            "netem rate",
+            {"rate_kbit_per_s": 64, "to_ips": ["10.0.0.1", "10.1.0.0/16"]},
+            [
+                *(*NETEM, "--interface=eth0", "--target=10.0.0.1", "--target=10.1.0.0/16", "rate"),
+                *("--rate=64kbit", "--packetoverhead=0", "--cellsize=0", "--celloverhead=0"),
+            ],
+        ),
+        (
+            "iptables loss",
+            {"probability": 0.3},
+            [
+                *(*LOSS, "--protocol=any", "--interface=eth0"),
+                *("loss", "--probability=0.3", "--mode=random"),
+            ],
+        ),
+        (
+            "iptables loss",
+            {"every": 3, "packet": 1, "protocol": "tcp", "to_ports": [5003]},
+            [
+                *(*LOSS, "--protocol=tcp", "--interface=eth0", "--dst-port=5003"),
+                *("loss", "--every=3", "--packet=1", "--mode=nth"),
+            ],
+        ),
+        (
+            "stress",
+            {"cpu_workers": 2, "same_cgroup": True},
+            [
+                *("stress", "--duration=4500ms", "--stress-image=tools:1", "--pull-image=false"),
+                *("--inject-cgroup", "--stressors=--cpu 2 --cpu-load 100 --seed 7 --timeout 6s"),
+            ],
+        ),
+    ],
+)
+def test_a_fault_becomes_one_call_for_one_container(
+    command: str, given: dict[str, object], expected: list[str]
+) -> None:
+    """Every option is said, since Pumba's own defaults surprise; the container's exact name stands last."""
+    assert told(command, **given) == [*expected, "shop-1-payments-2"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_call_is_without_a_target(command: str) -> None:
+    """Without one Pumba takes all containers; a pattern could match more than is meant."""
+    wanted = {each.key: 1 for each in COMMANDS[command].options if each.default is None}
+    words = told(command, **{**wanted, **({"run": "true"} if command == "exec" else {})})
+    assert words[-1] == TARGET.container
+    assert not any("re2:" in word for word in words)
+
+
+def test_what_pumba_matches_is_asked_by_a_dry_run() -> None:
+    """Nothing is done, and every container is named."""
+    other = Target("shop-1", "payments", "shop-1-payments-1")
+    words = matching([other, TARGET])
+    assert words[-4:] == ["--dry-run", "kill", other.container, TARGET.container]
+
+
+def test_a_rule_is_written_as_pumba_writes_it() -> None:
+    """Shares with two decimals; else it could not be found again to be deleted."""
+    (rule,) = iptables_rules(fault("iptables loss", probability=0.3))
+    assert " ".join(rule) == ("INPUT -i eth0 -m statistic --mode random --probability 0.30 -j DROP")
+
+
+def test_each_address_and_port_has_a_rule_of_its_own() -> None:
+    """Networks by their first address, as the kernel keeps them."""
+    given = {"every": 2, "protocol": "tcp", "from_ips": ["10.1.2.3/16"], "to_ports": [80, 81]}
+    rules = [" ".join(rule) for rule in iptables_rules(fault("iptables loss", **given))]
+    end = "-m statistic --mode nth --every 2 --packet 0 -j DROP"
+    assert rules == [
+        f"INPUT -i eth0 -p tcp -s 10.1.0.0/16 {end}",
+        f"INPUT -i eth0 -p tcp --dport 80 {end}",
+        f"INPUT -i eth0 -p tcp --dport 81 {end}",
+    ]
+
+
+def test_other_commands_leave_no_rules() -> None:
+    """Nothing has to be looked for."""
+    assert iptables_rules(fault("netem loss", percent=5)) == ()
+
+
+def test_stressors_are_the_workers_that_were_asked_for() -> None:
+    """Each with its size; a seed marks whose they are, and they end by themselves."""
+    given = complete("stress", {"memory_workers": 1, "memory_mb": 32, "io_workers": 2})
+    assert stressors(dict(given), 4.2, 9) == [
+        *("--vm", "1", "--vm-bytes", "32m", "--io", "2"),
+        *("--seed", "9", "--timeout", "6s"),
+    ]
+
+
+def test_a_seed_is_the_same_wherever_it_is_worked_out() -> None:
+    """Recovery knows a dead run's stress by it; another fault has another one."""
+    assert seed_of("run.hit") == seed_of("run.hit")
+    assert seed_of("run.hit") != seed_of("run.other")
+    assert 0 <= seed_of("run.hit") < 2**31
