@@ -1,17 +1,20 @@
 """Ends a run early when one of its ``abort_when`` conditions holds: the blast radius has a limit.
 
-Conditions are judged on the unfinished run folder by the same code that judges expectations afterwards.
-A condition is asked once there are MIN_N requests behind it, so that a first failure is no catastrophe.
+Conditions about requests are judged on those so far by the same code that judges expectations afterwards.
+Each is asked once there are MIN_N requests behind it, so that a first failure is no catastrophe. What only
+spans or the whole run can tell is asked when the run is over (``aguante.spec.live``).
 """
 
 import asyncio
 
-from aguante.measure.answers import answer_all
-from aguante.measure.evidence import open_evidence
+from aguante.measure.answers import answer
+from aguante.measure.evidence import Evidence
 from aguante.measure.facts import EvidenceError
+from aguante.measure.live import LiveEvidence
 from aguante.plan import Plan
 from aguante.runfolder import RunFolder
 from aguante.spec.experiment import Experiment
+from aguante.spec.live import is_live
 from aguante.testbed import TestbedSpec
 from aguante.timeline import Clock
 from aguante.verdict.kinds import rule, sentence
@@ -20,20 +23,14 @@ EVERY_S = 1.0
 MIN_N = 20
 
 
-def abort_reason(folder: RunFolder, plan: Plan, experiment: Experiment, spec: TestbedSpec) -> str:
-    """The first abort condition that holds on what is recorded so far, as a sentence; empty: none does.
-
-    Raises:
-        EvidenceError: the folder cannot be read.
-    """
-    evidence = open_evidence(folder, plan, spec)
-    try:
-        answers = answer_all(evidence, experiment.abort_when)
-    finally:
-        evidence.connection.close()
-    for clause, answer in zip(experiment.abort_when, answers, strict=True):
-        ruling = rule(clause.expectation, answer)
-        if ruling.outcome == "met" and answer.n >= MIN_N:
+def abort_reason(evidence: Evidence, experiment: Experiment) -> str:
+    """The first live abort condition that holds on what is recorded so far, as a sentence; empty: none does."""
+    for at, clause in enumerate(experiment.abort_when):
+        if not is_live(clause):
+            continue
+        told = answer(evidence, at, clause.expectation)
+        ruling = rule(clause.expectation, told)
+        if ruling.outcome == "met" and told.n >= MIN_N:
             return f"abort condition: {sentence(clause.expectation)} (observed {ruling.observed})"
     return ""
 
@@ -44,8 +41,8 @@ class AbortWatch:
     def __init__(
         self, folder: RunFolder, plan: Plan, experiment: Experiment, spec: TestbedSpec
     ) -> None:
-        self._asked = (folder, plan, experiment, spec)
-        self._active = bool(experiment.abort_when)
+        self._run, self._experiment = (folder, plan, spec), experiment
+        self._active = any(map(is_live, experiment.abort_when))
         self.reason = ""
         """Why the run was aborted, or empty."""
 
@@ -53,15 +50,17 @@ class AbortWatch:
         """Ask every EVERY_S seconds and set ``stop`` when a condition holds; ends with ``stop``."""
         if not self._active:
             return
+        # Never closed by hand: a question may still be asked in its thread when this is cancelled.
+        live = await asyncio.to_thread(LiveEvidence, *self._run)
         at_s = EVERY_S
         while await clock.wait_until(at_s, stop):
-            self.reason = await asyncio.to_thread(self._ask)
+            self.reason = await asyncio.to_thread(self._ask, live)
             if self.reason:
                 stop.set()
             at_s = clock.now_s() + EVERY_S
 
-    def _ask(self) -> str:
+    def _ask(self, live: LiveEvidence) -> str:
         try:
-            return abort_reason(*self._asked)
+            return abort_reason(live.refresh(), self._experiment)
         except EvidenceError as error:
             return f"abort conditions cannot be judged: {error}"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from aguante.plan import Plan, PlannedFault, ToxiproxyFault
 from aguante.report.series import fault_names
 from aguante.spec.experiment import Experiment
+from aguante.spec.live import is_live
 from aguante.verdict.kinds import sentence
 
 WIDTH = 64
@@ -120,7 +121,8 @@ def _aborts(experiment: Experiment) -> Iterator[str]:
     if experiment.abort_when:
         yield "Ended early when:"
     for clause in experiment.abort_when:
-        yield f"  {sentence(clause.expectation)}"
+        late = "" if is_live(clause) else " (asked when the run is over)"
+        yield f"  {sentence(clause.expectation)}{late}"
 
 
 def _notes(plan: Plan, timeouts_s: Mapping[str, float]) -> Sequence[str]:

@@ -6,6 +6,7 @@ import click
 
 from aguante.commands.common import experiment_argument, load_all, set_option, testbed_option
 from aguante.commands.runtimes import RuntimeName, runtime_option
+from aguante.spec.live import late_conditions
 
 
 @click.command("validate")
@@ -25,6 +26,8 @@ def validate_command(
     3: at least one is not.
     """
     loaded = load_all(experiments, testbed, sets, runtime_name or "")
-    for path, _ in loaded.experiments:
+    for path, experiment in loaded.experiments:
         click.echo(f"{path}: valid")
+        for note in late_conditions(experiment):
+            click.echo(f"{path}: note: {note}")
     return 3 if loaded.invalid else 0

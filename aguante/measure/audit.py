@@ -11,9 +11,9 @@ from typing import Literal
 
 import duckdb
 
-from aguante.measure.evidence import load_ledger
 from aguante.measure.facts import EvidenceError
 from aguante.measure.invariants import check_invariant, load_tables
+from aguante.measure.ledger import load_ledger
 from aguante.measure.model import InvariantMeasure
 from aguante.testbed import InvariantSpec, TestbedSpec
 from aguante.values import Value

@@ -5,27 +5,21 @@ Tables: ``requests`` (the client's ledger with phase and end of each answer), ``
 every link, as its caller saw it), ``client.requests`` (the ledger for the invariants).
 """
 
-import contextlib
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import msgspec
 
 from aguante.collect.promql import Recorded
-from aguante.measure.facts import EvidenceError, RunFacts, read_facts, whole_lines
+from aguante.measure.facts import EvidenceError, RunFacts, read_facts
 from aguante.measure.foreign import adopt
+from aguante.measure.ledger import read_ledger, readable, with_phases
 from aguante.measure.promql import load_promql
-from aguante.plan import Plan, Window
-from aguante.records import RequestRecord
+from aguante.plan import Plan
 from aguante.runfolder import RunFolder
 from aguante.testbed import TestbedSpec
 
-_DUCKDB_TYPES = {int: "BIGINT", float: "DOUBLE", str: "VARCHAR", bool: "BOOLEAN"}
 Row = tuple[Any, ...]
 
 MEMORY_LIMIT = "1GB"
@@ -136,11 +130,19 @@ class Evidence:
         return min(self.plan.end_s, stopped.at_s) if stopped else self.plan.end_s
 
 
-def open_evidence(folder: RunFolder, plan: Plan, testbed: TestbedSpec) -> Evidence:
+def open_evidence(
+    folder: RunFolder, plan: Plan, testbed: TestbedSpec, *, unread: bool = False
+) -> Evidence:
     """Open a run folder. Missing files are empty tables: no data is a result too.
 
     Requests are read into memory once; spans stay in their file, of which each question reads the columns
     that it asks for. (A foreign system's spans are given links and mechanisms, so these are held.)
+
+    Args:
+        folder: the evidence.
+        plan: what was to happen.
+        testbed: of what.
+        unread: neither requests nor spans yet: whoever follows a run puts them in as they come.
 
     Raises:
         EvidenceError: a file is there and cannot be read.
@@ -151,8 +153,8 @@ def open_evidence(folder: RunFolder, plan: Plan, testbed: TestbedSpec) -> Eviden
     connection.execute("SET preserve_insertion_order = false")
     evidence = Evidence(connection, plan, testbed, facts, folder.root, promql)
     try:
-        _load_requests(evidence, folder.records)
-        _load_spans(evidence, folder.spans)
+        _load_requests(evidence, None if unread else folder.records)
+        _load_spans(evidence, None if unread else folder.spans)
         if not testbed.problem_json:
             adopt(connection, testbed)
         connection.execute(_TRACES)
@@ -163,35 +165,13 @@ def open_evidence(folder: RunFolder, plan: Plan, testbed: TestbedSpec) -> Eviden
     return evidence
 
 
-def load_ledger(connection: duckdb.DuckDBPyConnection, records: Path) -> None:
-    """Make ``client.requests`` of a ledger's whole lines; a file that is not there gives an empty table.
-
-    Raises:
-        duckdb.Error: a line is no RequestRecord.
-    """
-    connection.execute("CREATE SCHEMA client")
-    with _readable(records, final=False) as path:
-        _ledger(connection, path).create("client.requests")
-
-
-def _ledger(connection: duckdb.DuckDBPyConnection, path: str) -> duckdb.DuckDBPyRelation:
-    columns = {f.name: _DUCKDB_TYPES[f.type] for f in msgspec.structs.fields(RequestRecord)}
-    return connection.read_json(path, columns=columns, format="newline_delimited")
-
-
-def _load_requests(evidence: Evidence, records: Path) -> None:
+def _load_requests(evidence: Evidence, records: Path | None) -> None:
     """``requests`` in one pass over the file, and ``client.requests`` as the client wrote them."""
     connection = evidence.connection
-    phases = evidence.plan.phases
-    with _readable(records, final=evidence.facts.load is not None) as path:
-        rows = _ledger(connection, path)
+    with readable(records, final=evidence.facts.load is not None) as path:
+        rows = read_ledger(connection, path)
         own = ", ".join(rows.columns)
-        rows.project(
-            f"*, {_of_phase(phases, lambda each: _text(each.phase), _text(''))} AS phase,"
-            f" intended_s - {_of_phase(phases, lambda each: _double(each.start_s), 'NULL')}"
-            " AS since_phase_s,"
-            " intended_s + latency_ms / 1000 AS ended_s"
-        ).create("requests")
+        with_phases(rows, evidence.plan.phases).create("requests")
     connection.execute("CREATE SCHEMA client")
     held = "VIEW" if evidence.testbed.problem_json else "TABLE"
     connection.execute(f"CREATE {held} client.requests AS SELECT {own} FROM main.requests")  # noqa: S608  # names of RequestRecord
@@ -201,55 +181,13 @@ def _load_requests(evidence: Evidence, records: Path) -> None:
     connection.execute(_ASKED)
 
 
-@contextlib.contextmanager
-def _readable(records: Path, *, final: bool) -> Iterator[str]:
-    """The records themselves when their writer has ended well; else a copy up to the last line end."""
-    if final and _ends_a_line(records):
-        yield str(records)
-        return
-    with tempfile.NamedTemporaryFile(suffix=".jsonl") as whole:
-        if records.exists():
-            whole.write(whole_lines(records))
-            whole.flush()
-        yield whole.name
-
-
-def _ends_a_line(path: Path) -> bool:
-    """Whether the last byte is a line end."""
-    try:
-        with path.open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) == b"\n"
-    except OSError:
-        return False
-
-
-def _of_phase(phases: Sequence[Window], told: Callable[[Window], str], otherwise: str) -> str:
-    """An SQL expression: what is told of the phase in which a request was meant to start."""
-    cases = (
-        f"WHEN intended_s >= {_double(each.start_s)} AND intended_s < {_double(each.end_s)} THEN {told(each)}"
-        for each in phases
-    )
-    return f"CASE {' '.join(cases)} ELSE {otherwise} END" if phases else otherwise
-
-
-def _double(value: float) -> str:
-    """A number without a detour over DECIMAL, which could round it."""
-    return f"'{value!r}'::DOUBLE"
-
-
-def _text(value: str) -> str:
-    doubled = value.replace("'", "''")
-    return f"'{doubled}'"
-
-
-def _load_spans(evidence: Evidence, file: Path) -> None:
+def _load_spans(evidence: Evidence, file: Path | None) -> None:
     connection = evidence.connection
     epoch_ns = evidence.facts.epoch_ns
     spans = _raw_spans(connection, file).project(
         _SPANS.replace("{epoch_ns}", "NULL" if epoch_ns is None else str(epoch_ns))
     )
-    if file.exists() and evidence.testbed.problem_json:
+    if file and file.exists() and evidence.testbed.problem_json:
         spans.create_view("spans")
     else:
         spans.create("spans")
@@ -257,9 +195,9 @@ def _load_spans(evidence: Evidence, file: Path) -> None:
     connection.execute(_ATTEMPTS)
 
 
-def _raw_spans(connection: duckdb.DuckDBPyConnection, file: Path) -> duckdb.DuckDBPyRelation:
+def _raw_spans(connection: duckdb.DuckDBPyConnection, file: Path | None) -> duckdb.DuckDBPyRelation:
     """Every column of ours, NULL where the file (of an earlier version) has none; no file is no rows."""
-    if not file.exists():
+    if file is None or not file.exists():
         nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in _SPAN_COLUMNS.items())
         return connection.sql("SELECT 1").project(nothing).filter("false")
     rows = connection.read_parquet(str(file))

@@ -1,0 +1,89 @@
+"""A run's requests while it is played: each is read once, and answers are those of the finished file."""
+
+from pathlib import Path
+
+import pytest
+from synthetic_run import write_run
+
+from aguante.measure.answers import answer
+from aguante.measure.evidence import open_evidence
+from aguante.measure.facts import EvidenceError
+from aguante.measure.live import LiveEvidence
+from aguante.plan import Plan
+from aguante.runfolder import RunFolder
+from aguante.spec import Experiment
+from aguante.spec.live import LIVE
+from aguante.testbed import TestbedSpec
+
+
+class Played:
+    """A finished run whose ledger grows again, a piece at a time."""
+
+    def __init__(self, runs: Path, plan: Plan, shop: TestbedSpec) -> None:
+        self.plan, self.shop = plan, shop
+        self.folder: RunFolder = write_run(runs, plan)
+        self.whole = self.folder.records.read_bytes()
+        self.folder.records.unlink()
+        self.live = LiveEvidence(self.folder, plan, shop)
+
+    def write(self, first: int, end: int) -> None:
+        with self.folder.records.open("ab") as file:
+            file.write(self.whole[first:end])
+
+    def count(self) -> int:
+        (n,) = self.live.refresh().row("SELECT count(*) FROM requests")
+        return int(n)
+
+
+@pytest.fixture
+def played(tmp_path: Path, slow_plan: Plan, shop: TestbedSpec) -> Played:
+    return Played(tmp_path, slow_plan, shop)
+
+
+def test_answers_are_those_of_the_file_as_far_as_it_goes(played: Played, slow: Experiment) -> None:
+    """Rates, latencies and goodput, at five moments of one run."""
+    asked = [each.expectation for each in slow.expect if isinstance(each.expectation, LIVE)]
+    assert len({type(each) for each in asked}) == len(LIVE)
+    step = len(played.whole) // 5 + 1
+    for first in range(0, len(played.whole), step):
+        played.write(first, first + step)
+        live = played.live.refresh()
+        anew = open_evidence(played.folder, played.plan, played.shop)
+        assert [answer(live, 0, each) for each in asked] == [
+            answer(anew, 0, each) for each in asked
+        ]
+        anew.connection.close()
+
+
+def test_what_was_read_is_not_read_again(played: Played) -> None:
+    """The cost of a look is what is new: the part before it could be anything by now."""
+    half = played.whole.index(b"\n", len(played.whole) // 2) + 1
+    played.write(0, half)
+    before = played.count()
+    with played.folder.records.open("r+b") as file:
+        file.write(b"x" * (half - 1))
+    played.write(half, len(played.whole))
+    assert 0 < before < played.count() == played.whole.count(b"\n")
+
+
+def test_a_line_half_written_waits_for_its_end(played: Played) -> None:
+    """The generator may be in the middle of a line."""
+    first = played.whole.index(b"\n") + 1
+    played.write(0, first + 10)
+    assert played.count() == 1
+    played.write(first + 10, len(played.whole))
+    assert played.count() == played.whole.count(b"\n")
+
+
+def test_a_run_without_requests_yet_has_none(played: Played) -> None:
+    """No file, then an empty one."""
+    assert played.count() == 0
+    played.write(0, 0)
+    assert played.count() == 0
+
+
+def test_a_line_that_is_no_record_is_an_error_that_names_the_file(played: Played) -> None:
+    """Somebody else wrote there."""
+    played.folder.records.write_bytes(b"nonsense\n")
+    with pytest.raises(EvidenceError, match=r"requests\.jsonl"):
+        played.live.refresh()
