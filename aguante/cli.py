@@ -57,6 +57,12 @@ class Commands(LazyGroup):
                 "Play experiments on the real system; print verdicts, exit by them.",
             ),
         },
+        "Load": {
+            "load": LazyCommand(
+                "aguante.commands.load:load_command",
+                "Offer load without any fault, and judge by thresholds.",
+            ),
+        },
         "Results": {
             "explain": LazyCommand(
                 "aguante.commands.explain:explain_command",

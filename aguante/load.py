@@ -41,7 +41,11 @@ class LoadError(Exception):
 
 
 def build_load_plan(
-    plan: Plan, testbed: Testbed, event_ids: Sequence[str], folder: RunFolder
+    plan: Plan,
+    testbed: Testbed,
+    event_ids: Sequence[str],
+    folder: RunFolder,
+    sold_out_id: str = "",
 ) -> LoadPlan:
     """The plan's load with the addresses and events of a testbed that is up."""
     return LoadPlan(
@@ -49,6 +53,7 @@ def build_load_plan(
         profile=plan.load.profile,
         arrivals=plan.load.arrivals,
         rate_rps=plan.load.rate_rps,
+        shape=plan.load.shape,
         duration_s=plan.load.duration_s,
         mix=dict(plan.load.mix),
         event_ids=list(event_ids),
@@ -58,6 +63,9 @@ def build_load_plan(
         experiment=plan.experiment,
         phases=[(window.phase, window.start_s, window.end_s) for window in plan.phases],
         records_path=str(folder.records),
+        sold_out_id=sold_out_id,
+        users=plan.load.users or 0,
+        workers=plan.load.workers,
     )
 
 

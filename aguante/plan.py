@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field
 
 from aguante.drivers.pumba_options import OptionValue
+from aguante.rates import Curve, Shape, curve_of
 from aguante.values import Value
 
 ONSET_ERROR_MAX_S = 0.5
@@ -138,6 +139,30 @@ class PlannedLoad(Value):
     duration_s: float
     mix: tuple[tuple[str, float], ...]
     timeout_s: float = 7.0
+    to_rps: float | None = None
+    steps: int | None = None
+    at_s: float | None = None
+    for_s: float | None = None
+    racers: int | None = None
+    workers: int = 1
+    users: int | None = None
+    """A closed loop of so many; None: an open one."""
+
+    @property
+    def shape(self) -> Shape:
+        """How the profile changes the rate."""
+        return Shape(
+            to_rps=self.to_rps,
+            steps=self.steps,
+            at_s=self.at_s,
+            for_s=self.for_s,
+            racers=self.racers,
+        )
+
+    @property
+    def curve(self) -> Curve:
+        """The offered rate over time, seconds since t0."""
+        return curve_of(self.profile, self.rate_rps, self.shape, self.duration_s)
 
 
 class Plan(Value):

@@ -83,6 +83,9 @@ def build_plan(
             rate_rps=experiment.load.rate_rps,
             duration_s=phases[-1].end_s,
             mix=tuple(experiment.load.mix.items()),
+            workers=experiment.load.workers,
+            users=experiment.load.users,
+            **experiment.load.shape.told(),
         ),
         expected_verdict=experiment.expected_verdict,
     )

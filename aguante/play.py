@@ -30,6 +30,7 @@ from aguante.runfolder import RunFolder
 from aguante.runtimes.base import Runtime, Testbed, TestbedError
 from aguante.runtimes.docker_control import ContainerControl
 from aguante.runtimes.processes import process_alive
+from aguante.setup import sold_out_id
 from aguante.spec import Experiment
 from aguante.testbed import TestbedSpec
 from aguante.timeline import Action, ApplyFault, Clock, UndoFault, actions_of, play
@@ -66,7 +67,8 @@ async def play_on(stage: Stage, testbed: Testbed, event_ids: Sequence[str]) -> N
         LoadError: the load generator did not get ready.
         HealError: a fault could not be verified undone.
     """
-    plan = build_load_plan(stage.plan, testbed, event_ids, stage.folder)
+    gone = sold_out_id(stage.spec, stage.plan.run_id)
+    plan = build_load_plan(stage.plan, testbed, event_ids, stage.folder, gone)
     driver = drivers_of(stage, testbed)
     with Journal.open(stage.folder.journal, stage.plan.run_id) as journal:
         async with LoadChild.start(plan, stage.spec, stage.folder.logs / "load.log") as load:
@@ -169,7 +171,7 @@ async def _beside(
 
 async def _tick(stage: Stage, clock: Clock) -> None:
     """Tell the terminal twice a second where the run is; ends when cancelled."""
-    tail = RecordTail(stage.folder.records)
+    tail, curve = RecordTail(stage.folder.records), stage.plan.load.curve
     while True:
         await asyncio.sleep(TICK_S)
         at_s = clock.now_s()
@@ -181,7 +183,7 @@ async def _tick(stage: Stage, clock: Clock) -> None:
                 at_s=at_s,
                 end_s=stage.plan.end_s,
                 phase=next((w.phase for w in stage.plan.phases if at_s < w.end_s), "drain"),
-                offered_rps=stage.plan.load.rate_rps,
+                offered_rps=curve.at(at_s),
                 achieved_rps=seen.achieved_rps,
                 codes=seen.codes,
                 faults=tuple(f.id for f in stage.plan.faults if f.start_s <= at_s < f.end_s),

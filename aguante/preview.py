@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from aguante.plan import Plan, PlannedFault, ToxiproxyFault
+from aguante.plan import Plan, PlannedFault, PlannedLoad, ToxiproxyFault
 from aguante.report.series import fault_names
 from aguante.spec.experiment import Experiment
 from aguante.spec.live import is_live
@@ -91,11 +91,28 @@ def _phase(phase: str, length_s: float) -> str:
 def _load(plan: Plan) -> str:
     mix = ", ".join(f"{share:.0%} {operation}" for operation, share in plan.load.mix)
     load = plan.load
-    total = round(load.rate_rps * load.duration_s)
+    total = round(load.curve.arrivals(0, load.duration_s))
+    loop = f"closed loop of {load.users} users" if load.users else f"{load.arrivals} arrivals"
+    by = f" by {load.workers} workers" if load.workers > 1 else ""
     return (
-        f"{load.rate_rps:g} requests/s ({mix}), profile {load.profile}, {load.arrivals} arrivals: "
+        f"{rate_words(load)} ({mix}), profile {load.profile}, {loop}{by}: "
         f"about {total} requests under policy {plan.policy}"
     )
+
+
+def rate_words(load: PlannedLoad) -> str:
+    """``60 requests/s``, or how the rate goes."""
+    rate, high = f"{load.rate_rps:g}", f"{load.to_rps or 0:g}"
+    match load.profile:
+        case "ramp":
+            return f"{rate} to {high} requests/s along a line"
+        case "step":
+            return f"{rate} to {high} requests/s in {load.steps} steps"
+        case "spike":
+            return f"{rate} requests/s, {high} for {load.for_s:g} s from {load.at_s:g} s on"
+        case "race":
+            return f"{rate} requests/s, {load.racers} at once"
+    return f"{rate} requests/s"
 
 
 def _reach(fault: PlannedFault) -> str:

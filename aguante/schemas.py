@@ -17,7 +17,7 @@ from aguante.drivers.process_actions import ACTIONS
 from aguante.drivers.toxics import TOXICS, ToxicType
 from aguante.measure import model as measure_model
 from aguante.schemas_pumba import pumba_section
-from aguante.spec import expectations, experiment
+from aguante.spec import expectations, experiment, statuses
 from aguante.verdict import model as verdict_model
 
 Schema = dict[str, JsonValue]
@@ -44,7 +44,7 @@ def experiment_schema() -> Schema:
     _mapping(definitions["Clause"]).update({"minProperties": 1, "maxProperties": 1})
     action: Schema = {"enum": list(ACTIONS), "title": "Action"}
     _mapping(_mapping(definitions["ProcessSection"])["properties"])["action"] = action
-    one: list[JsonValue] = [{"type": "integer"}, {"enum": list(expectations.STATUS_CLASSES)}]
+    one: list[JsonValue] = [{"type": "integer"}, {"enum": list(statuses.STATUS_CLASSES)}]
     some: list[JsonValue] = [*one, {"type": "array", "items": {"anyOf": one}, "minItems": 1}]
     _mapping(_mapping(definitions["Rate"])["properties"])["status"] = {"anyOf": some}
     _percentiles(_mapping(definitions["Latency"]))

@@ -4,12 +4,14 @@ Each is an endless sequence with a random stream of its own, so that how far one
 others. What a seed cannot fix is the interleaving: when an answer comes, and what it meets on its way.
 """
 
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from aguante.plan import ToxiproxyFault
+from aguante.rates import Shape, curve_of
 from loadtests.arrivals import arrival_times
 from stress.client import TIMEOUT_S, Wish
 
@@ -79,7 +81,8 @@ def orders(seed: int, rate_rps: float) -> Iterator[Order]:
     draw = _stream("orders", seed)
     events = list(capacities())
     weights = [9 if name.startswith("big") else 1 for name in events]
-    times = arrival_times("poisson", rate_rps, float("inf"), seed)
+    curve = curve_of("steady", rate_rps, Shape(), math.inf)
+    times = arrival_times("poisson", curve, seed)
     for number, at_s in enumerate(times):
         name = "declined" if draw.random() < DECLINED else "user"
         wish = Wish(

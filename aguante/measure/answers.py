@@ -6,12 +6,14 @@ from aguante.collect.promql import window_of as window_of_promql
 from aguante.measure.breakers import answer_breaker
 from aguante.measure.detection import answer_detection
 from aguante.measure.evidence import Evidence
+from aguante.measure.load import measure_load
 from aguante.measure.model import Answer
 from aguante.measure.percentiles import percentiles_of
 from aguante.measure.promql import answer_promql
 from aguante.measure.recovery import measure_recovery
 from aguante.measure.traces import incomplete_because, measure_amplification, measure_attribution
 from aguante.spec.expectations import (
+    Achieved,
     Amplification,
     Attribution,
     Breaker,
@@ -170,6 +172,20 @@ def _amplification(evidence: Evidence, asked: Amplification) -> Answer:
     return Answer(index=0, n=seen.calls, observed=seen.attempts / seen.calls, detail=detail)
 
 
+def _achieved(evidence: Evidence, asked: Achieved) -> Answer:
+    seen = measure_load(evidence)
+    if asked.late_p99_ms_max is not None:
+        late = seen.lateness_p99_ms
+        if late is None:
+            return unknown("no request was recorded")
+        return Answer(index=0, n=seen.sent, observed=late, detail=f"of {seen.sent} requests")
+    if not seen.offered:
+        return unknown("no load was offered")
+    share = seen.achieved_rps / seen.offered_rps
+    detail = f"{seen.achieved_rps:.1f} of {seen.offered_rps:.1f} requests/s, {seen.shed} shed"
+    return Answer(index=0, n=seen.offered, observed=share, detail=detail)
+
+
 def _promql(evidence: Evidence, asked: Promql) -> Answer:
     wanted = (asked.query, *window_of_promql(asked, evidence.plan))
     found = (each for each in evidence.promql if (each.query, each.start_s, each.end_s) == wanted)
@@ -185,5 +201,6 @@ _ANSWERS: dict[type[Expectation], Callable[..., Answer]] = {
     Goodput: _goodput,
     Attribution: _attribution,
     Amplification: _amplification,
+    Achieved: _achieved,
     Promql: _promql,
 }

@@ -15,7 +15,7 @@ def measure_load(evidence: Evidence) -> LoadMeasure:
     """
     plan, summary = evidence.plan.load, evidence.facts.load
     recorded, (p50, p99) = percentiles_of(evidence, _LATENESS, (0.50, 0.99))
-    offered = round(plan.rate_rps * plan.duration_s)
+    offered = round(plan.curve.arrivals(0, plan.duration_s))
     if summary is not None and summary.exit_code == 0:
         drew = summary.offered
         offered = drew if plan.arrivals == "poisson" else max(offered, drew)

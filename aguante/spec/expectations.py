@@ -8,11 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from aguante.spec.findings import shown
 from aguante.spec.promql_rules import promql_fault
 from aguante.spec.rules import at_least_one, broken
+from aguante.spec.statuses import Status, Statuses
 from aguante.values import Value
 
 PhaseName = Literal["warmup", "baseline", "fault", "recovery"]
@@ -21,34 +22,6 @@ Positive = Annotated[float, Field(strict=True, gt=0)]
 NotNegative = Annotated[float, Field(strict=True, ge=0)]
 AnyNumber = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Count = Annotated[int, Field(strict=True, ge=0)]
-Status = Annotated[int, Field(strict=True, ge=0, le=599)]
-"""An HTTP status; 0 stands for no answer at all."""
-STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
-STATUS_MAX = 599
-
-
-def _statuses(value: Any) -> Any:
-    """One status, one class, or a list of them, as a tuple."""
-    listed = value if isinstance(value, list | tuple) else [value]
-    for each in listed:
-        number = isinstance(each, int) and not isinstance(each, bool)
-        if each not in STATUS_CLASSES and not (number and 0 <= each <= STATUS_MAX):
-            expected = f"a status (0 to {STATUS_MAX}), a class such as 5xx, or a list of them"
-            text, meant = str(each), str(each).lower()
-            hint = "0 stands for no answer at all"
-            hint = f"write {meant}" if meant in STATUS_CLASSES else hint
-            hint = f"write {text}, without quotes" if text.isdigit() and not number else hint
-            broken(shown(each), expected, hint)
-    if not listed:
-        broken("an empty list", "at least one status", "leave status out to ask for any")
-    return tuple(listed)
-
-
-Statuses = Annotated[
-    tuple[int | Literal["1xx", "2xx", "3xx", "4xx", "5xx"], ...],
-    BeforeValidator(_statuses),
-]
-"""HTTP statuses and classes of them; 0 stands for no answer at all."""
 Text = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
 
 
@@ -271,6 +244,7 @@ Expectation = (
     | Goodput
     | Attribution
     | Amplification
+    | Achieved
     | Promql
 )
 KINDS = (
@@ -282,6 +256,7 @@ KINDS = (
     "goodput",
     "attribution",
     "amplification",
+    "achieved",
     "promql",
 )
 
@@ -297,6 +272,7 @@ class Clause(Value):
     goodput: Goodput | None = None
     attribution: Attribution | None = None
     amplification: Amplification | None = None
+    achieved: Achieved | None = None
     promql: Promql | None = None
 
     @model_validator(mode="after")

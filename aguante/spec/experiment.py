@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from aguante.rates import Shape, troubles
 from aguante.spec.expectations import Clause, Positive, Text
 from aguante.spec.findings import shown
 from aguante.spec.rules import broken
@@ -42,6 +43,20 @@ class LoadSection(Value):
     arrivals: Literal["fixed", "poisson"] = "fixed"
     mix: Annotated[dict[str, Annotated[float, Field(strict=True, gt=0, le=1)]], Field(min_length=1)]
     """Operation -> share; the shares sum to 1."""
+    to_rps: Annotated[float, Field(strict=True, gt=0, le=10_000)] | None = None
+    """Profiles ``ramp`` and ``step``: the rate at the end; ``spike``: at its height."""
+    steps: Annotated[int, Field(strict=True, ge=2, le=100)] | None = None
+    """Profile ``step``: levels of equal length."""
+    at_s: Annotated[float, Field(strict=True, ge=0)] | None = None
+    """Profile ``spike``: when it begins, after load did."""
+    for_s: Positive | None = None
+    """Profile ``spike``: how long it lasts."""
+    racers: Annotated[int, Field(strict=True, ge=2, le=1000)] | None = None
+    """Profile ``race``: requests for one event that start at the same instant."""
+    workers: Annotated[int, Field(strict=True, ge=1, le=64)] = 1
+    """Processes that send the load, on one schedule."""
+    users: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
+    """A closed loop of so many users instead: it asks less when answers are slow, and hides what it did not ask."""
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> "LoadSection":
@@ -49,6 +64,23 @@ class LoadSection(Value):
         if abs(total - 1) > 1e-6:
             broken(f"shares that sum to {total:g}", "shares that sum to 1", "correct load.mix")
         return self
+
+    @model_validator(mode="after")
+    def _words_of_the_profile(self) -> "LoadSection":
+        for trouble in troubles(self.profile, self.shape, 1.0):
+            broken(trouble.found, trouble.expected, trouble.mend)
+        return self
+
+    @property
+    def shape(self) -> Shape:
+        """How the profile changes the rate."""
+        return Shape(
+            to_rps=self.to_rps,
+            steps=self.steps,
+            at_s=self.at_s,
+            for_s=self.for_s,
+            racers=self.racers,
+        )
 
 
 Length = Annotated[float, Field(strict=True, gt=0, le=3600)]

@@ -108,7 +108,8 @@ def _what_needs_faults(
 def _samples(data: Mapping[str, object], lengths: Mapping[str, float]) -> Iterator[Problem]:
     """A percentile that even the whole window could not support would always be unknown."""
     load = inner(data, "load")
-    rate_rps = _number(load.get("rate_rps"))
+    rates = (_number(load.get("rate_rps")), _number(load.get("to_rps")))
+    rate_rps = max((rate for rate in rates if rate is not None), default=None)
     for path, kind, mapping in expectations(data):
         length_s = lengths.get(str(mapping.get("phase")))
         if kind != "latency" or length_s is None or rate_rps is None or rate_rps <= 0:

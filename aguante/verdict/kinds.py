@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aguante.measure.model import Answer
 from aguante.spec import expectations as spec
 from aguante.verdict import (
+    achieved,
     amplification,
     attribution,
     breaker,
@@ -37,6 +38,7 @@ KINDS: dict[type[spec.Expectation], Kind] = {
     spec.Goodput: Kind(goodput.text, goodput.required, goodput.judge),
     spec.Attribution: Kind(attribution.text, attribution.required, attribution.judge),
     spec.Amplification: Kind(amplification.text, amplification.required, amplification.judge),
+    spec.Achieved: Kind(achieved.text, achieved.required, achieved.judge),
     spec.Promql: Kind(promql.text, promql.required, promql.judge),
 }
 

@@ -4,6 +4,7 @@ import pytest
 
 from aguante.measure.model import Answer, Fact
 from aguante.spec.expectations import (
+    Achieved,
     Amplification,
     Attribution,
     Breaker,
@@ -30,6 +31,7 @@ ONE_OF_EACH: list[Expectation] = [
     Goodput(phase="recovery", min_rps=40),
     Attribution(min=0.99),
     Amplification(link="a-b", max=1.2),
+    Achieved(min=0.995),
     PROMQL,
 ]
 
@@ -72,6 +74,8 @@ def test_every_kind_of_the_language_has_a_judge() -> None:
         ),
         (Attribution(min=0.99), "failures that name origin and mechanism >= 99 %"),
         (PROMQL, "max of `sum( up)` in fault after 3 s >= 2 and <= 5"),
+        (Achieved(min=0.995), "achieved load >= 99.5 %"),
+        (Achieved(late_p99_ms_max=10), "p99 of the load generator's lateness <= 10 ms"),
         (
             Attribution(phase="fault", min=1.0),
             "failures in fault that name origin and mechanism >= 100 %",
@@ -98,6 +102,8 @@ def test_an_expectation_reads_as_one_line(asked: Expectation, text: str) -> None
         (Goodput(phase="fault", min_of_baseline=0.8), 0.8, 0.79, "80.0 %"),
         (Attribution(min=0.99), 0.99, 0.98, "99.0 %"),
         (PROMQL, 2, 1.9, "2"),
+        (Achieved(min=0.995), 0.9951, 0.9949, "99.51 %"),
+        (Achieved(late_p99_ms_max=10), 10, 10.1, "10.0 ms"),
         (Amplification(link="a-b", max=1.2), 1.2, 1.21, "1.20"),
     ],
 )
