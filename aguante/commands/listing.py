@@ -1,5 +1,6 @@
 """``aguante list``: the experiments that are here, and the runs that were."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from aguante.commands.common import find_testbed, testbed_option
@@ -17,6 +19,9 @@ from aguante.terminal import STYLE, verdict_console
 from aguante.testbed import TestbedSpec
 from aguante.values import Value
 from aguante.verdict.model import Verdict
+
+BESIDE_NAMES = 50
+"""Columns that the rest of a table needs to be readable."""
 
 
 class ListedExperiment(Value):
@@ -75,12 +80,12 @@ def list_command(
     console = verdict_console()
     if of_runs:
         found = listed_runs(runs_folder)
-        _print(found, _runs_table(found), console, as_json=as_json)
+        _json(found) if as_json else print_runs(console, found)
         return 0
     spec = find_testbed(testbed)
     listed = [_experiment(path, spec) for path in expand(places or (Path("chaos-experiments"),))]
     chosen = [each for each in listed if not tags or set(tags) & set(each.tags)]
-    _print(chosen, _experiments_table(chosen), console, as_json=as_json)
+    _json(chosen) if as_json else print_experiments(console, chosen)
     return 0
 
 
@@ -129,55 +134,58 @@ def _experiment(path: Path, spec: TestbedSpec) -> ListedExperiment:
     )
 
 
-def _print(
-    found: list[ListedExperiment] | list[ListedRun],
-    table: Table,
-    console: Console,
-    *,
-    as_json: bool,
-) -> None:
-    if as_json:
-        click.echo(f"[{', '.join(each.model_dump_json(indent=2) for each in found)}]")
-    elif found:
-        console.print(table)
-    else:
-        console.print("nothing is there")
+def _json(found: Sequence[Value]) -> None:
+    click.echo(f"[{', '.join(each.model_dump_json(indent=2) for each in found)}]")
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _experiments_table(found: list[ListedExperiment]) -> Table:
-    table = _table("file", "title", "policy", "length", "expected", "tags")
-    for each in found:
-        if each.findings:
-            broken = f"[red]not valid: {each.findings} findings[/] (aguante validate)"
-            table.add_row(escape(each.path), broken, "", "", "", "")
-            continue
-        table.add_row(
-            escape(each.path),
-            escape(each.title),
+def print_experiments(console: Console, found: Sequence[ListedExperiment]) -> None:
+    """A table; a file with faults says so in place of its title."""
+    rows = [
+        (
+            each.path,
+            f"[red]not valid: {each.findings} findings[/] (aguante validate)"
+            if each.findings
+            else escape(each.title),
             escape(each.policy),
-            f"{each.length_s:g} s",
+            "" if each.length_s is None else f"{each.length_s:g} s",
             each.expected_verdict,
             escape(", ".join(each.tags)),
         )
-    return table
+        for each in found
+    ]
+    _print(console, ("file", "title", "policy", "length", "expected", "tags"), rows)
 
 
-def _runs_table(found: list[ListedRun]) -> Table:
-    table = _table("run", "verdict", "experiment", "policy", "seed")
-    for each in found:
-        verdict = f"[{STYLE[each.verdict]}]{each.verdict}[/]" if each.verdict else "not judged"
-        table.add_row(
-            escape(each.run_id),
-            verdict,
+def print_runs(console: Console, found: Sequence[ListedRun]) -> None:
+    """A table, in the order given."""
+    rows = [
+        (
+            each.run_id,
+            f"[{STYLE[each.verdict]}]{each.verdict}[/]" if each.verdict else "not judged",
             escape(each.experiment),
             escape(each.policy),
             str(each.seed),
         )
-    return table
+        for each in found
+    ]
+    _print(console, ("run", "verdict", "experiment", "policy", "seed"), rows)
+
+
+def _print(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Names stand unbroken, to be copied; where a table has no room beside them, the rest goes below."""
+    if not rows:
+        console.print("nothing is there")
+        return
+    if console.width < max(len(name) for name, *_ in rows) + BESIDE_NAMES:
+        for name, *cells in rows:
+            console.print(escape(name), soft_wrap=True, highlight=False)
+            below = Padding(", ".join(filter(None, cells)), (0, 0, 0, 4))
+            console.print(below, highlight=False)
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(heads[0], no_wrap=True)
+    for head in heads[1:]:
+        table.add_column(head, overflow="fold")
+    for name, *cells in rows:
+        table.add_row(escape(name), *cells)
+    console.print(table)

@@ -16,10 +16,14 @@ EXPERIMENT = ROOT / "tests" / "unit" / "payments-slow.yaml"
 def played(
     runs: Path, run_id: str = "20260102T030405Z-payments-slow-0000", **story: object
 ) -> RunFolder:
-    """What a run leaves before it is judged; ``story`` as in ``synthetic_run.Story``, ``policy`` besides."""
+    """What a run leaves before it is judged.
+
+    ``story`` as in ``synthetic_run.Story``; ``policy`` and ``sets`` (of ``--set``) besides.
+    """
     spec = read_shop()
     policy = str(story.pop("policy", "default"))
-    experiment = load_experiment(EXPERIMENT, spec).model_copy(update={"policy": policy})
+    sets = tuple(map(str, story.pop("sets", ())))  # type: ignore[call-overload]
+    experiment = load_experiment(EXPERIMENT, spec, sets).model_copy(update={"policy": policy})
     plan = build_plan(experiment, spec, run_id=run_id, seed=7, source="payments-slow.yaml")
     folder = write_run(runs, plan, Story(**story))  # type: ignore[arg-type]
     folder.experiment.write_bytes(EXPERIMENT.read_bytes())

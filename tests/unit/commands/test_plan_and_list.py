@@ -5,9 +5,16 @@ from pathlib import Path
 
 import click
 import pytest
+from rich.console import Console
 from run_folders import EXPERIMENT
 
 from aguante import cli
+from aguante.commands.listing import (
+    ListedExperiment,
+    ListedRun,
+    print_experiments,
+    print_runs,
+)
 from aguante.commands.selecting import expand, select
 from aguante.policies import timeouts_s
 
@@ -120,3 +127,22 @@ def test_tags_choose_among_the_files(tmp_path: Path) -> None:
     assert len(select((tmp_path,), (), testbed).experiments) == 3
     with pytest.raises(click.UsageError, match="there are: quick, slow"):
         select((tmp_path,), ("slwo",), testbed)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_listed_name_can_be_copied_however_narrow_the_terminal(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """File names and run ids are never broken; what does not fit goes below them."""
+    path = f"chaos-experiments/{'a-very-long-name-' * 3}.yaml"
+    run_id = f"20260102T030405Z-{'a-very-long-name-' * 3}0000"
+    console = Console(width=width)
+    print_experiments(console, [ListedExperiment(path=path, title="A [title]", length_s=3)])
+    print_runs(
+        console, [ListedRun(run_id=run_id, experiment="e", policy="p", seed=7, verdict="held")]
+    )
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    for name in (path, run_id):
+        assert any(line.split("  ")[0] == name for line in lines), lines
+    assert any("A [title]" in line for line in lines)
+    assert any("held" in line for line in lines)

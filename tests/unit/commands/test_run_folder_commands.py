@@ -136,3 +136,27 @@ def test_list_shows_past_runs_with_their_verdicts(
     ]
     assert code_of("list", "--runs", "--runs-folder", str(tmp_path)) == 0
     assert "not judged" in capsys.readouterr().out
+
+
+def test_a_run_with_settings_is_judged_by_them_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`verdict`, `report`, `explain` and `compare` start from the experiment as it was played, --set included."""
+    setting = "expect[1].rate.min=0.5"
+    plain, other = judged(tmp_path), judged(tmp_path, RUN.replace("0000", "0001"), sets=(setting,))
+    assert [json.loads(each.verdict.read_text())["verdict"] for each in (plain, other)] == [
+        "held",
+        "deviated",
+    ]
+    assert code_of("verdict", str(other.root)) == 1
+    assert capsys.readouterr().err == ""  # the same as the stored one
+    assert code_of("report", str(other.root)) == 0
+    page = other.report_html.read_text()
+    assert setting in page
+    assert "fault &gt;= 50 %" in page
+    capsys.readouterr()
+    assert code_of("explain", str(other.root), "expectation", "2") == 0
+    assert "required >= 50 %" in capsys.readouterr().out
+    assert code_of("compare", str(plain.root), str(other.root), "--runs", str(tmp_path)) == 0
+    assert "held" in (text := capsys.readouterr().out)
+    assert "deviated" in text
