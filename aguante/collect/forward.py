@@ -13,8 +13,8 @@ import aiohttp
 
 from aguante.collect.frames import PROTOBUF
 
-QUEUE_MAX_BYTES = 8 * 2**20
-"""About 14,000 spans: some seconds of a busy testbed."""
+QUEUE_MAX_BYTES = 4 * 2**20
+"""About 7,000 spans: some seconds of a busy testbed."""
 SEND_LIMIT_S = 2.0
 LAST_WORDS_S = 1.0
 """For what is still queued when a forwarder closes."""

@@ -40,7 +40,7 @@ class ChosenRuntime:
     which: str = ""
     """Of ``attach``: which testbed."""
     observers: tuple[str, ...] = ()
-    """Of ``native``: what shall watch the testbed."""
+    """What shall watch a testbed that is started."""
 
     def make(self, wanted: tuple[str, ...] = (), samples: Path | None = None) -> Runtime:
         """A fresh runtime; what it needs is imported only now.
@@ -52,7 +52,7 @@ class ChosenRuntime:
         if self.name == "compose":
             from aguante.runtimes.compose import ComposeRuntime
 
-            return ComposeRuntime()
+            return ComposeRuntime(observers={*self.observers, *wanted})
         if self.name == "attach":
             from aguante.runtimes.attach import AttachRuntime
 
@@ -66,9 +66,10 @@ class ChosenRuntime:
     @property
     def options(self) -> tuple[str, ...]:
         """What a child is given to choose the same."""
-        if self.name == "native":
-            return ("--with", ",".join(self.observers)) if self.observers else ()
-        return ("--runtime", self.name, *(("--attach", self.which) if self.which else ()))
+        name = () if self.name == "native" else ("--runtime", self.name)
+        which = ("--attach", self.which) if self.which else ()
+        observers = ("--with", ",".join(self.observers)) if self.observers else ()
+        return (*name, *which, *observers)
 
 
 NATIVE = ChosenRuntime("native")
@@ -99,8 +100,8 @@ def chosen(
     if name == "attach" and at_once > 1:
         message = "one testbed plays one run at a time: leave out --jobs, or --attach"
         raise click.UsageError(message)
-    if observers and name != "native":
-        message = "--with starts what watches a native testbed: one that runs has it or not, containers have it"
+    if observers and name == "attach":
+        message = "--with is for a testbed that is started: one that runs has it or not"
         raise click.UsageError(message)
     return ChosenRuntime(name, attach or "", tuple(sorted(observers)))
 

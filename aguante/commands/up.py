@@ -14,7 +14,9 @@ from rich.table import Table
 from aguante.commands.common import find_testbed, testbed_option
 from aguante.commands.observers import with_option
 from aguante.commands.running import living_states, one_state, replicas_of
+from aguante.commands.runtimes import RuntimeName, own_runtime_option
 from aguante.runtimes.base import Testbed, TestbedError
+from aguante.runtimes.compose import ComposeRuntime
 from aguante.runtimes.ending import end_testbed
 from aguante.runtimes.layout import check_replicas
 from aguante.runtimes.native import NativeRuntime
@@ -38,6 +40,7 @@ TESTBED_FAILED = 4
     callback=replicas_of,
     help=f"Start N of a service (1 to {REPLICAS_MAX}) instead of one; may be repeated.",
 )
+@own_runtime_option
 @with_option
 @click.option("--otlp", default="", metavar="URL", help="OTLP/HTTP collector for the traces.")
 @click.option(
@@ -51,15 +54,17 @@ def up_command(  # noqa: PLR0913 - an argument for each option
     testbed: Path | None,
     policy: str,
     replicas: dict[str, int],
+    runtime_name: RuntimeName | None,
     observers: Observers,
     otlp: str,
     gateway_port: int | None,
     detach: bool,
     as_json: bool,
 ) -> int:
-    """Start a testbed: five services, PostgreSQL and Toxiproxy, as plain processes on loopback.
+    """Start a testbed: five services, PostgreSQL and Toxiproxy, on loopback.
 
-    --with adds a Prometheus that scrapes it and a Jaeger that is sent its spans; both are found as
+    As plain processes, or with --runtime compose each in a container. `aguante run --attach ID` plays on it.
+    --with adds a Prometheus that scrapes it and a Jaeger that is sent its spans; natively both are found as
     Toxiproxy is, or built once (some minutes).
 
     Stays until Ctrl-C, then ends it; with --detach it goes on until `aguante down`.
@@ -73,9 +78,18 @@ def up_command(  # noqa: PLR0913 - an argument for each option
     if otlp and "jaeger" in observers.names:
         message = "--otlp names another collector than --with jaeger starts: give one of them"
         raise click.UsageError(message)
-    runtime = NativeRuntime(
-        gateway_port=gateway_port, detach=detach, relay=True, observers=observers
-    )
+    if otlp and runtime_name == "compose":
+        message = "--otlp is for plain processes: in containers JAEGER_OTLP of the relay says where spans go"
+        raise click.UsageError(message)
+    runtime: NativeRuntime | ComposeRuntime
+    if runtime_name == "compose":
+        runtime = ComposeRuntime(
+            gateway_port=gateway_port, detach=detach, observers=observers.names
+        )
+    else:
+        runtime = NativeRuntime(
+            gateway_port=gateway_port, detach=detach, relay=True, observers=observers
+        )
     starting = partial(runtime.up, spec, policy, otlp, replicas)
     try:
         return asyncio.run(_up(runtime, starting, stay=not detach, as_json=as_json))
@@ -114,7 +128,9 @@ def ps_command(as_json: bool) -> int:
     return 0
 
 
-async def _up(runtime: NativeRuntime, start: Start, *, stay: bool, as_json: bool) -> int:
+async def _up(
+    runtime: NativeRuntime | ComposeRuntime, start: Start, *, stay: bool, as_json: bool
+) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -160,17 +176,24 @@ def _show(testbed: Testbed, as_json: bool) -> None:
         table.add_column(column, overflow="fold")  # an address cut short is of no use
     table.add_row("gateway (through its proxy)", testbed.gateway, "")
     for service in testbed.services:
-        table.add_row(service.instance, service.url, str(service.pid))
+        table.add_row(service.instance, service.url, service.container or str(service.pid))
     for link in testbed.links:
         table.add_row(link.name, link.listen, f"-> {link.upstream}")
     for database in testbed.databases:
-        table.add_row(f"database {database.name}", database.dsn, str(testbed.servers["postgres"]))
-    table.add_row("Toxiproxy's API", testbed.toxiproxy, str(testbed.servers["toxiproxy"]))
+        table.add_row(f"database {database.name}", database.dsn, _server(testbed, "postgres"))
+    table.add_row("Toxiproxy's API", testbed.toxiproxy, _server(testbed, "toxiproxy"))
     for name, address in (("Prometheus", testbed.prometheus), ("Jaeger", testbed.jaeger)):
         if address:
             table.add_row(name, address, "")
-    table.add_row("logs", str(testbed.state / "logs"), "")
+    logs = (
+        "docker logs <container>" if testbed.runtime == "compose" else str(testbed.state / "logs")
+    )
+    table.add_row("logs", logs, "")
     Console().print(table)
+
+
+def _server(testbed: Testbed, name: str) -> str:
+    return f"{testbed.id}-{name}-1" if testbed.runtime == "compose" else str(testbed.servers[name])
 
 
 def _list_of(states: Sequence[SavedState]) -> Table:
@@ -186,7 +209,7 @@ def _list_of(states: Sequence[SavedState]) -> Table:
             testbed.gateway if testbed else "(starting)",
             testbed.policy if testbed else "",
             how,
-            f"{alive} of {total} alive",
+            "containers: docker ps" if state.project else f"{alive} of {total} alive",
         )
     return table
 

@@ -6,7 +6,7 @@ next start finds the folder whose lock nobody holds, and removes the project of 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class ComposeRuntime:
         docker: calls Docker.
         gateway_port: where the entry link is published; a free port when None.
         detach: the testbed outlives this process, until ``aguante down``.
-        everything: also what no run needs: dashboards, Prometheus, Jaeger.
+        observers: ``prometheus``, ``jaeger``: started too, to be asked.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class ComposeRuntime:
         docker: Docker | None = None,
         gateway_port: int | None = None,
         detach: bool = False,
-        everything: bool = False,
+        observers: Collection[str] = (),
     ) -> None:
         self._parent = parent
         self._docker = docker or Docker()
         self._gateway_port = gateway_port
         self._detach = detach
-        self._everything = everything
+        self._observers = frozenset(observers)
         self._running: _Up | None = None
         self._watch = ContainerWatch(self._docker)
         self._control: ContainerControl | None = None
@@ -112,7 +112,7 @@ class ComposeRuntime:
             raise TestbedError(message)
         policy_file(spec, policy)
         check_replicas(spec, replicas)
-        file = read_compose_file(spec.compose, spec)
+        file = read_compose_file(spec.compose, spec, self._observers)
         await require_docker(self._docker)
         if self._gateway_port:
             require_free(self._gateway_port, "--gateway-port")
@@ -171,7 +171,7 @@ class ComposeRuntime:
     ) -> dict[str, str]:
         """The value of every variable that publishes a port; replicas get as many ports, one behind the other."""
         found = dict.fromkeys(file.ports.values(), "0")
-        for service, inside in needed_ports(spec, file):
+        for service, inside in needed_ports(spec, file, self._observers):
             number = replicas.get(service, 1)
             found[file.ports[service, inside]] = ports.take_range(number)
         if self._gateway_port:
@@ -181,7 +181,7 @@ class ComposeRuntime:
 
     async def _compose_up(self, up: _Up, replicas: Mapping[str, int]) -> None:
         scales = [part for name, n in replicas.items() for part in ("--scale", f"{name}={n}")]
-        wanted = () if self._everything else up.file.started(up.spec)
+        wanted = up.file.started(up.spec, self._observers)
         call = (
             *_compose(up.workspace.id, up.file.path),
             *("up", "--detach", "--wait", f"--wait-timeout={UP_LIMIT_S:g}", "--quiet-pull"),

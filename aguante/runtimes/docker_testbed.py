@@ -15,6 +15,7 @@ from aguante.runtimes.base import (
     TestbedError,
 )
 from aguante.runtimes.compose_file import (
+    OBSERVER_PORTS,
     POSTGRES,
     POSTGRES_PORT,
     TELEMETRY_PORT,
@@ -27,6 +28,8 @@ from aguante.runtimes.ports import HOST
 from aguante.testbed import TestbedSpec
 
 SUPERUSER = "postgres"
+PROMETHEUS_PORT = 9090
+JAEGER_PORT = 16686
 NEVER = "0001-01-01T00:00:00Z"
 
 
@@ -64,8 +67,21 @@ async def describe(docker: Docker, spec: TestbedSpec, project: Project) -> Testb
         databases=await _databases(docker, spec, project),
         servers={each.service: each.pid for each in servers},
         state=project.state,
+        **_observers(project),
         telemetry=f"http://{HOST}:{_port(relay[0], TELEMETRY_PORT)}" if relay else "",
+        prometheus=_observer(project, "prometheus", PROMETHEUS_PORT),
+        jaeger=_observer(project, "jaeger", JAEGER_PORT),
     )
+
+
+def _observers(project: Project) -> dict[str, str]:
+    """Where Prometheus and Jaeger are, of those that run and are published."""
+    return {
+        each.service: f"http://{HOST}:{port}"
+        for each in project.containers
+        if each.service in OBSERVER_PORTS and each.state in LIVING
+        if (port := each.ports.get(f"{OBSERVER_PORTS[each.service]}/tcp"))
+    }
 
 
 def running_services(
@@ -109,6 +125,13 @@ def _one(project: Project, service: str) -> Container:
         "whole stack, `docker compose up --wait`"
     )
     raise TestbedError(message)
+
+
+def _observer(project: Project, service: str, inside: int) -> str:
+    """Where it can be asked; empty where there is none that runs and publishes its port."""
+    living = (c for c in project.containers if c.service == service and c.state in LIVING)
+    ports = (each.ports.get(f"{inside}/tcp") for each in living)
+    return next((f"http://{HOST}:{port}" for port in ports if port), "")
 
 
 def _port(container: Container, inside: int) -> int:

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from aguante.collect.relay import READERS_MAX
 from aguante.runtimes.ports import HOST
 from aguante.runtimes.processes import Child, Command, run_to_end, spawn
 from aguante.runtimes.services import wait_ready_at
@@ -206,14 +207,14 @@ async def test_what_is_no_protobuf_is_refused(unused_tcp_port: int, tmp_path: Pa
 
 
 async def test_a_reader_too_many_is_refused(unused_tcp_port: int, tmp_path: Path) -> None:
-    """Readers are bounded: the fifth gets 503, and the sentence says why."""
+    """Readers are bounded: one too many gets 503, and the sentence says why."""
     async with contextlib.AsyncExitStack() as stack:
         _, session = await stack.enter_async_context(
             running_relay(unused_tcp_port, tmp_path / "log")
         )
-        for _ in range(4):
+        for _ in range(READERS_MAX):
             answer = await stack.enter_async_context(session.get("/stream"))
             assert answer.status == 200
-        async with session.get("/stream") as fifth:
-            assert fifth.status == 503
-            assert "4 read already" in await fifth.text()
+        async with session.get("/stream") as another:
+            assert another.status == 503
+            assert f"{READERS_MAX} read already" in await another.text()
