@@ -28,8 +28,6 @@ from aguante.runtimes.ports import HOST
 from aguante.testbed import TestbedSpec
 
 SUPERUSER = "postgres"
-PROMETHEUS_PORT = 9090
-JAEGER_PORT = 16686
 NEVER = "0001-01-01T00:00:00Z"
 
 
@@ -69,8 +67,6 @@ async def describe(docker: Docker, spec: TestbedSpec, project: Project) -> Testb
         state=project.state,
         **_observers(project),
         telemetry=f"http://{HOST}:{_port(relay[0], TELEMETRY_PORT)}" if relay else "",
-        prometheus=_observer(project, "prometheus", PROMETHEUS_PORT),
-        jaeger=_observer(project, "jaeger", JAEGER_PORT),
     )
 
 
@@ -125,13 +121,6 @@ def _one(project: Project, service: str) -> Container:
         "whole stack, `docker compose up --wait`"
     )
     raise TestbedError(message)
-
-
-def _observer(project: Project, service: str, inside: int) -> str:
-    """Where it can be asked; empty where there is none that runs and publishes its port."""
-    living = (c for c in project.containers if c.service == service and c.state in LIVING)
-    ports = (each.ports.get(f"{inside}/tcp") for each in living)
-    return next((f"http://{HOST}:{port}" for port in ports if port), "")
 
 
 def _port(container: Container, inside: int) -> int:
