@@ -62,6 +62,10 @@ class Commands(LazyGroup):
                 "aguante.commands.load:load_command",
                 "Offer load without any fault, and judge by thresholds.",
             ),
+            "saturate": LazyCommand(
+                "aguante.commands.saturate:saturate_command",
+                "Find the load at which goodput stops following, with and without a pattern.",
+            ),
         },
         "Results": {
             "explain": LazyCommand(

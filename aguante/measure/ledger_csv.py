@@ -4,8 +4,8 @@ from pathlib import Path
 
 import duckdb
 
-from aguante.measure.evidence import load_ledger
 from aguante.measure.facts import EvidenceError
+from aguante.measure.ledger import load_ledger
 
 _REQUESTS = "SELECT * FROM client.requests ORDER BY intended_s, seq"
 _SUMMARY = """

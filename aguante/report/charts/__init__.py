@@ -18,7 +18,7 @@ from aguante.report.charts.canvas import FRAMES, Frame, Spec, Timeline
 from aguante.report.charts.latency import latency_panel
 from aguante.report.palette import CauseStyle
 
-__all__ = ["FRAMES", "Frame", "Timeline", "draw", "timeline_of"]
+__all__ = ["FRAMES", "Frame", "Timeline", "draw", "svg_of", "timeline_of"]
 
 _INK = {
     "labelColor": "var(--muted)",
@@ -58,6 +58,15 @@ def draw(timeline: Timeline, frame: Frame) -> str:
     if timeline.states:
         panels.append(breakers_panel(timeline, frame))
     panels.append(latency_panel(timeline, frame))
+    return svg_of(panels)
+
+
+def svg_of(panels: list[Spec]) -> str:
+    """Panels below each other as an ``<svg>`` element that can be embedded.
+
+    Raises:
+        ValueError: vl-convert answered with something that is not the SVG we know how to embed.
+    """
     return _embeddable(vl_convert.vegalite_to_svg(specification(panels)))
 
 
