@@ -78,7 +78,7 @@ STAND_INS: Mapping[str, StandIn] = {
 
 LEFT_OUT: Mapping[str, str] = {
     "grafana": "Grafana's server is in none of Debian, PyPI and Go's modules; "
-    "start the stack without it: `docker compose up --wait --scale grafana=0`",
+    "start the stack without it: `make stack GRAFANA=no`",
 }
 """What cannot be made of packages, and how to do without it."""
 
