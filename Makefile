@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test storm lint format bench lock schemas clean compose images-offline stack stack-down
+.PHONY: help setup servers demo test storm load lint format bench lock schemas clean compose images-offline stack stack-down
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,6 +35,12 @@ test: setup ## every test
 
 storm: setup ## N=2000 reservations while links break and services are killed, then an audit; SEED=n replays
 	$(BIN)/python -m stress.storm --reservations $(or $(N),2000) $(if $(SEED),--seed $(SEED))
+
+EVERYTHING := reserve=0.55 read_event=0.2 read_reservation=0.1 reserve_sold_out=0.05 reserve_declined=0.05 reserve_bad=0.05
+
+load: setup ## load without a fault, judged by thresholds; RATE=60 DURATION=30 PROFILE=mixed WORKERS=1
+	$(BIN)/aguante load --ci --rate $(or $(RATE),60) --duration $(or $(DURATION),30) --profile $(or $(PROFILE),mixed) \
+		--workers $(or $(WORKERS),1) $(EVERYTHING:%=--mix %) --expect loadtests/thresholds.yaml
 
 lint: $(STAMP) ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .

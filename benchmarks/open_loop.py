@@ -1,7 +1,8 @@
 """How true the load generator is to its plan: 200 requests a second for 10 s against a bare local server.
 
-    python -m benchmarks.open_loop [--rate-rps 200] [--duration-s 10]
+    python -m benchmarks.open_loop [--rate-rps 200] [--duration-s 10] [--workers 1] [--stack]
 
+``--stack`` plays against the whole system in place of the bare server, on a native testbed of its own.
 Prints achieved against offered (by the plan, and in the worst whole second), how late requests were sent
 and answered against the bare answer of one client in a closed loop, the generator's start-up and its CPU.
 The server shares the machine, so that its own CPU time is part of what can make requests late.
@@ -26,6 +27,8 @@ from aiohttp import web
 
 from aguante.load import LoadChild
 from aguante.records import LoadPlan, LoadSummary, RequestRecord
+from aguante.runtimes.native import NativeRuntime
+from aguante.setup import play_setup
 from aguante.testbed_file import load_testbed
 
 ROOT = Path(__file__).parents[1]
@@ -62,16 +65,22 @@ def serve(port: Connection) -> None:
     asyncio.run(run())
 
 
-def load_plan(port: int, rate_rps: float, duration_s: float, folder: Path) -> LoadPlan:
+def load_plan(
+    base_url: str, events: Sequence[str], options: argparse.Namespace, folder: Path
+) -> LoadPlan:
     """Fixed arrivals of the default mix."""
+    rate_rps, duration_s = float(options.rate_rps), float(options.duration_s)
     return LoadPlan(
-        base_url=f"http://127.0.0.1:{port}",
+        base_url=base_url,
         profile="mixed",
         arrivals="fixed",
         rate_rps=rate_rps,
         duration_s=duration_s,
         mix={"reserve": 0.75, "read_event": 0.25},
-        event_ids=["event-1"],
+        event_ids=list(events),
+        workers=options.workers,
+        # without room for all that may wait, a stack that cannot keep up would be spared
+        max_outstanding=max(1000, round(rate_rps * 10)),
         seed=1,
         timeout_s=7.0,
         run_id="benchmark",
@@ -81,13 +90,13 @@ def load_plan(port: int, rate_rps: float, duration_s: float, folder: Path) -> Lo
     )
 
 
-async def bare_latency_ms(port: int) -> list[float]:
+async def bare_latency_ms(url: str) -> list[float]:
     """The reference: one aiohttp client, one request after the other."""
     latencies = []
     async with aiohttp.ClientSession() as session:
         for _ in range(PROBES):
             began = time.perf_counter()
-            async with session.get(f"http://127.0.0.1:{port}/") as response:
+            async with session.get(url) as response:
                 await response.read()
             latencies.append((time.perf_counter() - began) * 1000)
     return latencies
@@ -128,7 +137,11 @@ def report(plan: LoadPlan, played: Played, bare_ms: list[float]) -> None:
         f"p99 {_at(latency_ms, 0.99):.2f}; p50 is {_at(latency_ms, 0.5) / statistics.median(bare_ms):.1f} x "
         f"the bare {statistics.median(bare_ms):.2f}"
     )
-    print(f"answers other than 200       {sum(row.status != 200 for row in rows)}")
+    codes = Counter(row.status for row in rows)
+    print(
+        "answers by status            "
+        + ", ".join(f"{code}: {count}" for code, count in sorted(codes.items()))
+    )
     print(f"start-up until ready s       {played.start_up_s:.2f}")
     print(
         f"CPU s, start-up and run      {played.cpu_s:.2f} ({played.cpu_s / plan.duration_s:.2f} cores)"
@@ -145,12 +158,8 @@ def _children_cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def main() -> None:
-    """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rate-rps", type=float, default=200.0)
-    parser.add_argument("--duration-s", type=float, default=10.0)
-    options = parser.parse_args()
+def on_a_bare_server(options: argparse.Namespace, folder: Path) -> None:
+    """Play against a server that answers at once."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     server = context.Process(target=serve, args=(theirs,), daemon=True)
@@ -159,14 +168,43 @@ def main() -> None:
         if not ours.poll(READY_LIMIT_S):
             message = "the bare server did not start"
             raise TimeoutError(message)
-        port: int = ours.recv()
-        with tempfile.TemporaryDirectory(prefix="aguante-bench-") as folder:
-            plan = load_plan(port, options.rate_rps, options.duration_s, Path(folder))
-            bare_ms = asyncio.run(bare_latency_ms(port))
-            report(plan, asyncio.run(play(plan, Path(folder) / "load.log")), bare_ms)
+        url = f"http://127.0.0.1:{ours.recv()}"
+        plan = load_plan(url, ["event-1"], options, folder)
+        bare_ms = asyncio.run(bare_latency_ms(f"{url}/"))
+        report(plan, asyncio.run(play(plan, folder / "load.log")), bare_ms)
     finally:
         server.kill()
         server.join()
+
+
+async def on_the_stack(options: argparse.Namespace, folder: Path) -> None:
+    """Play against the whole system."""
+    spec = load_testbed(ROOT / "testbed.yaml")
+    runtime = NativeRuntime()
+    try:
+        testbed = await runtime.up(spec, options.policy, "")
+        events = await play_setup(spec, testbed, "benchmark")
+        bare_ms = await bare_latency_ms(f"{testbed.gateway}/events/{events[0]}")
+        plan = load_plan(testbed.gateway, events, options, folder)
+        report(plan, await play(plan, folder / "load.log"), bare_ms)
+    finally:
+        await runtime.down()
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rate-rps", type=float, default=200.0)
+    parser.add_argument("--duration-s", type=float, default=10.0)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--stack", action="store_true", help="the whole system, natively")
+    parser.add_argument("--policy", default="default", help="with --stack")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="aguante-bench-") as folder:
+        if options.stack:
+            asyncio.run(on_the_stack(options, Path(folder)))
+        else:
+            on_a_bare_server(options, Path(folder))
 
 
 if __name__ == "__main__":
