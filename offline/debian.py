@@ -16,8 +16,11 @@ from offline.engine import STAND_IN, Engine
 Say = Callable[[str], None]
 
 SUITE = "bookworm"
-PACKAGES = ("python3", "python3-venv", "ca-certificates", "busybox-static")
-"""Python 3.11; CA certificates; and busybox, whose wget is in the images of Prometheus and Jaeger."""
+PACKAGES = (
+    *("python3", "python3-venv", "ca-certificates"),
+    *("passwd", "libstdc++6"),  # in every Debian image, and wheels rely on the latter
+    "busybox-static",  # its wget is in the images of Prometheus and Jaeger
+)
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 LIMIT_S = 600.0
 _UNREAD = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")

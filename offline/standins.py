@@ -79,6 +79,8 @@ STAND_INS: Mapping[str, StandIn] = {
 LEFT_OUT: Mapping[str, str] = {
     "grafana": "Grafana's server is in none of Debian, PyPI and Go's modules; "
     "start the stack without it: `make stack GRAFANA=no`",
+    "chaos": "Pumba and Docker's command line are images of others; "
+    "use `aguante run --runtime compose`, with AGUANTE_PUMBA naming a pumba for container faults",
 }
 """What cannot be made of packages, and how to do without it."""
 

@@ -24,7 +24,7 @@ OWN = [service.name for service in SPEC.services]
 HUBS = {"toxiproxy", "telemetry", "prometheus"}
 """What shares a service's network with it."""
 MEMORY_MAX_BYTES = 1_200_000_000
-TO_THE_END = {"credentials", "load-stock"}
+TO_THE_END = {"credentials", "load-stock", "chaos"}
 """They do one thing and end: nobody asks after their health."""
 UNITS = {"m": 2**20, "g": 2**30}
 
@@ -100,7 +100,10 @@ def test_a_service_shares_its_network_with_toxiproxy_and_telemetry_alone() -> No
         assert members[name] - {name} <= allowed, name
     assert members["postgres"] == {"postgres", "toxiproxy"}
     for name, service in SERVICES.items():
-        assert "networks" in service or service.get("network_mode") == "none", name
+        # the runner is where a person's own would be, and listens nowhere
+        alone = {"credentials": "none", "chaos": "host"}.get(name)
+        assert ("networks" in service) == (alone is None), name
+        assert service.get("network_mode") == alone
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -126,6 +129,12 @@ def test_the_stack_needs_less_than_1_2_gb() -> None:
     total = sum(memory_of(name) for name in running)
     assert total <= MEMORY_MAX_BYTES
     assert f"{total // 2**20} MiB" in (ROOT / "docs" / "containers.md").read_text()
+
+
+def test_only_the_runner_is_given_the_engine() -> None:
+    """Its socket is all power over the machine."""
+    given = [n for n, each in SERVICES.items() if "docker.sock" in str(each.get("volumes"))]
+    assert given == ["chaos"]
 
 
 def test_a_container_waits_for_health_of_what_it_needs() -> None:
@@ -159,7 +168,7 @@ def test_images_are_pinned_and_are_the_versions_that_run_natively() -> None:
 
 def test_every_public_image_has_a_stand_in_or_a_reason() -> None:
     """`make images-offline` leaves nothing out without a word."""
-    assert set(read_wanted(environ={}).public) == {PYTHON, *STAND_INS, *LEFT_OUT}
+    assert {*read_wanted(environ={}).public, "chaos"} == {PYTHON, *STAND_INS, *LEFT_OUT}
 
 
 def test_postgres_has_the_settings_of_the_native_runtime() -> None:

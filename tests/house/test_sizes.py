@@ -13,7 +13,7 @@ EXEMPT: dict[str, str] = {}
 
 SOURCES = sorted(
     path
-    for folder in ("aguante", "services", "loadtests", "benchmarks", "stress", "dashboards")
+    for folder in ("aguante", "services", "loadtests", "benchmarks", "stress", "dashboards", "offline")
     for path in (ROOT / folder).rglob("*.py")
 )
 
