@@ -59,6 +59,7 @@ class ClosedLoop:
             users.spawn(self._be, user, intents, t0_s)
         try:
             users.join()
+            self._stop.wait(max(0.0, t0_s + self._curve.duration_s - self._clock()))
         finally:  # also when Locust kills us: answers under way are still evidence
             self._stop.set()
             users.join(timeout=self._timeout_s + DRAIN_GRACE_S)

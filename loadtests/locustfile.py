@@ -38,6 +38,8 @@ def offer_options(parser: LocustArgumentParser) -> None:
 @events.init.add_listener  # type: ignore[untyped-decorator]
 def join_the_crew(environment: Environment, **_: Any) -> None:
     """A worker listens to its master from the beginning."""
+    # gevent's clock stands still while modules are imported, and -t would count from before that
+    gevent.get_hub().loop.update_now()
     if isinstance(environment.runner, WorkerRunner):
         Hand(environment.runner)
 

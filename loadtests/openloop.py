@@ -27,11 +27,13 @@ class OpenLoop:
         max_outstanding: int,
         timeout_s: float,
         clock: Callable[[], float],
+        duration_s: float = 0.0,
     ) -> None:
         self._send = send
         self._max_outstanding = max_outstanding
         self._timeout_s = timeout_s
         self._clock = clock
+        self._duration_s = duration_s
         self._outstanding = Group()
         self._stop = Event()
         self._offered = 0
@@ -44,6 +46,8 @@ class OpenLoop:
     def play(self, intents: Iterable[Intent], t0_s: float) -> None:
         """Start every intent at ``t0_s`` + its time (by ``clock``), then await what is outstanding.
 
+        Ends not before ``duration_s`` have passed, unless it was stopped.
+
         An arrival that finds ``max_outstanding`` unfinished is shed and counted. One that is already
         late is started at once: the schedule is never stretched.
         """
@@ -52,6 +56,8 @@ class OpenLoop:
                 if self._wait_until(t0_s + intent.at_s):
                     break
                 self._arrive(intent)
+            else:  # the last arrival may lie long before the end, and who ends early looks like a crash
+                self._wait_until(t0_s + self._duration_s)
         finally:  # also when Locust kills the user: answers under way are still evidence
             self._outstanding.join(timeout=self._timeout_s + DRAIN_GRACE_S)
             self._outstanding.kill()

@@ -106,6 +106,7 @@ class LoadSession:
                 max_outstanding=plan.max_outstanding,
                 timeout_s=plan.timeout_s,
                 clock=self._clock,
+                duration_s=plan.duration_s,
             )
         return ClosedLoop(
             self._send,

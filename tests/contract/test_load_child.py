@@ -324,6 +324,23 @@ async def test_records_can_be_read_while_the_load_goes_on(
     assert seen.codes == {"200": seen.completed}
 
 
+@pytest.mark.parametrize("users", [0, 2])
+async def test_the_generator_stays_until_the_load_s_end(
+    tmp_path: Path, spec: TestbedSpec, users: int
+) -> None:
+    """Its last arrival may lie long before the end; ended early, it would pass for crashed."""
+    async with http_server(ok) as port:
+        plan = plan_for(tmp_path, port, rate_rps=1.0, duration_s=1.9, users=users)
+        async with LoadChild.start(plan, spec, tmp_path / "load.log") as child:
+            await child.ready(READY_LIMIT_S)
+            began_s = time.monotonic()
+            child.begin(began_s)
+            await child.finish(FINISH_LIMIT_S)
+            took_s = time.monotonic() - began_s
+    assert took_s >= 1.9
+    assert rows_of(tmp_path)[-1].intended_s <= 1.1
+
+
 async def test_a_stop_ends_arrivals_and_awaits_the_answers(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
