@@ -75,8 +75,8 @@ _ANSWERS: Panels = [
         ),
         ON,
         Query(
-            f"max by (fault, link, kind) ({q.FAULT_ACTIVE}{{{q.OF_RUN}}})",
-            "{{fault}} on {{link}}",
+            f"max by (fault, link, service, kind) ({q.FAULT_ACTIVE}{{{q.OF_RUN}}})",
+            "{{fault}}: {{kind}} on {{link}}{{service}}",
         ),
         Query(f"max by (phase) ({q.PHASE}{{{q.OF_RUN}}})", "{{phase}}"),
     ),

@@ -56,7 +56,12 @@ def frame(uid: str, title: str, about: str) -> builders.Dashboard:
         trace.description("For the link to Jaeger: a trace_id of a log line or an answer.")
     )
     for windows in (
-        Windows("fault", f"{FAULT_ACTIVE}{{{OF_RUN}}}", "red", "{{fault}}: {{kind}} on {{link}}"),
+        Windows(
+            "fault",
+            f"{FAULT_ACTIVE}{{{OF_RUN}}}",
+            "red",
+            "{{fault}}: {{kind}} on {{link}}{{service}}",
+        ),
         Windows("phase", f"{PHASE}{{{OF_RUN}}}", "rgba(120, 120, 120, 0.3)", "{{phase}}"),
     ):
         board = board.annotation(_Built(windows))

@@ -88,7 +88,9 @@ _TOXIPROXY: Panels = [
             "short",
         ),
         {0: ("off", "transparent"), 1: ("on", "red")},
-        Query(f"max by (link, kind) ({q.FAULT_ACTIVE}{{{q.OF_RUN}}})", "{{link}} {{kind}}"),
+        Query(
+            f'max by (link, kind) ({q.FAULT_ACTIVE}{{link!="",{q.OF_RUN}}})', "{{link}} {{kind}}"
+        ),
     ),
     states(
         Told(

@@ -19,7 +19,7 @@ from services.kit import metrics
 PHASE = "aguante_phase"
 """1 for the phase that a run is in, by ``run_id``, ``experiment``, ``phase``; published by the runner."""
 FAULT_ACTIVE = "aguante_fault_active"
-"""1 while a fault holds, by ``run_id``, ``experiment``, ``fault``, ``link``, ``kind``; published by the runner."""
+"""1 while a fault holds, by ``run_id``, ``experiment``, ``fault``, ``link`` or ``service``, ``kind``; by the runner."""
 TOXIPROXY_RECEIVED = "toxiproxy_proxy_received_bytes_total"
 """Toxiproxy's own, by ``proxy`` and ``direction``; it moves only when a connection closes."""
 

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from aguante.collect import announce
 from dashboards import build, frame, panels, queries
 from services.kit import metrics
 from services.kit.metrics import Metrics
 
 GRAFANA = Path(__file__).parents[3] / "dashboards" / "grafana"
-OURS = {"aguante_phase", "aguante_fault_active"}
+OURS = {announce.PHASE, announce.FAULT_ACTIVE}
 """Published by the runner."""
 OF_PROMETHEUS = {
     "up",
@@ -144,6 +145,11 @@ def test_only_labels_that_a_metric_has_are_asked_for() -> None:
         asked = {each.strip() for group in groups for each in group.split(",")} - {""}
         asked |= set(re.findall(r"(\w+)(?:=~|!=|!~|=)\"", expression))
         assert asked <= known, (asked - known, expression)
+
+
+def test_the_runners_metrics_have_the_runners_names() -> None:
+    """They are repeated here, since dashboards need nothing of the runner but these two."""
+    assert (queries.PHASE, queries.FAULT_ACTIVE) == (announce.PHASE, announce.FAULT_ACTIVE)
 
 
 def test_each_legend_names_labels_that_its_query_keeps() -> None:
