@@ -24,13 +24,12 @@ SERVICES = {
 COMPOSE: dict[str, Any] = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text())
 
 
-@dataclass
+@dataclass(eq=False)
 class Stack:
     """One Compose project made of the repository's own file."""
 
     project: str
     with_grafana: bool = False
-    boot_s: float = 0.0
 
     def docker(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run docker with every published port free for the kernel to choose."""
@@ -62,7 +61,7 @@ class Stack:
 
     def down(self) -> None:
         """With volumes, whatever state it is in."""
-        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "10")
+        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "1")
 
     def address(self, service: str, port: int, index: int = 1) -> str:
         """Where a port is published on this machine."""

@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import cache
 from typing import Any
 
 import pytest
@@ -68,9 +69,15 @@ def eventually(what: str, seen: Any) -> Any:
     pytest.fail(f"{what}: not within {SEEN_LIMIT_S:g} s")
 
 
+@cache
+def shop(stack: Stack) -> str:
+    return f"http://{stack.address('toxiproxy', 6000)}"
+
+
 def reserve(stack: Stack, event: str, user: str = "ana") -> tuple[int, Any]:
-    url = f"http://{stack.address('toxiproxy', 6000)}/reserve"
-    return ask(url, {"user_id": user, "event_id": event, "quantity": 1}, "POST")
+    return ask(
+        f"{shop(stack)}/reserve", {"user_id": user, "event_id": event, "quantity": 1}, "POST"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +178,14 @@ def test_a_killed_service_stays_killed_and_comes_back_when_started(
     assert (status, problem["link"]) == (503, "reservations-payments")
     stack.up()
     assert eventually("a sale", lambda: reserve(stack, event)[0] == 200)
+
+
+def test_the_runners_image_holds_the_whole_testbed(stack: Stack) -> None:
+    """Every file that testbed.yaml and the experiments name is in it."""
+    image = COMPOSE["services"]["telemetry"]["image"].rpartition(":-")[2].rstrip("}")
+    stack.docker(
+        "run", "--rm", "--network", "none", image, "plan", "chaos-experiments/payments-slow.yaml"
+    )
 
 
 def test_prometheus_sees_every_replica_and_jaeger_every_trace(stack: Stack, event: str) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +45,22 @@ def test_the_example_is_a_workflow_of_github_actions() -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_step_of_the_example_is_shell_and_calls_what_there_is(script: str) -> None:
-    """It parses, and each command of ours takes the options and files that it is given."""
+    """It parses, and each command of ours takes the options that it is given."""
     assert bash(script, "-n").returncode == 0
-    environment = YAML(typ="safe").load(EXAMPLE.read_text())["env"]
     for line in re.findall(r"\.venv/bin/aguante (.*)", script):
-        words = [environment.get(each.lstrip("$"), each) for each in shlex.split(line)]
+        words = shlex.split(re.sub(r'"\$EXPERIMENTS"\S*', "testbed.yaml", line))
         command = cli.get_command(click.Context(cli), words[0])
         assert command is not None, words[0]
         command.make_context(words[0], words[1:])
+
+
+def test_the_step_that_checks_the_files_passes() -> None:
+    """As it stands, on the experiments that it names."""
+    check = next(step["run"] for step in STEPS if "validate" in step.get("run", ""))
+    environment = YAML(typ="safe").load(EXAMPLE.read_text())["env"]
+    script = check.replace(".venv/bin/aguante", f"{sys.executable} -m aguante")
+    done = bash(script, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_example_shows_what_a_suite_writes() -> None:
