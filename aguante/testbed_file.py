@@ -77,7 +77,13 @@ def _resolved(data: dict[str, object], root: Path, links: Sequence[LinkSpec]) ->
     resolved = {**data, "root": root}
     if isinstance(data.get("links"), str):
         resolved["links"] = links
-    for keys in (("policies",), ("load", "locustfile"), ("settle", "query"), ("compose",), ("rules",)):
+    for keys in (
+        ("policies",),
+        ("load", "locustfile"),
+        ("settle", "query"),
+        ("compose",),
+        ("rules",),
+    ):
         _resolve(resolved, keys, root)
     for key in ("invariants", "reports"):
         queries = data.get(key)

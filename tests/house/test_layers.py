@@ -57,7 +57,8 @@ def test_the_load_generator_imports_only_records_and_rates() -> None:
         f"{path.relative_to(ROOT)} imports {name}"
         for path in modules_below("loadtests")
         for name in imports_of(path)
-        if name.split(".")[0] in ("aguante", "services") and name not in ("aguante.records", "aguante.rates")
+        if name.split(".")[0] in ("aguante", "services")
+        and name not in ("aguante.records", "aguante.rates")
     ]
     assert found == []
 

@@ -13,7 +13,15 @@ EXEMPT: dict[str, str] = {}
 
 SOURCES = sorted(
     path
-    for folder in ("aguante", "services", "loadtests", "benchmarks", "stress", "dashboards", "offline")
+    for folder in (
+        "aguante",
+        "services",
+        "loadtests",
+        "benchmarks",
+        "stress",
+        "dashboards",
+        "offline",
+    )
     for path in (ROOT / folder).rglob("*.py")
 )
 
