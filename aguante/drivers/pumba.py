@@ -53,13 +53,13 @@ class PumbaDriver:
         ready_limit_s: float = READY_LIMIT_S,
     ) -> None:
         self._docker = docker
-        self._pumba = PumbaCli(docker, settings.program, settings.image)
+        self.pumba = PumbaCli(docker, settings.program, settings.image)
         self._containers = Containers(docker)
-        self._preparing = Preparing(self._pumba, self._containers, settings, project, run_id)
+        self._preparing = Preparing(self.pumba, self._containers, settings, project, run_id)
         self._ready_limit_s = ready_limit_s
         self._version = ""
         self._undos: dict[str, PumbaUndo] = {}
-        self._runs: dict[str, list[PumbaRun]] = {}
+        self.runs: dict[str, list[PumbaRun]] = {}
         self._began: set[str] = set()
         self._taken_back: set[str] = set()
         self._dropped: dict[str, int] = {}
@@ -70,7 +70,7 @@ class PumbaDriver:
         Raises:
             FaultError: no container matches, one does not run well, or the fault cannot be had here.
         """
-        self._version = self._version or await self._pumba.version()
+        self._version = self._version or await self.pumba.version()
         self._undos[fault.id] = await self._preparing.prepare(fault)
         return self._undos[fault.id]
 
@@ -84,12 +84,12 @@ class PumbaDriver:
         """
         undo = self._undos[fault.id]
         self._began.add(fault.id)
-        runs = self._runs.setdefault(fault.id, [])
+        runs = self.runs.setdefault(fault.id, [])
         what = f"fault {fault.id} could not {fault.kind} {fault.target}"
         with named(what):
             for target in targets_of(undo):
                 words = arguments(fault, target, undo.image, seed_of(undo.token))
-                runs.append(await self._pumba.start(words, undo.token))
+                runs.append(await self.pumba.start(words, undo.token))
             pairs = zip(runs, undo.containers, strict=True)
             beginning = Beginning(self._containers)
             await asyncio.gather(*(beginning.begins(undo, run, name) for run, name in pairs))
@@ -117,20 +117,20 @@ class PumbaDriver:
 
     async def _count(self, undo: PumbaUndo) -> None:
         """What the kernel counted while the fault held: told afterwards, as evidence."""
-        if undo.rules and self._runs.get(undo.fault_id):
+        if undo.rules and self.runs.get(undo.fault_id):
             helpers = Helpers(self._docker, undo.token)
             work = (helpers.dropped(undo, each) for each in await self._living(undo))
             self._dropped[undo.fault_id] = sum(await asyncio.gather(*work))
 
     async def _end_pumba(self, undo: PumbaUndo) -> None:
         """Ours, or where we are not who started it, the one that a dead run left."""
-        runs = self._runs.pop(undo.fault_id, [])
+        runs = self.runs.pop(undo.fault_id, [])
         if undo.within_s:
             await asyncio.gather(*(run.end(undo.within_s) for run in runs))
         limit_s = CLEAN_UP_LIMIT_S if COMMANDS[undo.command].lasts else GIVES_UP_LIMIT_S
         await asyncio.gather(*(run.stop(limit_s) for run in runs))
         if not runs:
-            await self._pumba.end_orphans(undo.token, undo.within_s, limit_s)
+            await self.pumba.end_orphans(undo.token, undo.within_s, limit_s)
 
     async def _take_back(self, undo: PumbaUndo) -> None:
         """What a program did inside a container."""

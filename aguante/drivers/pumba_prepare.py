@@ -64,10 +64,11 @@ class Preparing:
             )
             raise FaultError(message)
         for each in chosen:
-            if each.state != "running" or each.health == "unhealthy":
+            state = each.state if each.state != "running" else each.health
+            if state not in ("", "healthy", "starting"):
                 message = (
-                    f"fault {fault.id}: {each.name} is {each.health or each.state} before anything was "
-                    f"injected; see `docker logs {each.name}`"
+                    f"fault {fault.id}: {each.name} is {state} before anything was injected; see "
+                    f"`docker logs {each.name}`"
                 )
                 raise FaultError(message)
         return tuple(chosen)

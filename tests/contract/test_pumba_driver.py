@@ -1,0 +1,342 @@
+"""The Pumba driver, on a stand-in of Docker and Pumba and, where there is a Pumba, on real containers."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pumba_world import Real, StandIn, World, fault, until
+
+from aguante.drivers.base import FaultError
+from aguante.drivers.pumba import PumbaDriver
+from aguante.drivers.pumba_run import PumbaRun
+from aguante.events import STARTED_ANEW
+from aguante.plan import PlannedFault
+from aguante.testbed import PumbaSpec
+
+ALL_RUN = {"payments-1": "running", "payments-2": "running", "inventory-1": "running"}
+LOSS = {"probability": 0.5}
+HIT = {
+    "kill": ({}, "exited"),
+    "stop": ({"grace_s": 1}, "exited"),
+    "pause": ({}, "paused"),
+    "restart": ({"grace_s": 1}, "running"),
+    "iptables loss": (LOSS, "running"),
+    "stress": ({"cpu_workers": 1, "cpu_load_percent": 10}, "running"),
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Real]]:
+    """The real containers, made when the first test asks, and shared: every test leaves them as they were."""
+    made: list[tuple[Real, Path]] = []
+
+    def real() -> Real:
+        if not made:
+            folder = tmp_path_factory.mktemp("real")
+            made.append((Real.make(folder), folder))
+        return made[0][0]
+
+    yield real
+    for each, folder in made:
+        each.end(folder)
+
+
+@pytest.fixture(params=["standin", "real"])
+def world(request: pytest.FixtureRequest, tmp_path: Path, project: Callable[[], Real]) -> World:
+    """Two containers of payments and one of inventory, all healthy; and one that Pumba must not see."""
+    return StandIn(tmp_path) if request.param == "standin" else project()
+
+
+@pytest.fixture
+def standin(tmp_path: Path) -> StandIn:
+    """For what the real ones cannot be made to do here."""
+    return StandIn(tmp_path)
+
+
+@pytest.mark.parametrize("command", HIT)
+async def test_a_command_hits_every_container_of_the_service_and_is_undone(
+    command: str, world: World
+) -> None:
+    """No other container is touched; afterwards all run and are healthy, and undoing twice starts nothing anew."""
+    given, shown = HIT[command]
+    driver, planned, before = world.driver(), fault(command, **given), await world.started()
+    undo = await driver.prepare(planned)
+    assert undo.containers == (world.name("payments-1"), world.name("payments-2"))
+    await driver.apply(planned)
+    await until({"payments-1": shown, "payments-2": shown, "inventory-1": "running"}, world)
+    await driver.undo(undo)
+    await driver.verify(undo)
+    after = await world.started()
+    assert await world.states() == ALL_RUN
+    anew = command in ("kill", "stop", "restart")
+    assert (after["payments-1"] != before["payments-1"]) is anew
+    assert (STARTED_ANEW in await driver.evidence(planned)) is anew
+    assert after["inventory-1"] == before["inventory-1"]
+    await driver.undo(undo)
+    await driver.verify(undo)
+    assert await world.started() == after
+
+
+async def test_one_container_can_be_hit_alone(world: World) -> None:
+    """The others of the service go on."""
+    driver, planned = world.driver(), fault("pause", instance="payments-2")
+    undo = await driver.prepare(planned)
+    await driver.apply(planned)
+    assert await world.states() == {**ALL_RUN, "payments-2": "paused"}
+    await driver.undo(undo)
+    await driver.verify(undo)
+
+
+async def test_a_removed_service_is_made_anew_by_compose(world: World) -> None:
+    """With the same names, so that everybody finds it again."""
+    driver, planned = world.driver(), fault("rm")
+    undo = await driver.prepare(planned)
+    await driver.apply(planned)
+    assert await world.states() == {"inventory-1": "running"}
+    await driver.undo(undo)
+    await driver.verify(undo)
+    assert await world.states() == ALL_RUN
+    assert STARTED_ANEW in await driver.evidence(planned)
+
+
+async def test_what_compose_would_make_otherwise_is_not_removed(standin: StandIn) -> None:
+    """Its own hash of the service says whether it can be undone."""
+    standin.write(hash="ffff")
+    with pytest.raises(FaultError, match="payments-1 could not be made again as it is"):
+        await standin.driver().prepare(fault("rm"))
+
+
+async def test_a_program_that_was_run_is_taken_back_by_a_restart(world: World) -> None:
+    """Nothing that it did outlasts that; a second undo restarts nothing."""
+    driver, planned = world.driver(), fault("exec", instance="payments-1", run="true")
+    undo = await driver.prepare(planned)
+    await driver.apply(planned)
+    await driver.undo(undo)
+    await driver.verify(undo)
+    after = await world.started()
+    assert STARTED_ANEW in await driver.evidence(planned)
+    await driver.undo(undo)
+    assert await world.started() == after
+
+
+async def test_a_program_can_be_taken_back_by_another(world: World) -> None:
+    """Then nothing is restarted."""
+    planned = fault("exec", instance="payments-1", run="true", undo_command=["true"])
+    driver, before = world.driver(), await world.started()
+    undo = await driver.prepare(planned)
+    await driver.apply(planned)
+    await driver.undo(undo)
+    await driver.verify(undo)
+    assert await world.started() == before
+
+
+async def test_a_program_that_fails_is_said(world: World) -> None:
+    """Pumba's own words."""
+    driver, planned = world.driver(), fault("exec", instance="payments-1", run="false")
+    undo = await driver.prepare(planned)
+    with pytest.raises(FaultError, match=r"hit could not exec payments-1: .*exit code 1"):
+        await driver.apply(planned)
+    await driver.undo(undo)
+
+
+async def test_pumba_exits_with_0_when_nothing_matches(world: World) -> None:
+    """Which is why a dry run is asked before, and its words are read."""
+    driver = world.driver()
+    run = await driver.pumba.start(["--json", "kill", "nobody-has-this-name"], "t")
+    assert await run.end(10)
+    assert (run.process.returncode, run.words()) == (0, "no containers found")
+
+
+async def test_what_pumba_would_not_match_is_an_error_before_anything_is_done(world: World) -> None:
+    """A container with Pumba's skip label would be passed over, and the fault would seem to be there."""
+    before = await world.started()
+    with pytest.raises(FaultError, match=r"Pumba does not find \S+hidden-1.*no containers found"):
+        await world.driver().prepare(fault("kill", service="hidden"))
+    assert await world.started() == before
+
+
+async def test_a_service_without_containers_is_an_error_before_anything_is_done(
+    world: World,
+) -> None:
+    """It names those that there are."""
+    with pytest.raises(FaultError, match=r"has no container refunds; it has .*payments-1"):
+        await world.driver().prepare(fault("kill", service="refunds"))
+
+
+async def test_a_container_that_is_not_well_before_the_fault_is_refused(world: World) -> None:
+    """What is down already cannot be brought down, and would pass for a fault that bit."""
+    driver = world.driver()
+    undo = await driver.prepare(fault("pause", instance="payments-2"))
+    await driver.apply(fault("pause", instance="payments-2"))
+    with pytest.raises(FaultError, match=r"payments-2 is paused before anything was injected"):
+        await world.driver().prepare(fault("kill"))
+    await driver.undo(undo)
+    await driver.verify(undo)
+
+
+async def test_a_killed_container_stays_down_until_it_is_undone(world: World) -> None:
+    """Docker does not start it again; verify says so, and how to mend it."""
+    driver, planned = world.driver(ready_limit_s=0.0), fault("kill", instance="payments-1")
+    undo = await driver.prepare(planned)
+    await driver.apply(planned)
+    with pytest.raises(FaultError, match=r"hit still holds: \S+payments-1 is exited.*docker start"):
+        await driver.verify(undo)
+    patient = world.driver()
+    await patient.undo(undo)
+    await patient.verify(undo)
+
+
+@pytest.mark.parametrize(("command", "given"), [("iptables loss", LOSS), ("pause", {})])
+async def test_what_a_killed_pumba_leaves_is_found_and_cleared(
+    command: str, given: dict[str, object], world: World
+) -> None:
+    """SIGKILL lets Pumba clean up nothing: verify sees it, undo clears it."""
+    driver, planned = (
+        world.driver(ready_limit_s=0.0),
+        fault(command, instance="payments-1", **given),
+    )
+    undo = await driver.prepare(planned)
+    await driver.apply(planned)
+    for run in running(driver, planned):
+        os.killpg(run.process.pid, signal.SIGKILL)
+        assert await run.end(5)
+    with pytest.raises(FaultError, match=r"hit still holds: \S+payments-1 (is paused|has INPUT)"):
+        await driver.verify(undo)
+    patient = world.driver()
+    await patient.undo(undo)
+    await patient.verify(undo)
+    if command == "iptables loss":
+        assert await world.rules("payments-1") == ""
+
+
+@pytest.mark.parametrize("command", ["iptables loss", "stress", "kill"])
+async def test_what_a_dead_run_left_is_healed_by_another(command: str, world: World) -> None:
+    """Its Pumba is found by its mark and ended, its containers are started, its helpers removed."""
+    dead, planned = world.driver(), fault(command, instance="payments-1", **HIT[command][0])
+    undo = await dead.prepare(planned)
+    await dead.apply(planned)
+    runs = running(dead, planned)
+    heir = world.driver()
+    await heir.undo(undo)
+    await heir.verify(undo)
+    assert all([await run.end(5) for run in runs])
+    assert await world.states() == ALL_RUN
+
+
+async def test_an_undo_of_what_was_never_applied_changes_nothing(world: World) -> None:
+    """An intent may be all that there is."""
+    driver, before = world.driver(), await world.started()
+    for planned in (fault("kill"), fault("exec", run="true"), fault("iptables loss", **LOSS)):
+        undo = await driver.prepare(planned)
+        await driver.undo(undo)
+        await driver.verify(undo)
+    assert await world.started() == before
+
+
+async def test_a_testbed_that_has_ended_took_the_fault_with_it(standin: StandIn) -> None:
+    """There is nothing left to restore, and that is not an error."""
+    undo = await standin.driver().prepare(fault("rm"))
+    standin.write(containers={})
+    heir = standin.driver()
+    await heir.undo(undo)
+    await heir.verify(undo)
+
+
+async def test_loss_tells_how_many_packets_the_kernel_dropped(world: World) -> None:
+    """Counted before the rules are lifted."""
+    driver, planned = world.driver(), fault("iptables loss", instance="payments-1", **LOSS)
+    undo = await driver.prepare(planned)
+    await driver.apply(planned)
+    await driver.undo(undo)
+    assert "the kernel dropped" in await driver.evidence(planned)
+    await driver.verify(undo)
+
+
+async def test_netem_is_refused_where_the_kernel_has_none(world: World) -> None:
+    """Tried in a namespace of its own, before anything is done; says what to load, and what to use instead."""
+    if isinstance(world, Real) and has_netem():
+        pytest.skip("this kernel has netem")
+    with pytest.raises(FaultError, match=r"no netem \(sch_netem.*modprobe.*iptables loss"):
+        await world.driver().prepare(fault("netem delay", delay_ms=100))
+
+
+async def test_netem_that_a_killed_pumba_leaves_is_cleared(world: World) -> None:
+    """The interface has its own queueing back, read by tc."""
+    if isinstance(world, Real) and not has_netem():
+        pytest.skip("this kernel has no netem")
+    if isinstance(world, StandIn):
+        world.write(netem=True)
+    driver, planned = world.driver(ready_limit_s=0.0), fault("netem delay", delay_ms=100)
+    undo = await driver.prepare(planned)
+    await driver.apply(planned)
+    for run in running(driver, planned):
+        os.killpg(run.process.pid, signal.SIGKILL)
+        assert await run.end(5)
+    with pytest.raises(FaultError, match=r"payments-1 has qdisc netem"):
+        await driver.verify(undo)
+    patient = world.driver()
+    await patient.undo(undo)
+    await patient.verify(undo)
+
+
+async def test_a_pumba_that_is_told_to_end_cleans_up_by_itself(world: World) -> None:
+    """Then there is nothing left for us to clear."""
+    driver, planned = world.driver(), fault("iptables loss", instance="payments-1", **LOSS)
+    undo = await driver.prepare(planned)
+    await driver.apply(planned)
+    assert "statistic" in await world.rules("payments-1")
+    await asyncio.gather(*(run.stop(20) for run in running(driver, planned)))
+    assert await world.rules("payments-1") == ""
+    await driver.undo(undo)
+    await driver.verify(undo)
+
+
+async def test_an_image_that_is_not_to_be_had_is_said_before_the_fault(standin: StandIn) -> None:
+    """With what it is needed for, and Docker's cause."""
+    standin.write(images=[])
+    with pytest.raises(FaultError, match=r"fault hit needs tools:1.*is not here"):
+        await standin.driver().prepare(fault("iptables loss", **LOSS))
+
+
+async def test_a_pumba_that_is_missing_is_said_with_the_ways_to_provide_it(
+    standin: StandIn,
+) -> None:
+    """PATH, a variable, an image."""
+    standin.settings = PumbaSpec(program="/nowhere/pumba", image="pumba:0")
+    with pytest.raises(
+        FaultError, match=r"Pumba is missing: put pumba 1\.1 on PATH.*AGUANTE_PUMBA"
+    ):
+        await standin.driver().prepare(fault("kill"))
+
+
+async def test_same_cgroup_needs_an_image_that_can(standin: StandIn) -> None:
+    """The stand-in's has no /cg-inject."""
+    with pytest.raises(FaultError, match="tools:1 has no /cg-inject"):
+        await standin.driver().prepare(fault("stress", cpu_workers=1, same_cgroup=True))
+
+
+async def test_every_call_of_pumba_names_its_containers(standin: StandIn) -> None:
+    """Never none, which Pumba takes for all; never a pattern."""
+    driver, planned = standin.driver(), fault("kill")
+    undo = await driver.prepare(planned)
+    await driver.apply(planned)
+    await driver.undo(undo)
+    dry, *real = standin.calls("pumba")
+    assert dry[-4:] == ["--dry-run", "kill", "shop-payments-1", "shop-payments-2"]
+    assert sorted(call[-3:] for call in real) == [
+        ["kill", "--signal=SIGKILL", "shop-payments-1"],
+        ["kill", "--signal=SIGKILL", "shop-payments-2"],
+    ]
+
+
+def running(driver: PumbaDriver, planned: PlannedFault) -> list[PumbaRun]:
+    return driver.runs[planned.id]
+
+
+def has_netem() -> bool:
+    """By the kernel's own word, where it gives one; else by the module."""
+    release = os.uname().release
+    return any(Path(f"/lib/modules/{release}").rglob("sch_netem*"))
