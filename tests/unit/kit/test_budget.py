@@ -218,8 +218,8 @@ def test_no_policy_of_ours_has_an_error(path: Path) -> None:
 def test_what_the_budget_takes_for_granted_is_true() -> None:
     """The client's timeout, the saga's lease and the order of the steps are owned elsewhere."""
     # Read as text: Locust changes the standard library under whoever imports it.
-    text = (ROOT / "loadtests" / "locustfile.py").read_text(encoding="utf-8")
-    assert f'("timeout-s", {CLIENT_TIMEOUT_S}, ' in text
+    text = (ROOT / "loadtests" / "options.py").read_text(encoding="utf-8")
+    assert f'"timeout-s", {CLIENT_TIMEOUT_S}, ' in text
     assert PlannedLoad.model_fields["timeout_s"].default == CLIENT_TIMEOUT_S
     assert repository.LEASE_S == LEASE_S
     assert set(STEPS) == {
