@@ -37,20 +37,24 @@ class Beginning:
             await run.end(BEGIN_LIMIT_S)
         elif undo.command == "exec":
             await run.end(EXEC_FAILS_WITHIN_S)
+        await self._no_failure(run, container)
+        await self._agrees(undo, run, container, said)
+
+    async def _no_failure(self, run: PumbaRun, container: str) -> None:
         if run.ended and run.process.returncode and not await self._died(container):
             message = f"Pumba ended with code {run.process.returncode}: {run.words()}"
             raise FaultError(message)
-        await self._agrees(undo, container, said)
 
     async def _died(self, container: str) -> bool:
         """A program that ends its own container fails with it, and has done what it should."""
         there = await self.containers.named([container])
         return container in there and there[container].state == "exited"
 
-    async def _agrees(self, undo: PumbaUndo, container: str, said: Line) -> None:
+    async def _agrees(self, undo: PumbaUndo, run: PumbaRun, container: str, said: Line) -> None:
         """Wait until Docker shows what Pumba says, where it is something that Docker shows."""
         deadline = time.monotonic() + BEGIN_LIMIT_S
         while why := await self._not_yet(undo, container, said):
+            await self._no_failure(run, container)
             if time.monotonic() > deadline:
                 raise FaultError(why)
             await asyncio.sleep(POLL_S)

@@ -74,6 +74,9 @@ class World:
         found = await self.docker.containers(self.project)
         return {each.instance: each.started_at for each in found}
 
+    def mend(self) -> None:
+        """Let no failed test spoil the next."""
+
     def name(self, instance: str) -> str:
         return f"{self.project}-{instance}"
 
@@ -177,6 +180,12 @@ class Real(World):
             made.end(folder)
             raise
         return made
+
+    def mend(self) -> None:
+        for service, count in SERVICES.items():
+            names = [self.name(f"{service}-{n + 1}") for n in range(count)]
+            _docker("unpause", *names)
+            _docker("start", *names)
 
     def end(self, folder: Path) -> None:
         self._compose(folder, "down", "--volumes", "--timeout=0")

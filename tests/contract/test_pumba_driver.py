@@ -45,9 +45,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], R
 
 
 @pytest.fixture(params=["standin", "real"])
-def world(request: pytest.FixtureRequest, tmp_path: Path, project: Callable[[], Real]) -> World:
+def world(
+    request: pytest.FixtureRequest, tmp_path: Path, project: Callable[[], Real]
+) -> Iterator[World]:
     """Two containers of payments and one of inventory, all healthy; and one that Pumba must not see."""
-    return StandIn(tmp_path) if request.param == "standin" else project()
+    made = StandIn(tmp_path) if request.param == "standin" else project()
+    yield made
+    made.mend()
 
 
 @pytest.fixture
