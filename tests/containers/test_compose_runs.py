@@ -1,0 +1,240 @@
+"""The same experiment in containers and as plain processes has the same outcome, expectation by expectation.
+
+Three short ones: a slow callee and one that refuses on a stack that `docker compose up` started
+(``--attach``), one that is killed on containers that the run itself starts and removes (``--runtime
+compose``). And whatever ends such a run, nothing of it is left.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from stack_world import ROOT, Stack
+
+from aguante.drivers.toxiproxy_client import ToxiproxyClient
+from aguante.runtimes.state import folders, read_state
+from aguante.verdict.model import Verdict
+
+pytestmark = [pytest.mark.container, pytest.mark.slow]
+
+RUN_LIMIT_S = 180
+LABEL = "label=com.docker.compose.project="
+SLOW = """\
+name: short-slow
+title: Payments answers in 3.5 s
+learn: Slowness becomes 504, then the breaker makes it a fast 503.
+load: {profile: mixed, rate_rps: 12, mix: {reserve: 0.75, read_event: 0.25}}
+phases: {warmup_s: 1, baseline_s: 2, fault_s: 6, recovery_s: 8}
+faults:
+  - {id: slow, toxiproxy: {link: reservations-payments, toxic: latency, latency_ms: 3500}}
+expect:
+  - rate: {phase: baseline, status: 200, min: 0.9}
+  - rate: {phase: fault, status: 504, origin: reservations, mechanism: timeout, min: 0.1}
+  - rate: {phase: fault, status: 503, mechanism: breaker_open, min: 0.1}
+  - rate: {phase: fault, operation: read_event, status: 200, min: 0.9}
+  - breaker: {link: reservations-payments, opens_within_s: 5, closes_within_s: 9}
+  - attribution: {min: 1}
+invariants: all
+"""
+REFUSED = """\
+name: short-refused
+title: Inventory cannot be reached by orders
+learn: What is refused fails at once, and the breaker spares the rest the asking.
+load: {profile: mixed, rate_rps: 12, mix: {reserve: 0.75, read_event: 0.25}}
+phases: {warmup_s: 1, baseline_s: 2, fault_s: 4, recovery_s: 7}
+faults:
+  - {id: orders, toxiproxy: {link: reservations-inventory, toxic: down}}
+expect:
+  - rate: {phase: baseline, status: 200, min: 0.9}
+  - rate: {phase: fault, status: 503, mechanism: connect_refused, min: 0.01}
+  - rate: {phase: fault, status: 503, mechanism: breaker_open, link: reservations-inventory, min: 0.3}
+  - rate: {phase: fault, operation: read_event, status: 200, min: 0.9}
+  - rate: {phase: fault, status: 504, min: 0.5}   # not so: it must be unmet on both
+  - attribution: {min: 1}
+expected_verdict: deviated
+invariants: all
+"""
+KILLED = """\
+name: short-killed
+title: Payments is killed and started again
+learn: A dead process is a cut connection; every charge has a reservation or a refund afterwards.
+load: {profile: mixed, rate_rps: 12, mix: {reserve: 0.75, read_event: 0.25}}
+phases: {warmup_s: 1, baseline_s: 2, fault_s: 4, recovery_s: 10}
+faults:
+  - {id: crash, start_s: 0.5, duration_s: 3, process: {service: payments, action: kill}}
+expect:
+  - rate: {phase: baseline, status: 200, min: 0.9}
+  - rate: {phase: fault, status: 503, link: reservations-payments, min: 0.2}
+  - rate: {phase: fault, operation: read_event, status: 200, min: 0.9}
+  - breaker: {link: reservations-payments, opens_within_s: 3}
+  - attribution: {min: 1}
+invariants: all
+"""
+
+
+class Played(NamedTuple):
+    """What came of one run."""
+
+    exit_code: int
+    said: str
+    verdict: Verdict
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """By expectation."""
+        return {each.text: each.outcome for each in self.verdict.expectations}
+
+
+class Bench:
+    """Experiment files, a runs folder, and a state folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.beds = folder / "beds"
+
+    def command(self, text: str, *options: str) -> list[str]:
+        """``aguante run`` of an experiment."""
+        file = self.folder / f"{text.split()[1]}.yaml"
+        file.write_text(text)
+        code = "import sys; from aguante.cli import main; main(sys.argv[1:])"
+        where = ("--testbed", str(ROOT / "testbed.yaml"), "--runs", str(self.folder / "runs"))
+        return [sys.executable, "-c", code, "run", str(file), "--quiet", *where, *options]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "AGUANTE_STATE": str(self.beds)}
+
+    def play(self, text: str, *options: str) -> Played:
+        """Play it to its end; a run that is inconclusive on a busy machine is played once more."""
+        before = set(self._verdicts())
+        command = self.command(text, "--retry-inconclusive", "1", *options)
+        done = subprocess.run(
+            command,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=2 * RUN_LIMIT_S,
+            check=False,
+        )
+        said = done.stdout + done.stderr
+        fresh = sorted(set(self._verdicts()) - before)
+        assert fresh, said
+        return Played(done.returncode, said, Verdict.model_validate_json(fresh[-1].read_bytes()))
+
+    def _verdicts(self) -> list[Path]:
+        return list((self.folder / "runs").glob("*/verdict.json"))
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    """Not pytest's own folder: PostgreSQL, as another user, must be able to pass through it."""
+    folder = Path(tempfile.mkdtemp(prefix="aguante-compose-runs-"))
+    folder.chmod(0o711)
+    yield Bench(folder)
+    left = folders(folder / "beds")
+    shutil.rmtree(folder)
+    assert left == ()
+
+
+def left_of(stack: Stack, project: str) -> str:
+    """Everything that Docker still has of a project."""
+    only = ("--filter", f"{LABEL}{project}")
+    looks = (("ps", "--all"), ("network", "ls"), ("volume", "ls"))
+    return "".join(stack.docker(*look, "--quiet", *only).stdout for look in looks)
+
+
+def project_of(bench: Bench, *, up: bool) -> str:
+    """The project of the run that is under way; with ``up``, once all of it runs."""
+    deadline = time.monotonic() + RUN_LIMIT_S
+    while time.monotonic() < deadline:
+        for root in folders(bench.beds):
+            saved = read_state(root)
+            if saved and saved.project and (saved.testbed or not up):
+                return saved.project
+        time.sleep(0.1)
+    pytest.fail("the run started no testbed")
+
+
+@pytest.mark.parametrize("text", [SLOW, REFUSED], ids=["slow", "refused"])
+def test_a_stack_that_runs_is_played_on_as_plain_processes_are(
+    text: str, bench: Bench, stack: Stack
+) -> None:
+    """Same outcome per expectation; afterwards the stack is as it was, and no proxy is left broken."""
+    native, borrowed = bench.play(text), bench.play(text, "--attach", stack.project)
+    assert native.verdict.runtime == "native"
+    assert borrowed.verdict.runtime == "attach"
+    assert "unknown" not in native.outcomes.values(), native.said
+    assert borrowed.outcomes == native.outcomes, borrowed.said
+    assert (borrowed.exit_code, borrowed.verdict.verdict) == (0, native.verdict.verdict)
+    assert all(each["State"]["Running"] for each in stack.containers() if is_lasting(each))
+    proxies = ToxiproxyClient(f"http://{stack.address('toxiproxy', 8474)}").proxies()
+    assert all(each.enabled and not each.toxics for each in proxies.values())
+
+
+def is_lasting(container: dict[str, object]) -> bool:
+    """What makes the passwords ends by itself."""
+    return not str(container["Name"]).endswith("-credentials-1")
+
+
+def test_a_killed_container_is_told_as_a_killed_process_is(bench: Bench, stack: Stack) -> None:
+    """In containers of the run's own: same outcome per expectation, held, and nothing is left of them."""
+    native, contained = bench.play(KILLED), bench.play(KILLED, "--runtime", "compose")
+    assert contained.outcomes == native.outcomes, contained.said
+    assert (native.verdict.verdict, contained.verdict.verdict) == ("held", "held"), contained.said
+    assert all(each.injection_observed for each in contained.verdict.faults)
+    (run,) = (bench.folder / "runs").glob(contained.verdict.run_id)
+    logs = {path.stem for path in (run / "logs").iterdir()}
+    assert {"payments-1", "gateway-1", "toxiproxy", "postgres", "telemetry", "load"} <= logs
+    assert "aguante-" not in stack.docker("ps", "--all", "--format", "{{.Names}}").stdout.replace(
+        stack.project, ""
+    )
+
+
+def test_a_policy_that_the_stack_does_not_have_is_refused(bench: Bench, stack: Stack) -> None:
+    """Exit 4 before anything is done to it; the message says what differs, and both ways out."""
+    command = bench.command(SLOW, "--attach", stack.project, "--policy", "no-breaker")
+    done = subprocess.run(
+        command, env=bench.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 4
+    assert "does not run with policy no-breaker: name is default" in done.stderr
+    assert "AGUANTE_POLICY=no-breaker docker compose up --wait" in done.stderr
+
+
+def test_ctrl_c_removes_every_container_also_while_they_start(bench: Bench, stack: Stack) -> None:
+    """SIGINT in the middle of `docker compose up`: exit 2, and Docker knows nothing of the project."""
+    command = bench.command(KILLED, "--runtime", "compose")
+    with subprocess.Popen(command, env=bench.environment) as runner:
+        project = project_of(bench, up=False)
+        while not left_of(stack, project):
+            time.sleep(0.05)
+        runner.send_signal(signal.SIGINT)
+        assert runner.wait(RUN_LIMIT_S) == 2
+    assert left_of(stack, project) == ""
+    assert folders(bench.beds) == ()
+
+
+def test_recover_removes_what_a_killed_run_left(bench: Bench, stack: Stack) -> None:
+    """SIGKILL in the middle of a run leaves containers; `aguante recover` finds and removes them."""
+    command = bench.command(KILLED, "--runtime", "compose")
+    with subprocess.Popen(command, env=bench.environment) as runner:
+        project = project_of(bench, up=True)
+        runner.kill()
+        runner.wait(RUN_LIMIT_S)
+    assert left_of(stack, project)
+    code = "import sys; from aguante.cli import main; main(sys.argv[1:])"
+    recover = [sys.executable, "-c", code, "recover", "--runs", str(bench.folder / "runs")]
+    done = subprocess.run(
+        recover, env=bench.environment, capture_output=True, text=True, timeout=90, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert left_of(stack, project) == ""
+    assert folders(bench.beds) == ()
