@@ -79,6 +79,10 @@ class Commands(LazyGroup):
             "report": LazyCommand(
                 "aguante.commands.report:report_command", "Write the reports of a run again."
             ),
+            "observe": LazyCommand(
+                "aguante.commands.observe:observe_command",
+                "Open a run in Jaeger and Prometheus, to be searched and asked.",
+            ),
             "compare": LazyCommand(
                 "aguante.commands.compare:compare_command",
                 "Compare two runs, or two policies over interleaved pairs.",

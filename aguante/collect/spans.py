@@ -144,6 +144,11 @@ def _to_parquet(lines: Path, parquet: Path) -> int:
     return int(row[0]) if row else 0
 
 
+def bodies(path: Path) -> Iterator[bytes]:
+    """Every whole OTLP body of a run's ``otlp-traces.bin``, as it came; a torn last one is left out."""
+    return _frames(path, _Tally())
+
+
 def _frames(path: Path, tally: _Tally) -> Iterator[bytes]:
     if not path.exists():
         return

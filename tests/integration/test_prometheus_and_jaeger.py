@@ -1,0 +1,269 @@
+"""What happened in a run, asked of a real Prometheus and a real Jaeger, by the words of docs/observability.md."""
+
+import asyncio
+import json
+import math
+import shutil
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from observed_world import (
+    RUN_ID,
+    Observed,
+    Span,
+    bounds,
+    broken,
+    buy,
+    lose_answers,
+    paying,
+    play_observed,
+    search,
+    table,
+    trace,
+    until_good,
+)
+
+from aguante.collect.settle import settle
+from aguante.measure.facts import RunFacts, read_facts
+from aguante.observe import opened
+from aguante.prometheus import Prometheus
+from aguante.runtimes.native import NativeRuntime
+from aguante.runtimes.observing import Observers
+from aguante.setup import play_setup
+from aguante.testbed import TestbedSpec
+from aguante.verdict.model import Verdict
+
+pytestmark = pytest.mark.slow
+PROMQL = table("Question -> PromQL")
+SEARCHES = table("Question -> Jaeger search")
+FAULT_END_S = 14.0
+"""Of the experiment, seconds since t0."""
+CRASHED = 3
+EXPORTED_S = 1.5
+"""Spans leave a service twice a second, and pass the relay."""
+ANSWERS = 'http_server_request_duration_seconds_count{service="gateway"}'
+
+
+@pytest.fixture(scope="module")
+async def observed(
+    own_parent: Path, shop_spec: TestbedSpec, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Observed]:
+    """A run, answers that were lost, a process that was killed at work; a minute in all."""
+    runs = tmp_path_factory.mktemp("runs")
+    observers = Observers(frozenset(("prometheus", "jaeger")), samples=runs / "samples")
+    runtime = NativeRuntime(own_parent, relay=True, observers=observers)
+    async with runtime.running(shop_spec, "default") as testbed:
+        outcome = await play_observed(shop_spec, testbed, own_parent, runs)
+        event_id, *_ = await play_setup(shop_spec, testbed, "observed")
+        await until_good(testbed, event_id)
+        lost = await lose_answers(testbed, event_id)
+        await until_good(testbed, event_id)
+        async with broken(testbed, "latency", latency=2500):
+            asked = [asyncio.create_task(buy(testbed, event_id)) for _ in range(CRASHED)]
+            await paying(testbed, CRASHED)
+            await runtime.kill("reservations-1")
+            crashed = tuple(trace_id for _, trace_id in await asyncio.gather(*asked))
+        await runtime.start("reservations-1")
+        rest = await settle(shop_spec.settle, testbed)
+        assert rest.settled
+        await asyncio.sleep(EXPORTED_S)
+        yield Observed(testbed, outcome, lost, crashed)
+
+
+@pytest.fixture(scope="module")
+async def prometheus(observed: Observed) -> AsyncIterator[Prometheus]:
+    """Prometheus of that testbed."""
+    async with Prometheus(observed.testbed.prometheus) as asked:
+        yield asked
+
+
+@pytest.fixture(scope="module")
+def facts(observed: Observed) -> RunFacts:
+    """When things really happened in the run."""
+    return read_facts(observed.outcome.folder.events)
+
+
+def epoch_s(facts: RunFacts, at_s: float) -> float:
+    assert facts.epoch_ns
+    return facts.epoch_ns / 1e9 + at_s
+
+
+async def test_promql_expectations_are_met_on_a_testbed_that_was_borrowed(
+    observed: Observed,
+) -> None:
+    """Asked of the testbed's own Prometheus after the run, and judged from the run folder."""
+    verdict: Verdict = observed.outcome.verdict
+    assert [(each.kind, each.outcome) for each in verdict.expectations] == [("promql", "met")] * 3
+
+
+@pytest.mark.parametrize("question", PROMQL)
+async def test_each_question_has_its_promql(
+    question: str, prometheus: Prometheus, facts: RunFacts
+) -> None:
+    """Every row of the page gives numbers at the end of the fault."""
+    found = await prometheus.now(PROMQL[question], epoch_s(facts, FAULT_END_S - 0.2))
+    assert found, PROMQL[question]
+    assert not all(math.isnan(value) for _, value in found)
+
+
+@pytest.mark.parametrize("label", sorted(bounds().keys() - {"to"}))
+async def test_no_label_has_more_values_than_its_bound(label: str, prometheus: Prometheus) -> None:
+    """After all that was played here; the relay is not scraped natively, so its own label is not there."""
+    query = f'count(count by ({label}) ({{job="services", {label}!=""}}))'
+    ((_, found),) = await prometheus.now(f"max_over_time(({query})[3m:1s])")
+    assert 1 <= found <= bounds()[label]
+
+
+async def test_prometheus_counts_what_the_client_counted(
+    observed: Observed, prometheus: Prometheus, facts: RunFacts
+) -> None:
+    """Answers by status and mechanism over the whole run are those of verdict.json, but for the last scrape."""
+    counted: dict[tuple[str, str], float] = {}
+    for labels, value in await prometheus.now(ANSWERS, epoch_s(facts, 19 + 6)):
+        key = (labels["http_response_status_code"], labels.get("error_type", ""))
+        counted[key] = counted.get(key, 0) + value
+    seen: dict[tuple[str, str], int] = {}
+    for phase in observed.outcome.verdict.phases:
+        for cause in phase.causes:
+            key = (str(cause.status), cause.mechanism)
+            seen[key] = seen.get(key, 0) + cause.requests
+    assert seen.keys() <= counted.keys()
+    assert {key: counted[key] for key in seen} == pytest.approx(seen, abs=2)
+
+
+async def test_the_faults_window_is_drawn_where_it_was(
+    prometheus: Prometheus, facts: RunFacts
+) -> None:
+    """To a tenth of a second: pushed at the change, not found at the next scrape."""
+    applied_s, undone_s = facts.applied_s("slow"), facts.undone_s("slow")
+    assert applied_s is not None
+    assert undone_s is not None
+    on = "max(aguante_fault_active)"
+    for at_s, value in (
+        (applied_s - 0.02, 0),
+        (applied_s + 0.3, 1),
+        (undone_s - 0.05, 1),
+        (undone_s + 0.3, 0),
+    ):
+        ((_, found),) = await prometheus.now(on, epoch_s(facts, at_s))
+        assert found == value, at_s
+
+
+async def test_each_phase_is_said_while_it_lasts(prometheus: Prometheus, facts: RunFacts) -> None:
+    """And after the run none is."""
+    for at_s, phase in ((0.5, "warmup"), (3, "baseline"), (10, "fault"), (17, "recovery")):
+        found = await prometheus.now("aguante_phase == 1", epoch_s(facts, at_s))
+        assert [(e["phase"], e["run_id"], e["experiment"]) for e, _ in found] == [
+            (phase, RUN_ID, "observed")
+        ]
+    assert await prometheus.now("aguante_phase == 1", epoch_s(facts, 21)) == ()
+    assert len(await prometheus.now("aguante_phase == 0", epoch_s(facts, 21))) == 4
+
+
+async def test_an_exemplar_leads_to_its_trace(
+    observed: Observed, prometheus: Prometheus, facts: RunFacts
+) -> None:
+    """From a bucket of 504s at the gateway, by the trace id of its exemplar, to a trace that Jaeger has."""
+    query = 'http_server_request_duration_seconds_bucket{service="gateway",http_response_status_code="504"}'
+    found = await prometheus.exemplars(query, epoch_s(facts, 0), time.time())
+    assert found
+    for each in found[:3]:
+        spans = await trace(observed.testbed, each.labels["trace_id"])
+        answered = {
+            s.tags.get("http.response.status_code") for s in spans if s.service == "gateway"
+        }
+        assert 504 in answered
+
+
+@pytest.mark.parametrize("question", SEARCHES)
+async def test_each_question_has_its_search(question: str, observed: Observed) -> None:
+    """Every row of the page finds traces, and each of them has what was searched for."""
+    reservation = await a_reservation(observed)
+    asked = SEARCHES[question].replace("RUN", RUN_ID).replace("EXPERIMENT", "observed")
+    asked = asked.replace("RESERVATION", reservation)
+    found = await search(observed.testbed, asked)
+    assert found, asked
+    wanted = json.loads(asked.partition("tags=")[2] or "{}")
+    for trace_id in {span.trace for span in found}:
+        spans = [span for span in found if span.trace == trace_id]
+        assert any(has(span, wanted) for span in spans), (trace_id, asked)
+
+
+def has(span: Span, wanted: dict[str, str]) -> bool:
+    """Whether a span, with its events, has every tag; a boolean as Jaeger writes it."""
+    there = [*span.tags.items(), *(pair for log in span.logs for pair in log.items())]
+    said = {(key, str(value).lower() if value is True else str(value)) for key, value in there}
+    return set(wanted.items()) <= said
+
+
+async def a_reservation(observed: Observed) -> str:
+    spans = await trace(observed.testbed, observed.lost[0])
+    return next(str(s.tags["aguante.reservation_id"]) for s in spans if s.name == "compensate")
+
+
+async def test_one_trace_tells_the_whole_story_of_a_failure(observed: Observed) -> None:
+    """The attempt that was cut off, the breaker's refusal of the next, the release, the refund until it held."""
+    stories = [await trace(observed.testbed, each) for each in observed.lost]
+    refused = [
+        story
+        for story in stories
+        if any(log.get("error.type") == "breaker_open" for span in story for log in span.logs)
+        and attempts(story, "POST /pay")
+    ]
+    assert refused, "of twelve at once the breaker refuses some second attempts"
+    for story in refused:
+        assert attempts(story, "POST /pay") == [(1, "disconnected")]
+        assert {span.service for span in story if span.name == "POST /release"} == {
+            "reservations",
+            "inventory",
+        }
+        numbers, outcomes = zip(*attempts(story, "POST /refund"), strict=True)
+        assert numbers == tuple(range(1, len(numbers) + 1))
+        assert outcomes[-1] is None
+        (compensate,) = [span for span in story if span.name == "compensate"]
+        assert compensate.tags["aguante.reservation_id"]
+
+
+def attempts(story: tuple[Span, ...], name: str) -> list[tuple[int, object]]:
+    """(number, error) of a caller's attempts, in order."""
+    found = [s for s in story if s.name == name and s.tags.get("span.kind") == "client"]
+    pairs = ((int(str(s.tags["aguante.attempt"])), s.tags.get("error.type")) for s in found)
+    return sorted(pairs, key=lambda pair: pair[0])
+
+
+async def test_what_a_crash_left_is_linked_to_the_trace_that_it_finishes(
+    observed: Observed,
+) -> None:
+    """Another process takes it up, in a trace of its own: the link leads back to the request."""
+    found = await search(observed.testbed, f"{SEARCHES[CRASH]}&limit=100")
+    recovered = [span for span in found if set(span.links) & set(observed.crashed)]
+    assert {link for span in recovered for link in span.links} == set(observed.crashed)
+    assert {span.name for span in recovered} == {"recover"}
+    assert {span.trace for span in recovered}.isdisjoint(observed.crashed)
+    for span in recovered:
+        story = await trace(observed.testbed, span.trace)
+        assert {"recover", "compensate", "POST /release"} <= {each.name for each in story}
+
+
+async def test_a_run_that_is_over_is_opened_again(observed: Observed, facts: RunFacts) -> None:
+    """From its folder alone, in servers of their own: the same samples, exemplars and traces."""
+    folder = observed.outcome.folder
+    shutil.copytree(folder.root.parent / "samples", folder.samples)
+    async with opened(folder) as where, Prometheus(where.prometheus) as asked:
+        at_s = epoch_s(facts, FAULT_END_S - 0.2)
+        assert len(await asked.now('ALERTS{alertstate="firing"}', at_s)) >= 1
+        (first, *_) = await asked.exemplars(
+            'http_server_request_duration_seconds_bucket{http_response_status_code="504"}',
+            epoch_s(facts, 0),
+            epoch_s(facts, 19),
+        )
+        again = observed.testbed.model_copy(update={"jaeger": where.jaeger})
+        assert {s.trace for s in await trace(again, first.labels["trace_id"])} == {
+            first.labels["trace_id"]
+        }
+    assert not list(folder.root.glob("**/prometheus.yml"))
+
+
+CRASH = "What did a crash leave, and who finished it?"
