@@ -14,6 +14,8 @@ from aguante.rates import Curve, Shape, curve_of
 from aguante.values import Value
 
 ONSET_ERROR_MAX_S = 0.5
+PUMBA_ONSET_MAX_S = 1.0
+"""Pumba is a program that is started then: 0.1 to 0.4 s on two cores."""
 HELPED_ONSET_MAX_S = 2.5
 """Where Pumba starts a container of its own before the fault: 0.6 to 1.4 s on two cores."""
 
@@ -208,7 +210,9 @@ class Plan(Value):
         """What plays this run again, with the same policy and the same random draws."""
         source = shlex.quote(self.source)
         sets = "".join(f" --set {shlex.quote(text)}" for text in self.sets)
-        return f"aguante run {source} --policy {shlex.quote(self.policy)} --seed {self.seed}{sets}"
+        runtime = "" if self.runtime == "native" else f" --runtime {self.runtime}"
+        policy = f" --policy {shlex.quote(self.policy)} --seed {self.seed}"
+        return f"aguante run {source}{runtime}{policy}{sets}"
 
     @property
     def end_s(self) -> float:

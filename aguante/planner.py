@@ -8,6 +8,7 @@ from aguante.drivers.pumba_commands import COMMANDS, complete
 from aguante.plan import (
     HELPED_ONSET_MAX_S,
     ONSET_ERROR_MAX_S,
+    PUMBA_ONSET_MAX_S,
     Plan,
     PlannedFault,
     PlannedLoad,
@@ -92,9 +93,11 @@ def build_plan(
 
 
 def _onset_error_max_s(experiment: Experiment) -> float:
-    """More where Pumba first starts a container; other faults then wait for it, in the one time line."""
+    """More with Pumba, a program that is started at each fault; other faults wait for it, in the one time line."""
     commands = [COMMANDS[each.pumba.command] for each in experiment.faults if each.pumba]
-    return HELPED_ONSET_MAX_S if any(each.helper for each in commands) else ONSET_ERROR_MAX_S
+    if any(each.helper for each in commands):
+        return HELPED_ONSET_MAX_S
+    return PUMBA_ONSET_MAX_S if commands else ONSET_ERROR_MAX_S
 
 
 def _windows(experiment: Experiment) -> tuple[Window, ...]:

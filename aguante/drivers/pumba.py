@@ -82,7 +82,7 @@ class PumbaDriver:
         Raises:
             FaultError: Pumba ended without, or the fault did not hold in time.
         """
-        undo = self._undos[fault.id]
+        undo = self._undos[fault.id] = await self._as_of_now(self._undos[fault.id])
         self._began.add(fault.id)
         runs = self.runs.setdefault(fault.id, [])
         what = f"fault {fault.id} could not {fault.kind} {fault.target}"
@@ -94,12 +94,20 @@ class PumbaDriver:
             beginning = Beginning(self._containers)
             await asyncio.gather(*(beginning.begins(undo, run, name) for run, name in pairs))
 
+    async def _as_of_now(self, undo: PumbaUndo) -> PumbaUndo:
+        """An earlier fault of the same run may have started the containers anew since all were prepared."""
+        there = await self._containers.named(undo.containers)
+        now = {name: each.started_at for name, each in there.items()}
+        started = (now.get(*pair) for pair in zip(undo.containers, undo.started, strict=True))
+        return undo.model_copy(update={"started": tuple(started)})
+
     async def undo(self, undo: PumbaUndo) -> None:
         """End Pumba, restore the containers, and clear what Pumba left in them; idempotent.
 
         Raises:
             FaultError: Docker, iptables or tc does not obey.
         """
+        undo = self._undos.get(undo.fault_id, undo)
         with named(f"fault {undo.fault_id} could not be undone on {undo.target}"):
             if not await self._containers.of(undo.project):
                 return  # the whole testbed has ended, and the fault with it

@@ -72,15 +72,14 @@ class Containers:
             await asyncio.sleep(POLL_S)
 
     async def restart(self, undo: PumbaUndo) -> None:
-        """Restart those that were not started since before the fault: nothing that it did outlasts that.
+        """Restart them: nothing that a program did inside outlasts that.
 
         Raises:
             FaultError: Docker does not obey.
         """
         there = await self.named(undo.containers)
         grace = f"--time={STOP_GRACE_S}"
-        chosen = [each.name for each in there.values() if _as_it_was(undo, each)]
-        await asyncio.gather(*(self._do("restart", grace, name) for name in chosen))
+        await asyncio.gather(*(self._do("restart", grace, name) for name in there))
 
     async def run_in(self, undo: PumbaUndo) -> None:
         """Run the undo command in each that runs, as root.

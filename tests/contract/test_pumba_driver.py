@@ -240,6 +240,21 @@ async def test_an_undo_of_what_was_never_applied_changes_nothing(world: World) -
     assert await world.started() == before
 
 
+async def test_what_an_earlier_fault_restarted_was_not_restarted_by_this_one(
+    standin: StandIn,
+) -> None:
+    """All faults are prepared before the first is applied; each is told from the one before."""
+    driver, first = standin.driver(), fault("kill")
+    later = fault("pause").model_copy(update={"id": "later"})
+    undos = [await driver.prepare(first), await driver.prepare(later)]
+    await driver.apply(first)
+    await driver.undo(undos[0])
+    await driver.apply(later)
+    assert STARTED_ANEW in await driver.evidence(first)
+    assert STARTED_ANEW not in await driver.evidence(later)
+    await driver.undo(undos[1])
+
+
 async def test_a_testbed_that_has_ended_took_the_fault_with_it(standin: StandIn) -> None:
     """There is nothing left to restore, and that is not an error."""
     undo = await standin.driver().prepare(fault("rm"))
