@@ -4,16 +4,28 @@ from pathlib import Path
 
 import pytest
 
-from aguante.drivers.base import FaultError, ProcessUndo, ToxiproxyUndo
+from aguante.drivers.base import FaultError, ProcessUndo, PumbaUndo, ToxiproxyUndo
 from aguante.drivers.router import Drivers
 from aguante.drivers.toxiproxy import ToxiproxyDriver
 from aguante.journal import Journal, pending
-from aguante.plan import PlannedFault, ProcessFault
+from aguante.plan import PlannedFault, ProcessFault, PumbaFault
 
 UNDO = ProcessUndo(fault_id="hit", testbed="t1", instances=("payments-1",), pids=(4711,))
 LINK = ToxiproxyUndo(fault_id="slow", api="http://127.0.0.1:1", proxy="a-b", toxic="x")
 KILL = PlannedFault(
     id="hit", fault=ProcessFault(service="payments", action="kill"), start_s=1, end_s=2
+)
+
+PUMBA = PumbaUndo(
+    fault_id="lossy",
+    token="run.lossy",  # noqa: S106 - it opens nothing
+    project="shop",
+    service="payments",
+    command="iptables loss",
+    containers=("shop-payments-1",),
+    started=("2026-11-24T08:00:00Z",),
+    within_s=0.0,
+    rules=(("INPUT", "-j", "DROP"),),
 )
 
 
@@ -33,6 +45,14 @@ async def test_without_the_runtime_that_started_it_a_process_is_refused(drivers:
             await refused
 
 
+async def test_pumba_is_refused_where_there_are_no_containers(drivers: Drivers) -> None:
+    """A borrowed testbed may turn out to be one of plain processes."""
+    fault = PumbaFault(service="payments", command="kill")
+    planned = PlannedFault(id="hit", fault=fault, start_s=1, end_s=2)
+    with pytest.raises(FaultError, match=r"payments is no container .*--runtime compose"):
+        await drivers.prepare(planned)
+
+
 async def test_a_link_is_still_its_own_driver_s(drivers: Drivers) -> None:
     """It tries, and says why it could not."""
     with pytest.raises(FaultError, match=r"slow could not be verified undone"):
@@ -40,9 +60,10 @@ async def test_a_link_is_still_its_own_driver_s(drivers: Drivers) -> None:
 
 
 def test_the_journal_keeps_each_undo_as_what_it_is(tmp_path: Path) -> None:
-    """Last intent first; both kinds in one file."""
+    """Last intent first; every kind in one file."""
     path = tmp_path / "journal.jsonl"
     with Journal.open(path, "run") as journal:
         journal.intend(LINK)
         journal.intend(UNDO)
-    assert pending(path) == [UNDO, LINK]
+        journal.intend(PUMBA)
+    assert pending(path) == [PUMBA, UNDO, LINK]

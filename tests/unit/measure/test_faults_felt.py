@@ -6,17 +6,18 @@ from typing import Literal
 
 import pytest
 
+from aguante.drivers.pumba_commands import complete
 from aguante.events import STARTED_ANEW, FaultChanged, RunStarted
 from aguante.measure.evidence import Evidence, open_evidence
 from aguante.measure.faults import measure_fault
-from aguante.plan import Plan, PlannedFault, ProcessFault, ToxiproxyFault
+from aguante.plan import Plan, PlannedFault, ProcessFault, PumbaFault, ToxiproxyFault
 from aguante.runfolder import RunFolder
 from aguante.testbed import TestbedSpec
 
 SPAN = """
     INSERT INTO spans BY NAME SELECT $trace AS trace_id, $service AS service, $kind AS kind,
     $link AS link, $error_link AS error_link, $origin AS origin, $error AS error_type,
-    $at_s::DOUBLE AS start_s, 10.0 AS ms, 1 AS attempt, 'fault' AS phase
+    $at_s::DOUBLE AS start_s, $ms::DOUBLE AS ms, 1 AS attempt, 'fault' AS phase
 """
 Action = Literal["kill", "stop", "pause", "restart"]
 
@@ -39,18 +40,20 @@ class Lab:
         plan = self._plan.model_copy(update={"faults": (fault,)})
         self.evidence = open_evidence(self._folder, plan, self._shop)
 
-    def attempt(self, link: str, error: str, at_s: float = 9.0, trace: str = "t") -> None:
-        self._span(trace, link.split("-")[0], "client", error, at_s, link=link)
+    def attempt(
+        self, link: str, error: str, at_s: float = 9.0, trace: str = "t", ms: float = 10.0
+    ) -> None:
+        self._span(trace, link.split("-")[0], "client", error, at_s, ms, link=link)
 
     def answer(self, service: str, link: str, error: str, trace: str = "t") -> None:
-        self._span(trace, service, "server", error, 9.0, error_link=link, origin=service)
+        self._span(trace, service, "server", error, 9.0, 10.0, error_link=link, origin=service)
 
     def _span(
-        self, trace: str, service: str, kind: str, error: str, at_s: float, **more: str
+        self, trace: str, service: str, kind: str, error: str, at_s: float, ms: float, **more: str
     ) -> None:
         named = {"link": "", "error_link": None, "origin": None, **more}
         self.evidence.rows(
-            SPAN, trace=trace, service=service, kind=kind, error=error, at_s=at_s, **named
+            SPAN, trace=trace, service=service, kind=kind, error=error, at_s=at_s, ms=ms, **named
         )
 
 
@@ -95,6 +98,38 @@ def test_a_restart_is_seen_by_another_process(after: str, felt: bool, lab: Lab) 
     lab.open(process("restart"), after=after)
     lab.attempt("reservations-inventory", "")
     assert measure_fault(lab.evidence, process("restart")).injection_observed is felt
+
+
+def by_pumba(command: str, **given: object) -> PlannedFault:
+    options = complete(command, given)
+    fault = PumbaFault(service="payments", command=command, options=options)
+    return PlannedFault(id="hit", fault=fault, start_s=8, end_s=12)
+
+
+def test_a_container_that_pumba_killed_is_felt_by_its_callers(lab: Lab) -> None:
+    """One cut attempt is enough, where the baseline has none."""
+    lab.open(by_pumba("kill"))
+    lab.attempt("reservations-payments", "disconnected")
+    seen = measure_fault(lab.evidence, by_pumba("kill"))
+    assert (seen.injection_observed, seen.kind, seen.service, seen.link) == (
+        *(True, "kill", "payments", ""),
+    )
+
+
+@pytest.mark.parametrize(("slower", "felt"), [(20, True), (8, False)])
+def test_lost_packets_are_felt_by_a_shift_of_the_attempts(
+    slower: int, felt: bool, lab: Lab
+) -> None:
+    """30 % of the packets reach two attempts in three: 18 of 100 must be slower than the baseline's slowest."""
+    planned = by_pumba("iptables loss", probability=0.3)
+    lab.open(planned)
+    for n in range(40):
+        lab.attempt("reservations-payments", "", at_s=5 + n / 100)
+    for n in range(100):
+        lab.attempt(
+            "reservations-payments", "timeout" if n < slower else "", at_s=8 + n / 50, ms=9.0
+        )
+    assert measure_fault(lab.evidence, planned).injection_observed is felt
 
 
 def down() -> PlannedFault:

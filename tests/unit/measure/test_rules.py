@@ -2,17 +2,24 @@
 
 import pytest
 
+from aguante.drivers.pumba_commands import COMMANDS, complete
 from aguante.drivers.toxics import TOXICS
 from aguante.measure.breakers import BreakerTimes, breaker_times
 from aguante.measure.faults import bite_rule, felt
 from aguante.measure.model import BreakerTransition
 from aguante.measure.recovery import recovery_of
-from aguante.plan import PlannedFault, ToxiproxyFault
+from aguante.plan import PlannedFault, PumbaFault, ToxiproxyFault
 
 
 def fault(toxic: str, *attributes: tuple[str, int]) -> PlannedFault:
     toxiproxy = ToxiproxyFault(link="a-b", toxic=toxic, attributes=attributes)
     return PlannedFault(id="f", fault=toxiproxy, start_s=0, end_s=1)
+
+
+def by_pumba(command: str, **given: object) -> PlannedFault:
+    options = complete(command, given)
+    pumba = PumbaFault(service="s", command=command, options=options)
+    return PlannedFault(id="f", fault=pumba, start_s=0, end_s=1)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +49,43 @@ def test_latency_shows_in_attempts_of_at_least_latency_less_jitter() -> None:
 def test_every_toxic_of_the_table_has_a_rule() -> None:
     """Whatever the driver can apply, the vacuity guard can look for."""
     assert all(bite_rule(fault(toxic)).errors for toxic in TOXICS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_pumba_has_a_rule(command: str) -> None:
+    """Whatever the driver can apply, the vacuity guard can look for."""
+    wanted = {each.key: 1 for each in COMMANDS[command].options if each.default is None}
+    assert bite_rule(by_pumba(command, **{**wanted, "run": "true"})).errors
+
+
+def test_netem_delay_shows_in_attempts_of_at_least_delay_less_jitter() -> None:
+    """300 ms with 50 ms of jitter is never faster than 250 ms."""
+    assert bite_rule(by_pumba("netem delay", delay_ms=300, jitter_ms=50)).slow_ms == 250
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "share"),
+    [
+        ("iptables loss", {"probability": 0.5}, 0.875),
+        ("iptables loss", {"every": 2}, 0.875),
+        ("netem loss", {"percent": 30.0}, 0.657),
+        ("netem loss", {"percent": 1.0}, 0.25),
+        ("netem duplicate", {"percent": 50.0}, 0.25),
+        ("stress", {"cpu_workers": 1}, 1.0),
+    ],
+)
+def test_lost_packets_reach_as_many_calls_as_lose_one_of_three(
+    command: str, given: dict[str, object], share: float
+) -> None:
+    """1 - (1 - p)^3, at least a quarter; what slows everything reaches all."""
+    rule = bite_rule(by_pumba(command, **given))
+    assert (rule.shift, round(rule.share, 3)) == (True, share)
+
+
+def test_a_shift_that_chance_explains_is_none() -> None:
+    """Two of twenty are a tenth, and no proof: the Wilson interval reaches down to 2.8 %."""
+    assert not felt((20, 2), (100, 5), shift=True, toxicity=0.25)
+    assert felt((200, 20), (100, 5), shift=True, toxicity=0.25)
 
 
 @pytest.mark.parametrize(

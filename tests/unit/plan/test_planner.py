@@ -3,12 +3,14 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from pydantic import JsonValue
 from shop import ROOT
 
+from aguante.drivers.pumba_commands import complete
 from aguante.plan import Plan, PlannedSetup, ProcessFault, ToxiproxyFault, Window
 from aguante.planner import build_plan, new_run_id
 from aguante.spec import Experiment, load_experiment
-from aguante.spec.experiment import ProcessSection, RepeatSection, SetupSection
+from aguante.spec.experiment import ProcessSection, PumbaSection, RepeatSection, SetupSection
 from aguante.testbed import TestbedSpec
 
 
@@ -124,6 +126,27 @@ def test_a_fault_on_processes_names_service_action_and_instance(
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
     with pytest.raises(TypeError, match="one by process, not by toxiproxy"):
         _ = fault.toxiproxy
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "onset_error_max_s"),
+    [("kill", {}, 1.0), ("iptables loss", {"probability": 0.3}, 2.5)],
+)
+def test_a_fault_by_pumba_is_planned_with_all_its_options(
+    command: str,
+    options: dict[str, JsonValue],
+    onset_error_max_s: float,
+    experiment: Experiment,
+    shop: TestbedSpec,
+) -> None:
+    """The plan comes back from its JSON the same; a fault for which a container is started first may begin later."""
+    pumba = PumbaSection.model_validate({"service": "payments", "command": command, **options})
+    plan = plan_of(changed(experiment, toxiproxy=None, pumba=pumba), shop)
+    (fault,) = plan.faults
+    assert (fault.kind, fault.target) == (command, "payments")
+    assert fault.pumba.options == complete(command, options)
+    assert plan.onset_error_max_s == onset_error_max_s
+    assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
 def test_the_setup_is_the_experiments_own_where_it_says_so(

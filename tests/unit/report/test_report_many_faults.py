@@ -3,9 +3,11 @@
 from report_factory import held_run
 from test_report_charts import texts, timeline_of
 
-from aguante.plan import PlannedFault, ProcessFault
+from aguante.drivers.pumba_commands import complete
+from aguante.plan import PlannedFault, ProcessFault, PumbaFault
 from aguante.report import charts
 from aguante.report.page import render_html
+from aguante.report.series import fault_names
 
 
 def with_faults():
@@ -26,6 +28,18 @@ def with_faults():
     measures = run.measures.model_copy(update={"faults": (*run.measures.faults, *measured)})
     verdict = run.verdict.model_copy(update={"faults": measures.faults})
     return run._replace(plan=plan, measures=measures, verdict=verdict)
+
+
+def test_a_fault_by_pumba_is_named_with_what_was_chosen():
+    """What holds anyway is left out; shorter names follow, for where there is no room."""
+    options = complete("iptables loss", {"probability": 0.3, "to_ports": [80, 81]})
+    fault = PumbaFault(service="payments", command="iptables loss", options=options)
+    planned = PlannedFault(id="lossy", fault=fault, start_s=1, end_s=2)
+    assert fault_names(planned) == (
+        "lossy: iptables loss (probability 0.3, to_ports 80 81) on payments",
+        "lossy: iptables loss on payments",
+        "lossy",
+    )
 
 
 def test_each_of_several_faults_is_named_in_the_picture():

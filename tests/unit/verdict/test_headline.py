@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from synthetic_run import write_run
 
+from aguante.drivers.pumba_commands import complete
 from aguante.measure import measure
 from aguante.measure.model import Measures
-from aguante.plan import Plan, PlannedFault, ProcessFault
+from aguante.plan import Plan, PlannedFault, ProcessFault, PumbaFault
 from aguante.spec import Experiment
 from aguante.testbed import TestbedSpec
 from aguante.verdict.headline import headline
@@ -41,6 +42,26 @@ def test_a_fault_on_processes_is_told_in_the_past_tense(
 ) -> None:
     """A restart has no length of its own."""
     assert headline(with_process(slow_plan, action), measures).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "said"),
+    [
+        ("kill", {}, "payments killed for 2 s: "),
+        ("rm", {}, "payments removed for 2 s: "),
+        ("restart", {}, "payments restarted: "),
+        ("iptables loss", {"probability": 0.3}, "iptables loss on payments for 2 s: "),
+    ],
+)
+def test_a_fault_by_pumba_is_told_by_what_it_does(
+    command: str, given: dict[str, object], said: str, slow_plan: Plan, measures: Measures
+) -> None:
+    """As one on processes, where that is what happens; else by its command."""
+    options = complete(command, given)
+    fault = PumbaFault(service="payments", command=command, options=options)
+    planned = PlannedFault(id="hit", fault=fault, start_s=8, end_s=10)
+    plan = slow_plan.model_copy(update={"faults": (planned,)})
+    assert headline(plan, measures).startswith(said)
 
 
 def test_a_fault_that_repeats_is_told_once(slow_plan: Plan, measures: Measures) -> None:
