@@ -86,7 +86,10 @@ async def _heal(
 
 
 def _owned_its_testbed(run: Path) -> bool:
-    """A plan that cannot be read is taken for one of a shared testbed: restoring does no harm."""
+    """A plan that cannot be read is taken for one of a shared testbed: restoring does no harm.
+
+    Containers are asked for (``gone``): while Docker does not answer, nothing has been swept.
+    """
     try:
         return Plan.model_validate_json(RunFolder(run).plan.read_bytes()).runtime == "native"
     except (OSError, ValidationError):

@@ -86,7 +86,7 @@ def standin_file() -> Iterator[Path]:
             (root / empty).touch()
         (root / "policies").mkdir()
         for mood in MOODS:
-            (root / "policies" / f"{mood}.yaml").touch()
+            (root / "policies" / f"{mood}.yaml").write_text(f"name: {mood}\n")
         yield root / "testbed.yaml"
 
 

@@ -2,7 +2,7 @@
 
 ``python -m standin`` reads HOST and PORT; with OWN_PORT it listens there too, and shares PORT. Policy
 ``dies`` ends at once, ``deaf`` never gets ready, ``stubborn`` ignores SIGTERM. GET /env answers its
-environment, everything else 200.
+environment, /policy its policy, everything else 200.
 """
 
 import json
@@ -23,7 +23,8 @@ class Handler(BaseHTTPRequestHandler):
         """``/readyz``: 503 when deaf; ``/env``: the environment."""
         self.send_response(503 if self.path == "/readyz" and MOOD == "deaf" else 200)
         self.end_headers()
-        self.wfile.write(json.dumps(dict(os.environ) if self.path == "/env" else MOOD).encode())
+        answers = {"/env": dict(os.environ), "/policy": {"name": MOOD}}
+        self.wfile.write(json.dumps(answers.get(self.path, MOOD)).encode())
 
     def log_message(self, *_: object) -> None:
         """Stay silent."""

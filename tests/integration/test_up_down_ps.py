@@ -112,7 +112,8 @@ def test_down_ends_exactly_the_detached_testbed_named(parent: Path, standin_file
     assert not alive(one)
     assert alive(two)
     assert two.id in run("ps").stdout
-    assert f"{len(two.services) + 2} of {len(two.services) + 2} alive" in run("ps").stdout
+    processes = len(two.services) + 3  # Toxiproxy, PostgreSQL and the relay of spans
+    assert f"{processes} of {processes} alive" in run("ps").stdout
     assert run("down").returncode == 0
     assert "no testbed runs" in run("ps").stdout
 
