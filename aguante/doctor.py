@@ -1,5 +1,6 @@
 """What this machine has, what is missing for a native run, and how to get it. Starts nothing, builds nothing."""
 
+import asyncio
 import os
 import platform
 import shutil
@@ -15,6 +16,8 @@ import psutil
 
 from aguante.journal import recoverable
 from aguante.runtimes.base import TestbedError
+from aguante.runtimes.compose import require_docker
+from aguante.runtimes.docker import Docker, DockerError
 from aguante.runtimes.postgres import find_binaries, unprivileged_account
 from aguante.runtimes.state import default_parent, living
 from aguante.servers.find import Places, cached_path, reported_version
@@ -194,6 +197,20 @@ def _optional(name: str, programs: tuple[str, ...], use: str) -> Callable[[Machi
     return check
 
 
+def _docker(machine: Machine) -> Check:
+    """Docker is asked whether it answers, and Compose how old it is."""
+    path = shutil.which("docker", path=machine.environ.get("PATH", os.defpath))
+    if path is None:
+        mend = "only needed for `--runtime compose`: Docker Engine with the Compose plugin"
+        return Check(name="docker", state="note", found="not here", mend=mend)
+    try:
+        asyncio.run(require_docker(Docker(path)))
+    except DockerError as error:
+        why = str(error).splitlines()[0]
+        return Check(name="docker", state="note", found=f"{path}, not of use", mend=why)
+    return Check(name="docker", state="ok", found=f"{path}, with Compose")
+
+
 CHECKS: tuple[Callable[[Machine], Check], ...] = (
     _system,
     _python,
@@ -206,7 +223,7 @@ CHECKS: tuple[Callable[[Machine], Check], ...] = (
     _optional(
         "setpriv", ("setpriv",), "ending a testbed with its runner, even when that is killed"
     ),
-    _optional("docker", ("docker",), "the compose runtime"),
+    _docker,
     _optional(
         "chromium", ("chromium", "chromium-browser", "google-chrome"), "the tests of the pages"
     ),

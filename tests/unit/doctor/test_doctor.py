@@ -131,6 +131,27 @@ def test_optional_programs_are_never_missing(machine: Machine) -> None:
     assert {states[name] for name in ("docker", "chromium", "setpriv")} == {"note"}
 
 
+def test_a_docker_that_does_not_answer_is_told_with_its_mend(
+    machine: Machine, tmp_path: Path
+) -> None:
+    """A program alone is not enough: the daemon is asked. Native runs need none of it, so it is a note."""
+    program = tmp_path / "docker"
+    program.write_text("#!/bin/sh\necho Cannot connect to the Docker daemon >&2; exit 1\n")
+    program.chmod(0o755)
+    found = check(replace(machine, environ={"PATH": str(tmp_path)}), "docker")
+    assert found.state == "note"
+    assert "the Docker daemon does not answer: start it" in found.mend
+
+
+def test_a_docker_that_answers_is_fine(machine: Machine, tmp_path: Path) -> None:
+    """With a Compose that is new enough."""
+    program = tmp_path / "docker"
+    program.write_text("#!/bin/sh\necho 2.40.3\n")
+    program.chmod(0o755)
+    found = check(replace(machine, environ={"PATH": str(tmp_path)}), "docker")
+    assert (found.state, found.found) == ("ok", f"{program}, with Compose")
+
+
 def test_the_exit_code_says_whether_a_run_can_be_started(
     monkeypatch: pytest.MonkeyPatch, machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
