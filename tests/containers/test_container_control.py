@@ -1,0 +1,98 @@
+"""Containers broken and restored through Docker: the process driver's contract, on a stack that really runs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from stack_world import ROOT, Stack
+
+from aguante.drivers.base import FaultError
+from aguante.drivers.process import ProcessDriver, is_ready
+from aguante.events import STARTED_ANEW
+from aguante.plan import PlannedFault, ProcessFault
+from aguante.runtimes.attach import AttachRuntime
+from aguante.runtimes.base import TestbedError
+from aguante.runtimes.docker import Docker
+from aguante.runtimes.docker_control import ContainerControl, ContainerWatch
+from aguante.testbed_file import load_testbed
+
+pytestmark = [pytest.mark.container, pytest.mark.slow]
+
+Action = Literal["kill", "stop", "pause", "restart"]
+VICTIM = "notifications-1"
+LIMIT_S = 20.0
+
+
+@pytest.fixture
+async def control(stack: Stack, tmp_path: Path) -> AsyncIterator[ContainerControl]:
+    """What can break the containers of the stack; its victim runs again afterwards."""
+    runtime = AttachRuntime(stack.project, parent=tmp_path)
+    await runtime.up(load_testbed(ROOT / "testbed.yaml"), "default", "")
+    found = runtime.control
+    assert found is not None
+    yield found
+    state = await found.state(VICTIM)
+    if state == "stopped":
+        await found.resume(VICTIM)
+    elif state == "ended":
+        await found.start(VICTIM)
+    await runtime.down()
+
+
+def fault(action: Action) -> PlannedFault:
+    process = ProcessFault(service="notifications", action=action)
+    return PlannedFault(id="hit", fault=process, start_s=1, end_s=2)
+
+
+@pytest.mark.parametrize("action", ["kill", "stop", "pause", "restart"])
+async def test_a_fault_is_real_undone_and_verified(
+    action: Action, control: ContainerControl
+) -> None:
+    """Afterwards the container runs and serves, at an address that is known; another process where it ended."""
+    driver = ProcessDriver(control, ready_limit_s=LIMIT_S)
+    undo = await driver.prepare(fault(action))
+    assert undo.testbed == control.testbed.id
+    await driver.apply(fault(action))
+    if action in ("kill", "pause"):
+        seen = {"kill": "ended", "pause": "stopped"}[action]
+        assert await control.state(VICTIM) == seen
+        with pytest.raises(FaultError, match=rf"hit still holds: {VICTIM}"):
+            await ProcessDriver(control, ready_limit_s=0.0).verify(undo)
+    await driver.undo(undo)
+    await driver.verify(undo)
+    anew = STARTED_ANEW in await driver.evidence(fault(action))
+    assert anew is (action != "pause")
+    victim = next(each for each in control.testbed.services if each.instance == VICTIM)
+    assert await is_ready(victim.url)
+
+
+async def test_an_instance_that_is_not_there_is_told_with_those_that_are(
+    control: ContainerControl,
+) -> None:
+    """Nothing is done to another one instead."""
+    with pytest.raises(TestbedError, match=r"no instance 'refunds-1'; there are: gateway-1, "):
+        await control.kill("refunds-1")
+
+
+async def test_what_does_not_run_cannot_be_paused(control: ContainerControl) -> None:
+    """Docker's own words come along."""
+    await control.kill(VICTIM)
+    with pytest.raises(TestbedError, match=r"`docker pause .* failed: .*is not running"):
+        await control.pause(VICTIM)
+
+
+async def test_the_end_of_a_container_is_noticed(control: ContainerControl) -> None:
+    """Without asking Docker again and again."""
+    watch = ContainerWatch(Docker())
+    name = next(e.container for e in control.testbed.services if e.instance == VICTIM)
+    await watch.begin({"part": name})
+    try:
+        assert watch.parts["part"]()
+        await control.kill(VICTIM)
+        async with asyncio.timeout(LIMIT_S):
+            while watch.parts["part"]():  # noqa: ASYNC110 - it is another process that ends
+                await asyncio.sleep(0.02)
+    finally:
+        await watch.end()
