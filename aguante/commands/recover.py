@@ -21,11 +21,14 @@ from aguante.testbed import PumbaSpec
 
 def driver_for(undo: AnyUndo) -> Drivers:
     """The driver that restores this undo; one on a link names its own Toxiproxy."""
-    api = undo.api if isinstance(undo, ToxiproxyUndo) else ""
-    project = undo.project if isinstance(undo, PumbaUndo) else ""
-    settings = PumbaSpec().told_by(os.environ)
-    pumba = PumbaDriver(Docker(), project, "recover", settings) if project else None
-    return Drivers(ToxiproxyDriver(api, "recover"), None, pumba)
+    match undo:
+        case ToxiproxyUndo(api=api):
+            return Drivers(ToxiproxyDriver(api, "recover"), None)
+        case PumbaUndo(project=project):
+            settings = PumbaSpec().told_by(os.environ)
+            return Drivers(None, None, PumbaDriver(Docker(), project, "recover", settings))
+        case _:
+            return Drivers(None, None)
 
 
 def gone(undo: AnyUndo) -> bool:

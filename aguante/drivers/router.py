@@ -12,6 +12,7 @@ from aguante.plan import PlannedFault
 __all__ = ["AnyUndo", "Drivers"]
 
 _MISSING: Mapping[str, str] = {
+    "toxiproxy": "is a link, and no Toxiproxy is known here: start from the testbed that has it",
     "process": (
         "cannot be signalled or started from here: only the runtime that started a process can start it "
         "again; end the testbed with `aguante down` and start another"
@@ -27,14 +28,14 @@ class Drivers:
     """A :class:`~aguante.drivers.base.FaultDriver` of all kinds.
 
     Args:
-        toxiproxy: for faults on links.
+        toxiproxy: for faults on links; None where only others are to be undone.
         process: for faults on processes; None where nobody here can start one again.
         pumba: for faults on containers; None where there are none.
     """
 
     def __init__(
         self,
-        toxiproxy: ToxiproxyDriver,
+        toxiproxy: ToxiproxyDriver | None,
         process: ProcessDriver | None,
         pumba: PumbaDriver | None = None,
     ) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from aguante.commands.recover import driver_for
 from aguante.drivers.base import FaultError, ProcessUndo, PumbaUndo, ToxiproxyUndo
 from aguante.drivers.router import Drivers
 from aguante.drivers.toxiproxy import ToxiproxyDriver
@@ -51,6 +52,17 @@ async def test_pumba_is_refused_where_there_are_no_containers(drivers: Drivers) 
     planned = PlannedFault(id="hit", fault=fault, start_s=1, end_s=2)
     with pytest.raises(FaultError, match=r"payments is no container .*--runtime compose"):
         await drivers.prepare(planned)
+
+
+async def test_recovery_has_an_answer_for_every_kind_of_undo(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It tries what it can, and says why it cannot; it never breaks down over one."""
+    monkeypatch.setenv("PATH", str(tmp_path))  # no Docker there
+    said = {"toxiproxy": "gave no answer", "process": "aguante down", "pumba": "install Docker"}
+    for undo in (LINK, UNDO, PUMBA):
+        with pytest.raises(FaultError, match=said[undo.driver]):
+            await driver_for(undo).undo(undo)
 
 
 async def test_a_link_is_still_its_own_driver_s(drivers: Drivers) -> None:
