@@ -179,19 +179,25 @@ async def test_a_testbed_without_a_relay_is_refused(parent: Path, standin: Testb
 
 
 async def test_spans_of_a_borrowed_testbed_reach_the_runner(running: Testbed) -> None:
-    """What a service posts to the relay while the stream is open is kept; the stream ends when it is quiet."""
+    """What is posted while the stream is open is kept, and what comes within a second after the run's last step."""
     kept: list[bytes] = []
+    url = f"{running.telemetry}/v1/traces"
 
     async def keep(body: bytes) -> None:
         kept.append(body)
 
+    async def post(body: bytes, after_s: float = 0.0) -> None:
+        await asyncio.sleep(after_s)
+        async with session.post(url, data=body, headers=PROTOBUF) as answer:
+            assert answer.status == 200
+
     stream = SpanStream(running.telemetry, keep)
-    async with stream, aiohttp.ClientSession() as session:
-        for body in (b"one", b"two"):
-            url = f"{running.telemetry}/v1/traces"
-            async with session.post(url, data=body, headers=PROTOBUF) as answer:
-                assert answer.status == 200
-    assert kept == [b"one", b"two"]
+    async with aiohttp.ClientSession() as session:
+        async with stream:
+            await post(b"one")
+            late = asyncio.create_task(post(b"late", after_s=0.6))  # services export twice a second
+        await late
+    assert kept == [b"one", b"late"]
     assert stream.lost(0) == 0
 
 
