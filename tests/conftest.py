@@ -33,6 +33,15 @@ def toxiproxy_binary() -> Path:
         missing(str(why))
 
 
+@pytest.fixture(scope="session")
+def observer_binaries() -> dict[str, Path]:
+    """Prometheus, promtool and Jaeger by name, found or built once for the whole session."""
+    try:
+        return {name: find_server(SERVERS[name]) for name in ("prometheus", "promtool", "jaeger")}
+    except ServerMissingError as why:
+        missing(str(why))
+
+
 @atexit.register
 def nothing_after_the_summary() -> None:
     """Let pytest's summary be the last line: DuckDB's binding reports leaks at exit that are not ours to mend.

@@ -48,7 +48,10 @@ ANSWERS = 'http_server_request_duration_seconds_count{service="gateway"}'
 
 @pytest.fixture(scope="module")
 async def observed(
-    own_parent: Path, shop_spec: TestbedSpec, tmp_path_factory: pytest.TempPathFactory
+    observer_binaries: dict[str, Path],
+    own_parent: Path,
+    shop_spec: TestbedSpec,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Observed]:
     """A run, answers that were lost, a process that was killed at work; a minute in all."""
     runs = tmp_path_factory.mktemp("runs")

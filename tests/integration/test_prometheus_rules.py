@@ -9,7 +9,6 @@ import pytest
 from ruamel.yaml import YAML
 
 from aguante.runtimes.prometheus import Target, configuration
-from aguante.servers import SERVERS, ServerMissingError, find_server
 from aguante.testbed import TestbedSpec
 from services.kit import metrics
 
@@ -22,12 +21,9 @@ OF_A_HISTOGRAM = ("_count", "_sum", "_bucket")
 
 
 @pytest.fixture(scope="module")
-def promtool() -> Path:
+def promtool(observer_binaries: dict[str, Path]) -> Path:
     """Found or built."""
-    try:
-        return find_server(SERVERS["promtool"])
-    except ServerMissingError as why:
-        pytest.fail(str(why))
+    return observer_binaries["promtool"]
 
 
 def told(promtool: Path, *arguments: str | Path) -> str:
