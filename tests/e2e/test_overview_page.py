@@ -285,7 +285,9 @@ def test_a_wide_table_is_scrolled_by_keyboard(pages: Pages) -> None:
     pages.open("comparison", width_px=360)
     region = pages.one(".scroll")
     assert (region.aria_role, bool(region.accessible_name)) == ("region", True)
-    assert region.get_attribute("tabindex") == "0"  # not every browser focuses what scrolls by itself
+    assert (
+        region.get_attribute("tabindex") == "0"
+    )  # not every browser focuses what scrolls by itself
     pages.script("document.querySelector('.scroll').focus()")
     before = pages.script("return document.querySelector('.scroll').scrollLeft")
     region.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
