@@ -5,8 +5,9 @@ import dataclasses
 import json
 import signal
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import asyncpg
@@ -17,7 +18,6 @@ from aguante.runtimes import ending, native, services
 from aguante.runtimes.base import Testbed, TestbedError
 from aguante.runtimes.layout import Layout, lay_out
 from aguante.runtimes.native import NativeRuntime
-from aguante.runtimes.ports import Ports
 from aguante.runtimes.processes import Account, ProcessRef
 from aguante.runtimes.state import SavedState, claim, folders, make_private, sweep
 from aguante.testbed import TestbedSpec
@@ -145,10 +145,8 @@ async def test_a_lost_race_for_a_port_is_mended_by_other_ports(
     """Whichever part finds its port taken between our look and its use, the next try succeeds."""
     layouts: list[Layout] = []
 
-    def unlucky(
-        spec: TestbedSpec, ports: Ports, gateway_port: int | None, replicas: Mapping[str, int]
-    ) -> Layout:
-        layouts.append(lay_out(spec, ports, gateway_port, replicas))
+    def unlucky(*given: Any, **beside: Any) -> Layout:
+        layouts.append(lay_out(*given, **beside))
         return _with_port(layouts[0], part, taken_port) if len(layouts) == 1 else layouts[-1]
 
     monkeypatch.setattr(native, "lay_out", unlucky)
