@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from aguante.commands.folders import runs_option
-from aguante.commands.playing import stop_on_signals
 from aguante.commands.running import one_state
+from aguante.commands.stopping import stop_on_signals
 from aguante.drivers.base import FaultError
 from aguante.drivers.toxics import findings
 from aguante.faults import HealError

@@ -8,10 +8,11 @@ from rich.console import Console
 
 from aguante.commands.common import Loaded, testbed_option
 from aguante.commands.folders import runs_option
-from aguante.commands.playing import Stage, check_policy, play_here, stop_on_signals
+from aguante.commands.playing import Stage, check_policy, play_here
 from aguante.commands.run import heal_leftovers
 from aguante.commands.runtimes import RuntimeName, attach_option, chosen, runtime_option
 from aguante.commands.selecting import select
+from aguante.commands.stopping import stop_on_signals
 from aguante.loadfile import ACHIEVED, LoadTest
 from aguante.measure.ledger_csv import write_csv
 from aguante.rates import Shape

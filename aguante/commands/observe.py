@@ -1,18 +1,14 @@
 """``aguante observe``: Prometheus and Jaeger, opened on a run that is over."""
 
 import asyncio
-import signal
 from pathlib import Path
 
 import click
 
 from aguante.commands.folders import run_folder, runs_option
+from aguante.commands.stopping import stop_on_signals
 from aguante.observe import opened
 from aguante.runfolder import RunFolder
-from aguante.runtimes.base import TestbedError
-
-TESTBED_FAILED = 4
-"""Exit code of ``cli.ExitCode.TESTBED``; named here since the command line imports this module."""
 
 
 @click.command("observe")
@@ -26,20 +22,14 @@ def observe_command(run: str | None, runs: Path) -> int:
     could not be started.
     """
     folder = RunFolder(run_folder(run, runs))
-    try:
-        asyncio.run(_observe(folder))
-    except TestbedError as error:
-        click.echo(f"error: {error}", err=True)
-        return TESTBED_FAILED
+    asyncio.run(_observe(folder))
     return 0
 
 
 async def _observe(folder: RunFolder) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with opened(folder) as where:
-        click.echo(f"Jaeger      {where.jaeger}")
+    with stop_on_signals() as stop:
+        async with opened(folder) as where:
+            click.echo(f"Jaeger      {where.jaeger}")
         without = "(the run was played without it: --with prometheus)"
         click.echo(f"Prometheus  {where.prometheus or without}")
         click.echo("Ctrl-C ends it.", err=True)

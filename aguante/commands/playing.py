@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import secrets
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -149,20 +148,6 @@ def _without_verdict(job: Job, plan: Plan, word: str, code: int, why: str) -> Su
             "headline": why,
         }
     )
-
-
-@contextlib.contextmanager
-def stop_on_signals() -> Iterator[asyncio.Event]:
-    """SIGINT and SIGTERM set the event, however often they come; they interrupt nothing by themselves."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from rich.console import Console
 from aguante.commands.common import Loaded, experiment_argument, set_option, testbed_option
 from aguante.commands.folders import runs_option
 from aguante.commands.observers import with_option
-from aguante.commands.playing import Stage, check_policy, play_here, stop_on_signals
+from aguante.commands.playing import Stage, check_policy, play_here
 from aguante.commands.recover import driver_for, gone
 from aguante.commands.runtimes import (
     ChosenRuntime,
@@ -22,6 +22,7 @@ from aguante.commands.runtimes import (
     runtime_option,
 )
 from aguante.commands.selecting import select
+from aguante.commands.stopping import stop_on_signals
 from aguante.commands.suites import SuiteOptions, command_line, play_suite, show_suite
 from aguante.recover import recover
 from aguante.runtimes.observing import Observers

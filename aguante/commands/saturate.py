@@ -11,8 +11,9 @@ import click
 
 from aguante.commands.common import find_testbed, testbed_option
 from aguante.commands.folders import runs_option
-from aguante.commands.playing import check_policy, stop_on_signals
+from aguante.commands.playing import check_policy
 from aguante.commands.runtimes import ChosenRuntime, RuntimeName, own_runtime_option
+from aguante.commands.stopping import stop_on_signals
 from aguante.load import LoadError
 from aguante.measure.facts import EvidenceError
 from aguante.runtimes.base import TestbedError

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from aguante.children import Children
-from aguante.commands.playing import stop_on_signals
+from aguante.commands.stopping import stop_on_signals
 from aguante.report.overview import write_overview
 from aguante.suite import Job, Suite, SuiteRun, Told, new_suite_id, play_jobs
 from aguante.terminal import print_suite

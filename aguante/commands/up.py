@@ -1,7 +1,6 @@
 """``aguante up``, ``down``, ``ps``: testbeds without an experiment."""
 
 import asyncio
-import signal
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from aguante.commands.common import find_testbed, testbed_option
 from aguante.commands.observers import with_option
 from aguante.commands.running import living_states, one_state, replicas_of
 from aguante.commands.runtimes import RuntimeName, own_runtime_option
+from aguante.commands.stopping import stop_on_signals
 from aguante.runtimes.base import Testbed, TestbedError
 from aguante.runtimes.compose import ComposeRuntime
 from aguante.runtimes.ending import end_testbed
@@ -131,20 +131,18 @@ def ps_command(as_json: bool) -> int:
 async def _up(
     runtime: NativeRuntime | ComposeRuntime, start: Start, *, stay: bool, as_json: bool
 ) -> int:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    testbed = await _unless(stop, start)
-    if testbed is None:
-        return 0
-    try:
-        _show(testbed, as_json)
-        if stay:
-            click.echo("Ctrl-C ends it.", err=True)
-            await stop.wait()
-    finally:
-        if stay:
-            await runtime.down()
+    with stop_on_signals() as stop:
+        testbed = await _unless(stop, start)
+        if testbed is None:
+            return 0
+        try:
+            _show(testbed, as_json)
+            if stay:
+                click.echo("Ctrl-C ends it.", err=True)
+                await stop.wait()
+        finally:
+            if stay:
+                await runtime.down()
     return 0
 
 

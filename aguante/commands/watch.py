@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.live import Live
 
 from aguante.commands.common import find_testbed, testbed_option
-from aguante.commands.playing import stop_on_signals
 from aguante.commands.running import one_state
+from aguante.commands.stopping import stop_on_signals
 from aguante.runtimes.base import Testbed, TestbedError
-from aguante.terminal import PLAIN_WIDTH
+from aguante.terminal import verdict_console
 from aguante.testbed import TestbedSpec
 from aguante.watching.draw import PAST_MAX, draw
 from aguante.watching.picture import Picture, draw_up
@@ -60,9 +59,7 @@ def watch_command(
 
 async def _show(pictures: AsyncIterator[Picture], *, once: bool, as_json: bool) -> None:
     """Print until the pictures end, or after the first; redraws in place on a terminal."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
+    console = verdict_console()
     past: deque[Picture] = deque(maxlen=PAST_MAX)
     live = console.is_terminal and not (once or as_json)
     with Live(console=console, auto_refresh=False, screen=live) as screen:
