@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from page_window import show
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -43,16 +44,8 @@ class Pages(NamedTuple):
     comparison: Path
 
     def open(self, name: str, *, width_px: int = 1280, dark: bool = False) -> None:
-        metrics = {
-            "width": width_px,
-            "height": 900,
-            "deviceScaleFactor": 1,
-            "mobile": width_px < 500,
-        }
-        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-        self.browser.get((self.overview if name == "overview" else self.comparison).as_uri())
+        page = self.overview if name == "overview" else self.comparison
+        show(self.browser, page.as_uri(), width_px=width_px, dark=dark)
 
     def all(self, selector):
         return self.browser.find_elements(By.CSS_SELECTOR, selector)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from page_window import show
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -34,16 +35,8 @@ class Pages(NamedTuple):
 
     def open(self, make, *, width_px=1280, dark=False) -> RunFolder:
         """Show the report of this run in a window of this width."""
-        metrics = {
-            "width": width_px,
-            "height": 900,
-            "deviceScaleFactor": 1,
-            "mobile": width_px < 500,
-        }
-        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-        self.browser.get(self.folders[make].report_html.as_uri())
+        page = self.folders[make].report_html
+        show(self.browser, page.as_uri(), width_px=width_px, dark=dark)
         return self.folders[make]
 
     def all(self, selector):
