@@ -6,13 +6,12 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards import queries as q
 from dashboards.frame import filled, frame
-from dashboards.panels import ANY_IS_BAD, Panels, Query, Told, lines, matrix, number, states
+from dashboards.panels import ANY_IS_BAD, ON, Panels, Query, Told, lines, matrix, number, states
 from services.kit import metrics
 
 OK = f'{q.GATEWAY},http_response_status_code="200"'
 FAILED = f'{q.GATEWAY},http_response_status_code!="200"'
 BREAKER = {0: ("closed", "green"), 1: ("half open", "yellow"), 2: ("open", "red")}
-ON = {0: ("off", "transparent"), 1: ("on", "red")}
 PHASES = {1: ("on", "blue")}
 GOODPUT = q.per_second(q.ANSWERS, (), OK)
 ALL = q.per_second(q.ANSWERS, (), q.GATEWAY)
@@ -187,6 +186,18 @@ _PATTERNS: Panels = [
 ]
 
 
+COMPENSATIONS = lines(
+    Told(
+        "Compensations",
+        "Releases and refunds sent, by how they ended: an empty mechanism held.",
+        "ops",
+        ANY_IS_BAD,
+    ),
+    Query(
+        q.per_second(metrics.COMPENSATIONS, ("step", "error_type")),
+        "{{step}} {{error_type}}",
+    ),
+)
 _SAGA: Panels = [
     lines(
         Told(
@@ -199,18 +210,7 @@ _SAGA: Panels = [
             "{{from_state}} to {{to_state}}",
         ),
     ),
-    lines(
-        Told(
-            "Compensations",
-            "Releases and refunds sent, by how they ended: an empty mechanism held.",
-            "ops",
-            ANY_IS_BAD,
-        ),
-        Query(
-            q.per_second(metrics.COMPENSATIONS, ("step", "error_type")),
-            "{{step}} {{error_type}}",
-        ),
-    ),
+    COMPENSATIONS,
 ]
 
 

@@ -6,11 +6,10 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards import queries as q
 from dashboards.frame import filled, frame
-from dashboards.panels import ANY_IS_BAD, Panels, Query, Told, lines, states
+from dashboards.panels import ANY_IS_BAD, ON, UP, Panels, Query, Told, lines, states
 from services.kit import metrics
 
 LINK = "{{link}}"
-BY = ("link", "http_response_status_code", "error_type")
 
 
 FAILED = q.per_second(q.ATTEMPTS, ("link", "error_type"), 'error_type!=""')
@@ -67,7 +66,6 @@ _DATABASES: Panels = [
 ]
 
 
-UP = {0: ("down", "red"), 1: ("up", "green")}
 _TOXIPROXY: Panels = [
     lines(
         Told(
@@ -87,7 +85,7 @@ _TOXIPROXY: Panels = [
             "What the runner has put on each link, and when.",
             "short",
         ),
-        {0: ("off", "transparent"), 1: ("on", "red")},
+        ON,
         Query(
             f'max by (link, kind) ({q.FAULT_ACTIVE}{{link!="",{q.OF_RUN}}})', "{{link}} {{kind}}"
         ),

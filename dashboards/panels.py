@@ -22,6 +22,9 @@ Steps = tuple[tuple[float | None, str], ...]
 GREEN: Steps = ((None, "green"),)
 """Nothing of it is too much."""
 ANY_IS_BAD: Steps = ((None, "green"), (0.001, "red"))
+ON = {0: ("off", "transparent"), 1: ("on", "red")}
+UP = {0: ("down", "red"), 1: ("up", "green")}
+"""Words and colours of values, for ``states``."""
 STATUS_COLOURS = {
     "200": "green",
     "402": "light-blue",

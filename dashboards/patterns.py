@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards import queries as q
-from dashboards.experiment import BREAKER, breakers
+from dashboards.experiment import BREAKER, COMPENSATIONS, breakers
 from dashboards.frame import filled, frame
 from dashboards.panels import ANY_IS_BAD, Panels, Query, Told, lines, number, states
 from services.kit import metrics
@@ -197,18 +197,7 @@ _SAGA: Panels = [
         ),
         Query(f"sum({BEGUN}) - sum({ENDED})", "compensating"),
     ),
-    lines(
-        Told(
-            "Compensations",
-            "Releases and refunds sent, by how they ended: an empty mechanism held.",
-            "ops",
-            ANY_IS_BAD,
-        ),
-        Query(
-            q.per_second(metrics.COMPENSATIONS, ("step", "error_type")),
-            "{{step}} {{error_type}}",
-        ),
-    ),
+    COMPENSATIONS,
     lines(
         Told(
             "Notices",

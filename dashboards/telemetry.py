@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards import queries as q
 from dashboards.frame import filled, frame
-from dashboards.panels import ANY_IS_BAD, Panels, Query, Told, lines, number, states
+from dashboards.panels import ANY_IS_BAD, UP, Panels, Query, Told, lines, number, states
 from services.kit import metrics
 
 EXPORTED = q.per_second(metrics.SPANS_EXPORTED)
@@ -55,7 +55,6 @@ _TRACES: Panels = [
 ]
 
 
-UP = {0: ("down", "red"), 1: ("up", "green")}
 _METRICS: Panels = [
     states(
         Told(
