@@ -22,6 +22,11 @@ from aguante.runtimes.base import Testbed
 from aguante.testbed import TestbedSpec
 from aguante.values import Value
 
+T0_LEAD_S = 0.3
+"""t0 lies this far ahead when it is handed out, so that every part has it before it passes."""
+READY_LIMIT_S = 30.0
+GRACE_S = 5.0
+"""Beyond the client's own timeout, for the generator to write its last line."""
 STOP_GRACE_S = 3.0
 """Beyond a request's own limit, before a child that was told to stop is killed."""
 LOG_TAIL_LINES = 8

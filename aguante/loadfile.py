@@ -15,7 +15,6 @@ from aguante.rates import Shape
 
 ACHIEVED = "expect:\n  - achieved: {min: 0.99}\n"
 """Asked where no other thresholds are given: that the load was what it says."""
-ALL_RESERVE: Mapping[str, float] = {"reserve": 1.0}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,11 +107,10 @@ async def send_spans(folder: RunFolder, collector: str) -> int:
     return sent
 
 
-def _free_ports(number: int) -> Iterator[int]:
+def _free_ports(number: int) -> list[int]:
     """Ports that nobody has now, all held until the last is known."""
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(socket.socket()) for _ in range(number)]
         for each in held:
             each.bind((HOST, 0))
-        ports = [each.getsockname()[1] for each in held]
-    return iter(ports)
+        return [each.getsockname()[1] for each in held]

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field
 
 from aguante.drivers.pumba_options import OptionValue
-from aguante.rates import Curve, Shape, curve_of
+from aguante.rates import Curve, Shape, curve_of, shape_of
 from aguante.values import Value
 
 ONSET_ERROR_MAX_S = 0.5
@@ -153,13 +153,7 @@ class PlannedLoad(Value):
     @property
     def shape(self) -> Shape:
         """How the profile changes the rate."""
-        return Shape(
-            to_rps=self.to_rps,
-            steps=self.steps,
-            at_s=self.at_s,
-            for_s=self.for_s,
-            racers=self.racers,
-        )
+        return shape_of(self)
 
     @property
     def curve(self) -> Curve:

@@ -22,7 +22,15 @@ from aguante.eventlog import EventLog
 from aguante.events import LoadFinished, RunStarted, Stopped
 from aguante.faults import Faults, HealError, write_down
 from aguante.journal import Journal
-from aguante.load import LoadChild, LoadError, RecordTail, build_load_plan
+from aguante.load import (
+    GRACE_S,
+    READY_LIMIT_S,
+    T0_LEAD_S,
+    LoadChild,
+    LoadError,
+    RecordTail,
+    build_load_plan,
+)
 from aguante.measure.facts import read_facts
 from aguante.plan import Plan
 from aguante.progress import LiveStatus, Progress
@@ -36,12 +44,7 @@ from aguante.testbed import TestbedSpec
 from aguante.timeline import Action, ApplyFault, Clock, UndoFault, actions_of, play
 from aguante.watch import LOAD, TOXIPROXY, PartsWatch
 
-T0_LEAD_S = 0.3
-"""t0 lies this far ahead when it is handed out, so that every part has it before it passes."""
 TICK_S = 0.5
-LOAD_READY_LIMIT_S = 30.0
-LOAD_GRACE_S = 5.0
-"""Beyond the client's own timeout, for the generator to write its last line."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ async def play_on(stage: Stage, testbed: Testbed, event_ids: Sequence[str]) -> N
     driver = drivers_of(stage, testbed)
     with Journal.open(stage.folder.journal, stage.plan.run_id) as journal:
         async with LoadChild.start(plan, stage.spec, stage.folder.logs / "load.log") as load:
-            await load.ready(LOAD_READY_LIMIT_S)
+            await load.ready(READY_LIMIT_S)
             intents = await write_down(stage.plan.faults, driver, journal)
             clock = Clock(time.monotonic() + T0_LEAD_S)
             faults = Faults(intents, driver, journal, stage.log, clock.now_s)
@@ -195,7 +198,7 @@ async def _finish_load(stage: Stage, load: LoadChild, now_s: Callable[[], float]
     """Await the generator's last answers and note its own summary."""
     stage.progress.step("Load ended; waiting for the last answers ...")
     try:
-        summary = await load.finish(stage.plan.load.timeout_s + LOAD_GRACE_S)
+        summary = await load.finish(stage.plan.load.timeout_s + GRACE_S)
     except (
         LoadError
     ) as error:  # what was recorded until then is still evidence, of a run that proves nothing

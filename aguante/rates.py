@@ -32,6 +32,11 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return {k: v for k in self.__struct_fields__ if (v := getattr(self, k)) is not None}
 
 
+def shape_of(load: object) -> Shape:
+    """The words of whatever has them as its own attributes: a file's load section, a planned load."""
+    return Shape(**{word: getattr(load, word) for word in Shape.__struct_fields__})
+
+
 WORDS: dict[str, tuple[str, ...]] = {
     "ramp": ("to_rps",),
     "step": ("to_rps", "steps"),

@@ -8,7 +8,7 @@ import duckdb
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
-from aguante.collect.frames import FRAME_HEADER_BYTES
+from aguante.collect.frames import frame
 from aguante.events import (
     CollectorClosed,
     FaultChanged,
@@ -161,8 +161,7 @@ def otlp_bodies(spans: int) -> Iterator[bytes]:
         scope = group.scope_spans.add()
         for seq in range(first, min(first + SPANS_PER_BODY, spans)):
             _add_span(scope, seq)
-        body = request.SerializeToString()
-        yield len(body).to_bytes(FRAME_HEADER_BYTES, "big") + body
+        yield frame(request.SerializeToString())
 
 
 def _add_span(scope: ScopeSpans, seq: int) -> None:

@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from aguante.runtimes.compose import COMPOSE_MIN
 from aguante.runtimes.docker import Docker, DockerError
 from aguante.servers import ServerMissingError, ServerSpec, find_server
 
 Say = Callable[[str], None]
 
-OLDEST = (2, 20)
-"""What `docker compose up --wait` and our file need."""
 COMPOSE = ServerSpec(
     name="compose",
     binary="docker-compose",
@@ -33,7 +32,7 @@ async def install_compose(say: Say, docker: Docker | None = None, home: Path | N
     """
     docker = docker or Docker()
     found = await version_of(docker)
-    if found >= OLDEST:
+    if found >= COMPOSE_MIN:
         say(f"Compose {'.'.join(map(str, found))} is here")
         return
     try:
@@ -44,7 +43,7 @@ async def install_compose(say: Say, docker: Docker | None = None, home: Path | N
     plugin.parent.mkdir(parents=True, exist_ok=True)
     plugin.unlink(missing_ok=True)
     plugin.symlink_to(binary)
-    if await version_of(docker) < OLDEST:
+    if await version_of(docker) < COMPOSE_MIN:
         message = (
             f"Docker does not take {plugin} for a plugin: see what `docker compose version` says"
         )

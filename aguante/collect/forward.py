@@ -99,8 +99,6 @@ class Forwarder:
         """Bodies that the collector took."""
         self.failed = 0
         """Bodies that it refused or did not answer."""
-        self.failed_because = ""
-        """What happened last, or empty."""
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(timeout=self._limit, auto_decompress=False)
@@ -130,9 +128,8 @@ class Forwarder:
         while (body := await self._outlet.take()) is not None:
             try:
                 await self._send(body)
-            except (aiohttp.ClientError, TimeoutError, OSError) as why:
+            except (aiohttp.ClientError, TimeoutError, OSError):
                 self.failed += 1
-                self.failed_because = f"{type(why).__name__}: {why}"
             except asyncio.CancelledError:
                 self.failed += 1
                 raise

@@ -13,6 +13,18 @@ from aguante.collect.frames import BODY_MAX_BYTES, PROTOBUF, frame
 SHUTDOWN_S = 2.0
 
 
+async def posted(request: web.Request) -> bytes:
+    """The body of an export; answers 415 to anything but OTLP's protobuf."""
+    if request.content_type != PROTOBUF:
+        raise web.HTTPUnsupportedMediaType(text=f"send {PROTOBUF}, not {request.content_type}")
+    return await request.read()
+
+
+def accepted() -> web.Response:
+    """An empty ExportTraceServiceResponse ("all accepted"): zero bytes of protobuf."""
+    return web.Response(body=b"", content_type=PROTOBUF)
+
+
 class Collector:
     """Receives ``POST /v1/traces`` on a free loopback port while it is open.
 
@@ -63,14 +75,12 @@ class Collector:
         self._file.close()
 
     async def _receive(self, request: web.Request) -> web.Response:
-        if request.content_type != PROTOBUF:
-            raise web.HTTPUnsupportedMediaType(text=f"send {PROTOBUF}, not {request.content_type}")
+        body = await posted(request)
         try:
-            await self.keep(await request.read())
+            await self.keep(body)
         except OSError as failure:
             raise web.HTTPServiceUnavailable(text=f"cannot be kept: {failure}") from failure
-        # an empty ExportTraceServiceResponse ("all accepted") is zero bytes of protobuf
-        return web.Response(body=b"", content_type=PROTOBUF)
+        return accepted()
 
     async def keep(self, body: bytes) -> None:
         """Append one body, as if it had been posted.

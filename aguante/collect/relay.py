@@ -22,7 +22,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from aguante.collect.forward import Forwarder, Outlet
-from aguante.collect.frames import BODY_MAX_BYTES, PROTOBUF, frame, notice
+from aguante.collect.frames import BODY_MAX_BYTES, frame, notice
+from aguante.collect.otlp import accepted, posted
 
 PORT = 4318
 READERS_MAX = 3
@@ -80,15 +81,12 @@ class Relay:
             yield
 
     async def _receive(self, request: web.Request) -> web.Response:
-        if request.content_type != PROTOBUF:
-            raise web.HTTPUnsupportedMediaType(text=f"send {PROTOBUF}, not {request.content_type}")
-        body = await request.read()
+        body = await posted(request)
         self._taken.inc()
         self._bytes.inc(len(body))
         if body:  # an empty request has no spans, and its frame would read as a notice
             self._hand_on(body)
-        # an empty ExportTraceServiceResponse ("all accepted") is zero bytes of protobuf
-        return web.Response(body=b"", content_type=PROTOBUF)
+        return accepted()
 
     def _hand_on(self, body: bytes) -> None:
         if self._forwarder:

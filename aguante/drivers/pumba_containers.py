@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 from aguante.drivers.base import FaultError, PumbaUndo
 from aguante.runtimes.docker import Answer, Container, Docker, DockerError, failed
+from aguante.runtimes.docker_project import STOP_GRACE_S
 
 COMPOSE_LIMIT_S = 60.0
 POLL_S = 0.1
-STOP_GRACE_S = 8
-"""A service takes up to 7 s to end in order."""
 LIVES = ("running", "restarting")
 
 

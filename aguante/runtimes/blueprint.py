@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aguante.runtimes.base import TestbedError
 from aguante.runtimes.crew import Crew
-from aguante.runtimes.ending import RELAY
+from aguante.runtimes.docker_project import TELEMETRY
 from aguante.runtimes.jaeger import run_jaeger
 from aguante.runtimes.layout import Layout
 from aguante.runtimes.observing import NOBODY, Observers
@@ -83,10 +83,10 @@ async def start_toxiproxy(up: Blueprint) -> None:
 async def start_relay(up: Blueprint) -> None:
     """The relay of spans, for a runner that comes later (``attach``); raises TestbedError."""
     command = Command(
-        name=RELAY,
+        name=TELEMETRY,
         argv=(sys.executable, "-m", "aguante.collect.relay"),
         cwd=Path(__file__).parents[2],
-        log=up.crew.workspace.logs / f"{RELAY}.log",
+        log=up.crew.workspace.logs / f"{TELEMETRY}.log",
         env={
             **base_environment(os.environ),
             "HOST": HOST,
@@ -145,7 +145,7 @@ def parts_of(up: Blueprint) -> Mapping[str, StartPart]:
     if up.spec.databases:
         parts["postgres"] = start_postgres
     if up.layout.telemetry:
-        parts[RELAY] = start_relay
+        parts[TELEMETRY] = start_relay
     return parts | {name: _OBSERVERS[name] for name in up.observers.names}
 
 

@@ -94,7 +94,7 @@ def cause_of(words: str) -> str:
 
 def said(words: str) -> str:
     """The end of what Docker said: the error stands last, progress before it."""
-    return words[-SAID_MAX * 4 :] if len(words) > SAID_MAX * 4 else words
+    return words[-SAID_MAX * 4 :]
 
 
 def _line_of(match: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ import psutil
 
 from aguante.runtimes.base import TestbedError
 from aguante.runtimes.docker import Docker
-from aguante.runtimes.docker_project import end_project
+from aguante.runtimes.docker_project import TELEMETRY, end_project
 from aguante.runtimes.observing import OBSERVERS
 from aguante.runtimes.processes import ProcessRef, end
 from aguante.runtimes.state import SavedState, is_held, remove_folder
@@ -21,8 +21,7 @@ SERVER_GRACE_S = 5.0
 OWNER_LIMIT_S = 30.0
 POLL_S = 0.05
 
-RELAY = "telemetry"
-_LAST = (RELAY, "toxiproxy", "postgres", *OBSERVERS)
+_LAST = (TELEMETRY, "toxiproxy", "postgres", *OBSERVERS)
 
 
 async def take_down(processes: Sequence[ProcessRef]) -> None:
@@ -37,7 +36,7 @@ async def take_down(processes: Sequence[ProcessRef]) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             paused.send_signal(signal.SIGCONT)  # one that stands still would never see SIGTERM
     await end(services, signal.SIGTERM, SERVICE_GRACE_S)
-    await end(by_name[RELAY], signal.SIGTERM, SERVER_GRACE_S)  # with the services' last spans
+    await end(by_name[TELEMETRY], signal.SIGTERM, SERVER_GRACE_S)  # with the services' last spans
     await end(by_name["toxiproxy"], signal.SIGTERM, SERVER_GRACE_S)
     # PostgreSQL's fast shutdown; SIGTERM would wait for every client to leave.
     await end(by_name["postgres"], signal.SIGINT, SERVER_GRACE_S)

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from aguante.runtimes.observing import find_observer, wait_until_it_answers
 from aguante.runtimes.ports import HOST
 from aguante.runtimes.processes import Command
-from aguante.runtimes.services import Start
+from aguante.runtimes.programs import find_program
+from aguante.runtimes.services import Start, wait_ready_at
 
 START_LIMIT_S = 15.0
 TRACES_MAX = 50_000
@@ -28,7 +28,7 @@ async def run_jaeger(query_port: int, otlp_port: int, log: Path, start: Start) -
         TestbedError: it is nowhere and cannot be built, or does not start.
         PortTakenError: another program took a port in the meantime.
     """
-    binary = await find_observer("jaeger")
+    binary = await find_program("jaeger")
     command = Command(
         name="jaeger",
         argv=(
@@ -48,6 +48,4 @@ async def run_jaeger(query_port: int, otlp_port: int, log: Path, start: Start) -
         log=log,
         env={"GOMAXPROCS": "1", "SPAN_STORAGE_TYPE": "memory"},
     )
-    await wait_until_it_answers(
-        start(command), f"http://{HOST}:{query_port}/api/services", START_LIMIT_S
-    )
+    await wait_ready_at(start(command), f"http://{HOST}:{query_port}/api/services", START_LIMIT_S)

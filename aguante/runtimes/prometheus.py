@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aguante.runtimes.observing import find_observer, wait_until_it_answers
 from aguante.runtimes.ports import HOST
 from aguante.runtimes.processes import Command
-from aguante.runtimes.services import Start
+from aguante.runtimes.programs import find_program
+from aguante.runtimes.services import Start, wait_ready_at
 
 START_LIMIT_S = 15.0
 SCRAPE_S = 1
@@ -42,7 +42,7 @@ async def run_prometheus(
         TestbedError: it is nowhere and cannot be built, or does not start.
         PortTakenError: another program took its port in the meantime.
     """
-    binary = await find_observer("prometheus")
+    binary = await find_program("prometheus")
     await asyncio.to_thread(_prepare, places, targets, rules)
     command = Command(
         name="prometheus",
@@ -61,7 +61,7 @@ async def run_prometheus(
         log=places.log,
         env={"GOMAXPROCS": "1"},
     )
-    await wait_until_it_answers(start(command), f"http://{HOST}:{port}/-/ready", START_LIMIT_S)
+    await wait_ready_at(start(command), f"http://{HOST}:{port}/-/ready", START_LIMIT_S)
 
 
 @dataclass(frozen=True)

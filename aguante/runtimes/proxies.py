@@ -15,7 +15,7 @@ from aguante.drivers.toxiproxy_client import (
 from aguante.runtimes.base import RunningLink, TestbedError
 from aguante.runtimes.ports import HOST
 from aguante.runtimes.processes import Child, Command, PortTakenError, died
-from aguante.servers import SERVERS, ServerMissingError, find_server
+from aguante.runtimes.programs import find_program
 
 START_LIMIT_S = 10.0
 POLL_S = 0.01
@@ -30,10 +30,7 @@ async def run_toxiproxy(port: int, log: Path, start: Start, links: Sequence[Runn
         TestbedError: it is nowhere and cannot be built, does not start, or refuses a proxy.
         PortTakenError: another program took a port in the meantime.
     """
-    try:
-        binary = await asyncio.to_thread(find_server, SERVERS["toxiproxy"])
-    except ServerMissingError as why:
-        raise TestbedError(str(why)) from why
+    binary = await find_program("toxiproxy")
     command = Command(
         name="toxiproxy",
         argv=(str(binary), "-host", HOST, "-port", str(port), "-proxy-metrics", "-runtime-metrics"),

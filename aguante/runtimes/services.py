@@ -131,27 +131,33 @@ async def bring_up(commands: Sequence[Starting], start: Start, at_once: int) -> 
     async def start_one(one: Starting) -> None:
         async with slots:
             child = start(one.command)
-            await _wait_for(session, child, one.alive_url)
-        await _wait_for(session, child, one.ready_url)
+            await _wait_for(session, child, one.alive_url, READY_LIMIT_S)
+        await _wait_for(session, child, one.ready_url, READY_LIMIT_S)
 
     async with aiohttp.ClientSession(timeout=limit) as session, asyncio.TaskGroup() as group:
         for each in commands:
             group.create_task(start_one(each))
 
 
-async def wait_ready_at(child: Child, url: str) -> None:
+async def wait_ready_at(child: Child, url: str, limit_s: float | None = None) -> None:
     """Wait until a child answers 200 at the URL where it says that it is ready.
 
+    Args:
+        child: a process of the testbed.
+        url: where to ask.
+        limit_s: how long it may take; READY_LIMIT_S when None.
+
     Raises:
-        TestbedError: it ended, or was not ready within 30 s; says what it answered or said last.
+        TestbedError: it ended, or was not ready in time; says what it answered or said last.
+        PortTakenError: it ended because another program has its port.
     """
     limit = aiohttp.ClientTimeout(total=ANSWER_LIMIT_S)
     async with aiohttp.ClientSession(timeout=limit) as session:
-        await _wait_for(session, child, url)
+        await _wait_for(session, child, url, limit_s or READY_LIMIT_S)
 
 
-async def _wait_for(session: aiohttp.ClientSession, child: Child, url: str) -> None:
-    deadline = time.monotonic() + READY_LIMIT_S
+async def _wait_for(session: aiohttp.ClientSession, child: Child, url: str, limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
     answer = "nothing"
     while time.monotonic() < deadline:
         if child.exit_code() is not None:
@@ -161,7 +167,7 @@ async def _wait_for(session: aiohttp.ClientSession, child: Child, url: str) -> N
             return
         await asyncio.sleep(POLL_S)
     message = (
-        f"{child.ref.name} was not ready within {READY_LIMIT_S:g} s. {url} answered: {answer}\n"
+        f"{child.ref.name} was not ready within {limit_s:g} s. {url} answered: {answer}\n"
         f"The last lines of its output:\n{child.output()}"
     )
     raise TestbedError(message)

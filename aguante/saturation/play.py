@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from aguante.load import LoadChild
+from aguante.load import GRACE_S, READY_LIMIT_S, T0_LEAD_S, LoadChild
 from aguante.measure.level import measure_level
 from aguante.records import LoadPlan
 from aguante.runtimes.base import Runtime, Testbed
@@ -14,11 +14,8 @@ from aguante.saturation.model import Level, Sweep, enough
 from aguante.setup import play_setup
 from aguante.testbed import TestbedSpec
 
-READY_LIMIT_S = 30.0
-LEAD_S = 0.3
 TIMEOUT_S = 7.0
 """Of the client: longer than the gateway's deadline."""
-GRACE_S = 5.0
 BREATH_S = 1.0
 """Between two levels, for breakers and queues to come to rest."""
 
@@ -99,7 +96,7 @@ async def _play_level(
     )
     async with LoadChild.start(plan, spec, folder / "load.log") as child:
         await child.ready(READY_LIMIT_S)
-        child.begin(time.monotonic() + LEAD_S)
+        child.begin(time.monotonic() + T0_LEAD_S)
         summary = await child.finish(search.hold_s + TIMEOUT_S + GRACE_S)
     records = Path(plan.records_path)
     return measure_level(records, summary, rate_rps, search.settle_in_s, search.hold_s)

@@ -1,7 +1,7 @@
 """What is known of each server: its names, its version, and where its pinned source is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class ServerMissingError(Exception):
@@ -55,6 +55,20 @@ class ServerSpec:
         return ".".join(self.version.split(".")[:2])
 
 
+# Without `remove_all_sd` the build carries the client of every cloud there is, to find targets in it:
+# 180 MB and many minutes. Ours are in a file; in containers Docker's DNS names every replica.
+_PROMETHEUS = ServerSpec(
+    name="prometheus",
+    binary="prometheus",
+    version="3.13.2",
+    module_version="0.313.2",
+    package="github.com/prometheus/prometheus/cmd/prometheus",
+    version_symbol="github.com/prometheus/common/version.Version",
+    home="https://prometheus.io/download",
+    tags=("remove_all_sd", "enable_dns_sd"),
+    version_arguments=("--version",),
+    build_s=150,
+)
 SERVERS: Mapping[str, ServerSpec] = {
     "toxiproxy": ServerSpec(
         name="toxiproxy",
@@ -64,32 +78,13 @@ SERVERS: Mapping[str, ServerSpec] = {
         version_symbol="github.com/Shopify/toxiproxy/v2.Version",
         home="https://github.com/Shopify/toxiproxy/releases",
     ),
-    # Without `remove_all_sd` the build carries the client of every cloud there is, to find targets in it:
-    # 180 MB and many minutes. Ours are in a file; in containers Docker's DNS names every replica.
-    "prometheus": ServerSpec(
-        name="prometheus",
-        binary="prometheus",
-        version="3.13.2",
-        module_version="0.313.2",
-        package="github.com/prometheus/prometheus/cmd/prometheus",
-        version_symbol="github.com/prometheus/common/version.Version",
-        home="https://prometheus.io/download",
-        tags=("remove_all_sd", "enable_dns_sd"),
-        version_arguments=("--version",),
-        build_s=150,
-    ),
-    "promtool": ServerSpec(
+    "prometheus": _PROMETHEUS,
+    "promtool": replace(
+        _PROMETHEUS,
         name="promtool",
         binary="promtool",
-        version="3.13.2",
-        module_version="0.313.2",
         module="prometheus",
         package="github.com/prometheus/prometheus/cmd/promtool",
-        version_symbol="github.com/prometheus/common/version.Version",
-        home="https://prometheus.io/download",
-        tags=("remove_all_sd", "enable_dns_sd"),
-        version_arguments=("--version",),
-        build_s=150,
     ),
     "jaeger": ServerSpec(
         name="jaeger",

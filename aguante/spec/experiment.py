@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from aguante.rates import Shape, troubles
+from aguante.rates import Shape, shape_of, troubles
 from aguante.spec.expectations import Clause, Positive, Text
 from aguante.spec.findings import shown
 from aguante.spec.rules import broken
@@ -74,13 +74,7 @@ class LoadSection(Value):
     @property
     def shape(self) -> Shape:
         """How the profile changes the rate."""
-        return Shape(
-            to_rps=self.to_rps,
-            steps=self.steps,
-            at_s=self.at_s,
-            for_s=self.for_s,
-            racers=self.racers,
-        )
+        return shape_of(self)
 
 
 Length = Annotated[float, Field(strict=True, gt=0, le=3600)]
