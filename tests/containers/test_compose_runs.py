@@ -186,16 +186,20 @@ def is_lasting(container: dict[str, object]) -> bool:
 
 def test_a_killed_container_is_told_as_a_killed_process_is(bench: Bench, stack: Stack) -> None:
     """In containers of the run's own: same outcome per expectation, held, and nothing is left of them."""
-    native, contained = bench.play(KILLED), bench.play(KILLED, "--runtime", "compose")
+    native, before = bench.play(KILLED), container_names(stack)
+    contained = bench.play(KILLED, "--runtime", "compose")
     assert contained.outcomes == native.outcomes, contained.said
     assert (native.verdict.verdict, contained.verdict.verdict) == ("held", "held"), contained.said
     assert all(each.injection_observed for each in contained.verdict.faults)
     (run,) = (bench.folder / "runs").glob(contained.verdict.run_id)
     logs = {path.stem for path in (run / "logs").iterdir()}
     assert {"payments-1", "gateway-1", "toxiproxy", "postgres", "telemetry", "load"} <= logs
-    assert "aguante-" not in stack.docker("ps", "--all", "--format", "{{.Names}}").stdout.replace(
-        stack.project, ""
-    )
+    assert container_names(stack) == before
+
+
+def container_names(stack: Stack) -> set[str]:
+    """Of all containers that there are, running or not, whosever they are."""
+    return set(stack.docker("ps", "--all", "--format", "{{.Names}}").stdout.split())
 
 
 def test_a_policy_that_the_stack_does_not_have_is_refused(bench: Bench, stack: Stack) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -195,9 +196,17 @@ def test_the_runners_image_holds_the_whole_testbed(stack: Stack) -> None:
     )
 
 
+@pytest.fixture
+def two_of_payments(stack: Stack) -> Iterator[None]:
+    """A second replica; whoever has the stack next finds one, as the file says."""
+    stack.up("--scale", "payments=2", "--no-recreate")
+    yield
+    stack.up("--scale", "payments=1", "--no-recreate")
+
+
+@pytest.mark.usefixtures("two_of_payments")
 def test_prometheus_sees_every_replica_and_jaeger_every_trace(stack: Stack, event: str) -> None:
     """What one asks after an experiment is there: each target up, counts of answers, the order's whole trace."""
-    stack.up("--scale", "payments=2", "--no-recreate")
     prometheus = f"http://{stack.address('prometheus', 9090)}/api/v1/query"
     query = {"query": "count by (service) (up{job='services'} == 1)"}
 
