@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 
 from aguante.drivers.base import FaultError, PumbaUndo
-from aguante.drivers.pumba_arguments import arguments, seed_of
+from aguante.drivers.pumba_arguments import Target, arguments, seed_of
 from aguante.drivers.pumba_begin import Beginning
 from aguante.drivers.pumba_cli import PumbaCli
 from aguante.drivers.pumba_commands import COMMANDS
@@ -22,6 +22,7 @@ from aguante.drivers.pumba_run import PumbaRun
 from aguante.events import STARTED_ANEW
 from aguante.plan import PlannedFault
 from aguante.runtimes.docker import Container, Docker
+from aguante.runtimes.docker_causes import FREEZE_TRIES, NOT_FROZEN
 from aguante.testbed import PumbaSpec
 
 CLEAN_UP_LIMIT_S = 20.0
@@ -84,15 +85,28 @@ class PumbaDriver:
         """
         undo = self._undos[fault.id] = await self._as_of_now(self._undos[fault.id])
         self._began.add(fault.id)
-        runs = self.runs.setdefault(fault.id, [])
         what = f"fault {fault.id} could not {fault.kind} {fault.target}"
         with named(what):
-            for target in targets_of(undo):
-                words = arguments(fault, target, undo.image, seed_of(undo.token))
-                runs.append(await self.pumba.start(words, undo.token))
-            pairs = zip(runs, undo.containers, strict=True)
-            beginning = Beginning(self._containers)
-            await asyncio.gather(*(beginning.begins(undo, run, name) for run, name in pairs))
+            work = (self._begin(fault, undo, target) for target in targets_of(undo))
+            # to the last one's end: none may start a Pumba when the undo is under way already
+            for failure in await asyncio.gather(*work, return_exceptions=True):
+                if failure is not None:
+                    raise failure
+
+    async def _begin(self, fault: PlannedFault, undo: PumbaUndo, target: Target) -> None:
+        """Start a Pumba for one container; another, where the container could not be frozen just then."""
+        runs = self.runs.setdefault(fault.id, [])
+        words = arguments(fault, target, undo.image, seed_of(undo.token))
+        for left in reversed(range(FREEZE_TRIES)):
+            run = await self.pumba.start(words, undo.token)
+            runs.append(run)
+            try:
+                await Beginning(self._containers).begins(undo, run, target.container)
+            except FaultError as why:
+                if not left or NOT_FROZEN not in str(why):
+                    raise
+            else:
+                return
 
     async def _as_of_now(self, undo: PumbaUndo) -> PumbaUndo:
         """An earlier fault of the same run may have started the containers anew since all were prepared."""

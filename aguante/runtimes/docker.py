@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aguante.runtimes.base import TestbedError
-from aguante.runtimes.docker_causes import cause_of, said
+from aguante.runtimes.docker_causes import FREEZE_TRIES, NOT_FROZEN, cause_of, said
 from aguante.values import Value
 
 LIMIT_S = 20.0
@@ -106,6 +106,19 @@ class Docker:
         if answer.code:
             raise failed(args, answer)
         return answer.out
+
+    async def pause(self, name: str) -> None:
+        """Freeze a container, again where it could not be frozen just then.
+
+        Raises:
+            DockerError: there is none, it does not run, or none of FREEZE_TRIES froze it.
+        """
+        for left in reversed(range(FREEZE_TRIES)):
+            answer = await self.ask("pause", name)
+            if not answer.code:
+                return
+            if not left or NOT_FROZEN not in answer.err:
+                raise failed(("pause", name), answer)
 
     async def into(self, path: Path, *args: str, limit_s: float = LIMIT_S) -> None:
         """Write what ``docker <args>`` prints, both streams, to a file: output of any length.

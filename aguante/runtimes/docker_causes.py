@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 SAID_MAX = 600
 """Characters of Docker's own words that a message repeats."""
+NOT_FROZEN = "unable to freeze"
+"""runc's words where a process was being made in the container just then, by a health check for one. Its maintainers
+leave it to the caller to try again (opencontainers/runc, pull requests 2791 and 4388; control groups of version 1)."""
+FREEZE_TRIES = 5
+"""As many as fit into a second: later, the fault would not count as begun in time."""
 
 
 @dataclass(frozen=True)

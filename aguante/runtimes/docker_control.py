@@ -72,7 +72,7 @@ class ContainerControl:
 
     async def pause(self, instance: str) -> None:
         """Freeze a container; raises TestbedError when there is none, or it does not run."""
-        await self._docker.run("pause", self._name(instance))
+        await self._docker.pause(self._name(instance))
 
     async def resume(self, instance: str) -> None:
         """Let it go on; raises as ``pause`` does."""

@@ -259,7 +259,9 @@ def perform(path, command, words, name):
         return
     try:
         with opened(path) as state:
-            begin(state, command, words, name)
+            failed = begin(state, command, words, name)
+        if failed:
+            fail_fatally(failed)
         if command in BEGUN_LATER:  # only once it can be seen: a test may kill us at once
             log("debug", BEGUN_LATER[command], name, "stress-id" if command == "stress" else "")
         if value(words, "--duration") and command != "stop":
@@ -271,7 +273,11 @@ def perform(path, command, words, name):
 
 
 def begin(state, command, words, name):
+    """What it does to the state; returns why it could not."""
     container = state["containers"][name]
+    if command == "pause" and state["busy"]:
+        state["busy"] -= 1
+        return BUSY.format(container["id"])
     if command in ENDS:
         container["state"] = ENDS[command]
     elif command == "rm":
@@ -279,11 +285,12 @@ def begin(state, command, words, name):
     elif command == "restart":
         started(container)
     elif command == "exec" and value(words, "--command") == ["false"]:
-        fail_fatally("running exec: error running chaos command: exec failed false: exit code 1")
+        return "running exec: error running chaos command: exec failed false: exit code 1"
     elif command in NETWORK:
         NETWORK[command](container, words)
     elif command == "stress":
         state["helpers"]["nervous_stress"] = helper(value(words, "--stressors")[0])
+    return ""
 
 
 def fail_fatally(words):
@@ -291,6 +298,10 @@ def fail_fatally(words):
     sys.exit(1)
 
 
+BUSY = (
+    "running pause: error running chaos command: failed to pause container: Error response from daemon: "
+    "Cannot pause container {}: OCI runtime pause failed: unable to freeze: unknown"
+)
 BEGUN_LATER = {
     "iptables": "iptables command started",
     "netem": "netem command started",

@@ -109,6 +109,7 @@ class StandIn(World):
             helpers={},
             images=["tools:1"],
             netem=False,
+            busy=0,
             hash="0a1b",
             calls=[],
         )

@@ -14,6 +14,7 @@ from aguante.drivers.pumba import PumbaDriver
 from aguante.drivers.pumba_run import PumbaRun
 from aguante.events import STARTED_ANEW
 from aguante.plan import PlannedFault
+from aguante.runtimes.docker_causes import FREEZE_TRIES
 from aguante.testbed import PumbaSpec
 
 ALL_RUN = {"payments-1": "running", "payments-2": "running", "inventory-1": "running"}
@@ -92,6 +93,23 @@ async def test_one_container_can_be_hit_alone(world: World) -> None:
     assert await world.states() == {**ALL_RUN, "payments-2": "paused"}
     await driver.undo(undo)
     await driver.verify(undo)
+
+
+async def test_a_container_that_cannot_be_frozen_just_then_is_frozen_a_moment_later(
+    standin: StandIn,
+) -> None:
+    """A health check that starts in it stands in the way of runc; for good, it is said in Docker's words."""
+    driver, planned = standin.driver(), fault("pause", instance="payments-2")
+    undo = await driver.prepare(planned)
+    standin.write(busy=FREEZE_TRIES - 1)
+    await driver.apply(planned)
+    assert await standin.states() == {**ALL_RUN, "payments-2": "paused"}
+    await driver.undo(undo)
+    await driver.verify(undo)
+    standin.write(busy=FREEZE_TRIES)
+    with pytest.raises(FaultError, match=r"could not pause payments-2: .*unable to freeze"):
+        await driver.apply(planned)
+    await driver.undo(undo)
 
 
 async def test_a_removed_service_is_made_anew_by_compose(world: World) -> None:

@@ -37,6 +37,10 @@ NO_IMAGE = (
     'host\nError response from daemon: Get "https://registry.example/v2/": dial tcp: lookup registry.example: '
     "no such host"
 )
+NOT_FROZEN = (
+    "Error response from daemon: Cannot pause container 5fe8a8e738a1: OCI runtime pause failed: unable to "
+    "freeze: unknown"
+)
 UNHEALTHY = " Container shop-payments-1  Waiting\ncontainer shop-payments-1 is unhealthy"
 
 

@@ -7,7 +7,7 @@ import pytest
 from compose_world import fake_docker, inspected, listed
 
 from aguante.runtimes.docker import Docker, DockerError
-from aguante.runtimes.docker_causes import cause_of
+from aguante.runtimes.docker_causes import FREEZE_TRIES, cause_of
 
 
 async def test_what_docker_printed_comes_back(tmp_path: Path) -> None:
@@ -38,6 +38,31 @@ async def test_a_call_that_hangs_is_killed_at_its_limit(tmp_path: Path) -> None:
     program.chmod(0o755)
     with pytest.raises(DockerError, match=r"`docker ps` did not end within 0.05 s"):
         await Docker(str(program)).run("ps", limit_s=0.05)
+
+
+async def test_a_container_that_cannot_be_frozen_just_then_is_frozen_a_moment_later(
+    tmp_path: Path,
+) -> None:
+    """A process that is being made in it stands in the way of runc, and is soon there."""
+    program, calls = tmp_path / "docker", tmp_path / "calls"
+    program.write_text(
+        f"#!/bin/sh\necho $* >> {calls}\n"
+        f"[ $(wc -l < {calls}) -ge 3 ] || {{ echo '{world.NOT_FROZEN}' >&2; exit 1; }}\n"
+    )
+    program.chmod(0o755)
+    await Docker(str(program)).pause("a")
+    assert calls.read_text().splitlines() == ["pause a"] * 3
+
+
+@pytest.mark.parametrize(
+    ("words", "tries"), [(world.NOT_FROZEN, FREEZE_TRIES), ("Container a is not running", 1)]
+)
+async def test_what_cannot_be_frozen_is_said(words: str, tries: int, tmp_path: Path) -> None:
+    """After some tries; at once, where trying again is of no use."""
+    fake = fake_docker(tmp_path, {}, otherwise=(1, "", words))
+    with pytest.raises(DockerError, match=f"`docker pause a` failed: {words}"):
+        await Docker(str(fake.program)).pause("a")
+    assert fake.calls == ["pause a"] * tries
 
 
 async def test_output_of_any_length_goes_to_a_file(tmp_path: Path) -> None:
