@@ -27,6 +27,10 @@ class FaultChanged(Value):
     action: Literal["applied", "undone", "verified"]
     planned_s: float
     at_s: float
+    """When it was done."""
+    began_s: float | None = None
+    """When the driver began to do it. It took effect between this and ``at_s``: a killed container is known to be
+    dead only some 0.3 s after its callers have felt it."""
     evidence: str = ""
     """What the driver read back from the real part after acting."""
     error: str = ""

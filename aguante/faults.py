@@ -84,10 +84,11 @@ class Faults:
         Raises:
             FaultError: it could not be applied (noted in the diary first).
         """
+        began_s = self._now_s()
         try:
             await self._driver.apply(fault)
         except FaultError as error:
-            self._note(fault.id, "applied", fault.start_s, error=str(error))
+            self._note(fault.id, "applied", fault.start_s, began_s=began_s, error=str(error))
             raise
         at_s = self._now_s()
         self._active.add(fault.id)
@@ -96,6 +97,7 @@ class Faults:
             fault.id,
             "applied",
             fault.start_s,
+            began_s=began_s,
             at_s=at_s,
             evidence=await self._driver.evidence(fault),
         )
@@ -187,6 +189,7 @@ class Faults:
         action: Literal["applied", "undone", "verified"],
         planned_s: float,
         *,
+        began_s: float | None = None,
         at_s: float | None = None,
         evidence: str = "",
         error: str = "",
@@ -196,6 +199,7 @@ class Faults:
             action=action,
             planned_s=planned_s,
             at_s=self._now_s() if at_s is None else at_s,
+            began_s=began_s,
             evidence=evidence,
             error=error,
         )

@@ -113,7 +113,7 @@ class Evidence:
     @property
     def first_fault_s(self) -> float | None:
         """When the first fault was really applied, seconds since t0; None: none was."""
-        times = [self.facts.applied_s(fault.id) for fault in self.plan.faults]
+        times = [self.facts.began_s(fault.id) for fault in self.plan.faults]
         return min((each for each in times if each is not None), default=None)
 
     @property

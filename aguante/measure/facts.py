@@ -43,8 +43,15 @@ class RunFacts:
         unread = self.settled is None or (not self.settled.settled and self.settled.unsettled < 0)
         return None if unread or self.settled is None else self.settled.settled
 
+    def began_s(self, fault: str) -> float | None:
+        """The earliest moment at which a fault that was applied can have been felt, seconds since t0."""
+        done = self._done(fault, "applied")
+        if done is None:
+            return None
+        return done.at_s if done.began_s is None else done.began_s
+
     def applied_s(self, fault: str) -> float | None:
-        """When a fault was really applied, seconds since t0."""
+        """From when on a fault certainly held, seconds since t0."""
         return self._when(fault, "applied")
 
     def undone_s(self, fault: str) -> float | None:
@@ -69,7 +76,11 @@ class RunFacts:
         return next(said, "")
 
     def _when(self, fault: str, action: str) -> float | None:
-        good = (c.at_s for c in self.faults if c.id == fault and c.action == action and not c.error)
+        done = self._done(fault, action)
+        return None if done is None else done.at_s
+
+    def _done(self, fault: str, action: str) -> FaultChanged | None:
+        good = (c for c in self.faults if c.id == fault and c.action == action and not c.error)
         return next(good, None)
 
 

@@ -41,7 +41,7 @@ _USUAL_SLOWEST = """
 def measure_fault(evidence: Evidence, fault: PlannedFault) -> FaultMeasure:
     """Planned against actual times, and the attempts that show the fault."""
     facts = evidence.facts
-    start_s, end_s = facts.applied_s(fault.id), facts.undone_s(fault.id)
+    start_s, end_s = facts.began_s(fault.id), facts.undone_s(fault.id)
     attempts, bitten, observed, why = _injection(evidence, fault, start_s, end_s)
     evidence_text = "; ".join(text for text in (facts.evidence(fault.id), why) if text)
     return FaultMeasure(
@@ -52,6 +52,7 @@ def measure_fault(evidence: Evidence, fault: PlannedFault) -> FaultMeasure:
         planned_start_s=fault.start_s,
         planned_end_s=fault.end_s,
         actual_start_s=start_s,
+        actual_held_s=facts.applied_s(fault.id),
         actual_end_s=end_s,
         undone_verified=facts.verified(fault.id),
         attempts_in_window=attempts,

@@ -136,6 +136,9 @@ class FaultMeasure(Value):
     planned_start_s: float
     planned_end_s: float
     actual_start_s: float | None
+    """When the driver began to apply it: nothing of it can have been felt before."""
+    actual_held_s: float | None = None
+    """From when on it certainly held."""
     actual_end_s: float | None
     undone_verified: bool
     attempts_in_window: int

@@ -31,10 +31,11 @@ def _fault(plan: Plan, fault: FaultMeasure) -> Iterator[str]:
     if fault.actual_start_s is None:
         yield f"Fault {fault.id} was never applied: {fault.evidence or 'no reason was noted'}."
         return
-    error_s = abs(fault.actual_start_s - fault.planned_start_s)
+    times_s = (fault.actual_start_s, fault.actual_held_s or fault.actual_start_s)
+    error_s = max(abs(each_s - fault.planned_start_s) for each_s in times_s)
     if error_s > plan.onset_error_max_s:
         yield (
-            f"Fault {fault.id} began {error_s:.2f} s off its planned time"
+            f"Fault {fault.id} took hold {error_s:.2f} s off its planned time"
             f" (limit {plan.onset_error_max_s:g} s): the machine was too busy to keep time."
         )
     if not fault.undone_verified:

@@ -67,14 +67,14 @@ name: short-killed
 title: Payments is killed and started again
 learn: A dead process is a cut connection; every charge has a reservation or a refund afterwards.
 load: {profile: mixed, rate_rps: 12, mix: {reserve: 0.75, read_event: 0.25}}
-phases: {warmup_s: 1, baseline_s: 2, fault_s: 4, recovery_s: 10}
+phases: {warmup_s: 1, baseline_s: 2, fault_s: 7, recovery_s: 10}
 faults:
-  - {id: crash, start_s: 0.5, duration_s: 3, process: {service: payments, action: kill}}
+  - {id: crash, start_s: 0.5, duration_s: 6, process: {service: payments, action: kill}}
 expect:
   - rate: {phase: baseline, status: 200, min: 0.9}
   - rate: {phase: fault, status: 503, link: reservations-payments, min: 0.2}
   - rate: {phase: fault, operation: read_event, status: 200, min: 0.9}
-  - breaker: {link: reservations-payments, opens_within_s: 3}
+  - breaker: {link: reservations-payments, opens_within_s: 4}   # a timeout's 3 s: see docs/runtimes.md
   - attribution: {min: 1}
 invariants: all
 """

@@ -123,6 +123,11 @@ def test_a_container_is_confined(name: str) -> None:
     assert ("healthcheck" in service) == (name not in TO_THE_END)
 
 
+def test_a_dial_into_the_void_does_not_hold_a_link_for_minutes() -> None:
+    """Toxiproxy dials one callee at a time: what the kernel does not give up blocks every caller of the link."""
+    assert SERVICES["toxiproxy"]["sysctls"] == {"net.ipv4.tcp_syn_retries": 1}
+
+
 def test_the_stack_needs_less_than_1_2_gb() -> None:
     """By the limits of all that `docker compose up` leaves running; docs/containers.md repeats the sum."""
     running = [n for n, each in SERVICES.items() if "profiles" not in each and n not in TO_THE_END]

@@ -29,10 +29,10 @@ class Lab:
         self._folder, self._plan, self._shop = RunFolder(folder), plan, shop
         self.evidence: Evidence
 
-    def open(self, fault: PlannedFault, after: str = "") -> None:
+    def open(self, fault: PlannedFault, after: str = "", held_s: float = 8) -> None:
         events = (
             RunStarted(epoch_ns=0),
-            FaultChanged(id=fault.id, action="applied", planned_s=8, at_s=8),
+            FaultChanged(id=fault.id, action="applied", planned_s=8, began_s=8, at_s=held_s),
             FaultChanged(id=fault.id, action="undone", planned_s=12, at_s=12),
             FaultChanged(id=fault.id, action="verified", planned_s=12, at_s=12, evidence=after),
         )
@@ -87,6 +87,14 @@ def test_a_killed_service_that_nobody_called_was_not_felt(lab: Lab) -> None:
     lab.attempt("reservations-inventory", "disconnected", at_s=7.0)
     lab.attempt("reservations-inventory", "", at_s=6.0)
     assert not measure_fault(lab.evidence, process("kill")).injection_observed
+
+
+def test_what_was_felt_while_a_fault_took_hold_counts_as_felt(lab: Lab) -> None:
+    """Docker tells of a container's end after its callers have met it: the window opens when the kill is sent."""
+    lab.open(process("kill"), held_s=8.4)
+    lab.attempt("reservations-inventory", "disconnected", at_s=8.2)
+    seen = measure_fault(lab.evidence, process("kill"))
+    assert (seen.injection_observed, seen.actual_start_s, seen.actual_held_s) == (True, 8, 8.4)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from aguante.drivers.base import FaultError, ToxiproxyUndo, Undo
 from aguante.eventlog import EventLog
 from aguante.faults import Faults, HealError, Intent, write_down
 from aguante.journal import Journal, pending
+from aguante.measure.facts import read_facts
 from aguante.plan import PlannedFault, ToxiproxyFault
 
 FAULT = PlannedFault(
@@ -70,6 +71,16 @@ async def test_every_intent_is_on_disk_before_any_fault_is_real(tmp_path: Path) 
         await prepared(driver, tmp_path, journal, log)
         assert driver.calls == ["prepare"]
         assert [undo.fault_id for undo in pending(path)] == ["slow"]
+
+
+async def test_both_ends_of_applying_are_noted(tmp_path: Path) -> None:
+    """It takes effect somewhere between: measures must not take the later end for the beginning."""
+    path, ticks = tmp_path / "events.jsonl", iter([1.0, 1.3])
+    with Journal.open(tmp_path / "j", "r") as journal, EventLog(path) as log:
+        intents = await write_down((FAULT,), FakeDriver(), journal)
+        await Faults(intents, FakeDriver(), journal, log, lambda: next(ticks)).apply(FAULT)
+    facts = read_facts(path)
+    assert (facts.began_s("slow"), facts.applied_s("slow")) == (1.0, 1.3)
 
 
 async def test_heal_restores_and_verifies_what_was_applied(tmp_path: Path) -> None:

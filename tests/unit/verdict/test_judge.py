@@ -62,6 +62,10 @@ def late(good: Measures) -> dict[str, object]:
     return fault(good, actual_start_s=8.6)
 
 
+def slow_to_hold(good: Measures) -> dict[str, object]:
+    return fault(good, actual_start_s=8.1, actual_held_s=8.7)
+
+
 def never_applied(good: Measures) -> dict[str, object]:
     return fault(good, actual_start_s=None, evidence="404 proxy not found")
 
@@ -125,7 +129,8 @@ def unasked_settling(_: Measures) -> dict[str, object]:
         ((unsettled, stopped), "deviated", "The system did not settle in time"),
         ((unfelt,), "inconclusive", "Fault slow (latency on reservations-payments) was not felt"),
         ((unfelt, unmet), "inconclusive", "Fault slow (latency"),
-        ((late,), "inconclusive", "Fault slow began 0.60 s off its planned time (limit 0.5 s)"),
+        ((late,), "inconclusive", "Fault slow took hold 0.60 s off its planned time (limit 0.5 s)"),
+        ((slow_to_hold,), "inconclusive", "Fault slow took hold 0.70 s off its planned time"),
         ((never_applied,), "inconclusive", "Fault slow was never applied: 404 proxy not found."),
         ((not_undone,), "inconclusive", "Fault slow was not verified undone"),
         ((shortfall,), "inconclusive", "Only 94.8 % of the offered load was achieved"),
