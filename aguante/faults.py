@@ -88,19 +88,13 @@ class Faults:
         try:
             await self._driver.apply(fault)
         except FaultError as error:
-            self._note(fault.id, "applied", fault.start_s, began_s=began_s, error=str(error))
+            self._note(fault, "applied", error=str(error))
             raise
         at_s = self._now_s()
         self._active.add(fault.id)
         self._mark(fault.id, "applied")
-        self._note(
-            fault.id,
-            "applied",
-            fault.start_s,
-            began_s=began_s,
-            at_s=at_s,
-            evidence=await self._driver.evidence(fault),
-        )
+        evidence = await self._driver.evidence(fault)
+        self._note(fault, "applied", took_s=(began_s, at_s), evidence=evidence)
 
     async def undo(self, fault: PlannedFault) -> None:
         """Lift one fault and verify that it is gone; what fails here is tried again by ``heal``."""
@@ -108,7 +102,7 @@ class Faults:
         try:
             await self._undo(undo)
         except FaultError as error:
-            self._note(fault.id, "undone", fault.end_s, error=str(error))
+            self._note(fault, "undone", error=str(error))
 
     async def heal(self, gone: Callable[[], bool] = _never) -> None:
         """Restore and verify whatever is not yet verified, again and again within HEAL_LIMIT_S.
@@ -160,19 +154,18 @@ class Faults:
         self._active.discard(undo.fault_id)
         self._mark(undo.fault_id, "verified")
         error = "Toxiproxy has ended, and this fault with it"
-        self._note(undo.fault_id, "undone", self._planned[undo.fault_id].end_s, error=error)
+        self._note(self._planned[undo.fault_id], "undone", error=error)
 
     async def _undo(self, undo: AnyUndo) -> None:
-        planned_s = self._planned[undo.fault_id].end_s
+        planned = self._planned[undo.fault_id]
         await self._driver.undo(undo)
         self._active.discard(undo.fault_id)
         self._mark(undo.fault_id, "undone")
-        self._note(undo.fault_id, "undone", planned_s)
+        self._note(planned, "undone")
         await self._driver.verify(undo)
         self._verified.add(undo.fault_id)
         self._mark(undo.fault_id, "verified")
-        evidence = await self._driver.evidence(self._planned[undo.fault_id])
-        self._note(undo.fault_id, "verified", planned_s, evidence=evidence)
+        self._note(planned, "verified", evidence=await self._driver.evidence(planned))
 
     def _mark(self, fault_id: str, state: MarkState) -> None:
         try:
@@ -185,20 +178,20 @@ class Faults:
 
     def _note(
         self,
-        fault_id: str,
+        fault: PlannedFault,
         action: Literal["applied", "undone", "verified"],
-        planned_s: float,
         *,
-        began_s: float | None = None,
-        at_s: float | None = None,
+        took_s: tuple[float, float] | None = None,
         evidence: str = "",
         error: str = "",
     ) -> None:
+        """Into the diary; ``took_s``: from when to when it was done, else just now."""
+        began_s, at_s = took_s or (None, self._now_s())
         change = FaultChanged(
-            id=fault_id,
+            id=fault.id,
             action=action,
-            planned_s=planned_s,
-            at_s=self._now_s() if at_s is None else at_s,
+            planned_s=fault.start_s if action == "applied" else fault.end_s,
+            at_s=at_s,
             began_s=began_s,
             evidence=evidence,
             error=error,
