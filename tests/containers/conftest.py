@@ -2,12 +2,16 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from bench_world import Bench
 from stack_world import Stack, has_image
 
+from aguante.runtimes.state import folders
 from offline.wanted import read_wanted
 
 
@@ -36,3 +40,14 @@ def stack(part_is_missing: Callable[[str], NoReturn]) -> Iterator[Stack]:
         yield found
     finally:
         found.down()
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    """Not pytest's own folder: PostgreSQL, as another user, must be able to pass through it."""
+    folder = Path(tempfile.mkdtemp(prefix="aguante-compose-runs-"))
+    folder.chmod(0o711)
+    yield Bench(folder)
+    left = folders(folder / "beds")
+    shutil.rmtree(folder)
+    assert left == ()

@@ -5,27 +5,19 @@ Three short ones: a slow callee and one that refuses on a stack that `docker com
 compose``). And whatever ends such a run, nothing of it is left.
 """
 
-import os
-import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from stack_world import ROOT, Stack
+from bench_world import RUN_LIMIT_S, Bench
+from stack_world import Stack
 
 from aguante.drivers.toxiproxy_client import ToxiproxyClient
 from aguante.runtimes.state import folders, read_state
-from aguante.verdict.model import Verdict
 
 pytestmark = [pytest.mark.container, pytest.mark.slow]
 
-RUN_LIMIT_S = 180
 LABEL = "label=com.docker.compose.project="
 SLOW = """\
 name: short-slow
@@ -80,70 +72,6 @@ invariants: all
 """
 
 
-class Played(NamedTuple):
-    """What came of one run."""
-
-    exit_code: int
-    said: str
-    verdict: Verdict
-
-    @property
-    def outcomes(self) -> dict[str, str]:
-        """By expectation."""
-        return {each.text: each.outcome for each in self.verdict.expectations}
-
-
-class Bench:
-    """Experiment files, a runs folder, and a state folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.beds = folder / "beds"
-
-    def command(self, text: str, *options: str) -> list[str]:
-        """``aguante run`` of an experiment."""
-        file = self.folder / f"{text.split()[1]}.yaml"
-        file.write_text(text)
-        code = "import sys; from aguante.cli import main; main(sys.argv[1:])"
-        where = ("--testbed", str(ROOT / "testbed.yaml"), "--runs", str(self.folder / "runs"))
-        return [sys.executable, "-c", code, "run", str(file), "--quiet", *where, *options]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "AGUANTE_STATE": str(self.beds)}
-
-    def play(self, text: str, *options: str) -> Played:
-        """Play it to its end; a run that is inconclusive on a busy machine is played once more."""
-        before = set(self._verdicts())
-        command = self.command(text, "--retry-inconclusive", "1", *options)
-        done = subprocess.run(
-            command,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=2 * RUN_LIMIT_S,
-            check=False,
-        )
-        said = done.stdout + done.stderr
-        fresh = sorted(set(self._verdicts()) - before)
-        assert fresh, said
-        return Played(done.returncode, said, Verdict.model_validate_json(fresh[-1].read_bytes()))
-
-    def _verdicts(self) -> list[Path]:
-        return list((self.folder / "runs").glob("*/verdict.json"))
-
-
-@pytest.fixture(scope="module")
-def bench() -> Iterator[Bench]:
-    """Not pytest's own folder: PostgreSQL, as another user, must be able to pass through it."""
-    folder = Path(tempfile.mkdtemp(prefix="aguante-compose-runs-"))
-    folder.chmod(0o711)
-    yield Bench(folder)
-    left = folders(folder / "beds")
-    shutil.rmtree(folder)
-    assert left == ()
-
-
 def left_of(stack: Stack, project: str) -> str:
     """Everything that Docker still has of a project."""
     only = ("--filter", f"{LABEL}{project}")
@@ -191,7 +119,7 @@ def test_a_killed_container_is_told_as_a_killed_process_is(bench: Bench, stack: 
     assert contained.outcomes == native.outcomes, contained.said
     assert (native.verdict.verdict, contained.verdict.verdict) == ("held", "held"), contained.said
     assert all(each.injection_observed for each in contained.verdict.faults)
-    (run,) = (bench.folder / "runs").glob(contained.verdict.run_id)
+    (run,) = bench.runs.glob(contained.verdict.run_id)
     logs = {path.stem for path in (run / "logs").iterdir()}
     assert {"payments-1", "gateway-1", "toxiproxy", "postgres", "telemetry", "load"} <= logs
     assert container_names(stack) == before
@@ -205,9 +133,7 @@ def container_names(stack: Stack) -> set[str]:
 def test_a_policy_that_the_stack_does_not_have_is_refused(bench: Bench, stack: Stack) -> None:
     """Exit 4 before anything is done to it; the message says what differs, and both ways out."""
     command = bench.command(SLOW, "--attach", stack.project, "--policy", "no-breaker")
-    done = subprocess.run(
-        command, env=bench.environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = bench.call(command, 60)
     assert done.returncode == 4
     assert "does not run with policy no-breaker: name is default" in done.stderr
     assert "AGUANTE_POLICY=no-breaker docker compose up --wait" in done.stderr
@@ -234,11 +160,7 @@ def test_recover_removes_what_a_killed_run_left(bench: Bench, stack: Stack) -> N
         runner.kill()
         runner.wait(RUN_LIMIT_S)
     assert left_of(stack, project)
-    code = "import sys; from aguante.cli import main; main(sys.argv[1:])"
-    recover = [sys.executable, "-c", code, "recover", "--runs", str(bench.folder / "runs")]
-    done = subprocess.run(
-        recover, env=bench.environment, capture_output=True, text=True, timeout=90, check=False
-    )
+    done = bench.recover()
     assert done.returncode == 0, done.stderr
     assert left_of(stack, project) == ""
     assert folders(bench.beds) == ()
