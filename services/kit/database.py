@@ -23,7 +23,7 @@ import asyncpg
 from aiohttp import web
 
 from services.kit import database_errors as errors
-from services.kit.database_session import Session, terminate
+from services.kit.database_session import Session, give_back, terminate
 from services.kit.failures import DatabaseFailed
 from services.kit.policy import DatabasePolicy
 from services.kit.problem import Mechanism
@@ -129,7 +129,7 @@ class Database:
         asked = [pool.acquire(timeout=OPEN_S) for _ in range(self._policy.pool_size)]
         for got in await asyncio.gather(*asked, return_exceptions=True):
             if not isinstance(got, BaseException):
-                await pool.release(got)
+                await give_back(pool, got)
 
     async def _make_schema(self, schema: str) -> None:
         async with self._session(in_transaction=True) as session:
@@ -190,7 +190,7 @@ class Database:
             raise
         finally:
             self._used -= 1
-            await pool.release(connection)
+            await give_back(pool, connection)
 
     async def _acquire(self) -> tuple[Connection, Pool]:
         pool = self._pool

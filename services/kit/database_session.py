@@ -129,6 +129,27 @@ def is_closed(connection: Connection) -> bool:
         return True
 
 
+async def give_back(pool: Pool, connection: Connection) -> None:
+    """Return a connection to its pool, which may have taken it back by itself a moment ago.
+
+    asyncpg checks that first and acts one turn of the loop later; a connection lost just between is an
+    InternalClientError ("on a free connection holder"), though all is as it should be.
+    """
+    try:
+        await pool.release(connection)
+    except asyncpg.InternalClientError:
+        if not _given_back(connection):
+            raise
+
+
+def _given_back(connection: Connection) -> bool:
+    try:
+        connection.is_closed()
+    except asyncpg.InterfaceError:  # what every call on it raises from then on
+        return True
+    return False
+
+
 def terminate(connection: Connection) -> None:
     """Throw a connection away, if the pool has not done so already."""
     with suppress(asyncpg.InterfaceError):

@@ -12,6 +12,7 @@ from kit_world import Watched
 from tcp_proxy import TcpProxy, tcp_proxy
 
 from services.kit.database import Database
+from services.kit.database_session import give_back
 from services.kit.failures import DatabaseFailed
 from services.kit.policy import DatabasePolicy
 from services.kit.problem import Mechanism
@@ -255,6 +256,15 @@ async def test_a_connection_lost_before_the_commit_is_definite(database: str) ->
         assert failed.value.mechanism is Mechanism.DATABASE_UNAVAILABLE
         assert failed.value.definite
         assert await here.count() == 0
+
+
+async def test_a_connection_lost_while_it_is_given_back_is_no_error(database: str) -> None:
+    """The server's farewell may come between asyncpg's check and its deed; the pool is whole afterwards."""
+    async with asyncpg.create_pool(database, min_size=0, max_size=1) as pool:
+        connection = await pool.acquire()
+        asyncio.get_running_loop().call_soon(connection.terminate)
+        await give_back(pool, connection)
+        assert await pool.fetchval("SELECT 1", timeout=2) == 1
 
 
 async def test_a_cancelled_user_leaves_the_pool_whole(database: str) -> None:
