@@ -1,19 +1,14 @@
 """`aguante run` as its user starts it: a process, the real system, an exit code and a run folder."""
 
-import contextlib
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
+from undo_world import named_by
 
-from aguante.journal import pending
 from aguante.runfolder import RunFolder
 from aguante.verdict.model import Verdict
 
@@ -103,23 +98,12 @@ def assert_invariants_held(verdict: Verdict) -> None:
     assert {each.outcome for each in verdict.invariants if each.name not in untried} == {"held"}
 
 
-def processes_of(run_id_or_folder: str) -> list[str]:
-    """Command lines of living processes that name this folder in their arguments or environment."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            text = " ".join(process.cmdline()) + " ".join(process.environ().values())
-            if run_id_or_folder in text and process.pid != os.getpid():
-                found.append(" ".join(process.cmdline()))
-    return found
-
-
 @pytest.fixture
 def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A mark in the environment of everything that a run starts, so that leftovers can be found."""
     monkeypatch.setenv("AGUANTE_TEST_MARK", str(tmp_path))
     yield tmp_path
-    assert processes_of(str(tmp_path)) == []
+    assert named_by(str(tmp_path)) == []
 
 
 def test_a_slow_callee_ends_held_with_every_mechanism_shown(own_state: Path) -> None:
@@ -157,44 +141,6 @@ def test_a_broken_file_starts_nothing(own_state: Path) -> None:
     assert not (own_state / "runs").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_in_the_fault_window_heals_first(own_state: Path, number: signal.Signals) -> None:
-    """The toxic is lifted and verified, the run is judged inconclusive, and no process is left."""
-    path = write(own_state, expect=EXPECT)
-    runner = subprocess.Popen(
-        command(own_state, str(path)), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    wait_for_fault(own_state, runner)
-    runner.send_signal(number)
-    output, _ = runner.communicate(timeout=60)
-    assert runner.returncode == 2, output.decode()
-    folder = only_run(own_state)
-    assert pending(folder.journal) == []
-    assert '"action":"verified"' in folder.events.read_text()
-    assert verdict_of(own_state).verdict == "inconclusive"
-
-
-def test_after_a_kill_recover_leaves_nothing_broken(own_state: Path) -> None:
-    """SIGKILL gives the runner no chance; `aguante recover` sweeps up, and says what it healed."""
-    runner = subprocess.Popen(
-        command(own_state, str(write(own_state))),
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    wait_for_fault(own_state, runner)
-    runner.kill()
-    runner.wait(timeout=10)
-    assert [undo.fault_id for undo in pending(only_run(own_state).journal)] == ["slow"]
-    recover = [sys.executable, "-m", "aguante", "recover", "--runs", str(own_state / "runs")]
-    done = subprocess.run(
-        recover, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "slow: healed" in done.stdout
-    assert pending(only_run(own_state).journal) == []
-
-
 def test_an_abort_condition_ends_the_run_before_the_fault(own_state: Path) -> None:
     """A system that is not well by itself is not broken further: inconclusive, no fault applied."""
     rest = "abort_when:\n  - rate: {phase: baseline, status: 200, min: 0.5}\n"
@@ -202,13 +148,3 @@ def test_an_abort_condition_ends_the_run_before_the_fault(own_state: Path) -> No
     assert done.returncode == 2, done.stdout + done.stderr
     assert '"action":"applied"' not in only_run(own_state).events.read_text()
     assert any("abort condition" in reason for reason in verdict_of(own_state).reasons)
-
-
-def wait_for_fault(folder: Path, runner: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        assert runner.poll() is None, "the run ended before its fault"
-        for events in (folder / "runs").glob("*/events.jsonl"):
-            if '"action":"applied"' in events.read_text():
-                return
-        time.sleep(0.1)
-    pytest.fail("no fault was applied within 30 s")

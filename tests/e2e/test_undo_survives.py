@@ -42,13 +42,20 @@ def check_asked(stage: str, run: Run, code: int) -> None:
         assert stage in ("analysis", "heal"), "a stopped run was called held"
     applied = [fault for fault in verdict.faults if fault.actual_start_s is not None]
     assert all(fault.undone_verified for fault in applied)
+    if stage == "fault":
+        assert (code, verdict.verdict) == (2, "inconclusive")
+        assert applied, "nothing was broken: this would prove nothing"
+        assert '"action":"verified"' in run.run_folder.events.read_text()
 
 
-def check_killed(run: Run, code: int) -> None:
-    """After SIGKILL `aguante recover` finds all there is to heal, and leaves nothing."""
+def check_killed(stage: str, run: Run, code: int) -> None:
+    """After SIGKILL `aguante recover` finds all there is to heal, says what it healed, and leaves nothing."""
     assert code in (-signal.SIGKILL, 0, 2)
+    broken = run.still_broken()
+    assert broken or stage != "fault", "nothing was broken: this would prove nothing"
     done = recover(run.folder)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert all(f"{fault_id}: healed" in done.stdout for fault_id in broken), done.stdout
     assert run.left_behind(within_s=12) == []
     again = recover(run.folder)
     assert (again.returncode, again.stdout) == (0, "nothing to heal\n")
@@ -65,8 +72,8 @@ def test_a_run_that_is_asked_to_end_heals_first(tmp_path: Path, number: signal.S
 @pytest.mark.slow
 def test_a_run_that_is_killed_can_be_recovered(tmp_path: Path) -> None:
     """At a random moment: no process, no folder, no fault is left after `aguante recover`."""
-    for _, run, code in strike_all(tmp_path, KILLED, signal.SIGKILL, seed=9):
-        check_killed(run, code)
+    for stage, run, code in strike_all(tmp_path, KILLED, signal.SIGKILL, seed=9):
+        check_killed(stage, run, code)
 
 
 @pytest.mark.undo_storm
@@ -76,6 +83,6 @@ def test_the_undo_storm(tmp_path: Path, number: signal.Signals) -> None:
     stages = tuple(STAGES[at % len(STAGES)] for at in range(STORM))
     for stage, run, code in strike_all(tmp_path, stages, number, seed=1000 * number):
         if number == signal.SIGKILL:
-            check_killed(run, code)
+            check_killed(stage, run, code)
         else:
             check_asked(stage, run, code)

@@ -140,17 +140,19 @@ class Run:
         memory = Path("/dev/shm") / f"aguante-{os.getuid()}"  # noqa: S108 - what we look for
         return [
             *writers_below(self.folder),
+            *named_by(str(self.folder)),
             *(str(root) for root in folders(self.folder / "state")),
             *(str(memory / each) for each in self.testbeds if (memory / each).exists()),
             *(str(path) for path in (self.folder / "tmp").iterdir()),
-            *self._still_broken(),
+            *(f"not undone: {fault_id}" for fault_id in self.still_broken()),
         ]
 
-    def _still_broken(self) -> list[str]:
+    def still_broken(self) -> list[str]:
+        """Ids of faults that the journal holds as not undone."""
         run = self.run_folder
         if run is None or not run.journal.exists():
             return []
-        return [f"not undone: {undo.fault_id}" for undo in pending(run.journal)]
+        return [undo.fault_id for undo in pending(run.journal)]
 
 
 def _copy(process: "subprocess.Popen[bytes]", target: Path) -> None:
@@ -192,6 +194,17 @@ def writers_below(folder: Path) -> list[str]:
                 if target.startswith(f"{folder}/"):
                     found.append(f"{process.pid} {process.status()} {' '.join(process.cmdline())}")
                     break
+    return found
+
+
+def named_by(text: str) -> list[str]:
+    """Command lines of living processes whose arguments or environment hold ``text``: a folder, say."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            said = " ".join(process.cmdline()) + " ".join(process.environ().values())
+            if text in said and process.pid != os.getpid():
+                found.append(" ".join(process.cmdline()))
     return found
 
 
