@@ -1,9 +1,11 @@
 """Each fault goes to the driver that knows it, and comes back from the journal as what it was."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from aguante.commands import recover
 from aguante.commands.recover import driver_for
 from aguante.drivers.base import FaultError, ProcessUndo, PumbaUndo, ToxiproxyUndo
 from aguante.drivers.router import Drivers
@@ -59,6 +61,8 @@ async def test_recovery_has_an_answer_for_every_kind_of_undo(
 ) -> None:
     """It tries what it can, and says why it cannot; it never breaks down over one."""
     monkeypatch.setenv("PATH", str(tmp_path))  # no Docker there
+    hasty = partial(ToxiproxyDriver, removal_limit_s=0.1)  # how long it tries is shown elsewhere
+    monkeypatch.setattr(recover, "ToxiproxyDriver", hasty)
     said = {"toxiproxy": "gave no answer", "process": "aguante down", "pumba": "install Docker"}
     for undo in (LINK, UNDO, PUMBA):
         with pytest.raises(FaultError, match=said[undo.driver]):
