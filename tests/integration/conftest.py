@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from native_world import processes_in
+from native_world import private_folder, processes_in
 
 from aguante.runtimes.state import folders
 from aguante.testbed import TestbedSpec
@@ -66,12 +66,8 @@ def parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def own_parent() -> Iterator[Path]:
     """A folder for the one testbed of a module; none may be left in it."""
-    parent = Path(tempfile.mkdtemp(prefix="aguante-test-"))
-    parent.chmod(0o711)
-    yield parent
-    left = folders(parent)
-    shutil.rmtree(parent)
-    assert left == ()
+    with private_folder() as parent:
+        yield parent
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ BOARDS = Path(__file__).parents[2] / "dashboards" / "grafana" / "dashboards"
 LIMIT_S = 20
 RATE_INTERVAL_S = 4
 """What Grafana makes of a scrape interval of 1 s: four times that, while a point is no wider than 1 s."""
+LATE_S = 0.5
+"""A scrape takes some time itself, more on a busy machine."""
 
 
 @dataclass(frozen=True)

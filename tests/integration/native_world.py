@@ -1,10 +1,29 @@
 """What the tests of the native runtime share: its processes, and the command line."""
 
+import contextlib
+import shutil
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+
+from aguante.runtimes.state import folders
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[Path]:
+    """A folder for testbeds, that PostgreSQL's account can pass through; none may be left in it."""
+    parent = Path(tempfile.mkdtemp(prefix="aguante-test-"))
+    parent.chmod(0o711)
+    try:
+        yield parent
+    finally:
+        left = folders(parent)
+        shutil.rmtree(parent)
+    assert left == ()
 
 
 def processes_in(folder: Path) -> list[psutil.Process]:

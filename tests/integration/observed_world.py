@@ -28,7 +28,7 @@ EXPERIMENT = """\
 name: observed
 title: Payments answers late, and everything about it is asked of Prometheus
 learn: A test.
-load: {profile: mixed, rate_rps: 40, mix: {reserve: 0.75, read_event: 0.25}}
+load: {profile: mixed, rate_rps: 45, mix: {reserve: 0.75, read_event: 0.25}}
 phases: {warmup_s: 1, baseline_s: 5, fault_s: 8, recovery_s: 5}
 faults:
   - {id: slow, toxiproxy: {link: reservations-payments, toxic: latency, latency_ms: 3500, jitter_ms: 200}}
@@ -47,6 +47,8 @@ class Observed:
 
     testbed: Testbed
     outcome: RunOutcome
+    seen_s: tuple[float, float]
+    """From when to when the run alone is seen, epoch seconds."""
     lost: tuple[str, ...]
     """Trace ids of reservations whose payment's answer was lost."""
     crashed: tuple[str, ...]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from native_world import aguante, processes_in, wait_until_gone
 
 from aguante.runtimes.base import Testbed
@@ -118,13 +119,18 @@ def test_down_ends_exactly_the_detached_testbed_named(parent: Path, standin_file
     assert "no testbed runs" in run("ps").stdout
 
 
+@pytest.mark.usefixtures("observer_binaries")
 def test_a_detached_testbed_is_not_swept_by_the_next_start(
     parent: Path, standin_file: Path
 ) -> None:
-    """Its own processes hold its lock."""
+    """Its own processes hold its lock, and the Prometheus that was asked for goes on scraping them."""
     up = ("up", "--testbed", str(standin_file), "--detach", "--json")
-    one, two = (Testbed.model_validate_json(run(*up).stdout) for _ in range(2))
+    observed = run(*up, "--with", "prometheus")
+    one, two = (Testbed.model_validate_json(each.stdout) for each in (observed, run(*up)))
     try:
+        scraped = requests.get(f"{one.prometheus}/api/v1/targets", timeout=LIMIT_S).json()
+        targets = {each["labels"]["instance"] for each in scraped["data"]["activeTargets"]}
+        assert {each.instance for each in one.services} <= targets
         assert alive(one)
         assert alive(two)
     finally:

@@ -1,41 +1,19 @@
 """Every panel's query on a real Prometheus during a real run, and what the panels say beside verdict.json."""
 
-import json
-import os
-import subprocess
-import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
-from dashboard_world import RATE_INTERVAL_S, Grafana, Line, every_query, the_panel
-from native_world import aguante
+from dashboard_world import LATE_S, Grafana, Line, every_query, the_panel
+from observed_world import Observed
 
-from aguante.runfolder import RunFolder
+from aguante.measure.facts import read_facts
 from aguante.verdict.model import Verdict
 
-ROOT = Path(__file__).parents[2]
-EXPERIMENT = """\
-name: payments-slow-short
-title: payments-slow, shorter, and played to its end whatever it shows
-learn: A test.
-load: {profile: mixed, rate_rps: 45, mix: {reserve: 0.75, read_event: 0.25}}
-phases: {warmup_s: 2, baseline_s: 4, fault_s: 9, recovery_s: 7}
-faults:
-  - {id: slow, toxiproxy: {link: reservations-payments, toxic: latency, latency_ms: 3500, jitter_ms: 200}}
-expect:
-  - breaker: {link: reservations-payments, opens_within_s: 6}
-invariants: all
-"""
 LINK = "reservations-payments"
 SCRAPE_S = 1.0
 STEP_S = 0.25
 """Of queries about moments: finer than a scrape, so that it adds little."""
-LATE_S = 0.5
-"""A scrape takes some time itself, more on a busy machine."""
-LIMIT_S = 180
 
 pytestmark = pytest.mark.slow
 
@@ -55,40 +33,12 @@ class Played:
 
 
 @pytest.fixture(scope="module")
-def played(own_parent: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
-    """payments-slow, shortened, on a testbed that has a Prometheus."""
-    runs = tmp_path_factory.mktemp("runs")
-    experiment = tmp_path_factory.mktemp("experiment") / "short.yaml"
-    experiment.write_text(EXPERIMENT)
-    environ = {**os.environ, "AGUANTE_STATE": str(own_parent)}
-
-    def call(*arguments: str) -> str:
-        done = subprocess.run(
-            aguante(*arguments),
-            cwd=ROOT,
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
-        # a busy machine may deviate, or send too little: what was played is compared all the same
-        assert done.returncode in (0, 1, 2), done.stderr
-        return done.stdout
-
-    testbed = json.loads(call("up", "--with", "prometheus", "--detach", "--json"))
-    try:
-        began_s = time.time() - 1
-        played_on = ("--attach", testbed["id"], "--runs", str(runs), "--quiet")
-        call("run", str(experiment), *played_on)
-        time.sleep(RATE_INTERVAL_S + LATE_S)  # for the last rate to be back at 0
-        (folder,) = (RunFolder(path) for path in runs.iterdir())
-        verdict = Verdict.model_validate_json(folder.verdict.read_bytes())
-        t0_s = json.loads(folder.events.read_text().splitlines()[0])["epoch_ns"] / 1e9
-        run = Grafana(testbed["prometheus"], began_s, time.time(), verdict.run_id)
-        yield Played(verdict, run, t0_s)
-    finally:
-        call("down", testbed["id"])
+def played(observed: Observed) -> Played:
+    """The run that all of this package look at, while nothing else was asked of the testbed."""
+    verdict, facts = observed.outcome.verdict, read_facts(observed.outcome.folder.events)
+    assert facts.epoch_ns
+    grafana = Grafana(observed.testbed.prometheus, *observed.seen_s, verdict.run_id)
+    return Played(verdict, grafana, facts.epoch_ns / 1e9)
 
 
 def test_no_panel_is_empty(played: Played) -> None:

@@ -1,12 +1,10 @@
 """What happened in a run, asked of a real Prometheus and a real Jaeger, by the words of docs/observability.md."""
 
-import asyncio
 import json
 import math
 import shutil
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from observed_world import (
@@ -14,25 +12,14 @@ from observed_world import (
     Observed,
     Span,
     bounds,
-    broken,
-    buy,
-    lose_answers,
-    paying,
-    play_observed,
     search,
     table,
     trace,
-    until_good,
 )
 
-from aguante.collect.settle import settle
 from aguante.measure.facts import RunFacts, read_facts
 from aguante.observe import opened
 from aguante.prometheus import Prometheus
-from aguante.runtimes.native import NativeRuntime
-from aguante.runtimes.observing import Observers
-from aguante.setup import play_setup
-from aguante.testbed import TestbedSpec
 from aguante.verdict.model import Verdict
 
 pytestmark = pytest.mark.slow
@@ -40,39 +27,7 @@ PROMQL = table("Question -> PromQL")
 SEARCHES = table("Question -> Jaeger search")
 FAULT_END_S = 14.0
 """Of the experiment, seconds since t0."""
-CRASHED = 3
-EXPORTED_S = 1.5
-"""Spans leave a service twice a second, and pass the relay."""
 ANSWERS = 'http_server_request_duration_seconds_count{service="gateway"}'
-
-
-@pytest.fixture(scope="module")
-async def observed(
-    observer_binaries: dict[str, Path],
-    own_parent: Path,
-    shop_spec: TestbedSpec,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Observed]:
-    """A run, answers that were lost, a process that was killed at work; a minute in all."""
-    runs = tmp_path_factory.mktemp("runs")
-    observers = Observers(frozenset(("prometheus", "jaeger")), samples=runs / "samples")
-    runtime = NativeRuntime(own_parent, relay=True, observers=observers)
-    async with runtime.running(shop_spec, "default") as testbed:
-        outcome = await play_observed(shop_spec, testbed, own_parent, runs)
-        event_id, *_ = await play_setup(shop_spec, testbed, "observed")
-        await until_good(testbed, event_id)
-        lost = await lose_answers(testbed, event_id)
-        await until_good(testbed, event_id)
-        async with broken(testbed, "latency", latency=2500):
-            asked = [asyncio.create_task(buy(testbed, event_id)) for _ in range(CRASHED)]
-            await paying(testbed, CRASHED)
-            await runtime.kill("reservations-1")
-            crashed = tuple(trace_id for _, trace_id in await asyncio.gather(*asked))
-        await runtime.start("reservations-1")
-        rest = await settle(shop_spec.settle, testbed)
-        assert rest.settled
-        await asyncio.sleep(EXPORTED_S)
-        yield Observed(testbed, outcome, lost, crashed)
 
 
 @pytest.fixture(scope="module")

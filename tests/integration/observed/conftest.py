@@ -1,0 +1,69 @@
+"""One run on a testbed with a real Prometheus and a real Jaeger, and what happened on it afterwards."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from dashboard_world import LATE_S, RATE_INTERVAL_S
+from native_world import private_folder
+from observed_world import (
+    Observed,
+    broken,
+    buy,
+    lose_answers,
+    paying,
+    play_observed,
+    until_good,
+)
+
+from aguante.collect.settle import settle
+from aguante.runtimes.native import NativeRuntime
+from aguante.runtimes.observing import Observers
+from aguante.setup import play_setup
+from aguante.testbed import TestbedSpec
+
+CRASHED = 3
+EXPORTED_S = 1.5
+"""Spans leave a service twice a second, and pass the relay."""
+
+
+@pytest.fixture(scope="package")
+async def observed(
+    observer_binaries: dict[str, Path],
+    shop_spec: TestbedSpec,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Observed]:
+    """A run, answers that were lost, a process that was killed at work; a minute in all, for every module here."""
+    runs = tmp_path_factory.mktemp("runs")
+    observers = Observers(frozenset(("prometheus", "jaeger")), samples=runs / "samples")
+    with private_folder() as parent:
+        runtime = NativeRuntime(parent, relay=True, observers=observers)
+        async with runtime.running(shop_spec, "default") as testbed:
+            began_s = time.time() - 1
+            outcome = await play_observed(shop_spec, testbed, parent, runs)
+            await asyncio.sleep(RATE_INTERVAL_S + LATE_S)  # for the last rate to be back at 0
+            seen_s = (began_s, time.time())
+            yield Observed(testbed, outcome, seen_s, *await story(shop_spec, runtime))
+
+
+async def story(
+    spec: TestbedSpec, runtime: NativeRuntime
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Trace ids of reservations whose payment's answer was lost, and of those whose owner was killed at work."""
+    testbed = runtime.testbed
+    event_id, *_ = await play_setup(spec, testbed, "observed")
+    await until_good(testbed, event_id)
+    lost = await lose_answers(testbed, event_id)
+    await until_good(testbed, event_id)
+    async with broken(testbed, "latency", latency=2500):
+        asked = [asyncio.create_task(buy(testbed, event_id)) for _ in range(CRASHED)]
+        await paying(testbed, CRASHED)
+        await runtime.kill("reservations-1")
+        crashed = tuple(trace_id for _, trace_id in await asyncio.gather(*asked))
+    await runtime.start("reservations-1")
+    rest = await settle(spec.settle, testbed)
+    assert rest.settled
+    await asyncio.sleep(EXPORTED_S)
+    return lost, crashed
