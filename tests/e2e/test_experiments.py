@@ -1,10 +1,13 @@
 """Experiments of chaos-experiments/ on the real system, shortened by ``--set``."""
 
 import csv
+import json
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,6 +20,15 @@ from aguante.verdict.model import Verdict
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = ROOT / "chaos-experiments"
 SHORT = ("phases.warmup_s=1", "phases.baseline_s=3", "phases.fault_s=4", "phases.recovery_s=6")
+PLAYED = {
+    "payments-kill": ("faults.0.duration_s=2",),
+    # An attempt that failed is made again 5 s later: time for two of them.
+    "notifications-down": ("phases.recovery_s=11",),
+    "telemetry-down": (
+        *("load.rate_rps=10", "phases.fault_s=8", "faults.0.duration_s=3.5"),
+        *("faults.1.start_s=4", "faults.1.duration_s=3.5"),
+    ),
+}
 PAUSE = """
 name: stand-still
 title: Payments stands still
@@ -50,9 +62,23 @@ def play(folder: Path, name: str, *sets: str) -> tuple[RunFolder, Verdict]:
     return RunFolder(run), Verdict.model_validate_json(RunFolder(run).verdict.read_text())
 
 
-def test_a_killed_service_is_felt_started_again_and_loses_nothing(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[RunFolder, Verdict]]:
+    """Each experiment of PLAYED, all at once: what is asked of them is what happened, not how quickly."""
+    folder = tmp_path_factory.mktemp("played")
+    with ThreadPoolExecutor(len(PLAYED)) as pool:
+        begun = {
+            name: pool.submit(play, folder / name, name, *SHORT, *sets)
+            for name, sets in PLAYED.items()
+        }
+        return {name: each.result() for name, each in begun.items()}
+
+
+def test_a_killed_service_is_felt_started_again_and_loses_nothing(
+    played: dict[str, tuple[RunFolder, Verdict]],
+) -> None:
     """SIGKILL in the middle of load: its callers show it, another process takes its place, all invariants hold."""
-    folder, verdict = play(tmp_path, "payments-kill", *SHORT, "faults.0.duration_s=2")
+    folder, verdict = played["payments-kill"]
     (fault,) = verdict.faults
     assert (fault.kind, fault.service) == ("kill", "payments")
     assert (fault.injection_observed, fault.undone_verified) == (True, True)
@@ -62,10 +88,11 @@ def test_a_killed_service_is_felt_started_again_and_loses_nothing(tmp_path: Path
     assert [each.name for each in verdict.invariants if each.outcome == "violated"] == []
 
 
-def test_who_could_not_be_notified_is_told_later(tmp_path: Path) -> None:
+def test_who_could_not_be_notified_is_told_later(
+    played: dict[str, tuple[RunFolder, Verdict]],
+) -> None:
     """Every request of the fault is answered 200, and afterwards the outbox has delivered every notice."""
-    # An attempt that failed is made again 5 s later: time for two of them.
-    folder, verdict = play(tmp_path, "notifications-down", *SHORT, "phases.recovery_s=11")
+    folder, verdict = played["notifications-down"]
     fault = next(phase for phase in verdict.phases if phase.phase == "fault")
     good = sum(cause.requests for cause in fault.causes if cause.status == 200)
     assert good >= 0.9 * fault.requests
@@ -74,6 +101,25 @@ def test_who_could_not_be_notified_is_told_later(tmp_path: Path) -> None:
     late = [each for each in notices if int(each["attempts"]) > 0]
     assert late, "nothing waited in the outbox: the fault was not felt"
     assert [each for each in notices if not each["delivered_at"]] == []
+
+
+def test_nobody_but_the_counters_notices_a_dead_collector(
+    played: dict[str, tuple[RunFolder, Verdict]],
+) -> None:
+    """It hangs, then it is gone: no span gets through, some are lost and counted, and orders go on."""
+    folder, verdict = played["telemetry-down"]
+    assert [each.id for each in verdict.faults if each.injection_observed] == ["hangs", "gone"]
+    for fault in verdict.faults:
+        assert fault.evidence.count("; 0 of ") == 1, fault.evidence  # not one span went another way
+    fault_phase = next(phase for phase in verdict.phases if phase.phase == "fault")
+    good = sum(cause.requests for cause in fault_phase.causes if cause.status == 200)
+    assert good >= 0.9 * fault_phase.requests
+    (closed,) = (each for each in read_events(folder) if each["kind"] == "collector")
+    assert closed["spans_dropped"] > 0
+
+
+def read_events(folder: RunFolder) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in folder.events.read_text().splitlines()]
 
 
 def test_after_a_kill_of_the_runner_no_process_is_left_standing_still(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -25,6 +27,14 @@ expect:
   - rate: {phase: baseline, operation: reserve_bad, status: 4xx, min: 1.0}
   - achieved: {min: 0.99}
 """
+
+
+class Small(NamedTuple):
+    """A load and a search that have ended."""
+
+    runs: Path
+    load: subprocess.CompletedProcess[str]
+    search: subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -67,29 +77,41 @@ def test_every_operation_gets_its_right_answer_and_the_audit_holds(tmp_path: Pat
     assert (folder / "report.html").exists()
 
 
-def test_a_threshold_that_is_broken_ends_with_1(tmp_path: Path) -> None:
-    """The whole of a load that asks for sold-out seats is 409: right or wrong is the threshold's to say."""
-    thresholds = tmp_path / "thresholds.yaml"
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """A load and a search, both at once: so little that neither keeps the other waiting."""
+    folder = tmp_path_factory.mktemp("small")
+    thresholds = folder / "thresholds.yaml"
     thresholds.write_text("expect:\n  - rate: {phase: baseline, status: 409, max: 0.5}\n")
-    ended = aguante(
-        "load", "--rate", "20", "--duration", "2", "--warmup", "0", "--mix", "reserve_sold_out=1",
-        "--expect", str(thresholds), "--runs", str(tmp_path / "runs"), "--ci",
-    )  # fmt: skip
+    with ThreadPoolExecutor(2) as pool:
+        load = pool.submit(
+            aguante,
+            "load", "--rate", "20", "--duration", "2", "--warmup", "0", "--mix", "reserve_sold_out=1",
+            "--expect", str(thresholds), "--runs", str(folder), "--ci",
+        )  # fmt: skip
+        search = pool.submit(
+            aguante,
+            "saturate", "--policies", "default", "--from", "10", "--to", "20", "--step", "10", "--hold", "3",
+            "--settle-in", "1", "--runs", str(folder), "--json",
+        )  # fmt: skip
+        return Small(folder, load.result(), search.result())
+
+
+def test_a_threshold_that_is_broken_ends_with_1(small: Small) -> None:
+    """The whole of a load that asks for sold-out seats is 409: right or wrong is the threshold's to say."""
+    ended = small.load
     assert ended.returncode == 1, ended.stderr
     assert "Unmet: rate of 409 in baseline <= 50 %; observed 100.0 %" in ended.stdout
 
 
-def test_a_search_that_reaches_no_knee_says_so(tmp_path: Path) -> None:
+def test_a_search_that_reaches_no_knee_says_so(small: Small) -> None:
     """Two low levels: goodput follows, exit 2, and the page shows both."""
-    ended = aguante(
-        "saturate", "--policies", "default", "--from", "10", "--to", "20", "--step", "10", "--hold", "3",
-        "--settle-in", "1", "--runs", str(tmp_path), "--json",
-    )  # fmt: skip
+    ended = small.search
     assert ended.returncode == 2, ended.stderr
     found = json.loads(ended.stdout)
     levels = found["sweeps"][0]["levels"]
     assert [level["target_rps"] for level in levels] == [10, 20]
     assert all(level["goodput_rps"] >= 0.9 * level["offered_rps"] for level in levels)
-    page = (tmp_path / found["id"] / "saturation.html").read_text()
+    page = (small.runs / found["id"] / "saturation.html").read_text()
     assert page.count("data-goodput=") == 2
     assert "no knee was reached" in page
