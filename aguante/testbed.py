@@ -8,6 +8,8 @@ from pydantic import Field
 
 from aguante.values import Value
 
+EVERY_SERVICE, COLLECTOR = "services", "telemetry"
+"""Caller and callee of the link whose kind is ``otlp``."""
 REPLICAS_MAX = 8
 """Of one service: 8 of each of five still fit into the ports of one native testbed."""
 
@@ -18,7 +20,8 @@ class LinkSpec(Value):
     name: str
     caller: str
     callee: str
-    kind: Literal["http", "postgresql"]
+    kind: Literal["http", "postgresql", "otlp"]
+    """``otlp``: the way of every service's spans to their collector; at most one, and nobody's request takes it."""
     port: int
     """Where the proxy listens in containers; natively free ports are picked."""
     variable: str = ""
@@ -166,6 +169,16 @@ class TestbedSpec(Value):
     """``aguante reconcile`` tells the one of that name."""
     rules: Path | None = None
     """Folder of ``*.yml`` files with recording rules and alerts, for Prometheus; None: there are none."""
+
+    @property
+    def call_links(self) -> tuple[LinkSpec, ...]:
+        """The links that requests take: all but the one of the spans."""
+        return tuple(each for each in self.links if each.kind != "otlp")
+
+    @property
+    def telemetry_link(self) -> LinkSpec | None:
+        """The link of the spans; None: services post them to the collector itself, and no fault can reach that."""
+        return next((each for each in self.links if each.kind == "otlp"), None)
 
     @property
     def policy_names(self) -> tuple[str, ...]:

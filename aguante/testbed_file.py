@@ -8,7 +8,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from aguante.spec.document import Document, read_document
 from aguante.spec.findings import Finding, Problem, did_you_mean, one_of, shown
-from aguante.testbed import LinkSpec, TestbedSpec
+from aguante.testbed import COLLECTOR, EVERY_SERVICE, LinkSpec, TestbedSpec
 from aguante.values import Value
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
@@ -159,11 +159,13 @@ def _unknown_names(spec: TestbedSpec) -> list[Problem]:
     known = {*spec.mechanisms}
     checks += [(("error_types", key), each, known) for key, each in spec.error_types.items()]
     for link in spec.links:
-        callees = services if link.kind == "http" else databases
+        callees = {"http": services, "postgresql": databases, "otlp": {COLLECTOR}}[link.kind]
+        callers = {EVERY_SERVICE} if link.kind == "otlp" else services
         checks.append((("links",), link.callee, callees))
         if link.name != spec.entry:  # the entry's caller is the client, which is no service
-            checks.append((("links",), link.caller, services))
-    problems = [
+            checks.append((("links",), link.caller, callers))
+    problems = _of_spans([each.name for each in spec.links if each.kind == "otlp"])
+    problems += [
         Problem(where, shown(name), one_of(sorted(names)), did_you_mean(name, names, "correct it"))
         for where, name, names in checks
         if name not in names
@@ -173,6 +175,13 @@ def _unknown_names(spec: TestbedSpec) -> list[Problem]:
     for key, queries in (("invariants", spec.invariants), ("reports", spec.reports)):
         problems += _twice(key, queries)
     return problems
+
+
+def _of_spans(names: Sequence[str]) -> list[Problem]:
+    if len(names) < 2:
+        return []
+    found, hint = " and ".join(names), "every service's spans take the same way"
+    return [Problem(("links",), f"the links {found} of kind otlp", "at most one", hint)]
 
 
 def _bad_names(key: str, named: Sequence[BaseModel]) -> list[Problem]:

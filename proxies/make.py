@@ -7,7 +7,7 @@ from aguante.testbed import LinkSpec, TestbedSpec
 from aguante.testbed_file import load_testbed
 
 HERE = Path(__file__).parent
-POSTGRES = "postgres:5432"
+POSTGRES, COLLECTOR = "postgres:5432", "telemetry:4318"
 
 
 def render(spec: TestbedSpec) -> str:
@@ -31,7 +31,8 @@ def render(spec: TestbedSpec) -> str:
 
 def upstream(link: LinkSpec, ports: dict[str, int]) -> str:
     """Compose's name of the callee is its name in ``testbed.yaml``; Docker's DNS knows every replica of it."""
-    return POSTGRES if link.kind == "postgresql" else f"{link.callee}:{ports[link.callee]}"
+    elsewhere = {"postgresql": POSTGRES, "otlp": COLLECTOR}
+    return elsewhere.get(link.kind) or f"{link.callee}:{ports[link.callee]}"
 
 
 if __name__ == "__main__":

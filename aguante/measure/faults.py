@@ -9,8 +9,10 @@ from dataclasses import replace
 from aguante.events import STARTED_ANEW
 from aguante.measure.bites import BiteRule, bite_rule, felt
 from aguante.measure.evidence import Evidence, Row
+from aguante.measure.exports import spans_felt
 from aguante.measure.model import FaultMeasure
 from aguante.plan import PlannedFault, ToxiproxyFault
+from aguante.runfolder import RunFolder
 
 UNCONNECTED = ("database_unavailable", "pool_exhausted")
 """What a caller says that never got a connection: no statement was sent, so there is no span of one."""
@@ -70,6 +72,9 @@ def _injection(
         return 0, 0, False, "it was never applied"
     until_s = evidence.plan.end_s if end_s is None else end_s
     before_s = max(0.0, _baseline_start(evidence)), evidence.first_fault_s or start_s
+    spans_link = evidence.testbed.telemetry_link
+    if spans_link and fault.target == spans_link.name:
+        return spans_felt(RunFolder(evidence.root).metrics, before_s, (start_s, until_s))
     rule, links = bite_rule(fault), links_felt(evidence, fault)
     if rule.shift:
         rule = _with_usual(evidence, rule, links, before_s)

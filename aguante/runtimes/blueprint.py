@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aguante.runtimes.base import TestbedError
@@ -17,7 +17,7 @@ from aguante.runtimes.ports import HOST
 from aguante.runtimes.postgres import Postgres
 from aguante.runtimes.processes import Command, PortTakenError
 from aguante.runtimes.prometheus import Places, Target, run_prometheus
-from aguante.runtimes.proxies import run_toxiproxy
+from aguante.runtimes.proxies import make_proxies, run_toxiproxy
 from aguante.runtimes.services import (
     Starting,
     base_environment,
@@ -44,9 +44,25 @@ class Blueprint:
 
     @property
     def spans_to(self) -> str:
-        """What services are told."""
+        """What services are told: the proxy that stands before whoever takes their spans; empty: nobody does."""
+        link = self.spec.telemetry_link
+        if link is None or not self.collector:
+            return self.collector
+        return f"http://{self.layout.links[link.name].listen}"
+
+    @property
+    def collector(self) -> str:
+        """Who takes the services' spans: the relay, where there is one."""
         relay = self.layout.telemetry
         return f"http://{HOST}:{relay}" if relay else self.spans_end_at
+
+    @property
+    def led(self) -> "Blueprint":
+        """The same, where the link of the spans leads to the collector."""
+        link = self.spec.telemetry_link
+        if link is None or not self.collector:
+            return self
+        return replace(self, layout=self.layout.with_spans_to(link, self.collector))
 
     @property
     def spans_end_at(self) -> str:
@@ -80,6 +96,12 @@ async def start_toxiproxy(up: Blueprint) -> None:
     await run_toxiproxy(up.layout.toxiproxy, log, up.crew.start, links)
 
 
+async def lead_spans(up: Blueprint) -> None:
+    """Let the proxy of the spans lead to a collector that is new; raises TestbedError."""
+    if link := up.spec.telemetry_link:
+        await make_proxies(up.layout.api, [up.layout.links[link.name]])
+
+
 async def start_relay(up: Blueprint) -> None:
     """The relay of spans, for a runner that comes later (``attach``); raises TestbedError."""
     command = Command(
@@ -94,7 +116,7 @@ async def start_relay(up: Blueprint) -> None:
             "JAEGER_OTLP": up.spans_end_at,
         },
     )
-    await wait_ready_at(up.crew.start(command), f"{up.spans_to}/healthz")
+    await wait_ready_at(up.crew.start(command), f"{up.collector}/healthz")
 
 
 async def start_prometheus(up: Blueprint) -> None:

@@ -1,7 +1,8 @@
 """Who listens where in one native testbed, decided before anything is started."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 from aguante.runtimes.base import (
     ONE_EACH,
@@ -38,6 +39,15 @@ class Layout:
     def api(self) -> str:
         """Base URL of Toxiproxy's API."""
         return f"http://{HOST}:{self.toxiproxy}"
+
+    def with_spans_to(self, link: LinkSpec, collector: str) -> "Layout":
+        """The same, where the link of the spans leads to ``collector``: an address such as ``http://127.0.0.1:4318``.
+
+        Before that it leads to the relay's port, where nobody is unless there is a relay.
+        """
+        upstream = urlsplit(collector).netloc
+        led = self.links[link.name].model_copy(update={"upstream": upstream})
+        return replace(self, links={**self.links, link.name: led})
 
     @property
     def services(self) -> Mapping[str, int]:
@@ -85,9 +95,12 @@ def lay_out(
     services = {each.service.name: each.shared_port for each in instances}
     postgres = ports.take()
 
+    collector = ports.take() if relay or spec.telemetry_link else 0
+
     def running(link: LinkSpec) -> RunningLink:
         listen = gateway_port if gateway_port and link.name == spec.entry else ports.take()
-        upstream = services[link.callee] if link.kind == "http" else postgres
+        leads_to = {"postgresql": postgres, "otlp": collector}
+        upstream = leads_to.get(link.kind) or services[link.callee]
         return RunningLink(name=link.name, listen=f"{HOST}:{listen}", upstream=f"{HOST}:{upstream}")
 
     links = {link.name: running(link) for link in spec.links}
@@ -96,7 +109,7 @@ def lay_out(
         postgres=postgres,
         instances=tuple(instances),
         links=links,
-        telemetry=ports.take() if relay else 0,
+        telemetry=collector if relay else 0,
         observers={name: ports.take() for name in observers.ports},
     )
 

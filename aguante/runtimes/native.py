@@ -23,6 +23,7 @@ from aguante.runtimes.base import (
 )
 from aguante.runtimes.blueprint import (
     Blueprint,
+    lead_spans,
     one_error,
     parts_of,
     policy_file,
@@ -143,11 +144,12 @@ class NativeRuntime:
         """
         up = self._running()
         policy_file(up.spec, policy)
-        up = replace(up, policy=policy, otlp_endpoint=otlp_endpoint)
+        up = replace(up, policy=policy, otlp_endpoint=otlp_endpoint).led
         try:
             await up.crew.end(frozenset(each.name for each in up.layout.instances))
             up.crew.testbed = None
             with one_error():
+                await lead_spans(up)
                 await start_services(up)
             return self._finish(up)
         except BaseException:
@@ -261,7 +263,7 @@ class NativeRuntime:
         layout = lay_out(
             spec, ports, self._gateway_port, replicas, relay=self._relay, observers=wanted
         )
-        up = Blueprint(crew, spec, layout, policy, otlp_endpoint, wanted)
+        up = Blueprint(crew, spec, layout, policy, otlp_endpoint, wanted).led
         with one_error():
             async with asyncio.TaskGroup() as group:
                 for name, start in parts_of(up).items():

@@ -42,7 +42,7 @@ async def run_toxiproxy(port: int, log: Path, start: Start, links: Sequence[Runn
     server = start(command)
     client = ToxiproxyClient(f"http://{HOST}:{port}")
     await _wait_for_api(server, client)
-    await _make(client, links)
+    await make_proxies(client.api, links)
 
 
 async def _wait_for_api(server: Child, client: ToxiproxyClient) -> None:
@@ -65,7 +65,14 @@ async def _wait_for_api(server: Child, client: ToxiproxyClient) -> None:
     raise TestbedError(message)
 
 
-async def _make(client: ToxiproxyClient, links: Sequence[RunningLink]) -> None:
+async def make_proxies(api: str, links: Sequence[RunningLink]) -> None:
+    """Make proxies; one that is there and leads elsewhere is made anew.
+
+    Raises:
+        TestbedError: Toxiproxy refuses one, or does not answer.
+        PortTakenError: another program has the port of one.
+    """
+    client = ToxiproxyClient(api)
     proxies = [
         NewProxy(name=each.name, listen=each.listen, upstream=each.upstream) for each in links
     ]

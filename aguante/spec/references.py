@@ -96,7 +96,7 @@ def _faults(data: Mapping[str, object], testbed: TestbedSpec) -> Iterator[Proble
 
 def _clauses(data: Mapping[str, object], testbed: TestbedSpec) -> Iterator[Problem]:
     names: Names = {
-        "link": tuple(link.name for link in testbed.links),
+        "link": tuple(link.name for link in testbed.call_links),
         "origin": (*(service.name for service in testbed.services), "client"),
         "mechanism": (*testbed.mechanisms, *testbed.client_mechanisms),
         "operation": tuple(inner(inner(data, "load"), "mix")),

@@ -21,11 +21,14 @@ ROOT = Path(__file__).parents[2]
 EXPERIMENTS = ROOT / "chaos-experiments"
 SHORT = ("phases.warmup_s=1", "phases.baseline_s=3", "phases.fault_s=4", "phases.recovery_s=6")
 PLAYED = {
-    "payments-kill": ("faults.0.duration_s=2",),
+    "payments-kill": ("load.rate_rps=10", "faults.0.duration_s=2"),
     # An attempt that failed is made again 5 s later: time for two of them.
-    "notifications-down": ("phases.recovery_s=11",),
+    "notifications-down": (
+        "load.rate_rps=10",
+        "phases.recovery_s=11",
+    ),
     "telemetry-down": (
-        *("load.rate_rps=10", "phases.fault_s=8", "faults.0.duration_s=3.5"),
+        *("load.rate_rps=25", "phases.fault_s=8", "faults.0.duration_s=3.5"),
         *("faults.1.start_s=4", "faults.1.duration_s=3.5"),
     ),
 }

@@ -21,7 +21,7 @@ SPEC = load_testbed(ROOT / "testbed.yaml")
 STACK: dict[str, Any] = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
 OWN = [service.name for service in SPEC.services]
-HUBS = {"toxiproxy", "telemetry", "prometheus"}
+HUBS = {"toxiproxy", "prometheus"}
 """What shares a service's network with it."""
 MEMORY_MAX_BYTES = 1_200_000_000
 TO_THE_END = {"credentials", "load-stock", "chaos"}
@@ -68,7 +68,11 @@ def test_a_service_is_given_its_own_links_and_no_other_address(service: Any) -> 
     assert set(given) == set(own)
     for variable, address in own.items():
         assert f"//{address}" in given[variable] or f"@{address}/" in given[variable], variable
-    others = "|".join(name for name in [*OWN, "postgres"] if name != service.name)
+    spans = SPEC.telemetry_link
+    assert spans
+    collector = variables_of(service.name)["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    assert collector == f"http://toxiproxy:{spans.port}"
+    others = "|".join(n for n in [*OWN, "postgres", "telemetry"] if n != service.name)
     for value in variables_of(service.name).values():
         assert not re.search(rf"(//|@)({others})\b", value), value
     assert variables_of(service.name)["PORT"] == str(service.port)
@@ -88,7 +92,7 @@ def test_what_the_runner_needs_is_published_on_loopback_alone() -> None:
     assert inside >= {(service.name, service.port) for service in SPEC.services}
 
 
-def test_a_service_shares_its_network_with_toxiproxy_and_telemetry_alone() -> None:
+def test_a_service_shares_its_network_with_toxiproxy_and_prometheus_alone() -> None:
     """So no address of another service, nor of PostgreSQL, leads anywhere."""
     members = {
         network: {name for name, each in SERVICES.items() if network in each.get("networks", [])}
@@ -99,6 +103,7 @@ def test_a_service_shares_its_network_with_toxiproxy_and_telemetry_alone() -> No
         allowed = HUBS | ({"load-stock"} if name == "inventory" else set())
         assert members[name] - {name} <= allowed, name
     assert members["postgres"] == {"postgres", "toxiproxy"}
+    assert members["telemetry"] == {"telemetry", "toxiproxy"}
     for name, service in SERVICES.items():
         # the runner is where a person's own would be, and listens nowhere
         alone = {"credentials": "none", "chaos": "host"}.get(name)

@@ -18,11 +18,13 @@ def read(name: str) -> dict[str, list[dict[str, str]]]:
 
 
 def test_links_join_what_the_testbed_has() -> None:
-    """Each link's ends are a client, a service or a database of testbed.yaml."""
+    """Each link's ends are a client, a service or a database of testbed.yaml; or all services, and their collector."""
     testbed, links = read("testbed.yaml"), read("proxies/links.yaml")["links"]
     services = {service["name"] for service in testbed["services"]}
     databases = {database["name"] for database in testbed["databases"]}
-    for link in links:
+    (spans,) = (link for link in links if link["kind"] == "otlp")
+    assert (spans["caller"], spans["callee"]) == ("services", "telemetry")
+    for link in (each for each in links if each is not spans):
         assert link["caller"] in services | {"client"}, link
         assert link["callee"] in (databases if link["kind"] == "postgresql" else services), link
 
@@ -30,7 +32,7 @@ def test_links_join_what_the_testbed_has() -> None:
 def test_links_have_names_and_ports_of_their_own() -> None:
     """Two proxies cannot share a name or a port."""
     links = read("proxies/links.yaml")["links"]
-    assert len({link["name"] for link in links}) == len(links) == 9
+    assert len({link["name"] for link in links}) == len(links) == 10
     assert len({link["port"] for link in links}) == len(links)
 
 

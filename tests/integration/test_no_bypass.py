@@ -155,7 +155,7 @@ async def shop(own_parent: Path, shop_spec: TestbedSpec) -> AsyncIterator[Shop]:
 def test_every_link_is_tried(shop_spec: TestbedSpec) -> None:
     """A link that is added to links.yaml must be added here."""
     tried = {each.link for each in (*HTTP_LINKS, *DATABASE_LINKS)}
-    assert {each.name for each in shop_spec.links} == {
+    assert {each.name for each in shop_spec.call_links} == {
         *tried,
         "client-gateway",
         "reservations-notifications",

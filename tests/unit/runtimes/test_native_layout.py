@@ -38,9 +38,25 @@ def test_no_two_parts_share_a_port(layout: Layout) -> None:
 
 def test_a_link_leads_to_its_callee(layout: Layout, shop: TestbedSpec) -> None:
     """A service's own port, or PostgreSQL's."""
-    for link in shop.links:
+    for link in shop.call_links:
         port = layout.services[link.callee] if link.kind == "http" else layout.postgres
         assert layout.links[link.name].upstream == f"127.0.0.1:{port}"
+
+
+def test_the_link_of_the_spans_leads_to_whoever_takes_them(
+    layout: Layout, shop: TestbedSpec
+) -> None:
+    """At first to a port that is kept free; then to the collector of the run, while everything else stays."""
+    link = shop.telemetry_link
+    assert link
+    led = layout.with_spans_to(link, "http://127.0.0.1:4318")
+    assert led.links[link.name].upstream == "127.0.0.1:4318"
+    assert led.links[link.name].listen == layout.links[link.name].listen
+    nobody = layout.links[link.name].upstream
+    assert nobody not in {each.listen for each in layout.links.values()}
+    assert {k: v for k, v in led.links.items() if k != link.name} == {
+        k: v for k, v in layout.links.items() if k != link.name
+    }
 
 
 def test_a_fixed_gateway_port_is_the_entry_links_alone(

@@ -38,7 +38,7 @@ def findings(path: Path) -> list[str]:
 def test_our_own_system_is_valid() -> None:
     """Its paths come back absolute, so that the current folder does not matter."""
     spec = load_testbed(ROOT / "testbed.yaml")
-    assert len(spec.links) == 9
+    assert len(spec.links) == 10
     assert spec.root == ROOT
     assert all(each.sql.is_absolute() for each in (*spec.invariants, *spec.reports))
 

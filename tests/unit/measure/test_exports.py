@@ -1,0 +1,63 @@
+"""Whether a dead collector was felt, by the services' own count of exported spans."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from aguante.collect.metrics import Scrape
+from aguante.measure.exports import EXPORTED, spans_felt
+
+BASELINE, FAULT = (2.0, 8.0), (8.0, 14.0)
+
+
+def scraped(folder: Path, growth: dict[str, list[float]]) -> Path:
+    """``metrics.jsonl`` with a scrape each second, in which each instance's counter grew by so much."""
+    path, lines = folder / "metrics.jsonl", []
+    for instance, steps in growth.items():
+        value = 0.0
+        for second, step in enumerate(steps, start=1):
+            value = max(0.0, value + step)
+            scrape = Scrape(at_s=second, instance=instance, samples={EXPORTED: value})
+            lines.append(msgspec.json.encode(scrape) + b"\n")
+    path.write_bytes(b"".join(lines))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("a_second", "missing", "felt"),
+    [(0, 900, True), (100, 400, True), (150, 150, False), (200, 0, False), (400, 0, False)],
+)
+def test_a_collector_that_takes_less_was_felt(
+    a_second: float, missing: int, felt: bool, tmp_path: Path
+) -> None:
+    """A quarter less than the 200 a second of the baseline, over both services; a little less is chance.
+
+    The first 1.5 s may still tell of what went before, so 900 are expected; five scrapes lie in the rest.
+    """
+    half = [100.0] * 8 + [a_second / 2] * 6
+    path = scraped(tmp_path, {"gateway-1": half, "payments-1": half})
+    expected, absent, seen, sentence = spans_felt(path, BASELINE, FAULT)
+    assert (expected, absent, seen) == (900, missing, felt)
+    assert sentence.endswith("of 900 spans reached the collector that would have in the baseline")
+
+
+def test_a_counter_that_began_anew_is_not_negative(tmp_path: Path) -> None:
+    """A service that was started again counts from 0."""
+    path = scraped(tmp_path, {"payments-1": [100.0] * 8 + [100.0, 100.0, -10_000.0, 500.0, 0, 0]})
+    assert spans_felt(path, BASELINE, FAULT)[1] == 0
+
+
+def test_too_few_spans_prove_nothing(tmp_path: Path) -> None:
+    """Nineteen that would have come and did not may be a pause in the load."""
+    path = scraped(tmp_path, {"payments-1": [4.0] * 8 + [0.0] * 6})
+    assert spans_felt(path, BASELINE, FAULT)[:3] == (18, 18, False)
+
+
+def test_services_that_count_nothing_cannot_show_it(tmp_path: Path) -> None:
+    """Neither without the file nor without the counter is anything claimed."""
+    path = scraped(tmp_path, {})
+    for each in (path, tmp_path / "nowhere"):
+        expected, _, felt, sentence = spans_felt(each, BASELINE, FAULT)
+        assert (expected, felt) == (0, False)
+        assert EXPORTED in sentence
