@@ -123,7 +123,7 @@ def test_a_slow_callee_ends_held_with_every_mechanism_shown(own_state: Path) -> 
 
 def test_without_the_breaker_the_same_experiment_deviates(own_state: Path) -> None:
     """The reads go on failing with 429: that is what the breaker is worth. Exit code 1."""
-    done = play(own_state, write(own_state), "--policy", "no-breaker")
+    done = play(own_state, write(own_state, recovery_s=1), "--policy", "no-breaker")
     verdict = verdict_of(own_state)
     assert (verdict.verdict, done.returncode) == ("deviated", 1), done.stdout + done.stderr
     unmet = [result for result in verdict.expectations if result.outcome == "unmet"]

@@ -7,25 +7,30 @@ from pathlib import Path
 import pytest
 from undo_world import STAGES, Run, recover, strike
 
-ASKED = {
+STRUCK = {
     signal.SIGINT: ("boot", "fault", "heal"),
     signal.SIGTERM: ("baseline", "fault", "analysis"),
+    signal.SIGKILL: ("boot", "fault", "analysis"),
 }
-KILLED = ("boot", "fault", "analysis")
 STORM = 20
+AT_ONCE = 3
+Struck = dict[signal.Signals, list[tuple[str, Run, int]]]
+"""By signal: stage, run and its exit code."""
 
 
-def strike_all(
-    folder: Path, stages: tuple[str, ...], number: signal.Signals, seed: int
-) -> list[tuple[str, Run, int]]:
-    """A run per stage, three at once: none of them is judged by its timing."""
+def strike_all(folder: Path, blows: list[tuple[signal.Signals, str]]) -> Struck:
+    """A run per blow, AT_ONCE of them: none is judged by its timing."""
 
-    def one(at: int) -> tuple[str, Run, int]:
-        run, code = strike(folder / f"{at:02d}-{stages[at]}", stages[at], number, seed + at)
-        return stages[at], run, code
+    def one(at: int) -> tuple[Run, int]:
+        number, stage = blows[at]
+        return strike(folder / f"{at:02d}-{stage}", stage, number, 1000 * number + at)
 
-    with ThreadPoolExecutor(3) as pool:
-        return list(pool.map(one, range(len(stages))))
+    struck: Struck = {number: [] for number, _ in blows}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        ended = list(pool.map(one, range(len(blows))))
+    for (number, stage), (run, code) in zip(blows, ended, strict=True):
+        struck[number].append((stage, run, code))
+    return struck
 
 
 def check_asked(stage: str, run: Run, code: int) -> None:
@@ -61,18 +66,25 @@ def check_killed(stage: str, run: Run, code: int) -> None:
     assert (again.returncode, again.stdout) == (0, "nothing to heal\n")
 
 
+@pytest.fixture(scope="module")
+def struck(tmp_path_factory: pytest.TempPathFactory) -> Struck:
+    """One run for each signal and stage of STRUCK."""
+    folder = tmp_path_factory.mktemp("struck")
+    return strike_all(folder, [(number, stage) for number in STRUCK for stage in STRUCK[number]])
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("number", list(ASKED))
-def test_a_run_that_is_asked_to_end_heals_first(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_asked_to_end_heals_first(struck: Struck, number: signal.Signals) -> None:
     """At a random moment of boot, baseline, fault, heal and analysis: nothing is left, and nothing is held."""
-    for stage, run, code in strike_all(tmp_path, ASKED[number], number, seed=int(number)):
+    for stage, run, code in struck[number]:
         check_asked(stage, run, code)
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_can_be_recovered(tmp_path: Path) -> None:
+def test_a_run_that_is_killed_can_be_recovered(struck: Struck) -> None:
     """At a random moment: no process, no folder, no fault is left after `aguante recover`."""
-    for stage, run, code in strike_all(tmp_path, KILLED, signal.SIGKILL, seed=9):
+    for stage, run, code in struck[signal.SIGKILL]:
         check_killed(stage, run, code)
 
 
@@ -80,8 +92,8 @@ def test_a_run_that_is_killed_can_be_recovered(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_undo_storm(tmp_path: Path, number: signal.Signals) -> None:
     """Twenty moments of each signal, four in each stage: `python -m pytest -m undo_storm`."""
-    stages = tuple(STAGES[at % len(STAGES)] for at in range(STORM))
-    for stage, run, code in strike_all(tmp_path, stages, number, seed=1000 * number):
+    blows = [(number, STAGES[at % len(STAGES)]) for at in range(STORM)]
+    for stage, run, code in strike_all(tmp_path, blows)[number]:
         if number == signal.SIGKILL:
             check_killed(stage, run, code)
         else:

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from native_world import private_folder, processes_in
+from native_world import private_folder
 
-from aguante.runtimes.state import folders
 from aguante.testbed import TestbedSpec
 from aguante.testbed_file import load_testbed
 
@@ -51,16 +50,9 @@ def parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
     Not pytest's own: below a folder of mode 0700 PostgreSQL could not run as another user.
     """
-    folder = Path(tempfile.mkdtemp(prefix="aguante-test-"))
-    folder.chmod(0o711)
-    monkeypatch.setenv("AGUANTE_STATE", str(folder))
-    yield folder
-    left, running = folders(folder), processes_in(folder)
-    for process in running:
-        process.kill()
-    shutil.rmtree(folder)
-    assert left == ()
-    assert running == []
+    with private_folder() as folder:
+        monkeypatch.setenv("AGUANTE_STATE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -13,19 +13,6 @@ import psutil
 from aguante.runtimes.state import folders
 
 
-@contextlib.contextmanager
-def private_folder() -> Iterator[Path]:
-    """A folder for testbeds, that PostgreSQL's account can pass through; none may be left in it."""
-    parent = Path(tempfile.mkdtemp(prefix="aguante-test-"))
-    parent.chmod(0o711)
-    try:
-        yield parent
-    finally:
-        left = folders(parent)
-        shutil.rmtree(parent)
-    assert left == ()
-
-
 def processes_in(folder: Path) -> list[psutil.Process]:
     """Processes whose standard output is a file below ``folder``: all that a testbed there started."""
     found = []
@@ -37,6 +24,22 @@ def processes_in(folder: Path) -> list[psutil.Process]:
         if output.is_relative_to(folder):
             found.append(process)
     return found
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[Path]:
+    """A folder for testbeds, that PostgreSQL's account can pass through; none may be left in it."""
+    parent = Path(tempfile.mkdtemp(prefix="aguante-test-"))
+    parent.chmod(0o711)
+    try:
+        yield parent
+    finally:
+        left, running = folders(parent), processes_in(parent)
+        for process in running:
+            process.kill()
+        shutil.rmtree(parent)
+    assert left == ()
+    assert running == []
 
 
 def wait_until_gone(folder: Path, limit_s: float = 10.0) -> None:

@@ -17,12 +17,24 @@ from aguante.testbed import TestbedSpec
 Up = tuple[NativeRuntime, Testbed]
 
 
+@pytest.fixture(scope="module")
+async def held(own_parent: Path, standin: TestbedSpec) -> AsyncIterator[NativeRuntime]:
+    """The runtime that holds the one testbed of this module."""
+    runtime = NativeRuntime(own_parent)
+    async with runtime.running(standin, "default"):
+        yield runtime
+
+
 @pytest.fixture
-async def up(parent: Path, standin: TestbedSpec) -> AsyncIterator[Up]:
-    """A testbed, and the runtime that holds it."""
-    runtime = NativeRuntime()
-    async with runtime.running(standin, "default") as testbed:
-        yield runtime, testbed
+async def up(held: NativeRuntime) -> AsyncIterator[Up]:
+    """That runtime and its testbed, whole; what a test ended is started again after it."""
+    yield held, held.testbed
+    back = instance(held.testbed, "back-1")
+    if not psutil.pid_exists(back.pid):
+        back = instance(await held.start("back-1"), "back-1")
+    async with asyncio.timeout(10):
+        while not await answers(back.url):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.02)
 
 
 def instance(testbed: Testbed, name: str) -> RunningService:

@@ -5,7 +5,7 @@ import dataclasses
 import json
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,26 +46,29 @@ def taken_port() -> Iterator[int]:
         yield holder.getsockname()[1]
 
 
-async def test_up_serves_through_the_entry_link(parent: Path, standin: TestbedSpec) -> None:
+@pytest.fixture(scope="module")
+async def looked_at(own_parent: Path, standin: TestbedSpec) -> AsyncIterator[Testbed]:
+    """One testbed for those that only look at it."""
+    async with NativeRuntime(own_parent).running(standin, "default") as testbed:
+        yield testbed
+
+
+async def test_up_serves_through_the_entry_link(own_parent: Path, looked_at: Testbed) -> None:
     """The gateway's address is the entry link's proxy, and it answers."""
-    async with NativeRuntime().running(standin, "default") as testbed:
-        assert await get(f"{testbed.gateway}/") == '"default"'
-        entry = next(link for link in testbed.links if link.name == "client-front")
-        assert testbed.gateway == f"http://{entry.listen}"
-        assert entry.upstream == testbed.services[0].url.removeprefix("http://")
-        assert testbed.state.parent == parent
+    assert await get(f"{looked_at.gateway}/") == '"default"'
+    entry = next(link for link in looked_at.links if link.name == "client-front")
+    assert looked_at.gateway == f"http://{entry.listen}"
+    assert entry.upstream == looked_at.services[0].url.removeprefix("http://")
+    assert looked_at.state.parent == own_parent
 
 
-async def test_each_database_belongs_to_a_role_of_its_name(
-    parent: Path, standin: TestbedSpec
-) -> None:
+async def test_each_database_belongs_to_a_role_of_its_name(looked_at: Testbed) -> None:
     """A service reaches its database through its link; the auditor goes around it."""
-    async with NativeRuntime().running(standin, "default") as testbed:
-        link = next(each for each in testbed.links if each.name == "back-db")
-        for dsn in (f"postgresql://back@{link.listen}/back", testbed.databases[0].dsn):
-            connection = await asyncpg.connect(dsn)
-            assert await connection.fetchval("SELECT current_database()") == "back"
-            await connection.close()
+    link = next(each for each in looked_at.links if each.name == "back-db")
+    for dsn in (f"postgresql://back@{link.listen}/back", looked_at.databases[0].dsn):
+        connection = await asyncpg.connect(dsn)
+        assert await connection.fetchval("SELECT current_database()") == "back"
+        await connection.close()
 
 
 async def test_down_leaves_no_process_and_no_folder(parent: Path, standin: TestbedSpec) -> None:
@@ -279,11 +282,10 @@ async def test_a_reused_pid_is_left_alone(parent: Path) -> None:
     await process.wait()
 
 
-async def test_a_living_testbed_is_not_swept(parent: Path, standin: TestbedSpec) -> None:
+async def test_a_living_testbed_is_not_swept(own_parent: Path, looked_at: Testbed) -> None:
     """Its lock is held."""
-    async with NativeRuntime().running(standin, "default") as testbed:
-        assert await sweep(parent) == ()
-        assert alive(testbed) == pids(testbed)
+    assert await sweep(own_parent) == ()
+    assert alive(looked_at) == pids(looked_at)
 
 
 def test_a_folder_of_somebody_else_is_refused(
