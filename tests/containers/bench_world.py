@@ -78,5 +78,9 @@ class Bench:
         """``aguante recover`` of all that was killed here."""
         return self.call(self.aguante("recover", "--runs", str(self.runs)), 90)
 
+    def folders(self) -> set[Path]:
+        """Of all runs so far, retried ones too."""
+        return {each.parent for each in self.runs.glob("*/plan.json")}
+
     def _verdicts(self) -> list[Path]:
         return list(self.runs.glob("*/verdict.json"))

@@ -1,0 +1,171 @@
+"""Experiments with Pumba on a stack that runs, and all by which one could tell afterwards that it was there."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import psutil
+import pytest
+from stack_world import Stack
+
+from aguante.drivers.pumba_cli import TOKEN_LABEL, TOKEN_VARIABLE
+from aguante.drivers.pumba_helpers import SKIP_LABEL
+from aguante.drivers.toxiproxy_client import ToxiproxyClient
+from aguante.testbed import PumbaSpec
+
+SETTINGS = PumbaSpec().told_by(os.environ)
+SEEN_LIMIT_S = 60.0
+ON_PAYMENTS = "link: reservations-payments"
+
+
+class Case(NamedTuple):
+    """One fault, and what its callers see of it."""
+
+    command: str
+    """With its options, as in an experiment."""
+    felt: str
+    """A rate in the fault phase."""
+    service: str = "payments"
+    anew: bool = False
+    """Whether its undo, or the fault itself, starts the container again."""
+    cpu_s: float = 0.0
+    """Of processor, in a run: where its control group used more, a busy machine may hide it from the callers.
+
+    Usual are 0.9 s; with this stress, on a machine that was busy with other things, 2 s.
+    """
+
+
+CASES = {
+    "stop": Case("stop, grace_s: 2", f"status: 503, {ON_PAYMENTS}, min: 0.1", anew=True),
+    "pause": Case("pause", f"status: 5xx, {ON_PAYMENTS}, min: 0.1"),
+    "restart": Case("restart, grace_s: 2", "status: 200, min: 0.1", anew=True),
+    "stress": Case(
+        "stress, cpu_workers: 12", "status: 200, min: 0.1", service="inventory", cpu_s=1.4
+    ),
+    "iptables loss": Case(
+        "iptables loss, probability: 0.5, protocol: tcp", "status: 200, min: 0.1"
+    ),
+    "netem delay": Case("netem delay, delay_ms: 300", "status: 200, min: 0.1"),
+}
+KILL = Case("kill", f"status: 503, {ON_PAYMENTS}, min: 0.2", anew=True)
+
+
+def experiment(case: Case, lasts_s: float = 4, recovery_s: float = 2) -> str:
+    """A short one, with this fault alone."""
+    return f"""\
+name: pumba-{case.command.split(",")[0].replace(" ", "-")}
+title: Pumba, and what its fault costs {case.service}
+learn: Whatever is done to a container, no seat and no charge is lost, and nothing of it stays.
+load: {{profile: mixed, rate_rps: 12, mix: {{reserve: 0.75, read_event: 0.25}}}}
+phases: {{warmup_s: 1, baseline_s: 2, fault_s: {lasts_s + 2}, recovery_s: {recovery_s}}}
+faults:
+  - {{id: hit, start_s: 0.5, duration_s: {lasts_s}, pumba: {{service: {case.service}, command: {case.command}}}}}
+expect:
+  - rate: {{phase: baseline, status: 200, min: 0.7}}
+  - rate: {{phase: fault, {case.felt}}}
+invariants: all
+"""
+
+
+class Container(NamedTuple):
+    """What a fault must leave as it was."""
+
+    id: str
+    status: str
+    health: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """The containers of a stack, by name."""
+
+    containers: dict[str, Container]
+    started: dict[str, str]
+
+    def anew(self, before: "Look") -> set[str]:
+        """The services of those that were started again since."""
+        changed = {name for name, at in self.started.items() if at != before.started.get(name)}
+        return {name.split("-")[-2] for name in changed}
+
+
+def look(stack: Stack) -> Look:
+    found = {each["Name"].lstrip("/"): each for each in stack.containers()}
+    states = {name: each["State"] for name, each in found.items()}
+    return Look(
+        {
+            name: Container(found[name]["Id"], state["Status"], _health(state))
+            for name, state in states.items()
+        },
+        {name: state["StartedAt"] for name, state in states.items()},
+    )
+
+
+def _health(state: dict[str, dict[str, str]]) -> str:
+    return state.get("Health", {}).get("Status", "")
+
+
+def cpu_s(stack: Stack, service: str) -> float:
+    """Seconds of processor that the control group of a service has used, all that is in it included."""
+    first, second = "/sys/fs/cgroup/cpuacct/cpuacct.usage", "/sys/fs/cgroup/cpu.stat"
+    told = stack.inside(service, "sh", "-c", f"cat {first} 2>/dev/null || cat {second}").stdout
+    words = told.split()
+    return int(words[1]) / 1e6 if words[0] == "usage_usec" else int(words[0]) / 1e9
+
+
+def left_by_pumba(stack: Stack, service: str, run_id: str) -> list[str]:
+    """Rules, qdiscs, helper containers and processes of a run; toxics and disabled proxies."""
+    return [
+        *in_network(stack, service),
+        *_helpers(stack, run_id),
+        *_processes(run_id),
+        *_proxies(stack),
+    ]
+
+
+def in_network(stack: Stack, service: str) -> list[str]:
+    """Every rule of iptables, and every netem, in the network of a service's first container."""
+    words = ("--cap-add", "NET_ADMIN", "--entrypoint", "sh", SETTINGS.iptables_image, "-c")
+    where = ("run", "--rm", "--pull=never", "--network", f"container:{stack.project}-{service}-1")
+    told = stack.docker(*where, *words, "iptables -S && tc qdisc show").stdout
+    assert "-P INPUT ACCEPT" in told
+    return [line for line in told.splitlines() if line.startswith("-A") or "netem" in line]
+
+
+def _helpers(stack: Stack, run_id: str) -> Iterator[str]:
+    """Containers of Pumba's or ours that name the run, or one of the stack's containers."""
+    ours = {run_id, *(each["Id"] for each in stack.containers())}
+    for label in (SKIP_LABEL, TOKEN_LABEL):
+        ids = stack.docker("ps", "--all", "--quiet", "--filter", f"label={label}").stdout.split()
+        # one of somebody else's may be gone by now, which makes the code 1
+        told = stack.docker("inspect", *ids, check=False).stdout if ids else "[]"
+        for each in json.loads(told):
+            if any(name in json.dumps(each) for name in ours):
+                yield f"container {each['Name']}"
+
+
+def _processes(run_id: str) -> Iterator[str]:
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(TOKEN_VARIABLE, "").startswith(run_id):
+                yield f"process {process.pid}"
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+
+
+def _proxies(stack: Stack) -> Iterator[str]:
+    proxies = ToxiproxyClient(f"http://{stack.address('toxiproxy', 8474)}").proxies()
+    for name, proxy in proxies.items():
+        if proxy.toxics or not proxy.enabled:
+            yield f"proxy {name}"
+
+
+def eventually(what: str, seen: Callable[[], bool], limit_s: float = SEEN_LIMIT_S) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + limit_s
+    while not seen():
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what}: not within {limit_s:g} s")
+        time.sleep(0.1)
