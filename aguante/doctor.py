@@ -35,8 +35,9 @@ class Check(Value):
     """One thing that was looked for."""
 
     name: str
-    state: Literal["ok", "note", "missing"]
-    """``missing``: no native run without it. ``note``: something works otherwise, or less well."""
+    state: Literal["ok", "note", "missing", "broken"]
+    """``missing``: no native run without it. ``broken``: it is there and does not do its work. ``note``: something
+    works otherwise, or less well."""
     found: str
     mend: str = ""
     """What to do; empty when nothing has to be done."""

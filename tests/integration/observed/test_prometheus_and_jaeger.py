@@ -19,6 +19,7 @@ from observed_world import (
 
 from aguante.measure.facts import RunFacts, read_facts
 from aguante.observe import opened
+from aguante.pipeline import examine_pipeline
 from aguante.prometheus import Prometheus
 from aguante.verdict.model import Verdict
 
@@ -225,3 +226,11 @@ async def test_a_run_that_is_over_is_opened_again(observed: Observed, facts: Run
 
 
 CRASH = "What did a crash leave, and who finished it?"
+
+
+async def test_the_doctor_follows_a_request_through_the_whole_pipeline(observed: Observed) -> None:
+    """Its trace arrives in Jaeger, and every target is scraped; what a killed service lost is told, and no more."""
+    states = {each.name: each.state for each in await examine_pipeline(observed.testbed)}
+    spans = states.pop("spans")
+    assert states == dict.fromkeys(("entry", "metrics", "relay", "prometheus", "jaeger"), "ok")
+    assert spans in ("ok", "note")
