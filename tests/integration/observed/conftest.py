@@ -19,12 +19,15 @@ from observed_world import (
 )
 
 from aguante.collect.settle import settle
+from aguante.prometheus import Prometheus
+from aguante.runtimes.base import Testbed
 from aguante.runtimes.native import NativeRuntime
 from aguante.runtimes.observing import Observers
 from aguante.setup import play_setup
 from aguante.testbed import TestbedSpec
 
 CRASHED = 3
+KNOWN_LIMIT_S = 20.0
 EXPORTED_S = 1.5
 """Spans leave a service twice a second, and pass the relay."""
 
@@ -41,11 +44,21 @@ async def observed(
     with private_folder() as parent:
         runtime = NativeRuntime(parent, relay=True, observers=observers)
         async with runtime.running(shop_spec, "default") as testbed:
+            await known(testbed)
             began_s = time.time() - 1
             outcome = await play_observed(shop_spec, testbed, parent, runs)
             await asyncio.sleep(RATE_INTERVAL_S + LATE_S)  # for the last rate to be back at 0
             seen_s = (began_s, time.time())
             yield Observed(testbed, outcome, seen_s, *await story(shop_spec, runtime))
+
+
+async def known(testbed: Testbed) -> None:
+    """Wait until Prometheus has known each service as long as a rate looks back; earlier answers it cannot show."""
+    query = f'count(up{{job="services"}} offset {RATE_INTERVAL_S}s == 1)'
+    n = len(testbed.services)
+    async with Prometheus(testbed.prometheus) as asked, asyncio.timeout(KNOWN_LIMIT_S):
+        while [value for _, value in await asked.now(query)] != [n]:  # noqa: ASYNC110 - a server
+            await asyncio.sleep(0.2)
 
 
 async def story(
