@@ -44,6 +44,18 @@ def alive(testbed: Testbed) -> bool:
     )
 
 
+def wait_until_scraped(testbed: Testbed) -> None:
+    """Wait until its Prometheus has asked every service; it takes up its targets some seconds after it is ready."""
+    deadline = time.monotonic() + LIMIT_S
+    url, wanted = f"{testbed.prometheus}/api/v1/query", {each.instance for each in testbed.services}
+    while True:
+        found = requests.get(url, params={"query": "up"}, timeout=LIMIT_S).json()["data"]["result"]
+        if wanted <= {each["metric"]["instance"] for each in found}:
+            return
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
 @pytest.fixture
 def attached(parent: Path, standin_file: Path) -> Iterator["subprocess.Popen[str]"]:
     """A runner that holds a testbed until it is told to end."""
@@ -128,9 +140,7 @@ def test_a_detached_testbed_is_not_swept_by_the_next_start(
     observed = run(*up, "--with", "prometheus")
     one, two = (Testbed.model_validate_json(each.stdout) for each in (observed, run(*up)))
     try:
-        scraped = requests.get(f"{one.prometheus}/api/v1/targets", timeout=LIMIT_S).json()
-        targets = {each["labels"]["instance"] for each in scraped["data"]["activeTargets"]}
-        assert {each.instance for each in one.services} <= targets
+        wait_until_scraped(one)
         assert alive(one)
         assert alive(two)
     finally:
