@@ -9,10 +9,11 @@ and sends every n-th arrival (``profiles.intents``), so that together they offer
     worker -> master  aguante_ready  or why not
     master -> worker  aguante_start  t0, by the master's clock
     worker -> master  aguante_lines  records, whole lines: the master writes them all into one file
-    master -> worker  aguante_stop   no further arrivals
+    master -> worker  aguante_stop   no further arrivals of that run: another may be under way by now
     worker -> master  aguante_done   its summary, or why it failed
 """
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -61,13 +62,22 @@ class Crew:
         self._ready: dict[str, AsyncResult] = {}
         self._done: dict[str, AsyncResult] = {}
         self._stopped = False
+        self._ends_s = math.inf
         for name, listener in (
             ("aguante_ask", self._on_ask),
             ("aguante_ready", self._on_ready),
             ("aguante_lines", self._on_lines),
             ("aguante_done", self._on_done),
         ):
+            runner.custom_messages.pop(
+                name, None
+            )  # of the crew before, where a page starts one load after another
             runner.register_message(name, listener)
+
+    @property
+    def left_s(self) -> float:
+        """How long its schedule still lasts, seconds; infinite before it plays, negative once it is over."""
+        return self._ends_s - self._clock()
 
     def gather(self) -> None:
         """Wait until every worker is connected and ready.
@@ -93,6 +103,7 @@ class Crew:
         Raises:
             GeneratorError: a worker failed or was lost, or records could not be written.
         """
+        self._ends_s = t0_s + self._plan.duration_s
         for client_id in self._done:
             self._runner.send_message("aguante_start", {"t0_s": t0_s}, client_id)
         if self._stopped:
@@ -112,7 +123,7 @@ class Crew:
         """No further arrivals; ``play`` then ends within the request timeout. Safe at any time, also before."""
         self._stopped = True
         for client_id in self._done:
-            self._runner.send_message("aguante_stop", None, client_id)
+            self._runner.send_message("aguante_stop", {"run_id": self._plan.run_id}, client_id)
 
     def _hired(self) -> bool:
         """Whether there are enough; the first ones are taken, and keep their numbers."""

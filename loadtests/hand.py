@@ -107,8 +107,9 @@ class Hand:
             said["summary"] = msgspec.msgpack.encode(summary)
         self._tell("aguante_done", said)
 
-    def _on_stop(self, **_: Any) -> None:
-        self.stop()
+    def _on_stop(self, msg: Any, **_: Any) -> None:
+        if msg.data["run_id"] == self._run_id:
+            self.stop()
 
     def _write(self, lines: bytes) -> None:
         try:

@@ -7,6 +7,7 @@
 * as the runner's child: run as a program with ``AGUANTE_LOAD_PLAN`` set; see ``child.py``.
 """
 
+import math
 import sys
 import time
 from typing import Any
@@ -18,6 +19,7 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import MasterRunner, WorkerRunner
 
+from aguante.records import LoadPlan
 from loadtests.check import findings, unreachable
 from loadtests.child import EXIT_FAILED, EXIT_INVALID, EXIT_UNREACHABLE, main
 from loadtests.crew import DRAIN_GRACE_S, Crew
@@ -27,6 +29,10 @@ from loadtests.session import GeneratorError, LoadSession, allow_open_files
 
 LEAD_S = 0.2
 """From the decision to start to the first arrival."""
+RUN_TIME_ERROR_S = 0.5
+"""By which Locust's own timer may be off."""
+_PLAYING: list[gevent.Greenlet] = []
+"""The crew's load that was begun last."""
 
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
@@ -59,11 +65,19 @@ def begin(environment: Environment, **_: Any) -> None:
         if environment.web_ui is None:
             raise SystemExit(EXIT_INVALID if wrong else EXIT_UNREACHABLE)
     elif isinstance(runner, MasterRunner):
-        _lead(environment, Crew(plan, runner), plan.timeout_s)
+        gevent.joinall(
+            _PLAYING
+        )  # Locust's page lets one begin while the end of the last is still being told
+        _lead(environment, Crew(plan, runner), plan)
 
 
-def _lead(environment: Environment, crew: Crew, timeout_s: float) -> None:
-    """Let the crew play beside Locust; the end of the test waits until it has told everything."""
+def _lead(environment: Environment, crew: Crew, plan: LoadPlan) -> None:
+    """Let the crew play beside Locust; the end of the test waits until it has told everything.
+
+    Locust's run time counts from here; the schedule from when the crew has gathered. So at the run time's end the
+    schedule is let run to its own; whoever stops the test before that ends it at once.
+    """
+    began_s = time.monotonic()
 
     def play() -> None:
         try:
@@ -74,13 +88,21 @@ def _lead(environment: Environment, crew: Crew, timeout_s: float) -> None:
             environment.process_exit_code = EXIT_FAILED
 
     playing = gevent.spawn(play)
+    _PLAYING[:] = [playing]
+
+    def stopping(**_: Any) -> None:
+        by_hand = time.monotonic() - began_s < plan.duration_s - RUN_TIME_ERROR_S
+        if by_hand or math.isinf(crew.left_s):
+            crew.stop()
 
     def end(**_: Any) -> None:
-        crew.stop()
-        playing.join(timeout=timeout_s + DRAIN_GRACE_S)
+        left_s = crew.left_s if math.isfinite(crew.left_s) else 0.0
+        playing.join(timeout=max(0.0, left_s) + plan.timeout_s + DRAIN_GRACE_S)
+        playing.kill()
+        environment.events.test_stopping.remove_listener(stopping)  # type: ignore[no-untyped-call]
         environment.events.test_stop.remove_listener(end)  # type: ignore[no-untyped-call]
 
-    environment.events.test_stopping.add_listener(lambda **_: crew.stop())  # type: ignore[no-untyped-call]
+    environment.events.test_stopping.add_listener(stopping)  # type: ignore[no-untyped-call]
     environment.events.test_stop.add_listener(end)  # type: ignore[no-untyped-call]
 
 

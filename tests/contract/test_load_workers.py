@@ -1,15 +1,18 @@
 """One load by two real worker processes: what the server saw, what the records say, and what failure looks like."""
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import msgspec
 import psutil
 import pytest
@@ -182,6 +185,51 @@ async def test_plain_locust_splits_the_schedule_between_its_workers(tmp_path: Pa
     assert sorted(shop.traces) == sorted(row.trace_id for row in rows)
     counted = sum(row["num_requests"] for row in json.loads(stdout))
     assert counted == len(rows)
+
+
+async def test_a_page_starts_one_load_after_another(tmp_path: Path) -> None:
+    """From Locust's web page, with workers: each load is the whole schedule, however long gathering took."""
+    locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py")]
+    port, page = str(free_port()), free_port()
+    settings = {"AGUANTE_RATE_RPS": "30", "AGUANTE_ARRIVALS": "fixed"}
+    async with Shop() as shop:
+        master = await started(
+            *locust, "--master", "--host", f"http://127.0.0.1:{shop.port}", "--web-host",
+            "127.0.0.1", "--web-port", str(page), "--master-bind-port", port, **settings,
+        )  # fmt: skip
+        workers = [
+            await started(*locust, "--worker", "--master-port", port, "--headless")
+            for _ in range(2)
+        ]
+        try:
+            async with asyncio.timeout(LIMIT_S), aiohttp.ClientSession() as http:
+                address = f"http://127.0.0.1:{page}"
+                await until(http, address, lambda told: len(told["workers"]) == 2)
+                for loads in (1, 2):
+                    form = {"user_count": "1", "spawn_rate": "1", "run_time": "2s"}
+                    async with http.post(f"{address}/swarm", data=form) as answer:
+                        assert (await answer.json())["success"], await answer.text()
+                    while len(shop.traces) < loads * 60:  # its page tells of the state of 2 s ago
+                        await asyncio.sleep(0.1)
+                    await until(http, address, lambda told: told["state"] == "stopped")
+                    # a probe of whether anybody is there comes before each load, without a trace
+                    assert len(shop.traces) == len(set(shop.traces)) == loads * 60
+        finally:
+            for process in (master, *workers):
+                process.kill()
+                await process.communicate()
+
+
+async def until(
+    http: aiohttp.ClientSession, address: str, true: Callable[[dict[str, Any]], bool]
+) -> None:
+    """Ask Locust's page until it tells so."""
+    while True:
+        with contextlib.suppress(aiohttp.ClientError):
+            async with http.get(f"{address}/stats/requests") as answer:
+                if answer.status == 200 and true(await answer.json()):
+                    return
+        await asyncio.sleep(0.1)
 
 
 def free_port() -> int:
