@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from aguante.commands.common import find_testbed
 from aguante.commands.folders import runs_option
-from aguante.drivers.base import AnyUndo, PumbaUndo, ToxiproxyUndo
+from aguante.drivers.base import AnyUndo, ProcessUndo, PumbaUndo, ToxiproxyUndo
+from aguante.drivers.containers_left import ContainersLeft
 from aguante.drivers.pumba import PumbaDriver
 from aguante.drivers.router import Drivers
 from aguante.drivers.toxiproxy import ToxiproxyDriver
@@ -28,14 +30,16 @@ def driver_for(undo: AnyUndo) -> Drivers:
             settings = PumbaSpec().told_by(os.environ)
             return Drivers(None, None, PumbaDriver(Docker(), project, "recover", settings))
         case _:
-            return Drivers(None, None)
+            return Drivers(None, ContainersLeft(Docker(), find_testbed(None)))
 
 
 def gone(undo: AnyUndo) -> bool:
     """A testbed that was ended took the toxics in its Toxiproxy's memory with it, and its containers."""
-    if isinstance(undo, PumbaUndo):
-        return _no_containers(undo.project)
-    return isinstance(undo, ToxiproxyUndo) and is_gone(undo.api)
+    match undo:
+        case PumbaUndo(project=project) | ProcessUndo(testbed=project):
+            return _no_containers(project)
+        case ToxiproxyUndo(api=api):
+            return is_gone(api)
 
 
 def _no_containers(project: str) -> bool:

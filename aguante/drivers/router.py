@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from aguante.drivers.base import AnyUndo, FaultDriver, FaultError
+from aguante.drivers.containers_left import ContainersLeft
 from aguante.drivers.process import ProcessDriver
 from aguante.drivers.pumba import PumbaDriver
 from aguante.drivers.toxiproxy import ToxiproxyDriver
@@ -36,7 +37,7 @@ class Drivers:
     def __init__(
         self,
         toxiproxy: ToxiproxyDriver | None,
-        process: ProcessDriver | None,
+        process: ProcessDriver | ContainersLeft | None,
         pumba: PumbaDriver | None = None,
     ) -> None:
         self._known = {"toxiproxy": toxiproxy, "process": process, "pumba": pumba}

@@ -8,8 +8,10 @@ compose``). And whatever ends such a run, nothing of it is left.
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 
 import pytest
+import requests
 from bench_world import RUN_LIMIT_S, Bench
 from stack_world import Stack
 
@@ -164,3 +166,36 @@ def test_recover_removes_what_a_killed_run_left(bench: Bench, stack: Stack) -> N
     assert done.returncode == 0, done.stderr
     assert left_of(stack, project) == ""
     assert folders(bench.beds) == ()
+
+
+def test_recover_starts_the_container_that_a_killed_run_had_killed(
+    bench: Bench, stack: Stack
+) -> None:
+    """SIGKILL of a runner that had borrowed the stack: payments stays dead, until `aguante recover` has it ready."""
+    known = bench.folders()
+    command = bench.command(KILLED, "--attach", stack.project)
+    with subprocess.Popen(command, env=bench.environment) as runner:
+        try:
+            wait_until(lambda: not payments_runs(stack))
+        finally:
+            runner.kill()
+            runner.wait(RUN_LIMIT_S)
+    (run,) = bench.folders() - known
+    assert not payments_runs(stack)
+    done = bench.recover()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{run.name}: crash: healed: restored payments-1\n"
+    assert payments_runs(stack)
+    assert requests.get(f"http://{stack.address('payments', 5003)}/readyz", timeout=5).ok
+
+
+def payments_runs(stack: Stack) -> bool:
+    states = {str(each["Name"]): each["State"]["Running"] for each in stack.containers()}
+    return bool(states[f"/{stack.project}-payments-1"])
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + RUN_LIMIT_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -209,7 +209,7 @@ async def test_a_page_starts_one_load_after_another(tmp_path: Path) -> None:
                     form = {"user_count": "1", "spawn_rate": "1", "run_time": "2s"}
                     async with http.post(f"{address}/swarm", data=form) as answer:
                         assert (await answer.json())["success"], await answer.text()
-                    while len(shop.traces) < loads * 60:  # its page tells of the state of 2 s ago
+                    while len(shop.traces) < loads * 60:  # noqa: ASYNC110 - its page tells of the state of 2 s ago
                         await asyncio.sleep(0.1)
                     await until(http, address, lambda told: told["state"] == "stopped")
                     # a probe of whether anybody is there comes before each load, without a trace

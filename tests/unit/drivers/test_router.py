@@ -63,7 +63,7 @@ async def test_recovery_has_an_answer_for_every_kind_of_undo(
     monkeypatch.setenv("PATH", str(tmp_path))  # no Docker there
     hasty = partial(ToxiproxyDriver, removal_limit_s=0.1)  # how long it tries is shown elsewhere
     monkeypatch.setattr(recover, "ToxiproxyDriver", hasty)
-    said = {"toxiproxy": "gave no answer", "process": "aguante down", "pumba": "install Docker"}
+    said = {"toxiproxy": "gave no answer", "process": "install Docker", "pumba": "install Docker"}
     for undo in (LINK, UNDO, PUMBA):
         with pytest.raises(FaultError, match=said[undo.driver]):
             await driver_for(undo).undo(undo)
