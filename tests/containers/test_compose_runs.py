@@ -9,10 +9,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import requests
-from bench_world import RUN_LIMIT_S, Bench
+from bench_world import RUN_LIMIT_S, Bench, Played
 from stack_world import Stack
 
 from aguante.drivers.toxiproxy_client import ToxiproxyClient
@@ -93,12 +95,25 @@ def project_of(bench: Bench, *, up: bool) -> str:
     pytest.fail("the run started no testbed")
 
 
+@pytest.fixture(scope="module")
+def natives(bench: Bench) -> dict[str, Played]:
+    """Each on plain processes, by its text. All at once: 36 requests a second in all, and each has its own testbed."""
+    texts = (SLOW, REFUSED, KILLED)
+    folders = [bench.folder / text.split()[1] for text in texts]
+    for folder in folders:
+        folder.mkdir(0o711)
+    with ThreadPoolExecutor(len(texts)) as pool:
+        return dict(
+            zip(texts, pool.map(lambda at, text: Bench(at).play(text), folders, texts), strict=True)
+        )
+
+
 @pytest.mark.parametrize("text", [SLOW, REFUSED], ids=["slow", "refused"])
 def test_a_stack_that_runs_is_played_on_as_plain_processes_are(
-    text: str, bench: Bench, stack: Stack
+    text: str, natives: dict[str, Played], bench: Bench, stack: Stack
 ) -> None:
     """Same outcome per expectation; afterwards the stack is as it was, and no proxy is left broken."""
-    native, borrowed = bench.play(text), bench.play(text, "--attach", stack.project)
+    native, borrowed = natives[text], bench.play(text, "--attach", stack.project)
     assert native.verdict.runtime == "native"
     assert borrowed.verdict.runtime == "attach"
     assert "unknown" not in native.outcomes.values(), native.said
@@ -114,9 +129,11 @@ def is_lasting(container: dict[str, object]) -> bool:
     return not str(container["Name"]).endswith("-credentials-1")
 
 
-def test_a_killed_container_is_told_as_a_killed_process_is(bench: Bench, stack: Stack) -> None:
+def test_a_killed_container_is_told_as_a_killed_process_is(
+    natives: dict[str, Played], bench: Bench, stack: Stack
+) -> None:
     """In containers of the run's own: same outcome per expectation, held, and nothing is left of them."""
-    native, before = bench.play(KILLED), container_names(stack)
+    native, before = natives[KILLED], container_names(stack)
     contained = bench.play(KILLED, "--runtime", "compose")
     assert contained.outcomes == native.outcomes, contained.said
     assert (native.verdict.verdict, contained.verdict.verdict) == ("held", "held"), contained.said
@@ -176,22 +193,25 @@ def test_recover_starts_the_container_that_a_killed_run_had_killed(
     command = bench.command(KILLED, "--attach", stack.project)
     with subprocess.Popen(command, env=bench.environment) as runner:
         try:
-            wait_until(lambda: not payments_runs(stack))
+            wait_until(lambda: not payments(stack)["Running"])
         finally:
             runner.kill()
             runner.wait(RUN_LIMIT_S)
     (run,) = bench.folders() - known
-    assert not payments_runs(stack)
+    assert not payments(stack)["Running"]
     done = bench.recover()
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{run.name}: crash: healed: restored payments-1\n"
-    assert payments_runs(stack)
+    assert payments(stack)["Running"]
     assert requests.get(f"http://{stack.address('payments', 5003)}/readyz", timeout=5).ok
+    wait_until(lambda: payments(stack)["Health"]["Status"] == "healthy")  # as others found it
 
 
-def payments_runs(stack: Stack) -> bool:
-    states = {str(each["Name"]): each["State"]["Running"] for each in stack.containers()}
-    return bool(states[f"/{stack.project}-payments-1"])
+def payments(stack: Stack) -> dict[str, Any]:
+    """Docker's word for how its container is."""
+    states = {str(each["Name"]): each["State"] for each in stack.containers()}
+    found: dict[str, Any] = states[f"/{stack.project}-payments-1"]
+    return found
 
 
 def wait_until(true: Callable[[], bool]) -> None:
