@@ -69,9 +69,8 @@ class Crew:
             ("aguante_lines", self._on_lines),
             ("aguante_done", self._on_done),
         ):
-            runner.custom_messages.pop(
-                name, None
-            )  # of the crew before, where a page starts one load after another
+            # of the crew before, where a page starts one load after another
+            runner.custom_messages.pop(name, None)
             runner.register_message(name, listener)
 
     @property

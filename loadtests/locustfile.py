@@ -65,9 +65,8 @@ def begin(environment: Environment, **_: Any) -> None:
         if environment.web_ui is None:
             raise SystemExit(EXIT_INVALID if wrong else EXIT_UNREACHABLE)
     elif isinstance(runner, MasterRunner):
-        gevent.joinall(
-            _PLAYING
-        )  # Locust's page lets one begin while the end of the last is still being told
+        # Locust's page lets one begin while the end of the last is still being told
+        gevent.joinall(_PLAYING)
         _lead(environment, Crew(plan, runner), plan)
 
 

@@ -40,20 +40,14 @@ def doctor_command(runs: Path, testbed: Path | None, attach: str | None, as_json
     Exit 0: a run can be started, or telemetry arrives; 4: something is missing, or broken.
     """
     if attach is None:
-        checks, good, bad = (
-            examine(Machine.here(runs)),
-            "A run can be started.",
-            "no run can be started",
-        )
+        checks = examine(Machine.here(runs))
+        good, bad = "A run can be started.", "no run can be started"
     else:
-        checks, good, bad = (
-            _of_testbed(attach, testbed),
-            "Telemetry arrives.",
-            "telemetry does not arrive",
-        )
+        checks = _of_testbed(attach, testbed)
+        good, bad = "Telemetry arrives.", "telemetry does not arrive"
     wrong = [each for each in checks if each.state in ("missing", "broken")]
     if as_json:
-        click.echo(TypeAdapter(tuple[Check, ...]).dump_json(tuple(checks), indent=2).decode())
+        click.echo(TypeAdapter(tuple[Check, ...]).dump_json(checks, indent=2).decode())
         return 4 if wrong else 0
     console = verdict_console()
     console.print(_table(checks))

@@ -138,16 +138,8 @@ async def give_back(pool: Pool, connection: Connection) -> None:
     try:
         await pool.release(connection)
     except asyncpg.InternalClientError:
-        if not _given_back(connection):
+        if not is_closed(connection):
             raise
-
-
-def _given_back(connection: Connection) -> bool:
-    try:
-        connection.is_closed()
-    except asyncpg.InterfaceError:  # what every call on it raises from then on
-        return True
-    return False
 
 
 def terminate(connection: Connection) -> None:

@@ -3,15 +3,18 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import pytest
 from stack_world import ROOT
 
 from aguante.verdict.model import Verdict
 
 RUN_LIMIT_S = 180
+SEEN_LIMIT_S = 60.0
 
 
 class Played(NamedTuple):
@@ -84,3 +87,13 @@ class Bench:
 
     def _verdicts(self) -> list[Path]:
         return list(self.runs.glob("*/verdict.json"))
+
+
+def eventually(what: str, seen: Callable[[], Any], limit_s: float = SEEN_LIMIT_S) -> Any:
+    """What ``seen`` returns once it is not empty."""
+    deadline = time.monotonic() + limit_s
+    while not (found := seen()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what}: not within {limit_s:g} s")
+        time.sleep(0.1)
+    return found

@@ -2,13 +2,11 @@
 
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import psutil
-import pytest
 from stack_world import Stack
 
 from aguante.drivers.pumba_cli import TOKEN_LABEL, TOKEN_VARIABLE
@@ -17,7 +15,6 @@ from aguante.drivers.toxiproxy_client import ToxiproxyClient
 from aguante.testbed import PumbaSpec
 
 SETTINGS = PumbaSpec().told_by(os.environ)
-SEEN_LIMIT_S = 60.0
 ON_PAYMENTS = "link: reservations-payments"
 
 
@@ -160,12 +157,3 @@ def _proxies(stack: Stack) -> Iterator[str]:
     for name, proxy in proxies.items():
         if proxy.toxics or not proxy.enabled:
             yield f"proxy {name}"
-
-
-def eventually(what: str, seen: Callable[[], bool], limit_s: float = SEEN_LIMIT_S) -> None:
-    """Wait until it is so."""
-    deadline = time.monotonic() + limit_s
-    while not seen():
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what}: not within {limit_s:g} s")
-        time.sleep(0.1)

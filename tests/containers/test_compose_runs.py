@@ -8,13 +8,12 @@ compose``). And whatever ends such a run, nothing of it is left.
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import requests
-from bench_world import RUN_LIMIT_S, Bench, Played
+from bench_world import RUN_LIMIT_S, Bench, Played, eventually
 from stack_world import Stack
 
 from aguante.drivers.toxiproxy_client import ToxiproxyClient
@@ -193,7 +192,7 @@ def test_recover_starts_the_container_that_a_killed_run_had_killed(
     command = bench.command(KILLED, "--attach", stack.project)
     with subprocess.Popen(command, env=bench.environment) as runner:
         try:
-            wait_until(lambda: not payments(stack)["Running"])
+            eventually("the kill", lambda: not payments(stack)["Running"], RUN_LIMIT_S)
         finally:
             runner.kill()
             runner.wait(RUN_LIMIT_S)
@@ -204,7 +203,8 @@ def test_recover_starts_the_container_that_a_killed_run_had_killed(
     assert done.stdout == f"{run.name}: crash: healed: restored payments-1\n"
     assert payments(stack)["Running"]
     assert requests.get(f"http://{stack.address('payments', 5003)}/readyz", timeout=5).ok
-    wait_until(lambda: payments(stack)["Health"]["Status"] == "healthy")  # as others found it
+    # as others found it
+    eventually("health", lambda: payments(stack)["Health"]["Status"] == "healthy", RUN_LIMIT_S)
 
 
 def payments(stack: Stack) -> dict[str, Any]:
@@ -212,10 +212,3 @@ def payments(stack: Stack) -> dict[str, Any]:
     states = {str(each["Name"]): each["State"] for each in stack.containers()}
     found: dict[str, Any] = states[f"/{stack.project}-payments-1"]
     return found
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + RUN_LIMIT_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from bench_world import eventually
 from stack_world import COMPOSE, SERVICES, Stack, service_of
 
 pytestmark = [pytest.mark.container, pytest.mark.slow]
@@ -60,16 +61,6 @@ def ask(url: str, body: object = None, method: str = "GET") -> tuple[int, Any]:
     """Status and JSON of one request; the answer's trace id is added to it."""
     answer = requests.request(method, url, json=body, timeout=10)
     return answer.status_code, {**answer.json(), "trace_id": answer.headers.get("X-Trace-Id")}
-
-
-def eventually(what: str, seen: Any) -> Any:
-    """What ``seen`` returns once it is not empty; what is gathered every second needs a moment."""
-    deadline = time.monotonic() + SEEN_LIMIT_S
-    while time.monotonic() < deadline:
-        if found := seen():
-            return found
-        time.sleep(0.2)
-    pytest.fail(f"{what}: not within {SEEN_LIMIT_S:g} s")
 
 
 @cache
@@ -185,7 +176,7 @@ def test_a_killed_service_stays_killed_and_comes_back_when_started(
     status, problem = reserve(stack, event)
     assert (status, problem["link"]) == (503, "reservations-payments")
     stack.up()
-    assert eventually("a sale", lambda: reserve(stack, event)[0] == 200)
+    assert eventually("a sale", lambda: reserve(stack, event)[0] == 200, SEEN_LIMIT_S)
 
 
 def test_the_runners_image_holds_the_whole_testbed(stack: Stack) -> None:
@@ -215,7 +206,7 @@ def test_prometheus_sees_every_replica_and_jaeger_every_trace(stack: Stack, even
         found = {each["metric"]["service"]: each["value"][1] for each in answer["data"]["result"]}
         return found == {**dict.fromkeys(SERVICES, "1"), "payments": "2"}
 
-    assert eventually("every target up", replicas)
+    assert eventually("every target up", replicas, SEEN_LIMIT_S)
     _, body = reserve(stack, event)
     jaeger = f"http://{stack.address('jaeger', 16686)}/api/traces/{body['trace_id']}"
 
@@ -224,7 +215,7 @@ def test_prometheus_sees_every_replica_and_jaeger_every_trace(stack: Stack, even
         traces = answer.get("data") or [] if status == 200 else []
         return {each["serviceName"] for trace in traces for each in trace["processes"].values()}
 
-    assert eventually("the whole trace", lambda: services() == set(SERVICES))
+    assert eventually("the whole trace", lambda: services() == set(SERVICES), SEEN_LIMIT_S)
 
 
 def test_the_stack_keeps_within_its_memory(stack: Stack, event: str) -> None:

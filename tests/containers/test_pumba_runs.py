@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 import requests
-from bench_world import RUN_LIMIT_S, Bench, Played
+from bench_world import RUN_LIMIT_S, Bench, Played, eventually
 from pumba_bench import (
     CASES,
     KILL,
@@ -22,7 +22,6 @@ from pumba_bench import (
     Case,
     Look,
     cpu_s,
-    eventually,
     experiment,
     in_network,
     left_by_pumba,
