@@ -203,8 +203,18 @@ def test_recover_starts_the_container_that_a_killed_run_had_killed(
     assert done.stdout == f"{run.name}: crash: healed: restored payments-1\n"
     assert payments(stack)["Running"]
     assert requests.get(f"http://{stack.address('payments', 5003)}/readyz", timeout=5).ok
-    # as others found it
+    # as others found it: healthy by Docker's word, and no breaker open
     eventually("health", lambda: payments(stack)["Health"]["Status"] == "healthy", RUN_LIMIT_S)
+    eventually("a sale", lambda: sells(stack), RUN_LIMIT_S)
+
+
+def sells(stack: Stack) -> bool:
+    """Whether an order is confirmed; asking is also what lets an open breaker try again."""
+    event = f"http://{stack.address('inventory', 5002)}/events/recovered"
+    requests.put(event, json={"capacity": 500}, timeout=10).raise_for_status()
+    order = {"user_id": "ana", "event_id": "recovered", "quantity": 1}
+    shop = f"http://{stack.address('toxiproxy', 6000)}"
+    return requests.post(f"{shop}/reserve", json=order, timeout=10).status_code == 200
 
 
 def payments(stack: Stack) -> dict[str, Any]:
