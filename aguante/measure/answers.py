@@ -11,7 +11,7 @@ from aguante.measure.model import Answer
 from aguante.measure.percentiles import percentiles_of
 from aguante.measure.promql import answer_promql
 from aguante.measure.recovery import measure_recovery
-from aguante.measure.traces import incomplete_because, measure_amplification, measure_attribution
+from aguante.measure.traces import count_attributed, incomplete_because, measure_amplification
 from aguante.spec.expectations import (
     Achieved,
     Amplification,
@@ -154,12 +154,11 @@ def _recovery(evidence: Evidence, _: Recovery) -> Answer:
 
 
 def _attribution(evidence: Evidence, asked: Attribution) -> Answer:
-    seen = measure_attribution(evidence, asked.phase)
-    if not seen.failures:
+    failures, attributed = count_attributed(evidence, asked.phase)
+    if not failures:
         return unknown("nothing failed, so nothing was to be attributed")
-    detail = f"{seen.attributed} of {seen.failures} failures name origin and mechanism"
-    share = seen.attributed / seen.failures
-    return Answer(index=0, n=seen.failures, observed=share, detail=detail)
+    detail = f"{attributed} of {failures} failures name origin and mechanism"
+    return Answer(index=0, n=failures, observed=attributed / failures, detail=detail)
 
 
 def _amplification(evidence: Evidence, asked: Amplification) -> Answer:

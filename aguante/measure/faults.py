@@ -27,7 +27,10 @@ _ATTEMPTS = """
           AND list_contains($unconnected::VARCHAR[], s.error_type)
           AND NOT EXISTS (FROM spans AS c
                           WHERE c.trace_id = s.trace_id AND c.kind = 'client'
-                            AND c.link = s.error_link AND c.error_type = s.error_type)
+                            AND c.link = s.error_link AND c.error_type = s.error_type
+                            -- implied, and said so that few spans are compared instead of all
+                            AND list_contains($links::VARCHAR[], c.link)
+                            AND list_contains($unconnected::VARCHAR[], c.error_type))
     )
     SELECT count(*),
            count(*) FILTER (list_contains($errors::VARCHAR[], error_type)

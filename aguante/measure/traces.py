@@ -34,7 +34,7 @@ _ATTRIBUTION = """
     WITH failures AS (
         SELECT rowid AS id, trace_id, origin, mechanism,
                origin <> '' AND list_contains($mechanisms::VARCHAR[], mechanism) AS attributed
-        FROM requests WHERE status <> 200 AND ($phase::VARCHAR IS NULL OR phase = $phase)
+        FROM requests WHERE status <> 200
     ), seen AS (  -- whatever a trace tells, beside the failure that it belongs to
         SELECT f.id, s.error_type = f.mechanism AS said,
                s.kind = 'server' AND s.service = f.origin AS served
@@ -48,6 +48,10 @@ _ATTRIBUTION = """
     SELECT (SELECT count(*) FROM failures), (SELECT count(*) FROM failures WHERE attributed),
            count(*) FILTER (said), count(*) FILTER (NOT said AND served)
     FROM told
+"""
+_ATTRIBUTED = """
+    SELECT count(*), count(*) FILTER (origin <> '' AND list_contains($mechanisms::VARCHAR[], mechanism))
+    FROM requests WHERE status <> 200 AND ($phase::VARCHAR IS NULL OR phase = $phase)
 """
 _UNEXPLAINED = """
     SELECT status, origin, link, mechanism, count(*) FROM requests
@@ -106,14 +110,24 @@ def measure_amplification(
     )
 
 
-def measure_attribution(evidence: Evidence, phase: str | None = None) -> Attribution:
+def count_attributed(evidence: Evidence, phase: str | None) -> tuple[int, int]:
+    """(failures, those that name their origin and a known mechanism), by the answers alone; None: of every phase."""
+    failures, attributed = evidence.row(_ATTRIBUTED, mechanisms=_known(evidence), phase=phase)
+    return failures, attributed
+
+
+def _known(evidence: Evidence) -> list[str]:
+    return [*evidence.testbed.mechanisms, *evidence.testbed.client_mechanisms]
+
+
+def measure_attribution(evidence: Evidence) -> Attribution:
     """Whether each failure names its origin and a known mechanism, and whether its trace agrees.
 
     A failure is contradicted when the deciding service's span is in its trace and no span or span
     event there carries the mechanism.
     """
-    known = [*evidence.testbed.mechanisms, *evidence.testbed.client_mechanisms]
-    counts = evidence.row(_ATTRIBUTION, mechanisms=known, phase=phase)
+    known = _known(evidence)
+    counts = evidence.row(_ATTRIBUTION, mechanisms=known)
     failures, attributed, confirmed, contradicted = counts
     return Attribution(
         failures=failures,
