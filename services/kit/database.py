@@ -1,6 +1,6 @@
 """PostgreSQL through a link: one pool, every wait bounded, every failure named and definite or not.
 
-* A connection within ``acquire_s``, else ``pool_exhausted`` (all in use) or ``database_unavailable``.
+* A connection within ``acquire_s``, else ``pool_exhausted`` (all were in use) or ``database_unavailable``.
 * A statement within ``statement_s``, else ``timeout``. The server has the same limit, so that a statement whose
   client gave up does not go on waiting for a lock. A connection that timed out is thrown away, not cleaned.
 * A lost connection is ``database_unavailable``; the pool connects anew by itself at the next use.
@@ -197,15 +197,20 @@ class Database:
         if pool is None:
             raise self._failed(Mechanism.DATABASE_UNAVAILABLE, "not opened yet")
         started_s = time.monotonic()
+        queued = self._all_used()
         try:
             return await pool.acquire(timeout=self._policy.acquire_s), pool
         except TimeoutError as error:
             waited = f"no connection within {time.monotonic() - started_s:.2f} s"
-            full = self._used >= self._policy.pool_size
+            # Who queued lost its time there, even if it got a place at last and none was left to connect in.
+            full = queued or self._all_used()
             mechanism = Mechanism.POOL_EXHAUSTED if full else Mechanism.DATABASE_UNAVAILABLE
             raise self._failed(mechanism, waited) from error
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise self._failed(Mechanism.DATABASE_UNAVAILABLE, str(error)) from error
+
+    def _all_used(self) -> bool:
+        return self._used >= self._policy.pool_size
 
     def _failed(self, mechanism: Mechanism, detail: str) -> DatabaseFailed:
         return errors.failed(self.link, mechanism, definite=True, detail=detail)

@@ -150,6 +150,24 @@ async def test_pool_exhausted_after_the_acquire_limit(database: str) -> None:
         assert used == 1
 
 
+async def test_who_queued_and_had_no_time_left_to_connect_met_a_full_pool(database: str) -> None:
+    """It took over the place of a lost connection: what remains of acquire_s is too little for a new one."""
+    async with world(database, pool_size=1) as here:
+        holder = here.db.transaction()
+        await holder.__aenter__()
+        queued = asyncio.create_task(here.count())
+        await asyncio.sleep(0.15)
+        here.proxy.cut()
+        here.proxy.flowing.clear()
+        with pytest.raises(DatabaseFailed):  # the COMMIT
+            await holder.__aexit__(None, None, None)
+        with pytest.raises(DatabaseFailed) as failed:
+            await queued
+        assert (failed.value.mechanism, failed.value.definite) == (Mechanism.POOL_EXHAUSTED, True)
+        here.proxy.flowing.set()
+        assert await here.count() == 0
+
+
 async def test_a_slow_statement_is_a_timeout_and_the_pool_recovers(database: str) -> None:
     """A statement longer than the limit ends there, on the server too, and leaves the pool usable."""
     async with world(database, pool_size=1) as here:
