@@ -15,11 +15,10 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from aguante.runtimes.base import RunningService, Testbed
+from aguante.signals import SPANS_DROPPED
 
 EVERY_S = 1.0
 SCRAPE_LIMIT_S = 0.5
-DROPPED = "aguante_spans_dropped_total"
-"""The services' own count of spans that they could not export, summed over its labels."""
 _TEXT_FORMAT = {"Accept": "text/plain; version=0.0.4"}
 
 
@@ -128,7 +127,7 @@ def read_series(path: Path, name: str) -> Iterator[Sample]:
                     )
 
 
-async def spans_dropped(testbed: Testbed, name: str = DROPPED) -> dict[str, int]:
+async def spans_dropped(testbed: Testbed, name: str = SPANS_DROPPED) -> dict[str, int]:
     """The services' drop counters now, by instance; -1 where it cannot be read, or there is no such counter."""
     async with _session() as session:
         counts = await asyncio.gather(

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from aguante.collect.metrics import EVERY_S, Sample, read_series
+from aguante.signals import SPANS_EXPORTED
 
-EXPORTED = "aguante_spans_exported_total"
 LAG_S = EVERY_S + 0.5
 """A scrape and a batch after a fault began, the counters may still tell of what was taken before it."""
 MISSING_NEEDED = 0.25
@@ -30,9 +30,9 @@ def spans_felt(
         baseline_s: from when to when spans went their way undisturbed, seconds since t0; gives what is expected.
         fault_s: from when to when the fault was there.
     """
-    samples = tuple(read_series(path, EXPORTED)) if path.exists() else ()
+    samples = tuple(read_series(path, SPANS_EXPORTED)) if path.exists() else ()
     if not samples:
-        return 0, 0, False, f"the services count no spans ({EXPORTED})"
+        return 0, 0, False, f"the services count no spans ({SPANS_EXPORTED})"
     from_s, until_s = fault_s[0] + LAG_S, fault_s[1]
     a_second = increase(samples, *baseline_s) / max(baseline_s[1] - baseline_s[0], EVERY_S)
     expected = round(a_second * max(0.0, until_s - from_s))

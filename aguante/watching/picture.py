@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from pydantic import computed_field
 
+from aguante import signals
 from aguante.drivers.toxiproxy_client import ProxyState
 from aguante.values import Value
-from aguante.watching import signals
 from aguante.watching.reading import Reading, Series
 
 STATE_ORDER = ("open", "half_open", "closed")

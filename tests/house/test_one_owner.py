@@ -6,8 +6,10 @@ from typing import cast
 
 from ruamel.yaml import YAML
 
+from aguante import signals
 from loadtests.operations import OPERATIONS
 from loadtests.profiles import PROFILES
+from services.kit import metrics
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,6 +43,12 @@ def test_profiles_and_operations_are_those_of_the_load_generator() -> None:
     load = cast("dict[str, list[str]]", read("testbed.yaml")["load"])
     assert set(load["profiles"]) == set(PROFILES)
     assert set(load["operations"]) == set(OPERATIONS)
+
+
+def test_metrics_that_the_runner_reads_are_those_of_the_services() -> None:
+    """services/kit/metrics.py owns them; the runner may not import it, and repeats them."""
+    ours = {key: value for key, value in vars(signals).items() if key.isupper()}
+    assert ours == {key: getattr(metrics, key) for key in ours}
 
 
 def test_policies_name_only_links_that_exist() -> None:

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from aguante.collect.metrics import Scrape
-from aguante.measure.exports import EXPORTED, spans_felt
+from aguante.measure.exports import spans_felt
+from aguante.signals import SPANS_EXPORTED
 
 BASELINE, FAULT = (2.0, 8.0), (8.0, 14.0)
 
@@ -18,7 +19,7 @@ def scraped(folder: Path, growth: dict[str, list[float]]) -> Path:
         value = 0.0
         for second, step in enumerate(steps, start=1):
             value = max(0.0, value + step)
-            scrape = Scrape(at_s=second, instance=instance, samples={EXPORTED: value})
+            scrape = Scrape(at_s=second, instance=instance, samples={SPANS_EXPORTED: value})
             lines.append(msgspec.json.encode(scrape) + b"\n")
     path.write_bytes(b"".join(lines))
     return path
@@ -60,4 +61,4 @@ def test_services_that_count_nothing_cannot_show_it(tmp_path: Path) -> None:
     for each in (path, tmp_path / "nowhere"):
         expected, _, felt, sentence = spans_felt(each, BASELINE, FAULT)
         assert (expected, felt) == (0, False)
-        assert EXPORTED in sentence
+        assert SPANS_EXPORTED in sentence

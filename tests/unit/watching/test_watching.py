@@ -3,12 +3,11 @@ import math
 import pytest
 from rich.console import Console
 
+from aguante import signals
 from aguante.drivers.toxiproxy_client import ProxyState, ToxicState
-from aguante.watching import signals
 from aguante.watching.draw import draw
 from aguante.watching.picture import Picture, draw_up, growth, quantile, trend
 from aguante.watching.reading import Reading, Series, parse
-from services.kit import metrics
 
 SERVICES = {"gateway-1": "gateway", "reservations-1": "reservations"}
 DURATION, LINK = signals.SERVER_DURATION, "reservations-payments"
@@ -46,12 +45,6 @@ def text(*pictures: Picture) -> str:
     with console.capture() as captured:
         console.print(draw(pictures))
     return captured.get()
-
-
-def test_names_are_those_that_the_services_use() -> None:
-    """services/kit/metrics.py owns them; the runner may not import it, and repeats them."""
-    ours = {key: value for key, value in vars(signals).items() if key.isupper()}
-    assert ours == {key: getattr(metrics, key) for key in ours}
 
 
 def test_rates_are_growth_over_the_time_between_two_readings() -> None:

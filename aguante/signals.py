@@ -1,4 +1,4 @@
-"""The metrics that are shown. A test checks them equal to ``services/kit/metrics.py``, which owns them."""
+"""Metrics of ours that the runner reads. A test checks them equal to ``services/kit/metrics.py``, which owns them."""
 
 SERVER_DURATION = "http_server_request_duration_seconds"
 CLIENT_DURATION = "http_client_request_duration_seconds"
@@ -7,3 +7,4 @@ CALLS_REJECTED = "aguante_calls_rejected_total"
 BREAKER_STATE = "aguante_breaker_state"
 RETRIES = "aguante_retries_total"
 SPANS_DROPPED = "aguante_spans_dropped_total"
+SPANS_EXPORTED = "aguante_spans_exported_total"
