@@ -11,8 +11,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from aguante.collect.spans import decode_spans
-from aguante.measure import measure
 from aguante.measure.model import Measures
+from aguante.measure.run import measure
 from aguante.plan import Plan
 from aguante.runfolder import RunFolder
 from aguante.spec import Experiment, InvalidExperiment, load_experiment

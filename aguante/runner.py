@@ -21,11 +21,11 @@ from aguante.environment import add_server_versions, read_environment
 from aguante.eventlog import EventLog
 from aguante.events import CollectorClosed
 from aguante.faults import HealError
-from aguante.measure import measure
+from aguante.measure.run import measure
 from aguante.plan import Plan
 from aguante.play import Stage, gather_evidence, play_on
 from aguante.progress import Progress
-from aguante.report import write_reports
+from aguante.report.write import write_reports
 from aguante.runfolder import RunFolder
 from aguante.runtimes.base import Runtime, Testbed
 from aguante.setup import play_setup

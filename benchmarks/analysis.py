@@ -28,8 +28,8 @@ import time
 from pathlib import Path
 
 from aguante.collect.spans import decode_spans
-from aguante.measure import measure
-from aguante.report import write_reports
+from aguante.measure.run import measure
+from aguante.report.write import write_reports
 from aguante.runfolder import RunFolder
 from aguante.verdict import judge
 from benchmarks.analysis_runs import otlp_bodies, planned, write_run

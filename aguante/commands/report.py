@@ -7,8 +7,8 @@ import click
 from aguante.commands.folders import or_usage, run_folder, runs_option
 from aguante.frozen import JudgedRun, judge_again, read_frozen, read_judged
 from aguante.measure.facts import EvidenceError
-from aguante.report import write_reports
 from aguante.report.overview import write_overview
+from aguante.report.write import write_reports
 from aguante.suite import Suite
 from aguante.terminal import print_verdict, verdict_console
 

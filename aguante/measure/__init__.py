@@ -1,5 +1,4 @@
-"""A run folder to Measures: the only stage that reads rows."""
+"""A run folder to Measures (``run.measure``): the only stage that reads rows.
 
-from aguante.measure.run import measure
-
-__all__ = ["measure"]
+Nothing is imported here: who wants an error's name or a model need not wait for DuckDB.
+"""

@@ -33,19 +33,32 @@ def test_each_command_explains_itself(name: str, capsys: pytest.CaptureFixture[s
     assert [each.name for each in options if not each.hidden and not each.help] == []
 
 
-def test_help_imports_none_of_the_heavy_parts() -> None:
-    """`aguante --help` and completion answer at once: no library of the runner is loaded."""
+def imported_by(arguments: list[str], names: tuple[str, ...]) -> tuple[str, str]:
+    """Which of these modules a command has imported at its end, and what it printed."""
     script = (
         "import sys; from aguante import cli\n"
-        "try: cli.main(['--help'])\n"
+        f"try: cli.main({arguments!r})\n"
         "except SystemExit: pass\n"
-        f"print(','.join(name for name in {HEAVY!r} if name in sys.modules), file=sys.stderr)"
+        f"print(','.join(name for name in {names!r} if name in sys.modules), file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True
     )
-    assert done.stderr.strip() == ""
-    assert "Exit codes" in done.stdout
+    return done.stderr.splitlines()[-1], done.stdout
+
+
+def test_help_imports_none_of_the_heavy_parts() -> None:
+    """`aguante --help` and completion answer at once: no library of the runner is loaded."""
+    imported, printed = imported_by(["--help"], HEAVY)
+    assert imported == ""
+    assert "Exit codes" in printed
+
+
+@pytest.mark.parametrize("command", [["ps"], ["down", "nobody"], ["up", "--help"]])
+def test_what_reads_no_evidence_does_not_wait_for_duckdb(command: list[str]) -> None:
+    """Half a second of imports belongs to those who measure and report."""
+    imported, _ = imported_by(command, ("duckdb", "vl_convert", "aguante.runner"))
+    assert imported == ""
 
 
 def test_a_typo_is_answered_with_the_nearest_name(capsys: pytest.CaptureFixture[str]) -> None:

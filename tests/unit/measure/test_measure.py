@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from synthetic_run import LINK, Span, Story, span, write_run
 
-from aguante.measure import measure
 from aguante.measure.facts import EvidenceError
 from aguante.measure.model import BreakerTransition, LinkAmplification, Measures
+from aguante.measure.run import measure
 from aguante.plan import Plan
 from aguante.records import RequestRecord
 from aguante.runfolder import RunFolder

@@ -7,7 +7,7 @@ import pytest
 from report_factory import held_run
 
 from aguante.environment import Environment, git_describe, read_environment
-from aguante.report import render_html
+from aguante.report.page import render_html
 
 
 def page_of(environment: Environment | None) -> str:

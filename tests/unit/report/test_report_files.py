@@ -3,7 +3,10 @@
 import pytest
 from report_factory import held_run
 
-from aguante.report import render_html, render_junit, render_markdown, write_reports
+from aguante.report.junit import render_junit
+from aguante.report.markdown import render_markdown
+from aguante.report.page import render_html
+from aguante.report.write import write_reports
 from aguante.runfolder import RunFolder
 
 

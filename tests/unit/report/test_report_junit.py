@@ -6,7 +6,7 @@ import pytest
 from report_factory import held_run
 from report_variants import deviated_run, empty_run, hostile_run, inconclusive_run
 
-from aguante.report import render_junit
+from aguante.report.junit import render_junit
 
 
 def suite_of(run):

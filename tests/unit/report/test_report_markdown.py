@@ -8,8 +8,7 @@ from markdown_it import MarkdownIt
 from report_factory import held_run
 from report_variants import deviated_run, empty_run, hostile_run, inconclusive_run
 
-from aguante.report import render_markdown
-from aguante.report.markdown import escape
+from aguante.report.markdown import escape, render_markdown
 
 GFM = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 

@@ -7,7 +7,7 @@ import pytest
 from report_factory import held_run
 from report_variants import deviated_run
 
-from aguante.report import render_junit
+from aguante.report.junit import render_junit
 from aguante.report.overview import (
     overview_html,
     overview_junit,

@@ -6,8 +6,8 @@ import pytest
 from synthetic_run import write_run
 
 from aguante.drivers.pumba_commands import complete
-from aguante.measure import measure
 from aguante.measure.model import Measures
+from aguante.measure.run import measure
 from aguante.plan import Plan, PlannedFault, ProcessFault, PumbaFault
 from aguante.spec import Experiment
 from aguante.testbed import TestbedSpec

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from synthetic_run import Span, Story, write_run
 
-from aguante.measure import measure
 from aguante.measure.model import FaultMeasure, InvariantMeasure, Measures
+from aguante.measure.run import measure
 from aguante.plan import Plan
 from aguante.spec import Experiment
 from aguante.testbed import TestbedSpec

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from shop import ROOT
 from synthetic_run import write_run
 
-from aguante.measure import measure
+from aguante.measure.run import measure
 from aguante.plan import Plan
 from aguante.schemas import rendered
 from aguante.spec import Experiment

@@ -1,0 +1,30 @@
+"""All forms of a run's report, into its folder."""
+
+from aguante.environment import Environment
+from aguante.measure.model import Measures
+from aguante.plan import Plan
+from aguante.report.junit import render_junit
+from aguante.report.markdown import render_markdown
+from aguante.report.page import render_html
+from aguante.runfolder import RunFolder
+from aguante.verdict.model import Verdict
+
+
+def write_reports(folder: RunFolder, plan: Plan, measures: Measures, verdict: Verdict) -> None:
+    """Write ``report.html``, ``report.md`` and ``junit.xml`` into the run folder.
+
+    Only the environment is read from there, where it was noted.
+
+    Raises:
+        OSError: the folder cannot be written.
+        pydantic.ValidationError: ``environment.json`` does not hold what this version writes.
+    """
+    environment = (
+        Environment.model_validate_json(folder.environment.read_bytes())
+        if folder.environment.exists()
+        else None
+    )
+    page = render_html(plan, measures, verdict, environment)
+    folder.report_html.write_text(page, encoding="utf-8")
+    folder.report_md.write_text(render_markdown(plan, measures, verdict), encoding="utf-8")
+    folder.junit.write_text(render_junit(plan, measures, verdict), encoding="utf-8")
