@@ -29,11 +29,12 @@ expect:
 """
 
 
-class Small(NamedTuple):
-    """A load and a search that have ended."""
+class Played(NamedTuple):
+    """Two loads and a search that have ended."""
 
     runs: Path
-    load: subprocess.CompletedProcess[str]
+    every_operation: subprocess.CompletedProcess[str]
+    sold_out: subprocess.CompletedProcess[str]
     search: subprocess.CompletedProcess[str]
 
 
@@ -50,17 +51,38 @@ def aguante(*arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_every_operation_gets_its_right_answer_and_the_audit_holds(tmp_path: Path) -> None:
-    """Two workers, six operations: thresholds met, invariants tried, JUnit and CSV agree with the verdict."""
-    thresholds = tmp_path / "thresholds.yaml"
-    thresholds.write_text(RIGHT)
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """Two at a time: so little load that neither keeps the other waiting."""
+    folder = tmp_path_factory.mktemp("played")
+    right, few = folder / "right.yaml", folder / "few.yaml"
+    right.write_text(RIGHT)
+    few.write_text("expect:\n  - rate: {phase: baseline, status: 409, max: 0.5}\n")
     mix = [part for each in EVERYTHING for part in ("--mix", each)]
-    ended = aguante(
-        "load", "--rate", "30", "--duration", "8", "--warmup", "0", "--workers", "2", *mix, "--seed", "3",
-        "--expect", str(thresholds), "--runs", str(tmp_path / "runs"), "--json",
+    commands = (
+        (
+            "load", "--rate", "30", "--duration", "8", "--warmup", "0", "--workers", "2", *mix, "--seed", "3",
+            "--expect", str(right), "--json",
+        ),
+        (
+            "load", "--rate", "20", "--duration", "2", "--warmup", "0", "--mix", "reserve_sold_out=1",
+            "--expect", str(few), "--ci",
+        ),
+        (
+            "saturate", "--policies", "default", "--from", "10", "--to", "20", "--step", "10", "--hold", "3",
+            "--settle-in", "1", "--json",
+        ),
     )  # fmt: skip
+    with ThreadPoolExecutor(2) as pool:
+        begun = [pool.submit(aguante, *each, "--runs", str(folder / "runs")) for each in commands]
+        return Played(folder / "runs", *(each.result() for each in begun))
+
+
+def test_every_operation_gets_its_right_answer_and_the_audit_holds(played: Played) -> None:
+    """Two workers, six operations: thresholds met, invariants tried, JUnit and CSV agree with the verdict."""
+    ended = played.every_operation
     assert ended.returncode == 0, ended.stderr
-    folder = tmp_path / "runs" / json.loads(ended.stdout)["run_id"]
+    folder = played.runs / json.loads(ended.stdout)["run_id"]
     verdict = json.loads((folder / "verdict.json").read_bytes())
     assert verdict["verdict"] == "held"
     tried = {each["name"]: each["measure"]["exposure"] for each in verdict["invariants"]}
@@ -77,41 +99,21 @@ def test_every_operation_gets_its_right_answer_and_the_audit_holds(tmp_path: Pat
     assert (folder / "report.html").exists()
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
-    """A load and a search, both at once: so little that neither keeps the other waiting."""
-    folder = tmp_path_factory.mktemp("small")
-    thresholds = folder / "thresholds.yaml"
-    thresholds.write_text("expect:\n  - rate: {phase: baseline, status: 409, max: 0.5}\n")
-    with ThreadPoolExecutor(2) as pool:
-        load = pool.submit(
-            aguante,
-            "load", "--rate", "20", "--duration", "2", "--warmup", "0", "--mix", "reserve_sold_out=1",
-            "--expect", str(thresholds), "--runs", str(folder), "--ci",
-        )  # fmt: skip
-        search = pool.submit(
-            aguante,
-            "saturate", "--policies", "default", "--from", "10", "--to", "20", "--step", "10", "--hold", "3",
-            "--settle-in", "1", "--runs", str(folder), "--json",
-        )  # fmt: skip
-        return Small(folder, load.result(), search.result())
-
-
-def test_a_threshold_that_is_broken_ends_with_1(small: Small) -> None:
+def test_a_threshold_that_is_broken_ends_with_1(played: Played) -> None:
     """The whole of a load that asks for sold-out seats is 409: right or wrong is the threshold's to say."""
-    ended = small.load
+    ended = played.sold_out
     assert ended.returncode == 1, ended.stderr
     assert "Unmet: rate of 409 in baseline <= 50 %; observed 100.0 %" in ended.stdout
 
 
-def test_a_search_that_reaches_no_knee_says_so(small: Small) -> None:
+def test_a_search_that_reaches_no_knee_says_so(played: Played) -> None:
     """Two low levels: goodput follows, exit 2, and the page shows both."""
-    ended = small.search
+    ended = played.search
     assert ended.returncode == 2, ended.stderr
     found = json.loads(ended.stdout)
     levels = found["sweeps"][0]["levels"]
     assert [level["target_rps"] for level in levels] == [10, 20]
     assert all(level["goodput_rps"] >= 0.9 * level["offered_rps"] for level in levels)
-    page = (small.runs / found["id"] / "saturation.html").read_text()
+    page = (played.runs / found["id"] / "saturation.html").read_text()
     assert page.count("data-goodput=") == 2
     assert "no knee was reached" in page

@@ -12,10 +12,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from aguante.compare import Comparison, compare
-from aguante.report import write_reports
 from aguante.report.comparison import write_comparison
 from aguante.report.overview import write_overview
 from aguante.report.text import printable
+from aguante.report.write import write_reports
 from aguante.runfolder import RunFolder
 from aguante.suite import Suite, SuiteRun
 from aguante.verdict.model import Verdict

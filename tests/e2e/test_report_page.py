@@ -11,7 +11,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from aguante.report import write_reports
+from aguante.report.write import write_reports
 from aguante.runfolder import RunFolder
 from aguante.verdict.model import Verdict
 

@@ -4,7 +4,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from undo_world import named_by
@@ -41,6 +44,9 @@ EXPECT_BREAKER = (
   - breaker: {link: reservations-payments, opens_within_s: 5}
 """
 )
+
+
+ABORT = "abort_when:\n  - rate: {phase: baseline, status: 200, min: 0.5}\n"
 
 
 def write(
@@ -98,12 +104,44 @@ def assert_invariants_held(verdict: Verdict) -> None:
     assert {each.outcome for each in verdict.invariants if each.name not in untried} == {"held"}
 
 
-@pytest.fixture
-def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+@contextmanager
+def marked(folder: Path) -> Iterator[Path]:
     """A mark in the environment of everything that a run starts, so that leftovers can be found."""
-    monkeypatch.setenv("AGUANTE_TEST_MARK", str(tmp_path))
-    yield tmp_path
-    assert named_by(str(tmp_path)) == []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AGUANTE_TEST_MARK", str(folder))
+        yield folder
+        assert named_by(str(folder)) == []
+
+
+@pytest.fixture
+def own_state(tmp_path: Path) -> Iterator[Path]:
+    """A folder for one run, which leaves nothing behind."""
+    with marked(tmp_path) as folder:
+        yield folder
+
+
+class Played(NamedTuple):
+    """What came of a run, and where its files are."""
+
+    done: subprocess.CompletedProcess[str]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def unlucky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Played]]:
+    """Two runs that do not end held, both at once: neither is judged by its timing."""
+    with marked(tmp_path_factory.mktemp("unlucky")) as folder, ThreadPoolExecutor(2) as pool:
+        broken, unwell = folder / "no-breaker", folder / "unwell"
+        broken.mkdir()
+        unwell.mkdir()
+        without = pool.submit(play, broken, write(broken, recovery_s=1), "--policy", "no-breaker")
+        aborted = pool.submit(
+            play, unwell, write(unwell, baseline_s=8, rest=ABORT)
+        )  # asked each second
+        yield {
+            "no-breaker": Played(without.result(), broken),
+            "unwell": Played(aborted.result(), unwell),
+        }
 
 
 def test_a_slow_callee_ends_held_with_every_mechanism_shown(own_state: Path) -> None:
@@ -121,10 +159,10 @@ def test_a_slow_callee_ends_held_with_every_mechanism_shown(own_state: Path) -> 
     assert json.loads(folder.traces.read_text().splitlines()[0])
 
 
-def test_without_the_breaker_the_same_experiment_deviates(own_state: Path) -> None:
+def test_without_the_breaker_the_same_experiment_deviates(unlucky: dict[str, Played]) -> None:
     """The reads go on failing with 429: that is what the breaker is worth. Exit code 1."""
-    done = play(own_state, write(own_state, recovery_s=1), "--policy", "no-breaker")
-    verdict = verdict_of(own_state)
+    done, folder = unlucky["no-breaker"]
+    verdict = verdict_of(folder)
     assert (verdict.verdict, done.returncode) == ("deviated", 1), done.stdout + done.stderr
     unmet = [result for result in verdict.expectations if result.outcome == "unmet"]
     assert "rate of 200 of read_event" in [result.text.split(" in ")[0] for result in unmet]
@@ -141,10 +179,9 @@ def test_a_broken_file_starts_nothing(own_state: Path) -> None:
     assert not (own_state / "runs").exists()
 
 
-def test_an_abort_condition_ends_the_run_before_the_fault(own_state: Path) -> None:
+def test_an_abort_condition_ends_the_run_before_the_fault(unlucky: dict[str, Played]) -> None:
     """A system that is not well by itself is not broken further: inconclusive, no fault applied."""
-    rest = "abort_when:\n  - rate: {phase: baseline, status: 200, min: 0.5}\n"
-    done = play(own_state, write(own_state, baseline_s=8, rest=rest))  # asked each second
+    done, folder = unlucky["unwell"]
     assert done.returncode == 2, done.stdout + done.stderr
-    assert '"action":"applied"' not in only_run(own_state).events.read_text()
-    assert any("abort condition" in reason for reason in verdict_of(own_state).reasons)
+    assert '"action":"applied"' not in only_run(folder).events.read_text()
+    assert any("abort condition" in reason for reason in verdict_of(folder).reasons)
