@@ -30,34 +30,32 @@ _AMPLIFICATION = """
     SELECT link, coalesce(calls, 0), coalesce(attempts, 0), coalesce(rejected, 0)
     FROM made FULL JOIN refused USING (link) ORDER BY link
 """
-_ATTRIBUTION = """
+_NAMED = "origin <> '' AND list_contains($mechanisms::VARCHAR[], mechanism)"
+"""A failure that says who decided it, and by which mechanism of those that are known."""
+_ATTRIBUTED = """
+    SELECT count(*), count(*) FILTER ({named}) FROM requests
+    WHERE status <> 200 AND ($phase::VARCHAR IS NULL OR phase = $phase)
+""".replace("{named}", _NAMED)
+_AGREEMENT = """
     WITH failures AS (
-        SELECT rowid AS id, trace_id, origin, mechanism,
-               origin <> '' AND list_contains($mechanisms::VARCHAR[], mechanism) AS attributed
-        FROM requests WHERE status <> 200
+        SELECT rowid AS id, trace_id, origin, mechanism FROM requests WHERE status <> 200 AND {named}
     ), seen AS (  -- whatever a trace tells, beside the failure that it belongs to
         SELECT f.id, s.error_type = f.mechanism AS said,
                s.kind = 'server' AND s.service = f.origin AS served
         FROM spans AS s JOIN failures AS f USING (trace_id)
-        WHERE f.attributed AND (s.error_type <> '' OR s.kind = 'server')
+        WHERE s.error_type <> '' OR s.kind = 'server'
         UNION ALL
         SELECT f.id, e.error_type = f.mechanism, false
         FROM span_events AS e JOIN failures AS f USING (trace_id)
-        WHERE f.attributed AND e.error_type <> ''
+        WHERE e.error_type <> ''
     ), told AS (SELECT id, bool_or(said) AS said, bool_or(served) AS served FROM seen GROUP BY id)
-    SELECT (SELECT count(*) FROM failures), (SELECT count(*) FROM failures WHERE attributed),
-           count(*) FILTER (said), count(*) FILTER (NOT said AND served)
-    FROM told
-"""
-_ATTRIBUTED = """
-    SELECT count(*), count(*) FILTER (origin <> '' AND list_contains($mechanisms::VARCHAR[], mechanism))
-    FROM requests WHERE status <> 200 AND ($phase::VARCHAR IS NULL OR phase = $phase)
-"""
+    SELECT count(*) FILTER (said), count(*) FILTER (NOT said AND served) FROM told
+""".replace("{named}", _NAMED)
 _UNEXPLAINED = """
     SELECT status, origin, link, mechanism, count(*) FROM requests
-    WHERE status <> 200 AND NOT (origin <> '' AND list_contains($mechanisms::VARCHAR[], mechanism))
+    WHERE status <> 200 AND NOT ({named})
     GROUP BY ALL ORDER BY count(*) DESC, status, mechanism, origin, link LIMIT 20
-"""
+""".replace("{named}", _NAMED)
 
 
 def measure_spans(evidence: Evidence) -> SpanHealth:
@@ -110,7 +108,7 @@ def measure_amplification(
     )
 
 
-def count_attributed(evidence: Evidence, phase: str | None) -> tuple[int, int]:
+def count_attributed(evidence: Evidence, phase: str | None = None) -> tuple[int, int]:
     """(failures, those that name their origin and a known mechanism), by the answers alone; None: of every phase."""
     failures, attributed = evidence.row(_ATTRIBUTED, mechanisms=_known(evidence), phase=phase)
     return failures, attributed
@@ -127,8 +125,8 @@ def measure_attribution(evidence: Evidence) -> Attribution:
     event there carries the mechanism.
     """
     known = _known(evidence)
-    counts = evidence.row(_ATTRIBUTION, mechanisms=known)
-    failures, attributed, confirmed, contradicted = counts
+    failures, attributed = count_attributed(evidence)
+    confirmed, contradicted = evidence.row(_AGREEMENT, mechanisms=known)
     return Attribution(
         failures=failures,
         attributed=attributed,

@@ -46,7 +46,7 @@ EXPECT_BREAKER = (
 )
 
 
-ABORT = "abort_when:\n  - rate: {phase: baseline, status: 200, min: 0.5}\n"
+ABORT = "abort_when:\n  - rate: {phase: baseline, status: 200, min: 0.5}\n"  # asked each second
 
 
 def write(
@@ -135,9 +135,7 @@ def unlucky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Play
         broken.mkdir()
         unwell.mkdir()
         without = pool.submit(play, broken, write(broken, recovery_s=1), "--policy", "no-breaker")
-        aborted = pool.submit(
-            play, unwell, write(unwell, baseline_s=8, rest=ABORT)
-        )  # asked each second
+        aborted = pool.submit(play, unwell, write(unwell, baseline_s=8, rest=ABORT))
         yield {
             "no-breaker": Played(without.result(), broken),
             "unwell": Played(aborted.result(), unwell),
