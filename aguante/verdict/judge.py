@@ -1,6 +1,6 @@
 """From Plan, Experiment and Measures to the Verdict. Pure: the same measures always give the same verdict."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from aguante.measure.model import Answer, InvariantMeasure, Measures
 from aguante.plan import Plan
@@ -9,14 +9,14 @@ from aguante.spec.experiment import Experiment
 from aguante.verdict.headline import headline
 from aguante.verdict.kinds import KINDS, rule, sentence
 from aguante.verdict.model import ExpectationResult, InvariantResult, Verdict, VerdictWord
-from aguante.verdict.validity import invalid_because
+from aguante.verdict.validity import invalid_because, unsteady_before
 
 
 def judge(plan: Plan, experiment: Experiment, measures: Measures) -> Verdict:
     """Judge a run.
 
     Precedence: proven invariant violation > invalid run > unmet > unknown > held. Not settling in time
-    is a violation of its own.
+    is a violation of its own; what is unmet before the fault makes the run invalid.
     """
     expectations = tuple(
         _expectation(experiment, clause.expectation, answer)
@@ -82,8 +82,9 @@ def _word(
 ) -> tuple[VerdictWord, tuple[str, ...]]:
     expectations, invariants = results
     violated = tuple(_violations(measures, invariants))
-    invalid = invalid_because(plan, experiment, measures)
-    unmet = tuple(_unmet(expectations))
+    unsteady = unsteady_before(experiment, measures, expectations)
+    invalid = invalid_because(plan, experiment, measures, unsteady)
+    unmet = tuple(_unmet(each for each in expectations if each not in unsteady))
     unknown = tuple(_unknown(experiment, measures, results))
     if violated:
         return "deviated", (*violated, *invalid, *unmet, *unknown)
@@ -106,7 +107,7 @@ def _violations(measures: Measures, invariants: tuple[InvariantResult, ...]) -> 
         yield "The system did not settle in time: work was still under way after load and faults ended."
 
 
-def _unmet(expectations: tuple[ExpectationResult, ...]) -> Iterator[str]:
+def _unmet(expectations: Iterable[ExpectationResult]) -> Iterator[str]:
     for each in expectations:
         if each.outcome == "unmet":
             yield f"Unmet: {each.text}; observed {each.observed} ({each.reason})."

@@ -6,24 +6,56 @@ from aguante.measure.model import FaultMeasure, Measures
 from aguante.plan import Plan
 from aguante.spec.experiment import Experiment
 from aguante.verdict.kinds import rule, sentence
+from aguante.verdict.model import ExpectationResult
 from aguante.verdict.ruling import percent
 
 SHORTFALL_MAX = 0.05
 """Of the offered load; beyond it the system was not tested with what the plan says."""
 
 
-def invalid_because(plan: Plan, experiment: Experiment, measures: Measures) -> tuple[str, ...]:
+Expectations = tuple[ExpectationResult, ...]
+
+
+def unsteady_before(
+    experiment: Experiment, measures: Measures, expectations: Expectations
+) -> Expectations:
+    """The expectations on the baseline that were unmet although no fault held yet.
+
+    Empty without faults, where the baseline is what is asked about, and for a run that was stopped.
+    """
+    if measures.stopped or not experiment.faults:
+        return ()
+    return tuple(
+        result
+        for clause, result in zip(experiment.expect, expectations, strict=True)
+        if result.outcome == "unmet" and getattr(clause.expectation, "phase", None) == "baseline"
+    )
+
+
+def invalid_because(
+    plan: Plan, experiment: Experiment, measures: Measures, unsteady: Expectations
+) -> tuple[str, ...]:
     """Every reason why this run proves nothing; empty: it is valid.
 
     A run that was stopped lacks load and may lack faults for that reason alone: nothing else is said.
+    ``unsteady``: what ``unsteady_before`` gave; said first, since it may be why the rest was found.
     """
     if measures.stopped:
         return (f"The run ended early: {measures.stopped}.",)
     return (
+        *map(_unsteady, unsteady),
         *(reason for fault in measures.faults for reason in _fault(plan, fault)),
         *_spans(measures),
         *_load(measures),
         *_aborted(experiment, measures),
+    )
+
+
+def _unsteady(each: ExpectationResult) -> str:
+    return (
+        f"The system was not in its steady state before the fault: {each.text}, observed {each.observed}"
+        f" ({each.reason}); mend: offer less (--set load.rate_rps=...), warm up longer"
+        " (--set phases.warmup_s=...), or use a machine with less else to do."
     )
 
 

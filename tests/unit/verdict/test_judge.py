@@ -17,18 +17,6 @@ from aguante.verdict.model import Verdict
 Change = Callable[[Measures], dict[str, object]]
 
 
-@pytest.fixture(scope="module")
-def good(
-    tmp_path_factory: pytest.TempPathFactory,
-    slow_plan: Plan,
-    slow: Experiment,
-    shop: TestbedSpec,
-) -> Measures:
-    """The measures of a run in which everything went as expected."""
-    folder = write_run(tmp_path_factory.mktemp("runs"), slow_plan)
-    return measure(folder, slow_plan, slow, shop)
-
-
 @pytest.fixture
 def judged(good: Measures, slow_plan: Plan, slow: Experiment) -> Callable[..., Verdict]:
     """Judge the good measures with some of them changed."""
