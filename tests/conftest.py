@@ -7,8 +7,15 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from side_by_side import SideBySide
 
 from aguante.servers import SERVERS, ServerMissingError, find_server
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Two workers, where there are two, share one machine by turns."""
+    if config.getoption("numprocesses") or hasattr(config, "workerinput"):
+        config.pluginmanager.register(SideBySide(config))
 
 
 def missing(what: str) -> NoReturn:

@@ -15,6 +15,7 @@ from aguante.verdict.model import Verdict
 
 RUN_LIMIT_S = 180
 SEEN_LIMIT_S = 60.0
+RETRIES = 2
 
 
 class Played(NamedTuple):
@@ -68,10 +69,10 @@ class Bench:
         )
 
     def play(self, text: str, *options: str) -> Played:
-        """Play it to its end; a run that is inconclusive on a busy machine is played once more."""
+        """Play it to its end; a run that is inconclusive on a busy machine is played anew."""
         before = set(self._verdicts())
-        command = self.command(text, "--retry-inconclusive", "1", *options)
-        done = self.call(command, 2 * RUN_LIMIT_S)
+        command = self.command(text, "--retry-inconclusive", str(RETRIES), *options)
+        done = self.call(command, (1 + RETRIES) * RUN_LIMIT_S)
         said = done.stdout + done.stderr
         fresh = sorted(set(self._verdicts()) - before)
         assert fresh, said

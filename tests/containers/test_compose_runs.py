@@ -8,9 +8,8 @@ compose``). And whatever ends such a run, nothing of it is left.
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import requests
@@ -20,7 +19,7 @@ from stack_world import Stack
 from aguante.drivers.toxiproxy_client import ToxiproxyClient
 from aguante.runtimes.state import folders, read_state
 
-pytestmark = [pytest.mark.container, pytest.mark.slow]
+pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
 
 LABEL = "label=com.docker.compose.project="
 SLOW = """\
@@ -108,31 +107,6 @@ def natives(bench: Bench) -> dict[str, Played]:
         )
 
 
-class Begun(NamedTuple):
-    """A run in containers of its own that is under way, and the names of those that were there before."""
-
-    before: set[str]
-    bench: Bench
-    playing: Future[Played]
-
-
-@pytest.fixture(scope="module")
-def contained(natives: dict[str, Played], bench: Bench, stack: Stack) -> Iterator[Begun]:
-    """The kill in containers of the run's own: it goes on beside those that are played on the lasting stack."""
-    assert natives, "these come first: all at once would be too many"
-    own = Bench(bench.folder / "contained")
-    own.folder.mkdir(0o711)
-    before = container_names(stack)
-    with ThreadPoolExecutor(1) as pool:
-        yield Begun(before, own, pool.submit(own.play, KILLED, "--runtime", "compose"))
-
-
-def container_names(stack: Stack) -> set[str]:
-    """Of all containers that there are, running or not, whosever they are."""
-    return set(stack.docker("ps", "--all", "--format", "{{.Names}}").stdout.split())
-
-
-@pytest.mark.usefixtures("contained")
 @pytest.mark.parametrize("text", [SLOW, REFUSED], ids=["slow", "refused"])
 def test_a_stack_that_runs_is_played_on_as_plain_processes_are(
     text: str, natives: dict[str, Played], bench: Bench, stack: Stack
@@ -155,18 +129,23 @@ def is_lasting(container: dict[str, object]) -> bool:
 
 
 def test_a_killed_container_is_told_as_a_killed_process_is(
-    natives: dict[str, Played], contained: Begun, stack: Stack
+    natives: dict[str, Played], bench: Bench, stack: Stack
 ) -> None:
     """In containers of the run's own: same outcome per expectation, held, and nothing is left of them."""
-    native, played = natives[KILLED], contained.playing.result()
-    assert played.outcomes == native.outcomes, played.said
-    assert (native.verdict.verdict, played.verdict.verdict) == ("held", "held"), played.said
-    assert all(each.injection_observed for each in played.verdict.faults)
-    (run,) = contained.bench.runs.glob(played.verdict.run_id)
+    native, before = natives[KILLED], container_names(stack)
+    contained = bench.play(KILLED, "--runtime", "compose")
+    assert contained.outcomes == native.outcomes, contained.said
+    assert (native.verdict.verdict, contained.verdict.verdict) == ("held", "held"), contained.said
+    assert all(each.injection_observed for each in contained.verdict.faults)
+    (run,) = bench.runs.glob(contained.verdict.run_id)
     logs = {path.stem for path in (run / "logs").iterdir()}
     assert {"payments-1", "gateway-1", "toxiproxy", "postgres", "telemetry", "load"} <= logs
-    assert container_names(stack) == contained.before
-    assert folders(contained.bench.beds) == ()
+    assert container_names(stack) == before
+
+
+def container_names(stack: Stack) -> set[str]:
+    """Of all containers that there are, running or not, whosever they are."""
+    return set(stack.docker("ps", "--all", "--format", "{{.Names}}").stdout.split())
 
 
 def test_a_policy_that_the_stack_does_not_have_is_refused(bench: Bench, stack: Stack) -> None:

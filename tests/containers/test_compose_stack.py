@@ -13,7 +13,7 @@ import requests
 from bench_world import eventually
 from stack_world import COMPOSE, SERVICES, Stack, service_of
 
-pytestmark = [pytest.mark.container, pytest.mark.slow]
+pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
 
 MEMORY_MAX_BYTES = 1_200_000_000
 SEEN_LIMIT_S = 15.0

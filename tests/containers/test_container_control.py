@@ -18,7 +18,7 @@ from aguante.runtimes.docker import Docker
 from aguante.runtimes.docker_control import ContainerControl, ContainerWatch
 from aguante.testbed_file import load_testbed
 
-pytestmark = [pytest.mark.container, pytest.mark.slow]
+pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
 
 Action = Literal["kill", "stop", "pause", "restart"]
 VICTIM = "notifications-1"

@@ -8,7 +8,7 @@ import pytest
 import requests
 from stack_world import Stack
 
-pytestmark = [pytest.mark.container, pytest.mark.slow]
+pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
 
 WORKERS, RATE_RPS, LASTS_S, LIMIT_S = 2, 20, 5, 30.0
 PARTS = ("load", "load-worker", "load-stock")

@@ -33,6 +33,7 @@ from aguante.drivers.pumba_helpers import NETEM_PROBE
 from aguante.records import RequestRecord
 
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.container,
     pytest.mark.slow,
     pytest.mark.usefixtures("tools", "well"),

@@ -18,6 +18,8 @@ from aguante.records import LoadPlan, LoadSummary, RequestRecord
 from aguante.testbed import TestbedSpec
 from aguante.testbed_file import load_testbed
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 READY_LIMIT_S = 20.0
 FINISH_LIMIT_S = 15.0

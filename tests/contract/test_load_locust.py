@@ -6,7 +6,10 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 from aiohttp import web
+
+pytestmark = pytest.mark.alone
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 30.0

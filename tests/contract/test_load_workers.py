@@ -23,6 +23,8 @@ from aguante.records import LoadPlan, LoadSummary, RequestRecord
 from aguante.testbed import TestbedSpec
 from aguante.testbed_file import load_testbed
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 40.0
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "two-services"
 PAGE = (ROOT / "docs" / "another-system.md").read_text(encoding="utf-8")

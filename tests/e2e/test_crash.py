@@ -16,6 +16,8 @@ from aguante.runtimes.native import NativeRuntime
 from aguante.spec import load_experiment
 from aguante.testbed_file import load_testbed
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -27,7 +27,7 @@ from aguante.spec import load_experiment
 from aguante.testbed_file import load_testbed
 from aguante.verdict.model import Verdict
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
 LONG_FAULT_S = 6.0
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 120
 EVERYTHING = (

@@ -25,7 +25,7 @@ sys.path.append(str(Path(__file__).parents[1] / "unit" / "report"))
 from report_factory import Run, held_run
 from report_variants import deviated_run, hostile_run, inconclusive_run
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.alone, pytest.mark.browser]
 
 MADE = (held_run, deviated_run, inconclusive_run, hostile_run)
 PAIRS = 5

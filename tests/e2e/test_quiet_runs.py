@@ -10,6 +10,8 @@ import pytest
 from aguante.runfolder import RunFolder
 from aguante.verdict.model import Verdict
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 UNFELT = """
 name: unfelt

@@ -17,6 +17,8 @@ import pytest
 from aguante.runtimes.base import Testbed
 from aguante.suite import Suite
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 QUIET = """
 name: {name}
@@ -27,7 +29,7 @@ phases: {{warmup_s: 1, baseline_s: 2, fault_s: 3, recovery_s: 1}}
 faults:
   - {{id: slow, toxiproxy: {{link: reservations-notifications, toxic: latency, latency_ms: 300}}}}
 expect:
-  - rate: {{phase: baseline, status: 404, {bound}: 0.5}}   # nothing asks for what is not there
+  - rate: {{phase: fault, status: 404, {bound}: 0.5}}   # nothing asks for what is not there
 """
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from undo_world import STAGES, Run, recover, strike
 
+pytestmark = pytest.mark.alone
+
 STRUCK = {
     signal.SIGINT: ("boot", "fault", "heal"),
     signal.SIGTERM: ("baseline", "fault", "analysis"),

@@ -18,6 +18,8 @@ from race_world import Shop, shop_with
 
 from aguante.testbed import TestbedSpec
 
+pytestmark = pytest.mark.alone
+
 AT_ONCE = 16
 """Each is a toss-up: that no compensation at all gets through first happens once in 65,000 rounds."""
 ROUNDS_MAX = 3

@@ -14,6 +14,8 @@ from race_world import Shop, shop_with
 from aguante.testbed import TestbedSpec
 from stress.client import Wish
 
+pytestmark = pytest.mark.alone
+
 SLOWED_MS = 400
 """On the answer of payments: the client has hung up long before the saga can know that it was paid."""
 HOLDING = "SELECT count(*) FROM sagas WHERE idempotency_key = ANY($1) AND state = 'RESERVED'"

@@ -8,6 +8,8 @@ from race_world import Shop, shop_with, with_a_policy_for_each_lock
 
 from aguante.testbed import TestbedSpec
 
+pytestmark = pytest.mark.alone
+
 RACERS = 20
 """Each comes over a connection of its own: that all meet in one replica happens once in 500,000 races."""
 

@@ -1,0 +1,101 @@
+"""Under ``pytest -n 2``: modules are played on two workers at once, save those that need the machine to themselves.
+
+A module is marked ``alone`` where its outcome rests on what the machine gives: on real runs under load, on
+how long something takes, on Docker. Such modules come last, and none begins before the other worker's test
+has ended. Without ``-n`` nothing of this applies: one test after another.
+"""
+
+import fcntl
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+TURNS = "aguante_turns"
+CONTAINERS = "tests/containers/"
+
+
+class ByModule(LoadScopeScheduling):
+    """A module stays on one worker, for its fixtures; all that share the container stack stay on one, too."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(CONTAINERS):
+            return CONTAINERS
+        return nodeid.split("::", 1)[0]
+
+
+class Turns:
+    """Who may play now: any number side by side, or one alone. In order of asking, so that nobody waits for ever."""
+
+    def __init__(self, folder: Path) -> None:
+        self._queue = (folder / "queue").open("a")
+        self._machine = (folder / "machine").open("a")
+        self._mine: Path | None = None
+
+    def take(self, item: pytest.Item) -> None:
+        """Wait for the machine; a module that has it alone keeps it from test to test."""
+        if self._mine == item.path:
+            return
+        alone = is_alone(item)
+        _lock(self._queue, fcntl.LOCK_EX)
+        _lock(self._machine, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        _lock(self._queue, fcntl.LOCK_UN)
+        self._mine = item.path if alone else None
+
+    def leave(self, following: pytest.Item | None) -> None:
+        """Let others play, unless the module that had it alone goes on."""
+        if self._mine is None or following is None or following.path != self._mine:
+            _lock(self._machine, fcntl.LOCK_UN)
+            self._mine = None
+
+
+def _lock(file: IO[str], how: int) -> None:
+    fcntl.flock(file, how)
+
+
+def is_alone(item: pytest.Item) -> bool:
+    """Whether the test's module is marked so."""
+    return item.get_closest_marker("alone") is not None
+
+
+class SideBySide:
+    """The plugin, in the controller as in each worker."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        given = getattr(config, "workerinput", {}).get(TURNS)
+        self._turns = Turns(Path(given)) if given else None
+        self._folder = Path(tempfile.mkdtemp(prefix="aguante-turns-")) if not given else None
+
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker where to ask for its turn."""
+        node.workerinput[TURNS] = str(self._folder)
+
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> ByModule:
+        """Modules in the order of the collection."""
+        config.option.loadscopereorder = False
+        return ByModule(config, log)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """What needs the machine alone comes last: both workers have work side by side until then."""
+        items.sort(key=is_alone)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Iterator[None]:
+        """From the first fixture's start to the last one's end."""
+        if self._turns:
+            self._turns.take(item)
+        yield
+        if self._turns:
+            self._turns.leave(nextitem)
+
+    def pytest_unconfigure(self) -> None:
+        """Nothing of it is left."""
+        if self._folder:
+            shutil.rmtree(self._folder)
