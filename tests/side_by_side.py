@@ -52,6 +52,11 @@ class Turns:
             _lock(self._machine, fcntl.LOCK_UN)
             self._mine = None
 
+    def close(self) -> None:
+        """Give back what is held, and ask no more."""
+        self._queue.close()
+        self._machine.close()
+
 
 def _lock(file: IO[str], how: int) -> None:
     fcntl.flock(file, how)
@@ -97,5 +102,7 @@ class SideBySide:
 
     def pytest_unconfigure(self) -> None:
         """Nothing of it is left."""
+        if self._turns:
+            self._turns.close()
         if self._folder:
             shutil.rmtree(self._folder)
