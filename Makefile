@@ -30,8 +30,8 @@ servers: $(STAMP) ## find toxiproxy-server, or build the pinned version once
 demo: setup ## play one experiment on the real system, print the verdict, write the report
 	$(BIN)/aguante run chaos-experiments/payments-slow.yaml
 
-test: setup ## every test
-	$(BIN)/python -m pytest
+test: setup ## every test, on two workers (tests/side_by_side.py says what is played alone)
+	$(BIN)/python -m pytest -n 2
 
 storm: setup ## N=2000 reservations while links break and services are killed, then an audit; SEED=n replays
 	$(BIN)/python -m stress.storm --reservations $(or $(N),2000) $(if $(SEED),--seed $(SEED))
