@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from side_by_side import SideBySide
+from side_by_side import TURNS, Controller, Turns, Worker
 
 from aguante.servers import SERVERS, ServerMissingError, find_server
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Two workers, where there are two, share one machine by turns."""
-    if config.getoption("numprocesses") or hasattr(config, "workerinput"):
-        config.pluginmanager.register(SideBySide(config))
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(Worker(Turns(Path(config.workerinput[TURNS]))))
+    elif config.getoption("numprocesses"):
+        config.pluginmanager.register(Controller())
 
 
 def missing(what: str) -> NoReturn:

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -41,15 +41,15 @@ class Turns:
         if self._mine == item.path:
             return
         alone = is_alone(item)
-        _lock(self._queue, fcntl.LOCK_EX)
-        _lock(self._machine, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        _lock(self._queue, fcntl.LOCK_UN)
+        fcntl.flock(self._queue, fcntl.LOCK_EX)
+        fcntl.flock(self._machine, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(self._queue, fcntl.LOCK_UN)
         self._mine = item.path if alone else None
 
     def leave(self, following: pytest.Item | None) -> None:
         """Let others play, unless the module that had it alone goes on."""
         if self._mine is None or following is None or following.path != self._mine:
-            _lock(self._machine, fcntl.LOCK_UN)
+            fcntl.flock(self._machine, fcntl.LOCK_UN)
             self._mine = None
 
     def close(self) -> None:
@@ -58,22 +58,16 @@ class Turns:
         self._machine.close()
 
 
-def _lock(file: IO[str], how: int) -> None:
-    fcntl.flock(file, how)
-
-
 def is_alone(item: pytest.Item) -> bool:
     """Whether the test's module is marked so."""
     return item.get_closest_marker("alone") is not None
 
 
-class SideBySide:
-    """The plugin, in the controller as in each worker."""
+class Controller:
+    """The plugin of the process that hands out modules."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        given = getattr(config, "workerinput", {}).get(TURNS)
-        self._turns = Turns(Path(given)) if given else None
-        self._folder = Path(tempfile.mkdtemp(prefix="aguante-turns-")) if not given else None
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="aguante-turns-"))
 
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker where to ask for its turn."""
@@ -83,6 +77,17 @@ class SideBySide:
         """Modules in the order of the collection."""
         config.option.loadscopereorder = False
         return ByModule(config, log)
+
+    def pytest_unconfigure(self) -> None:
+        """Nothing of it is left."""
+        shutil.rmtree(self._folder)
+
+
+class Worker:
+    """The plugin of a process that plays them."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -94,15 +99,10 @@ class SideBySide:
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Iterator[None]:
         """From the first fixture's start to the last one's end."""
-        if self._turns:
-            self._turns.take(item)
+        self._turns.take(item)
         yield
-        if self._turns:
-            self._turns.leave(nextitem)
+        self._turns.leave(nextitem)
 
     def pytest_unconfigure(self) -> None:
-        """Nothing of it is left."""
-        if self._turns:
-            self._turns.close()
-        if self._folder:
-            shutil.rmtree(self._folder)
+        """Give back what is held."""
+        self._turns.close()

@@ -30,23 +30,22 @@ def item(name: str, *, alone: bool = False) -> Any:
     return SimpleNamespace(path=Path(name), get_closest_marker=lambda _: mark)
 
 
-def asking(turns: Turns, asked: Any) -> tuple[threading.Thread, threading.Event]:
-    """Another worker that waits for its turn, and whether it came."""
+def asking(turns: Turns, asked: Any) -> threading.Event:
+    """Another worker that waits for its turn, told as it comes."""
     came = threading.Event()
 
     def take() -> None:
         turns.take(asked)
         came.set()
 
-    thread = threading.Thread(target=take, daemon=True)
-    thread.start()
-    return thread, came
+    threading.Thread(target=take, daemon=True).start()
+    return came
 
 
 def test_others_are_played_side_by_side(worker: Worker) -> None:
     """Neither waits for the other."""
     worker().take(item("a.py"))
-    _, came = asking(worker(), item("b.py"))
+    came = asking(worker(), item("b.py"))
     assert came.wait(SOON_S)
 
 
@@ -55,7 +54,7 @@ def test_who_is_alone_is_waited_for_and_waits(worker: Worker, *, first: bool, se
     """From the start of one to its end the other does not begin."""
     one = worker()
     one.take(item("a.py", alone=first))
-    _, came = asking(worker(), item("b.py", alone=second))
+    came = asking(worker(), item("b.py", alone=second))
     assert not came.wait(NOT_YET_S)
     one.leave(None)
     assert came.wait(SOON_S)
@@ -65,7 +64,7 @@ def test_a_module_that_is_alone_keeps_the_machine_between_its_tests(worker: Work
     """Its fixtures may have something running; the next module gives it away."""
     one, own = worker(), item("a.py", alone=True)
     one.take(own)
-    _, came = asking(worker(), item("b.py"))
+    came = asking(worker(), item("b.py"))
     one.leave(own)
     one.take(own)
     assert not came.wait(NOT_YET_S)
@@ -77,9 +76,9 @@ def test_who_waits_to_be_alone_is_not_passed_by(worker: Worker) -> None:
     """A third who could play beside the first comes after the one who asked before him."""
     one, two, three = (worker() for _ in range(3))
     one.take(item("a.py"))
-    _, second = asking(two, item("b.py", alone=True))
+    second = asking(two, item("b.py", alone=True))
     assert not second.wait(NOT_YET_S)
-    _, third = asking(three, item("c.py"))
+    third = asking(three, item("c.py"))
     assert not third.wait(NOT_YET_S)
     one.leave(None)
     assert second.wait(SOON_S)
