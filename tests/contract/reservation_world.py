@@ -22,7 +22,9 @@ from services.reservations.app import create_app as create_reservations
 
 Client = TestClient[web.Request, web.Application]
 Answer = tuple[int, dict[str, Any]]
-STEP_TIMEOUT_S = 0.3
+HASTY_S = 0.5
+PATIENT_S = 20.0
+"""Of whatever a test does not want to time out: a busy machine may stand still for a second or two."""
 
 
 @dataclass
@@ -34,6 +36,7 @@ class Wire:
     paths: list[str] = field(default_factory=list)
     always: str = ""
     reached: asyncio.Event = field(default_factory=asyncio.Event)
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def pass_on(self, request: web.Request) -> web.StreamResponse:
         fault = self.faults.pop(0) if self.faults else self.always
@@ -45,7 +48,9 @@ class Wire:
         if fault == "cut after":
             self._cut(request)
         if fault == "slow answer":
-            await asyncio.sleep(STEP_TIMEOUT_S * 2)
+            await asyncio.sleep(HASTY_S * 2)
+        if fault == "held answer":
+            await asyncio.wait_for(self.let_go.wait(), PATIENT_S)
         if fault == "broken":
             return web.Response(status=500, text="oh")
         return answer
@@ -109,17 +114,21 @@ class Shop:
         return available, [r[0] for r in allocations], [r[0] for r in charges]
 
 
-def quick(policy: Policy) -> Policy:
-    """Shorten the step timeouts that there are, and leave the rest as it is."""
+def timed(policy: Policy, hasty: str) -> Policy:
+    """Let only the steps on the link ``hasty`` time out soon; a timeout that is off stays off."""
     links = policy.links
-    short = {
-        name: msgspec.structs.replace(getattr(links, name), timeout_s=STEP_TIMEOUT_S)
+    steps = {
+        name: msgspec.structs.replace(
+            getattr(links, name), timeout_s=HASTY_S if name == hasty.replace("-", "_") else PATIENT_S
+        )
         for name in (
             "reservations_inventory", "reservations_payments", "reservations_notifications",
         )
         if getattr(links, name).timeout_s is not None
     }  # fmt: skip
-    return msgspec.structs.replace(policy, links=msgspec.structs.replace(links, **short))
+    database = msgspec.structs.replace(policy.database, acquire_s=PATIENT_S, statement_s=PATIENT_S)
+    links = msgspec.structs.replace(links, **steps)
+    return msgspec.structs.replace(policy, links=links, database=database)
 
 
 async def wire_to(client: Client, servers: list[TestServer]) -> tuple[Wire, str]:
@@ -133,9 +142,10 @@ async def wire_to(client: Client, servers: list[TestServer]) -> tuple[Wire, str]
 
 @asynccontextmanager
 async def open_shop(
-    start: Start, policy: Policy, new_database: Callable[[], Awaitable[str]]
+    start: Start, policy: Policy, new_database: Callable[[], Awaitable[str]], hasty: str = ""
 ) -> AsyncIterator[Shop]:
-    """Yield a shop under ``policy``, its step timeouts shortened; event `e` has 10 seats."""
+    """Yield a shop under ``policy``, patient but for the link ``hasty``; event `e` has 10 seats."""
+    policy = timed(policy, hasty)
     urls = {name: await new_database() for name in ("inventory", "payments", "reservations")}
     inventory = await start(create_inventory, policy, urls["inventory"])
     payments = await start(create_payments, policy, urls["payments"])
@@ -152,7 +162,7 @@ async def open_shop(
     )
 
     async def begin() -> Client:
-        return await start(create_reservations, quick(policy), urls["reservations"], **links)
+        return await start(create_reservations, policy, urls["reservations"], **links)
 
     rows = {name: await asyncpg.connect(url) for name, url in urls.items()}
     yield Shop(await begin(), *(wire for wire, _ in wires), rows=rows, restart=begin)

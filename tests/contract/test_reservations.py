@@ -10,13 +10,22 @@ from reservation_world import Shop, open_shop
 
 from services.kit.policy import Policy
 
+HASTY_INVENTORY = pytest.mark.parametrize("hasty", ["reservations-inventory"])
+HASTY_PAYMENTS = pytest.mark.parametrize("hasty", ["reservations-payments"])
+
+
+@pytest.fixture
+def hasty() -> str:
+    """The link on which steps time out soon; unless a test names one, there is none."""
+    return ""
+
 
 @pytest.fixture
 async def shop(
-    new_database: Callable[[], Awaitable[str]], start: Start, policy: Policy
+    new_database: Callable[[], Awaitable[str]], start: Start, policy: Policy, hasty: str
 ) -> AsyncIterator[Shop]:
     # The databases first, so that they are emptied last: a compensation may still be under way.
-    async with open_shop(start, policy, new_database) as opened:
+    async with open_shop(start, policy, new_database, hasty) as opened:
         yield opened
 
 
@@ -48,8 +57,7 @@ async def test_key_with_another_body_is_422(shop: Shop) -> None:
 
 async def test_key_in_progress_is_409_with_retry_after(shop: Shop) -> None:
     """A second request during the first is told to come back, and then gets the first one's answer."""
-    shop.notifications.faults = ["slow answer"]
-    shop.payments.faults = ["slow answer"]
+    shop.payments.faults = ["held answer"]
     first = asyncio.create_task(shop.reserve())
     await shop.payments.reached.wait()
     body = {"user_id": "u", "event_id": "e", "quantity": 2}
@@ -57,7 +65,9 @@ async def test_key_in_progress_is_409_with_retry_after(shop: Shop) -> None:
         problem = await second.json()
         assert (second.status, second.headers["Retry-After"]) == (409, "1")
     assert (problem["mechanism"], problem["definite"]) == ("key_in_progress", False)
-    await first
+    shop.payments.let_go.set()
+    answer = await first
+    assert await shop.reserve() == answer
 
 
 async def test_sold_out_is_409_settled_and_replayed(shop: Shop) -> None:
@@ -94,6 +104,7 @@ async def test_declined_is_402_given_back_and_replayed(shop: Shop) -> None:
     assert again["settled"]
 
 
+@HASTY_PAYMENTS
 async def test_slow_payment_is_504_and_refunded(shop: Shop) -> None:
     """The charge was made while nobody waited: it is never repeated, and is refunded."""
     shop.payments.faults = ["slow answer"]
@@ -133,6 +144,7 @@ async def test_doubt_of_a_first_attempt_outlives_the_second(shop: Shop) -> None:
     assert shop.payments.paths == ["/pay", "/pay", "/refund"]
 
 
+@HASTY_INVENTORY
 async def test_lost_reserve_is_released(shop: Shop) -> None:
     """Seats that may be held are given back; payments is never asked."""
     shop.inventory.faults = ["slow answer"]
@@ -142,6 +154,7 @@ async def test_lost_reserve_is_released(shop: Shop) -> None:
     assert await shop.left() == (10, ["RELEASED"], [])
 
 
+@HASTY_PAYMENTS
 async def test_compensation_goes_on_until_it_holds(shop: Shop) -> None:
     """A release that is lost is sent again, and the answer waits for none of it."""
     shop.payments.faults = ["slow answer", "cut before", "cut after"]
@@ -151,6 +164,7 @@ async def test_compensation_goes_on_until_it_holds(shop: Shop) -> None:
     assert await shop.left() == (10, ["RELEASED"], ["REFUNDED"])
 
 
+@HASTY_PAYMENTS
 async def test_a_key_starts_anew_after_a_technical_failure(shop: Shop) -> None:
     """The same key gets a new reservation id, and this time it works."""
     shop.payments.faults = ["slow answer"]
@@ -169,6 +183,7 @@ async def test_broken_answer_is_502(shop: Shop) -> None:
     assert await shop.settled(problem["reservation_id"]) == "COMPENSATED"
 
 
+@HASTY_PAYMENTS
 async def test_open_breaker_is_503_and_sends_no_refund(shop: Shop) -> None:
     """After five timeouts payments is asked no more: not for a payment, nor for a refund of none."""
     shop.payments.faults = ["slow answer"] * 5
@@ -198,6 +213,7 @@ async def test_notifications_down_is_200_and_delivered_later(shop: Shop) -> None
     assert (await shop.reserve())[1] == body
 
 
+@HASTY_INVENTORY
 async def test_client_that_hangs_up_cancels_nothing(shop: Shop) -> None:
     """The saga goes on to its end although nobody will read its answer."""
     shop.inventory.faults = ["slow answer"]
@@ -253,6 +269,7 @@ async def test_lost_commit_of_confirmed_is_503_and_goes_forward(shop: Shop) -> N
     assert (await shop.reserve())[0] == 200
 
 
+@HASTY_PAYMENTS
 async def test_failure_that_cannot_be_written_is_indefinite(shop: Shop) -> None:
     """Without COMPENSATING on record the failure is not definite; recovery makes it so."""
     rows = shop.rows["reservations"]
@@ -322,10 +339,11 @@ async def test_no_time_left_is_504_and_nothing_is_sent(shop: Shop) -> None:
 
 async def test_deadline_between_steps_gives_the_seats_back(shop: Shop) -> None:
     """Cut short while paying, the attempt is `deadline`, not `timeout`, and is compensated."""
-    shop.payments.faults = ["slow answer"]
+    shop.payments.faults = ["held answer"]
     body = {"user_id": "u", "event_id": "e", "quantity": 1}
-    async with shop.client.post("/reserve", json=body, headers={"X-Deadline-Ms": "600"}) as answer:
+    async with shop.client.post("/reserve", json=body, headers={"X-Deadline-Ms": "1500"}) as answer:
         problem = await answer.json()
+    shop.payments.let_go.set()
     assert (answer.status, problem["mechanism"]) == (504, "deadline")
     assert await shop.settled(problem["reservation_id"]) == "COMPENSATED"
     assert (await shop.left())[0] == 10

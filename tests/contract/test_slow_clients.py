@@ -53,7 +53,7 @@ def test_a_head_that_drips_gets_408_and_is_closed(run: Run) -> None:
             answer = await slow.answer()
             took_s = time.monotonic() - began_s
             assert (answer.status, answer.mechanism) == (408, "bad_request")
-            assert 0.25 < took_s < 1.0
+            assert 0.25 < took_s < 4.0  # the whole would take longer
             assert len(answer.headers["x-trace-id"]) == 32
             dripping.cancel()
             await here.until_connections(0)
@@ -79,13 +79,14 @@ def test_a_head_in_two_parts_is_no_harm(run: Run) -> None:
     """A head that arrives in pieces but in time is answered, and the connection lives on past the limit."""
 
     async def scenario() -> None:
-        async with service(replace(QUICK, idle_s=5)) as here, wire(here.port) as slow:
+        limits = replace(QUICK, head_s=1.0, idle_s=10)
+        async with service(limits) as here, wire(here.port) as slow:
             for _ in range(3):
                 slow.send(GET[:10])
                 await asyncio.sleep(0.15)
                 slow.send(GET[10:])
                 assert (await slow.answer()).status == 404
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.2)
             slow.send(GET)
             assert (await slow.answer()).status == 404
 

@@ -26,6 +26,7 @@ from aguante.drivers.toxiproxy_client import (
 from aguante.plan import PlannedFault, ToxiproxyFault
 
 RUN = "20300101T000000-test-00ff"
+UNDELAYED_S = 0.25
 VALID: Mapping[str, Mapping[str, int]] = {
     "latency": {"latency": 300, "jitter": 10},
     "bandwidth": {"rate": 5},
@@ -144,6 +145,11 @@ async def ping(port: int, size: int = 8, limit_s: float = 2.0) -> float:
     return time.monotonic() - began
 
 
+async def passes(port: int) -> bool:
+    """Whether one of a few pings is well below the latency of any fault here: a busy machine delays one, not all."""
+    return any([await ping(port) < UNDELAYED_S for _ in range(5)])
+
+
 def test_the_built_server_says_its_version(server: Server) -> None:
     """Ours reports 2.12.x, not the ``git`` of a plain build."""
     assert server.version.startswith("2.12.")
@@ -164,7 +170,7 @@ async def test_each_fault_is_applied_and_undone(toxic: str, server: Server, prox
         await driver.undo(undo)
         await driver.verify(undo)
     assert await driver.evidence(fault) == await _quiet_evidence(server, toxic)
-    assert await ping(proxied) < 0.25
+    assert await passes(proxied)
 
 
 async def _quiet_evidence(server: Server, toxic: str) -> str:
@@ -190,7 +196,7 @@ async def test_latency_delays_and_its_removal_ends_that(server: Server, proxied:
     slow = await ping(proxied)
     await driver.undo(undo)
     assert slow >= 0.29
-    assert await ping(proxied) < 0.25
+    assert await passes(proxied)
 
 
 async def test_down_refuses_and_cuts(server: Server, proxied: int) -> None:
@@ -204,7 +210,7 @@ async def test_down_refuses_and_cuts(server: Server, proxied: int) -> None:
     with pytest.raises(ConnectionRefusedError):
         await ping(proxied)
     await driver.undo(undo)
-    assert await ping(proxied) < 0.25
+    assert await passes(proxied)
 
 
 async def test_undoing_a_toxic_does_not_enable_a_link_that_is_down(
@@ -221,7 +227,7 @@ async def test_undoing_a_toxic_does_not_enable_a_link_that_is_down(
     with pytest.raises(ConnectionRefusedError):
         await ping(proxied)
     await driver.undo(undo_down)
-    assert await ping(proxied) < 0.25
+    assert await passes(proxied)
 
 
 async def test_an_unknown_link_lists_those_there_are(server: Server, proxied: int) -> None:
@@ -314,7 +320,7 @@ async def test_two_toxiproxies_are_driven_at_once(start: Callable[[], Server], e
     assert "no toxic" not in await drivers[0].evidence(first)
     assert "no toxic" in await drivers[1].evidence(first)
     assert await ping(ports[0]) > 0.29
-    assert await ping(ports[1]) < 0.25
+    assert await passes(ports[1])
     assert (APIConsumer.host, APIConsumer.port) == ("127.0.0.1", 8474)
 
 
@@ -391,7 +397,7 @@ def removing(reads_until_gone: int) -> list[web.RouteDef]:
 async def test_a_removal_that_hangs_is_read_back() -> None:
     """Toxiproxy goes on removing after our call gave up: undone once the toxic is gone."""
     async with ailing(*removing(reads_until_gone=3)) as api:
-        driver = ToxiproxyDriver(api, RUN, call_limit_s=0.1, sleep=at_once)
+        driver = ToxiproxyDriver(api, RUN, call_limit_s=0.5, sleep=at_once)
         await driver.undo(undo_at(api))
         await driver.verify(undo_at(api))
 
@@ -474,7 +480,7 @@ async def test_a_toxic_whose_clients_are_gone_is_removed_at_once(
     await driver.undo(undo)
     await driver.verify(undo)
     assert time.monotonic() - began < 2
-    assert await ping(port) < 0.25
+    assert await passes(port)
 
 
 async def _leave_early(port: int) -> None:
