@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from apps import Start
+from msgspec.structs import replace
 
 from aguante.runtimes.postgres import find_binaries, reported_state, unprivileged_account
 from services.kit.policy import Policy
@@ -28,6 +29,7 @@ ACCOUNT = unprivileged_account()
 BIN = find_binaries(ACCOUNT)
 ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 20.0
+PATIENT_S = 20.0
 END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1"
 # Durability is not under test here: every crash in these tests is a client's, never the server's.
 FAST = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
@@ -133,8 +135,10 @@ async def database(new_database: Callable[[], Awaitable[str]]) -> str:
 
 @pytest.fixture(scope="session")
 def policy() -> Policy:
-    """Return the default policy, as it is shipped."""
-    return load_policy(ROOT / "policies" / "default.yaml")
+    """Return the default policy as it is shipped, but patient with its database: a machine may stand still."""
+    shipped = load_policy(ROOT / "policies" / "default.yaml")
+    database = replace(shipped.database, acquire_s=PATIENT_S, statement_s=PATIENT_S)
+    return replace(shipped, database=database)
 
 
 @pytest.fixture

@@ -246,5 +246,4 @@ async def test_database_gone_is_503_and_definite(
     assert (problem["link"], problem["definite"]) == ("inventory-db", True)
     await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     await admin.close()
-    again = [(await reserve(inventory, "r"))[0] for _ in range(3)]  # a busy machine connects late
-    assert 200 in again
+    assert (await reserve(inventory, "r"))[0] == 200
