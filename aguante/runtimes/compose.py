@@ -6,7 +6,7 @@ next start finds the folder whose lock nobody holds, and removes the project of 
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from aguante.runtimes.base import ONE_EACH, Alive, Testbed, TestbedError
 from aguante.runtimes.blueprint import policy_file
 from aguante.runtimes.compose_file import ComposeFile, needed_ports, read_compose_file
 from aguante.runtimes.docker import Answer, Container, Docker, DockerError, failed
+from aguante.runtimes.docker_causes import known_cause, last_line
 from aguante.runtimes.docker_control import ContainerControl, ContainerWatch
 from aguante.runtimes.docker_project import end_project, last_words, save_logs
 from aguante.runtimes.docker_testbed import Project, describe
@@ -30,6 +31,8 @@ UP_LIMIT_S = 180.0
 PULL_LIMIT_S = 1200.0
 TROUBLED_MAX = 2
 """Containers whose last words a message repeats."""
+STARTING = ("running", "starting")
+"""State and health of a container that is not healthy yet."""
 
 
 @dataclass(frozen=True)
@@ -227,26 +230,29 @@ async def require_docker(docker: Docker) -> None:
 
 
 async def _why_not_up(up: _Up, answer: Answer) -> TestbedError:
-    """What Compose said; and of containers that are not well, what they said last."""
+    """A cause that Compose names; else what the containers said last that are not well, and what Compose said."""
     containers = await up.docker.containers(up.workspace.id)
-    troubled = [each for each in containers if _is_troubled(each)][:TROUBLED_MAX]
+    error = last_line(answer.err)
+    troubled = [] if known_cause(error) else _troubled(containers)[:TROUBLED_MAX]
     if not troubled:
         return failed(("compose", "up"), answer)
     parts = [f"{_state_of(each)}\n{await last_words(up.docker, each)}" for each in troubled]
     told = "\n".join(parts)
     return TestbedError(
-        f"the containers did not get healthy.\n{told}\n"
+        f"the containers did not get healthy; Compose said: {error or 'nothing'}\n{told}\n"
         "Mend what they complain about and start again; everything else has been removed."
     )
 
 
-def _is_troubled(each: Container) -> bool:
+def _troubled(containers: Sequence[Container]) -> list[Container]:
+    """Those that ended or are ill; only where there is none, those that took too long to get healthy."""
+    ill = [each for each in containers if _is_ill(each)]
+    return ill or [each for each in containers if (each.state, each.health) == STARTING]
+
+
+def _is_ill(each: Container) -> bool:
     ended = each.state in ("exited", "dead") and each.exit_code != 0
-    return (
-        ended
-        or each.health == "unhealthy"
-        or (each.state == "running" and each.health == "starting")
-    )
+    return ended or each.health == "unhealthy"
 
 
 def _state_of(each: Container) -> str:

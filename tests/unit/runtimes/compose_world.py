@@ -43,6 +43,8 @@ NOT_FROZEN = (
 )
 UNHEALTHY = " Container shop-payments-1  Waiting\ncontainer shop-payments-1 is unhealthy"
 
+LATE = "application not healthy after 3m0s"
+
 
 @dataclass(frozen=True)
 class FakeDocker:
