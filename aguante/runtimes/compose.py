@@ -6,18 +6,18 @@ next start finds the folder whose lock nobody holds, and removes the project of 
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aguante.runtimes.base import ONE_EACH, Alive, Testbed, TestbedError
 from aguante.runtimes.blueprint import policy_file
 from aguante.runtimes.compose_file import ComposeFile, needed_ports, read_compose_file
-from aguante.runtimes.docker import Answer, Container, Docker, DockerError, failed
-from aguante.runtimes.docker_causes import known_cause, last_line
+from aguante.runtimes.docker import Docker, DockerError
 from aguante.runtimes.docker_control import ContainerControl, ContainerWatch
-from aguante.runtimes.docker_project import end_project, last_words, save_logs
+from aguante.runtimes.docker_project import end_project, save_logs
 from aguante.runtimes.docker_testbed import Project, describe
+from aguante.runtimes.docker_trouble import why_not_up
 from aguante.runtimes.layout import check_replicas
 from aguante.runtimes.ports import Ports, require_free
 from aguante.runtimes.processes import this_process
@@ -29,10 +29,6 @@ COMPOSE_MIN = (2, 20)
 UP_LIMIT_S = 180.0
 """For everything to get healthy; images that have to be pulled or built come on top."""
 PULL_LIMIT_S = 1200.0
-TROUBLED_MAX = 2
-"""Containers whose last words a message repeats."""
-STARTING = ("running", "starting")
-"""State and health of a container that is not healthy yet."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +189,9 @@ class ComposeRuntime:
         )
         answer = await up.docker.ask(*call, limit_s=UP_LIMIT_S + PULL_LIMIT_S)
         if answer.code:
-            raise await _why_not_up(up, answer)
+            why = await why_not_up(up.docker, up.workspace.id, answer)
+            message = f"{why}\nAll that had been started is removed again."
+            raise TestbedError(message)
 
     def _save(self, up: _Up, testbed: Testbed | None) -> None:
         up.workspace.save(
@@ -227,37 +225,3 @@ async def require_docker(docker: Docker) -> None:
             "install docker-compose-plugin (or docker-compose-v2) of a current release"
         )
         raise DockerError(message)
-
-
-async def _why_not_up(up: _Up, answer: Answer) -> TestbedError:
-    """A cause that Compose names; else what the containers said last that are not well, and what Compose said."""
-    containers = await up.docker.containers(up.workspace.id)
-    error = last_line(answer.err)
-    troubled = [] if known_cause(error) else _troubled(containers)[:TROUBLED_MAX]
-    if not troubled:
-        return failed(("compose", "up"), answer)
-    parts = [f"{_state_of(each)}\n{await last_words(up.docker, each)}" for each in troubled]
-    told = "\n".join(parts)
-    return TestbedError(
-        f"the containers did not get healthy; Compose said: {error or 'nothing'}\n{told}\n"
-        "Mend what they complain about and start again; everything else has been removed."
-    )
-
-
-def _troubled(containers: Sequence[Container]) -> list[Container]:
-    """Those that ended or are ill; only where there is none, those that took too long to get healthy."""
-    ill = [each for each in containers if _is_ill(each)]
-    return ill or [each for each in containers if (each.state, each.health) == STARTING]
-
-
-def _is_ill(each: Container) -> bool:
-    ended = each.state in ("exited", "dead") and each.exit_code != 0
-    return ended or each.health == "unhealthy"
-
-
-def _state_of(each: Container) -> str:
-    if each.oom_killed:
-        return f"{each.instance} was killed, since it took more memory than it may; its last lines:"
-    if each.state in ("exited", "dead"):
-        return f"{each.instance} ended with exit code {each.exit_code}; its last lines:"
-    return f"{each.instance} is {each.health or each.state}; its last lines:"

@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 import requests
 from bench_world import RUN_LIMIT_S, Bench, Played, eventually
-from stack_world import Stack
+from stack_world import Stack, left_of
 
 from aguante.drivers.toxiproxy_client import ToxiproxyClient
 from aguante.runtimes.state import folders, read_state
 
 pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
 
-LABEL = "label=com.docker.compose.project="
 SLOW = """\
 name: short-slow
 title: Payments answers in 3.5 s
@@ -73,13 +72,6 @@ expect:
   - attribution: {min: 1}
 invariants: all
 """
-
-
-def left_of(stack: Stack, project: str) -> str:
-    """Everything that Docker still has of a project."""
-    only = ("--filter", f"{LABEL}{project}")
-    looks = (("ps", "--all"), ("network", "ls"), ("volume", "ls"))
-    return "".join(stack.docker(*look, "--quiet", *only).stdout for look in looks)
 
 
 def project_of(bench: Bench, *, up: bool) -> str:
