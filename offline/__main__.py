@@ -1,4 +1,4 @@
-"""``python -m offline images|compose|stack``: what Make's targets ``images-offline``, ``compose`` and ``stack`` call."""
+"""``python -m offline images|compose|stack``: what Make calls for ``images-offline``, ``compose`` and ``stack``."""
 
 import argparse
 import asyncio
