@@ -156,6 +156,11 @@ def test_a_container_waits_for_health_of_what_it_needs() -> None:
             assert how["condition"] == expected, f"{name} -> {needed}"
 
 
+def test_grafana_may_take_its_time_at_its_first_start() -> None:
+    """It makes its database then; the others' limit, tries times interval, would end the whole `up --wait`."""
+    assert SERVICES["grafana"]["healthcheck"]["start_period"] == "60s"
+
+
 def test_no_password_is_in_the_file() -> None:
     """Passwords are files in volumes, made by the stack itself."""
     for name in SERVICES:
