@@ -20,6 +20,8 @@ from aguante.testbed import PumbaSpec
 
 SERVICES = {"payments": 2, "inventory": 1, "hidden": 1}
 """``hidden`` bears the label by which Pumba leaves a container alone."""
+BESIDE = "payments-beside"
+"""What `docker compose run payments` started: labelled as one of payments, and none of it."""
 IMAGE = os.environ.get("AGUANTE_TARGET_IMAGE", "python:3.11-slim-bookworm")
 UP_LIMIT_S = 120
 
@@ -100,11 +102,16 @@ class StandIn(World):
             start = "import pumba_standin\npumba_standin.main()\n"
             (folder / name).write_text(f"{python}{where}{words}{start}")
             (folder / name).chmod(0o755)
+        beside = self._container("payments", 1)
+        beside["labels"]["com.docker.compose.oneoff"] = "True"
         self.write(
             containers={
-                f"shop-{service}-{n + 1}": self._container(service, n + 1)
-                for service, count in SERVICES.items()
-                for n in range(count)
+                f"shop-{BESIDE}": {**beside, "id": "beside"},
+                **{
+                    f"shop-{service}-{n + 1}": self._container(service, n + 1)
+                    for service, count in SERVICES.items()
+                    for n in range(count)
+                },
             },
             helpers={},
             images=["tools:1"],
@@ -126,6 +133,7 @@ class StandIn(World):
             "com.docker.compose.project": "shop",
             "com.docker.compose.service": service,
             "com.docker.compose.container-number": str(number),
+            "com.docker.compose.oneoff": "False",
             "com.docker.compose.config-hash": "0a1b",
             "com.docker.compose.project.config_files": "/shop/docker-compose.yml",
             "com.docker.compose.project.working_dir": "/shop",
@@ -177,6 +185,8 @@ class Real(World):
         made = cls(f"aguante-contract-{secrets.token_hex(3)}", Docker(), settings)
         try:
             made._compose(folder, "up", "--detach", "--wait", f"--wait-timeout={UP_LIMIT_S}")
+            beside = made.name(BESIDE)
+            made._compose(folder, "run", "--detach", "--name", beside, "payments", "sleep", "3600")
         except BaseException:
             made.end(folder)
             raise
@@ -189,7 +199,7 @@ class Real(World):
             _docker("start", *names)
 
     def end(self, folder: Path) -> None:
-        self._compose(folder, "down", "--volumes", "--timeout=0")
+        self._compose(folder, "down", "--volumes", "--remove-orphans", "--timeout=0")
 
     def _compose(self, folder: Path, *words: str) -> None:
         done = _docker("compose", "--project-directory", str(folder), "-p", self.project, *words)

@@ -104,6 +104,7 @@ def inspected(service: str, **changes: object) -> dict[str, object]:
             "Env": ["PORT=5003", "POSTGRES_PASSWORD=a:b\\c"],
             "Labels": {
                 "com.docker.compose.project": "shop",
+                "com.docker.compose.oneoff": "False",
                 "com.docker.compose.service": service,
                 "com.docker.compose.container-number": str(changes.get("number", 1)),
             },
