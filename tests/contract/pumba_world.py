@@ -14,6 +14,7 @@ import pytest
 
 from aguante.drivers.pumba import PumbaDriver
 from aguante.drivers.pumba_commands import complete
+from aguante.drivers.pumba_helpers import NETEM_PROBE, NOT_FOUND
 from aguante.plan import PlannedFault, PumbaFault
 from aguante.runtimes.docker import Docker
 from aguante.testbed import PumbaSpec
@@ -178,7 +179,7 @@ class Real(World):
             pytest.skip("no Pumba: put it on PATH, or name it by AGUANTE_PUMBA")
         if not shutil.which("docker") or _docker("version").returncode:
             pytest.skip("no Docker that answers")
-        for image in (IMAGE, settings.iptables_image, settings.stress_image):
+        for image in (IMAGE, settings.tc_image, settings.iptables_image, settings.stress_image):
             if _docker("image", "inspect", image).returncode:
                 pytest.skip(f"the image {image} is not here")
         (folder / "docker-compose.yml").write_text(COMPOSE.format(image=IMAGE))
@@ -198,8 +199,18 @@ class Real(World):
             _docker("unpause", *names)
             _docker("start", *names)
 
+    def has_netem(self) -> bool:
+        """Whether this kernel has it, by a try in a network of its own."""
+        words = ("--cap-add", "NET_ADMIN", "--entrypoint", "tc", self.settings.tc_image)
+        tried = _docker("run", "--rm", "--network", "none", *words, *NETEM_PROBE)
+        assert tried.returncode not in NOT_FOUND, tried.stderr
+        return not tried.returncode
+
     def end(self, folder: Path) -> None:
         self._compose(folder, "down", "--volumes", "--remove-orphans", "--timeout=0")
+        only = f"label=com.docker.compose.project={self.project}"
+        for look in (("ps", "--all"), ("network", "ls"), ("volume", "ls")):
+            assert _docker(*look, "--quiet", "--filter", only).stdout == ""
 
     def _compose(self, folder: Path, *words: str) -> None:
         done = _docker("compose", "--project-directory", str(folder), "-p", self.project, *words)

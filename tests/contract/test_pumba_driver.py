@@ -307,7 +307,7 @@ async def test_loss_tells_how_many_packets_the_kernel_dropped(world: World) -> N
 
 async def test_netem_is_refused_where_the_kernel_has_none(world: World) -> None:
     """Tried in a namespace of its own, before anything is done; says what to load, and what to use instead."""
-    if isinstance(world, Real) and has_netem():
+    if isinstance(world, Real) and world.has_netem():
         pytest.skip("this kernel has netem")
     with pytest.raises(FaultError, match=r"no netem \(sch_netem.*modprobe.*iptables loss"):
         await world.driver().prepare(fault("netem delay", delay_ms=100))
@@ -315,7 +315,7 @@ async def test_netem_is_refused_where_the_kernel_has_none(world: World) -> None:
 
 async def test_netem_that_a_killed_pumba_leaves_is_cleared(world: World) -> None:
     """The interface has its own queueing back, read by tc."""
-    if isinstance(world, Real) and not has_netem():
+    if isinstance(world, Real) and not world.has_netem():
         pytest.skip("this kernel has no netem")
     if isinstance(world, StandIn):
         world.write(netem=True)
@@ -384,9 +384,3 @@ async def test_every_call_of_pumba_names_its_containers(standin: StandIn) -> Non
 
 def running(driver: PumbaDriver, planned: PlannedFault) -> list[PumbaRun]:
     return driver.runs[planned.id]
-
-
-def has_netem() -> bool:
-    """By the kernel's own word, where it gives one; else by the module."""
-    release = os.uname().release
-    return any(Path(f"/lib/modules/{release}").rglob("sch_netem*"))
