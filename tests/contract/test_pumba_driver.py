@@ -144,6 +144,24 @@ async def test_what_compose_would_make_otherwise_is_not_removed(standin: StandIn
         await standin.driver().prepare(fault("rm"))
 
 
+async def test_what_compose_would_make_otherwise_by_now_is_not_made(standin: StandIn) -> None:
+    """Who heals a dead run may have another environment: payments stay away, and it is said why; then they are made."""
+    dead, planned = standin.driver(), fault("rm")
+    undo = await dead.prepare(planned)
+    await dead.apply(planned)
+    standin.write(hash="ffff")
+    heir = standin.driver()
+    with pytest.raises(
+        FaultError, match=r"hit could not be undone .* another one now; undo it with"
+    ):
+        await heir.undo(undo)
+    assert await standin.states() == {"inventory-1": "running"}
+    standin.write(hash="0a1b")
+    await heir.undo(undo)
+    await heir.verify(undo)
+    assert await standin.states() == ALL_RUN
+
+
 async def test_a_program_that_was_run_is_taken_back_by_a_restart(world: World) -> None:
     """Nothing that it did outlasts that; a second undo restarts nothing."""
     driver, planned = world.driver(), fault("exec", instance="payments-1", run="true")
