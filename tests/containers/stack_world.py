@@ -102,3 +102,8 @@ def left_of(stack: Stack, project: str, *kinds: tuple[str, ...]) -> str:
     """Everything, or these kinds of it, that Docker still has of a project."""
     only = ("--filter", f"label=com.docker.compose.project={project}")
     return "".join(stack.docker(*look, "--quiet", *only).stdout for look in kinds or KINDS)
+
+
+def container_names(stack: Stack) -> set[str]:
+    """Of all containers that there are, running or not, whosever they are."""
+    return set(stack.docker("ps", "--all", "--format", "{{.Names}}").stdout.split())
