@@ -31,7 +31,6 @@ from pumba_bench import (
 from stack_world import ROOT, Stack, container_names, has_image
 
 from aguante.drivers.pumba_helpers import NETEM_PROBE
-from aguante.events import STARTED_ANEW
 from aguante.records import RequestRecord
 
 pytestmark = [
@@ -129,7 +128,7 @@ def test_what_a_run_started_itself_is_removed_and_made_anew_by_compose(
     played = bench.play(experiment(RM, recovery_s=4), "--runtime", "compose")
     holds(played, RM)
     assert played.verdict.runtime == "compose"
-    assert STARTED_ANEW in played.verdict.faults[0].evidence
+    assert "payments-1: gone;" in played.verdict.faults[0].evidence
     assert container_names(stack) == before
 
 
