@@ -58,10 +58,8 @@ images-offline: $(STAMP) ## build every image from package mirrors alone, where 
 	@$(BIN)/python -m offline images
 
 # Grafana's image cannot be made of packages: GRAFANA=no leaves it out.
-COMPOSE := docker compose $(if $(filter no,$(GRAFANA)),-f docker-compose.yml -f docker/without-grafana.yml)
-
 stack: compose ## the whole system in containers, until `make stack-down`; GRAFANA=no without Grafana
-	$(COMPOSE) up --wait
+	@$(BIN)/python -m offline stack $(if $(filter no,$(GRAFANA)),--without-grafana)
 
 stack-down: ## end and remove what `make stack` started, data included
 	docker compose --profile '*' down --volumes

@@ -118,7 +118,10 @@ class PumbaSpec(Value):
     image: str = "ghcr.io/alexei-led/pumba:1.1.7"
     """What runs where there is no such program. ``AGUANTE_PUMBA_IMAGE``."""
     tc_image: str = "ghcr.io/alexei-led/pumba-alpine-nettools:latest"
-    """Has ``tc`` and ``tail``, for netem. ``AGUANTE_TC_IMAGE``."""
+    """Has ``tc`` and ``tail``, for netem. ``AGUANTE_TC_IMAGE``.
+
+    Pumba's own default. Its project gives this image no version: tags are ``latest`` and hashes of commits.
+    """
     iptables_image: str = "ghcr.io/alexei-led/pumba-alpine-nettools:latest"
     """Has ``iptables`` and ``tail``. ``AGUANTE_IPTABLES_IMAGE``."""
     stress_image: str = "ghcr.io/alexei-led/stress-ng:0.20.01"

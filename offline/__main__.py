@@ -1,21 +1,23 @@
-"""``python -m offline images|compose``: what ``make images-offline`` and ``make compose`` call."""
+"""``python -m offline images|compose|stack``: what Make calls for ``images-offline``, ``compose`` and ``stack``."""
 
 import argparse
 import asyncio
 import sys
 import time
 
-from aguante.runtimes.docker import DockerError
+from aguante.runtimes.docker import Docker, DockerError
 from offline.build import Maker, Say
 from offline.engine import Engine
 from offline.plugin import install_compose
-from offline.wanted import read_wanted
+from offline.stack import WITHOUT_GRAFANA, start_stack
+from offline.wanted import COMPOSE_FILE, read_wanted
 
 
 def main(arguments: list[str]) -> int:
     """Exit code 0, or 4 when something cannot be made; the reason is on stderr."""
     parser = argparse.ArgumentParser(prog="python -m offline", description=__doc__)
-    parser.add_argument("what", choices=["images", "compose"])
+    parser.add_argument("what", choices=["images", "compose", "stack"])
+    parser.add_argument("--without-grafana", action="store_true", help="of `stack`")
     chosen = parser.parse_args(arguments)
     began = time.monotonic()
 
@@ -24,20 +26,26 @@ def main(arguments: list[str]) -> int:
 
     failed: list[BaseException] = []
     try:
-        asyncio.run(chosen_work(chosen.what, say))
+        asyncio.run(chosen_work(chosen, say))
     except* DockerError as why:
         failed += why.exceptions
+    except* KeyboardInterrupt:
+        failed.append(KeyboardInterrupt("interrupted"))
     for each in failed:
         print(each, file=sys.stderr)
     return 4 if failed else 0
 
 
-async def chosen_work(what: str, say: Say) -> None:
+async def chosen_work(chosen: argparse.Namespace, say: Say) -> None:
     """Raises DockerError, alone or in a group."""
-    if what == "images":
-        await Maker(Engine(), read_wanted(), say).make_all()
-    else:
-        await install_compose(say)
+    match chosen.what:
+        case "images":
+            await Maker(Engine(), read_wanted(), say).make_all()
+        case "compose":
+            await install_compose(say)
+        case "stack":
+            files = (COMPOSE_FILE, WITHOUT_GRAFANA) if chosen.without_grafana else (COMPOSE_FILE,)
+            await start_stack(Docker(), files, say)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,8 @@ class PumbaUndo(Value):
     """What ``iptables`` must not have, as arguments behind ``-C``."""
     undo_command: tuple[str, ...] = ()
     """What takes an ``exec`` back; empty: the container is restarted."""
+    config_hash: str = ""
+    """Compose's own of the service: what is made anew must have it; empty: nothing was removed."""
 
     @property
     def target(self) -> str:

@@ -107,12 +107,13 @@ class Containers:
                 return f"{name} is {each.health}"
         return ""
 
-    async def can_make_anew(self, project: str, containers: Sequence[Container]) -> None:
-        """Check that Compose would make the very same containers again: its own hash of them says so.
+    async def hash_to_make_anew(self, project: str, containers: Sequence[Container]) -> str:
+        """Compose's own hash of one service's containers, when it would make the very same again.
 
         Raises:
             FaultError: it would not; says why, and how to mend it.
         """
+        now = ""
         for each in containers:
             labels = await self._labels(each.name)
             now = await self._hash_now(project, each.service, labels)
@@ -122,6 +123,7 @@ class Containers:
                     "another one now; start the testbed with the environment of this command, or use kill"
                 )
                 raise FaultError(message)
+        return now
 
     async def _make_anew(self, undo: PumbaUndo) -> None:
         """The missing ones alone, by a container of the project that is still there."""
@@ -129,11 +131,24 @@ class Containers:
         if not others:
             return  # the whole testbed has been ended: nothing is left to restore
         labels = await self._labels(others[0].name)
+        await self._must_be_the_same(undo, labels)
         scale = f"{undo.service}={len(undo.containers)}"
         up = ("up", "--detach", "--no-deps", "--no-recreate", "--no-build", "--scale", scale)
         answer = await self._compose(undo.project, labels, *up, undo.service)
         if answer.code:
             raise FaultError(str(failed(("compose", *up, undo.service), answer)))
+
+    async def _must_be_the_same(self, undo: PumbaUndo, labels: dict[str, str]) -> None:
+        """Whoever undoes it may have another environment than who removed it, or the file was changed."""
+        if not undo.config_hash:
+            return
+        if await self._hash_now(undo.project, undo.service, labels) != undo.config_hash:
+            message = (
+                f"{undo.service} would not be made again as it was: {_file_of(labels)} and the environment give "
+                "another one now; undo it with the file and the environment that the testbed was started with "
+                "(`aguante recover` tries again)"
+            )
+            raise FaultError(message)
 
     async def _hash_now(self, project: str, service: str, labels: dict[str, str]) -> str:
         answer = await self._compose(project, labels, "config", "--hash", service)

@@ -47,7 +47,10 @@ class Preparing:
         """
         chosen = await self._chosen(fault)
         undo = self._undo_of(fault, chosen)
-        await self._can(fault, undo, chosen)
+        await self._can(fault, undo)
+        if undo.command == "rm":
+            config_hash = await self.containers.hash_to_make_anew(self.project, chosen)
+            undo = undo.model_copy(update={"config_hash": config_hash})
         await self._seen_by_pumba(fault, undo)
         return undo
 
@@ -100,7 +103,7 @@ class Preparing:
         }
         return images.get(command.helper, "")
 
-    async def _can(self, fault: PlannedFault, undo: PumbaUndo, chosen: Sequence[Container]) -> None:
+    async def _can(self, fault: PlannedFault, undo: PumbaUndo) -> None:
         """Probe what the fault needs of this machine, in places where it does no harm."""
         docker = self.containers.docker
         if undo.image:
@@ -114,8 +117,6 @@ class Preparing:
             case "stress":
                 same = dict(fault.pumba.options).get("same_cgroup") is True
                 await helpers.probe_stress(undo.image, same_cgroup=same)
-        if undo.command == "rm":
-            await self.containers.can_make_anew(self.project, chosen)
 
     async def _seen_by_pumba(self, fault: PlannedFault, undo: PumbaUndo) -> None:
         """A dry run: what Pumba does not match it would not hit, and it would say that all is well."""

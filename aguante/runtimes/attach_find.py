@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from aguante.runtimes.base import Testbed, TestbedError
 from aguante.runtimes.compose_file import TOXIPROXY
-from aguante.runtimes.docker import PROJECT_LABEL, SERVICE_LABEL, Docker, DockerError
+from aguante.runtimes.docker import NOT_BESIDE, PROJECT_LABEL, SERVICE_LABEL, Docker, DockerError
 from aguante.runtimes.docker_testbed import Project, describe
 from aguante.runtimes.state import SavedState, living, make_private
 from aguante.testbed import TestbedSpec
@@ -82,7 +82,7 @@ async def _described(project: str, spec: TestbedSpec, parent: Path, docker: Dock
 
 async def _projects(docker: Docker, *, required: bool) -> list[str]:
     """The Compose projects that have a running Toxiproxy; where Docker need not be there, none without it."""
-    filters = ("--filter", f"label={SERVICE_LABEL}={TOXIPROXY}")
+    filters = ("--filter", f"label={SERVICE_LABEL}={TOXIPROXY}", "--filter", f"label={NOT_BESIDE}")
     template = f'{{{{.Label "{PROJECT_LABEL}"}}}}'
     try:
         found = await docker.run("ps", *filters, "--format", template)

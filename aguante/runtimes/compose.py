@@ -13,10 +13,11 @@ from pathlib import Path
 from aguante.runtimes.base import ONE_EACH, Alive, Testbed, TestbedError
 from aguante.runtimes.blueprint import policy_file
 from aguante.runtimes.compose_file import ComposeFile, needed_ports, read_compose_file
-from aguante.runtimes.docker import Answer, Container, Docker, DockerError, failed
+from aguante.runtimes.docker import Docker, DockerError
 from aguante.runtimes.docker_control import ContainerControl, ContainerWatch
-from aguante.runtimes.docker_project import end_project, last_words, save_logs
+from aguante.runtimes.docker_project import end_project, save_logs
 from aguante.runtimes.docker_testbed import Project, describe
+from aguante.runtimes.docker_trouble import why_not_up
 from aguante.runtimes.layout import check_replicas
 from aguante.runtimes.ports import Ports, require_free
 from aguante.runtimes.processes import this_process
@@ -28,8 +29,6 @@ COMPOSE_MIN = (2, 20)
 UP_LIMIT_S = 180.0
 """For everything to get healthy; images that have to be pulled or built come on top."""
 PULL_LIMIT_S = 1200.0
-TROUBLED_MAX = 2
-"""Containers whose last words a message repeats."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,9 @@ class ComposeRuntime:
         )
         answer = await up.docker.ask(*call, limit_s=UP_LIMIT_S + PULL_LIMIT_S)
         if answer.code:
-            raise await _why_not_up(up, answer)
+            why = await why_not_up(up.docker, up.workspace.id, answer)
+            message = f"{why}\nAll that had been started is removed again."
+            raise TestbedError(message)
 
     def _save(self, up: _Up, testbed: Testbed | None) -> None:
         up.workspace.save(
@@ -224,34 +225,3 @@ async def require_docker(docker: Docker) -> None:
             "install docker-compose-plugin (or docker-compose-v2) of a current release"
         )
         raise DockerError(message)
-
-
-async def _why_not_up(up: _Up, answer: Answer) -> TestbedError:
-    """What Compose said; and of containers that are not well, what they said last."""
-    containers = await up.docker.containers(up.workspace.id)
-    troubled = [each for each in containers if _is_troubled(each)][:TROUBLED_MAX]
-    if not troubled:
-        return failed(("compose", "up"), answer)
-    parts = [f"{_state_of(each)}\n{await last_words(up.docker, each)}" for each in troubled]
-    told = "\n".join(parts)
-    return TestbedError(
-        f"the containers did not get healthy.\n{told}\n"
-        "Mend what they complain about and start again; everything else has been removed."
-    )
-
-
-def _is_troubled(each: Container) -> bool:
-    ended = each.state in ("exited", "dead") and each.exit_code != 0
-    return (
-        ended
-        or each.health == "unhealthy"
-        or (each.state == "running" and each.health == "starting")
-    )
-
-
-def _state_of(each: Container) -> str:
-    if each.oom_killed:
-        return f"{each.instance} was killed, since it took more memory than it may; its last lines:"
-    if each.state in ("exited", "dead"):
-        return f"{each.instance} ended with exit code {each.exit_code}; its last lines:"
-    return f"{each.instance} is {each.health or each.state}; its last lines:"

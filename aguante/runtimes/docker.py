@@ -23,6 +23,8 @@ LIMIT_S = 20.0
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 NUMBER_LABEL = "com.docker.compose.container-number"
+NOT_BESIDE = "com.docker.compose.oneoff=False"
+"""What `docker compose run payments sh` starts is labelled as a container of payments, and serves nobody."""
 
 
 class DockerError(TestbedError):
@@ -151,7 +153,7 @@ class Docker:
             await _end(process)
 
     async def containers(self, project: str, service: str = "") -> tuple[Container, ...]:
-        """The containers of a Compose project, running or not, by service and number.
+        """The containers of a Compose project, running or not, by service and number; none of `docker compose run`.
 
         Args:
             project: its name.
@@ -160,7 +162,7 @@ class Docker:
         Raises:
             DockerError: Docker does not answer.
         """
-        wanted = [f"{PROJECT_LABEL}={project}"]
+        wanted = [f"{PROJECT_LABEL}={project}", NOT_BESIDE]
         wanted += [f"{SERVICE_LABEL}={service}"] if service else []
         filters = [part for label in wanted for part in ("--filter", f"label={label}")]
         ids = (await self.run("ps", "--all", "--quiet", "--no-trunc", *filters)).split()

@@ -29,7 +29,8 @@ def _taken(match: re.Match[str]) -> str:
     port = match["port"]
     return (
         f"port {port} of this machine is taken by another program: end it (`ss -ltnp 'sport = :{port}'` "
-        "names it), or choose another by the variable of that port in docker-compose.yml"
+        "names it) or take another port: a run that is started again picks free ones by itself, `docker compose "
+        "up` takes what the variable of that port in docker-compose.yml says"
     )
 
 
@@ -90,11 +91,21 @@ _CAUSES = (
 
 def cause_of(words: str) -> str:
     """Cause and mend for what Docker said; its own words where no cause is known."""
+    return known_cause(words) or said(words).strip() or "it said nothing"
+
+
+def known_cause(words: str) -> str:
+    """Cause and mend for what Docker said; empty where no cause is known."""
     for each in _CAUSES:
         match = re.search(each.pattern, words)
         if match:
             return f"{each.tell(match)}\n  Docker said: {_line_of(match)}"
-    return said(words).strip() or "it said nothing"
+    return ""
+
+
+def last_line(words: str) -> str:
+    """The error itself: what stands before it is progress, and warnings of what went well in the end."""
+    return words.strip().rpartition("\n")[2].strip()
 
 
 def said(words: str) -> str:

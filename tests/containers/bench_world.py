@@ -1,6 +1,7 @@
 """Plays experiments as a user does, by the command line, and reads what came of them."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -46,7 +47,9 @@ class Bench:
 
     def command(self, text: str, *options: str) -> list[str]:
         """``aguante run`` of an experiment."""
-        file = self.folder / f"{text.split()[1]}.yaml"
+        name = re.search(r"^name: (\S+)$", text, re.MULTILINE)
+        assert name
+        file = self.folder / f"{name[1]}.yaml"
         file.write_text(text)
         where = ("--testbed", str(ROOT / "testbed.yaml"), "--runs", str(self.runs))
         return self.aguante("run", str(file), "--quiet", *where, *options)

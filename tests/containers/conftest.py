@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import pytest
 from bench_world import Bench
-from stack_world import Stack, has_image
+from stack_world import Stack, has_image, left_of
 
 from aguante.runtimes.state import folders
 from offline.wanted import read_wanted
@@ -40,6 +40,7 @@ def stack(part_is_missing: Callable[[str], NoReturn]) -> Iterator[Stack]:
         yield found
     finally:
         found.down()
+    assert left_of(found, found.project) == ""
 
 
 @pytest.fixture(scope="module")

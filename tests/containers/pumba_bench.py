@@ -47,6 +47,7 @@ CASES = {
     ),
     "netem delay": Case("netem delay, delay_ms: 300", "status: 200, min: 0.1"),
 }
+RM = Case("rm", f"status: 503, {ON_PAYMENTS}, min: 0.1", anew=True)
 KILL = Case("kill", f"status: 503, {ON_PAYMENTS}, min: 0.2", anew=True)
 
 

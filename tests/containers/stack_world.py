@@ -93,3 +93,17 @@ def port_variables() -> list[str]:
 
 def has_image(stack: Stack, tag: str) -> bool:
     return stack.docker("image", "inspect", tag, check=False).returncode == 0
+
+
+KINDS = (("ps", "--all"), ("network", "ls"), ("volume", "ls"))
+
+
+def left_of(stack: Stack, project: str, *kinds: tuple[str, ...]) -> str:
+    """Everything, or these kinds of it, that Docker still has of a project."""
+    only = ("--filter", f"label=com.docker.compose.project={project}")
+    return "".join(stack.docker(*look, "--quiet", *only).stdout for look in kinds or KINDS)
+
+
+def container_names(stack: Stack) -> set[str]:
+    """Of all containers that there are, running or not, whosever they are."""
+    return set(stack.docker("ps", "--all", "--format", "{{.Names}}").stdout.split())

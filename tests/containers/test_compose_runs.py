@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 import requests
 from bench_world import RUN_LIMIT_S, Bench, Played, eventually
-from stack_world import Stack
+from stack_world import Stack, container_names, left_of
 
 from aguante.drivers.toxiproxy_client import ToxiproxyClient
 from aguante.runtimes.state import folders, read_state
 
 pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
 
-LABEL = "label=com.docker.compose.project="
 SLOW = """\
 name: short-slow
 title: Payments answers in 3.5 s
@@ -73,13 +72,6 @@ expect:
   - attribution: {min: 1}
 invariants: all
 """
-
-
-def left_of(stack: Stack, project: str) -> str:
-    """Everything that Docker still has of a project."""
-    only = ("--filter", f"{LABEL}{project}")
-    looks = (("ps", "--all"), ("network", "ls"), ("volume", "ls"))
-    return "".join(stack.docker(*look, "--quiet", *only).stdout for look in looks)
 
 
 def project_of(bench: Bench, *, up: bool) -> str:
@@ -141,11 +133,6 @@ def test_a_killed_container_is_told_as_a_killed_process_is(
     logs = {path.stem for path in (run / "logs").iterdir()}
     assert {"payments-1", "gateway-1", "toxiproxy", "postgres", "telemetry", "load"} <= logs
     assert container_names(stack) == before
-
-
-def container_names(stack: Stack) -> set[str]:
-    """Of all containers that there are, running or not, whosever they are."""
-    return set(stack.docker("ps", "--all", "--format", "{{.Names}}").stdout.split())
 
 
 def test_a_policy_that_the_stack_does_not_have_is_refused(bench: Bench, stack: Stack) -> None:

@@ -25,6 +25,8 @@ LINKS = {
     "payments": (6103,),
     "notifications": (),
 }
+AROUND = {"postgres": 5432, "telemetry": 4318, "jaeger": 16686, "grafana": 3000}
+"""What no service has a way to either."""
 TRY_ALL = """
 import asyncio, json, socket, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -103,7 +105,7 @@ def test_every_container_is_healthy_and_sells(stack: Stack, event: str) -> None:
 @pytest.mark.parametrize("source", SERVICES)
 def test_no_service_reaches_another_but_through_toxiproxy(stack: Stack, source: str) -> None:
     """Not by name, by any address of its container, nor by a port published on the host; its links it does reach."""
-    containers = stack.containers()
+    containers, ports = stack.containers(), {**SERVICES, **AROUND, "prometheus": 9090}
     hosts, doors = {"localhost", "host.docker.internal"}, set()
     for each in containers:
         for network in each["NetworkSettings"]["Networks"].values():
@@ -112,13 +114,15 @@ def test_no_service_reaches_another_but_through_toxiproxy(stack: Stack, source: 
             doors |= {int(door["HostPort"]) for door in bound or []}
     forbidden = [(host, door) for host in hosts for door in doors]
     for each in containers:
-        name = service_of(each)
-        if name in {*SERVICES, "postgres"} - {source}:
-            networks = each["NetworkSettings"]["Networks"].values()
-            addresses = {name, each["Name"].lstrip("/"), *(net["IPAddress"] for net in networks)}
-            forbidden += [
-                (a, port) for a in addresses for port in (SERVICES | {"db": 5432}).values()
-            ]
+        name, networks = service_of(each), each["NetworkSettings"]["Networks"]
+        addresses = {net["IPAddress"] for key, net in networks.items() if not key.endswith(source)}
+        if name in {*SERVICES, *AROUND} - {source}:
+            addresses |= {name, each["Name"].lstrip("/")}
+        elif (
+            name != "prometheus"
+        ):  # which comes to every service for its metrics, and has a name there
+            continue
+        forbidden += [(address, port) for address in addresses for port in ports.values()]
     allowed = [("toxiproxy", port) for port in LINKS[source]] + [("127.0.0.1", SERVICES[source])]
     assert reached_from(stack, source, [*forbidden, *allowed]) == set(allowed)
 
@@ -127,6 +131,9 @@ def test_what_the_pairs_are_tried_on_is_there(stack: Stack) -> None:
     """The same names and ports do answer where they should, or the test above would prove nothing."""
     for name, port in SERVICES.items():
         stack.inside("prometheus", "wget", "-q", "-O", "/dev/null", f"http://{name}:{port}/healthz")
+    for name, path in {"telemetry": "healthz", "jaeger": "api/services"}.items():
+        url = f"http://{name}:{AROUND[name]}/{path}"
+        stack.inside("prometheus", "wget", "-q", "-O", "/dev/null", url)
 
 
 def test_a_service_can_change_nothing_and_is_nobody(stack: Stack) -> None:

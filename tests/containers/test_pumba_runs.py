@@ -18,6 +18,7 @@ from bench_world import RUN_LIMIT_S, Bench, Played, eventually
 from pumba_bench import (
     CASES,
     KILL,
+    RM,
     SETTINGS,
     Case,
     Look,
@@ -27,7 +28,7 @@ from pumba_bench import (
     left_by_pumba,
     look,
 )
-from stack_world import Stack, has_image
+from stack_world import ROOT, Stack, container_names, has_image
 
 from aguante.drivers.pumba_helpers import NETEM_PROBE
 from aguante.records import RequestRecord
@@ -117,6 +118,27 @@ def test_a_fault_in_the_middle_of_load_is_felt_and_leaves_nothing(
     runs = len(bench.folders() - known)
     holds(played, case, counted=0 < case.cpu_s < used_s / runs)
     as_before(before, stack, case, played.verdict.run_id)
+
+
+def test_what_a_run_started_itself_is_removed_and_made_anew_by_compose(
+    bench: Bench, stack: Stack
+) -> None:
+    """`rm` under `--runtime compose`: with the run's own ports and policy, by Compose's hash; nothing is left."""
+    before = container_names(stack)
+    played = bench.play(experiment(RM, recovery_s=4), "--runtime", "compose")
+    holds(played, RM)
+    assert played.verdict.runtime == "compose"
+    assert "payments-1: gone;" in played.verdict.faults[0].evidence
+    assert container_names(stack) == before
+
+
+def test_the_librarys_experiment_with_pumba_holds(bench: Bench, stack: Stack) -> None:
+    """Payments frozen, on containers that the run itself starts and removes."""
+    text = (ROOT / "chaos-experiments" / "containers" / "payments-frozen.yaml").read_text()
+    before = container_names(stack)
+    played = bench.play(text, "--runtime", "compose")
+    holds(played, CASES["pause"])
+    assert container_names(stack) == before
 
 
 def test_netem_is_refused_where_the_kernel_has_none(

@@ -189,6 +189,7 @@ def compose(state, words):
             like = next(iter(state["containers"].values()))
             labels = {**like["labels"], "com.docker.compose.service": service}
             labels["com.docker.compose.container-number"] = str(number)
+            labels["com.docker.compose.oneoff"] = "False"
             state["containers"][name] = {**like, "id": f"anew-{number}", "labels": labels}
             started(state["containers"][name])
 

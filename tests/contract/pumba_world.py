@@ -14,12 +14,15 @@ import pytest
 
 from aguante.drivers.pumba import PumbaDriver
 from aguante.drivers.pumba_commands import complete
+from aguante.drivers.pumba_helpers import NETEM_PROBE, NOT_FOUND
 from aguante.plan import PlannedFault, PumbaFault
 from aguante.runtimes.docker import Docker
 from aguante.testbed import PumbaSpec
 
 SERVICES = {"payments": 2, "inventory": 1, "hidden": 1}
 """``hidden`` bears the label by which Pumba leaves a container alone."""
+BESIDE = "payments-beside"
+"""What `docker compose run payments` started: labelled as one of payments, and none of it."""
 IMAGE = os.environ.get("AGUANTE_TARGET_IMAGE", "python:3.11-slim-bookworm")
 UP_LIMIT_S = 120
 
@@ -100,11 +103,16 @@ class StandIn(World):
             start = "import pumba_standin\npumba_standin.main()\n"
             (folder / name).write_text(f"{python}{where}{words}{start}")
             (folder / name).chmod(0o755)
+        beside = self._container("payments", 1)
+        beside["labels"]["com.docker.compose.oneoff"] = "True"
         self.write(
             containers={
-                f"shop-{service}-{n + 1}": self._container(service, n + 1)
-                for service, count in SERVICES.items()
-                for n in range(count)
+                f"shop-{BESIDE}": {**beside, "id": "beside"},
+                **{
+                    f"shop-{service}-{n + 1}": self._container(service, n + 1)
+                    for service, count in SERVICES.items()
+                    for n in range(count)
+                },
             },
             helpers={},
             images=["tools:1"],
@@ -126,6 +134,7 @@ class StandIn(World):
             "com.docker.compose.project": "shop",
             "com.docker.compose.service": service,
             "com.docker.compose.container-number": str(number),
+            "com.docker.compose.oneoff": "False",
             "com.docker.compose.config-hash": "0a1b",
             "com.docker.compose.project.config_files": "/shop/docker-compose.yml",
             "com.docker.compose.project.working_dir": "/shop",
@@ -170,13 +179,15 @@ class Real(World):
             pytest.skip("no Pumba: put it on PATH, or name it by AGUANTE_PUMBA")
         if not shutil.which("docker") or _docker("version").returncode:
             pytest.skip("no Docker that answers")
-        for image in (IMAGE, settings.iptables_image, settings.stress_image):
+        for image in (IMAGE, settings.tc_image, settings.iptables_image, settings.stress_image):
             if _docker("image", "inspect", image).returncode:
                 pytest.skip(f"the image {image} is not here")
         (folder / "docker-compose.yml").write_text(COMPOSE.format(image=IMAGE))
         made = cls(f"aguante-contract-{secrets.token_hex(3)}", Docker(), settings)
         try:
             made._compose(folder, "up", "--detach", "--wait", f"--wait-timeout={UP_LIMIT_S}")
+            beside = made.name(BESIDE)
+            made._compose(folder, "run", "--detach", "--name", beside, "payments", "sleep", "3600")
         except BaseException:
             made.end(folder)
             raise
@@ -188,8 +199,18 @@ class Real(World):
             _docker("unpause", *names)
             _docker("start", *names)
 
+    def has_netem(self) -> bool:
+        """Whether this kernel has it, by a try in a network of its own."""
+        words = ("--cap-add", "NET_ADMIN", "--entrypoint", "tc", self.settings.tc_image)
+        tried = _docker("run", "--rm", "--network", "none", *words, *NETEM_PROBE)
+        assert tried.returncode not in NOT_FOUND, tried.stderr
+        return not tried.returncode
+
     def end(self, folder: Path) -> None:
-        self._compose(folder, "down", "--volumes", "--timeout=0")
+        self._compose(folder, "down", "--volumes", "--remove-orphans", "--timeout=0")
+        only = f"label=com.docker.compose.project={self.project}"
+        for look in (("ps", "--all"), ("network", "ls"), ("volume", "ls")):
+            assert _docker(*look, "--quiet", "--filter", only).stdout == ""
 
     def _compose(self, folder: Path, *words: str) -> None:
         done = _docker("compose", "--project-directory", str(folder), "-p", self.project, *words)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from pumba_world import Real, StandIn, World, fault, until
+from pumba_world import BESIDE, Real, StandIn, World, fault, until
 
 from aguante.drivers.base import FaultError
 from aguante.drivers.pumba import PumbaDriver
@@ -95,6 +95,19 @@ async def test_one_container_can_be_hit_alone(world: World) -> None:
     await driver.verify(undo)
 
 
+async def test_what_compose_run_started_is_no_container_of_the_service(world: World) -> None:
+    """It has the labels of payments, and serves nobody: it is neither hit nor waited for."""
+    driver, planned, name = world.driver(), fault("kill"), world.name(BESIDE)
+    before = await world.docker.inspect([name])
+    undo = await driver.prepare(planned)
+    assert undo.containers == (world.name("payments-1"), world.name("payments-2"))
+    await driver.apply(planned)
+    await driver.undo(undo)
+    await driver.verify(undo)
+    assert await world.docker.inspect([name]) == before
+    assert [each.state for each in before] == ["running"]
+
+
 async def test_a_container_that_cannot_be_frozen_just_then_is_frozen_a_moment_later(
     standin: StandIn,
 ) -> None:
@@ -129,6 +142,24 @@ async def test_what_compose_would_make_otherwise_is_not_removed(standin: StandIn
     standin.write(hash="ffff")
     with pytest.raises(FaultError, match="payments-1 could not be made again as it is"):
         await standin.driver().prepare(fault("rm"))
+
+
+async def test_what_compose_would_make_otherwise_by_now_is_not_made(standin: StandIn) -> None:
+    """Who heals a dead run may have another environment: payments stay away, and it is said why; then they are made."""
+    dead, planned = standin.driver(), fault("rm")
+    undo = await dead.prepare(planned)
+    await dead.apply(planned)
+    standin.write(hash="ffff")
+    heir = standin.driver()
+    with pytest.raises(
+        FaultError, match=r"hit could not be undone .* another one now; undo it with"
+    ):
+        await heir.undo(undo)
+    assert await standin.states() == {"inventory-1": "running"}
+    standin.write(hash="0a1b")
+    await heir.undo(undo)
+    await heir.verify(undo)
+    assert await standin.states() == ALL_RUN
 
 
 async def test_a_program_that_was_run_is_taken_back_by_a_restart(world: World) -> None:
@@ -294,7 +325,7 @@ async def test_loss_tells_how_many_packets_the_kernel_dropped(world: World) -> N
 
 async def test_netem_is_refused_where_the_kernel_has_none(world: World) -> None:
     """Tried in a namespace of its own, before anything is done; says what to load, and what to use instead."""
-    if isinstance(world, Real) and has_netem():
+    if isinstance(world, Real) and world.has_netem():
         pytest.skip("this kernel has netem")
     with pytest.raises(FaultError, match=r"no netem \(sch_netem.*modprobe.*iptables loss"):
         await world.driver().prepare(fault("netem delay", delay_ms=100))
@@ -302,7 +333,7 @@ async def test_netem_is_refused_where_the_kernel_has_none(world: World) -> None:
 
 async def test_netem_that_a_killed_pumba_leaves_is_cleared(world: World) -> None:
     """The interface has its own queueing back, read by tc."""
-    if isinstance(world, Real) and not has_netem():
+    if isinstance(world, Real) and not world.has_netem():
         pytest.skip("this kernel has no netem")
     if isinstance(world, StandIn):
         world.write(netem=True)
@@ -371,9 +402,3 @@ async def test_every_call_of_pumba_names_its_containers(standin: StandIn) -> Non
 
 def running(driver: PumbaDriver, planned: PlannedFault) -> list[PumbaRun]:
     return driver.runs[planned.id]
-
-
-def has_netem() -> bool:
-    """By the kernel's own word, where it gives one; else by the module."""
-    release = os.uname().release
-    return any(Path(f"/lib/modules/{release}").rglob("sch_netem*"))

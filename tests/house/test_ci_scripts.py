@@ -24,14 +24,16 @@ STEPS: list[dict[str, Any]] = YAML(typ="safe").load(EXAMPLE.read_text())["jobs"]
 SCRIPTS = [step["run"] for step in STEPS if "run" in step]
 
 
-def bash(script: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def bash(
+    script: str, *options: str, cwd: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["/bin/bash", *options, "-c", script],
         check=False,
         capture_output=True,
         text=True,
         timeout=30,
-        cwd=ROOT,
+        cwd=cwd,
         env={**os.environ, **variables},
     )
 
@@ -63,12 +65,36 @@ def test_the_step_that_checks_the_files_passes() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_example_shows_what_a_suite_writes() -> None:
-    """The overview and the results have the names that `aguante run` gives them."""
-    written = (ROOT / "aguante" / "report" / "overview.py").read_text()
-    for name in ("overview.md", "junit.xml"):
+def test_the_example_shows_what_a_suite_or_a_run_writes() -> None:
+    """The pages and the results have the names that `aguante run` gives them."""
+    written = "".join(p.read_text() for p in (ROOT / "aguante").rglob("*.py"))
+    for name in ("overview.md", "report.md", "junit.xml"):
         assert name in EXAMPLE.read_text()
-        assert name in written
+        assert f'"{name}"' in written
+
+
+@pytest.mark.parametrize(
+    ("written", "shown", "runs"),
+    [
+        (["suite-1/overview.md", "1-slow/report.md"], "suite-1/overview.md", "runs/suite-*"),
+        (["1-slow/report.md"], "1-slow/report.md", "runs/*"),
+        ([], "", "runs/*"),
+    ],
+    ids=["suite", "one", "none"],
+)
+def test_the_step_that_shows_the_outcome_shows_that_of_one_experiment_too(
+    written: list[str], shown: str, runs: str, tmp_path: Path
+) -> None:
+    """A choice of one makes no suite; where nothing was played there is nothing to show, and no second failure."""
+    for page in written:
+        (tmp_path / "runs" / page).parent.mkdir(parents=True)
+        (tmp_path / "runs" / page).write_text(page)
+    show = next(step["run"] for step in STEPS if step.get("id") == "show")
+    output, summary = tmp_path / "output", tmp_path / "summary"
+    given = {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)}
+    done = bash(show, "-e", cwd=tmp_path, **given)
+    assert done.returncode == 0, done.stderr
+    assert (output.read_text(), summary.read_text()) == (f"runs={runs}\n", shown)
 
 
 FAKE_DOCKER = """#!/bin/bash

@@ -12,9 +12,10 @@ from ruamel.yaml import YAML
 
 from aguante.runtimes.postgres import _SERVER_OPTIONS
 from aguante.servers import SERVERS
+from aguante.testbed import PumbaSpec
 from aguante.testbed_file import load_testbed
 from offline.standins import LEFT_OUT, STAND_INS
-from offline.wanted import PYTHON, read_wanted
+from offline.wanted import PYTHON, bases_of, read_wanted
 
 ROOT = Path(__file__).parents[2]
 SPEC = load_testbed(ROOT / "testbed.yaml")
@@ -156,6 +157,11 @@ def test_a_container_waits_for_health_of_what_it_needs() -> None:
             assert how["condition"] == expected, f"{name} -> {needed}"
 
 
+def test_grafana_may_take_its_time_at_its_first_start() -> None:
+    """It makes its database then; the others' limit, tries times interval, would end the whole `up --wait`."""
+    assert SERVICES["grafana"]["healthcheck"]["start_period"] == "60s"
+
+
 def test_no_password_is_in_the_file() -> None:
     """Passwords are files in volumes, made by the stack itself."""
     for name in SERVICES:
@@ -174,6 +180,13 @@ def test_images_are_pinned_and_are_the_versions_that_run_natively() -> None:
     assert wanted.public["prometheus"].endswith(f":v{SERVERS['prometheus'].version}")
     assert wanted.public["postgres"] == "postgres:18"
     assert wanted.public[PYTHON] == "python:3.11-slim-bookworm"
+
+
+def test_the_runners_image_has_the_pumba_that_faults_take_by_default() -> None:
+    """One version, whether Pumba runs beside the runner or as a container."""
+    taken = bases_of(ROOT / "docker" / "chaos" / "Dockerfile")
+    assert SPEC.pumba.image in taken
+    assert PumbaSpec().image in taken
 
 
 def test_every_public_image_has_a_stand_in_or_a_reason() -> None:

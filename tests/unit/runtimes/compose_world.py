@@ -43,6 +43,8 @@ NOT_FROZEN = (
 )
 UNHEALTHY = " Container shop-payments-1  Waiting\ncontainer shop-payments-1 is unhealthy"
 
+LATE = "application not healthy after 3m0s"
+
 
 @dataclass(frozen=True)
 class FakeDocker:
@@ -102,6 +104,7 @@ def inspected(service: str, **changes: object) -> dict[str, object]:
             "Env": ["PORT=5003", "POSTGRES_PASSWORD=a:b\\c"],
             "Labels": {
                 "com.docker.compose.project": "shop",
+                "com.docker.compose.oneoff": "False",
                 "com.docker.compose.service": service,
                 "com.docker.compose.container-number": str(changes.get("number", 1)),
             },

@@ -122,6 +122,39 @@ async def test_a_container_that_never_gets_healthy_is_told_with_its_last_words(
     assert "gateway" not in message
 
 
+STARTING = {"Health": {"Status": "starting"}}
+SICK = {"Health": {"Status": "unhealthy"}}
+PULLED = " payments Warning pull access denied for shop/payments, repository does not exist\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "payments", "told", "untold"),
+    [
+        (world.PORT_TAKEN, STARTING, "port 18998 of this machine is taken", "payments"),
+        (world.PORT_TAKEN, SICK, "port 18998 of this machine is taken", "payments"),
+        (world.LATE, STARTING, f"{world.LATE}\ngateway-1 is starting; its last", "is taken"),
+        (world.UNHEALTHY, SICK, "payments-1 is unhealthy", "gateway"),
+        (PULLED + world.UNHEALTHY, SICK, "payments-1 is unhealthy", "pulled"),
+        ("no cheese is left", STARTING, "Compose said: no cheese is left\ngateway-1", "is taken"),
+    ],
+    ids=["port", "port-and-sick", "late", "sick", "pulled-in-vain", "unknown"],
+)
+async def test_one_that_is_still_starting_hides_no_cause(
+    words: str,
+    payments: Mapping[str, object],
+    told: str,
+    untold: str,
+    spec: TestbedSpec,
+    tmp_path: Path,
+) -> None:
+    """Others are, whatever went wrong: Compose's cause goes first, then who is ill, then who took too long."""
+    made = listed(inspected("payments", **payments), inspected("gateway", **STARTING))
+    fake = fake_docker(tmp_path / "bin", {"compose*' up '*": (1, "", words), **HERE, **made})
+    message = await refused(spec, tmp_path, fake)
+    assert told in message
+    assert untold not in message
+
+
 async def test_a_gateway_port_that_is_taken_is_told_before_docker_is_asked_for_it(
     spec: TestbedSpec, tmp_path: Path, unused_tcp_port: int
 ) -> None:

@@ -124,6 +124,7 @@ async def test_containers_are_told_by_service_and_number(tmp_path: Path) -> None
     assert first.ports == {"5003/tcp": 26663}
     assert (second.state, second.pid) == ("exited", 0)
     assert fake.asked("label=com.docker.compose.service=payments")
+    assert fake.asked("label=com.docker.compose.oneoff=False")
 
 
 async def test_a_container_that_vanished_between_two_looks_is_left_out(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from shop import ROOT
 
-from aguante.spec import load_experiment
+from aguante.spec import InvalidExperiment, load_experiment
 from aguante.spec.units import meant_key, meant_number, unit_of
 from aguante.testbed import TestbedSpec
 
@@ -16,6 +16,25 @@ EXPERIMENTS = sorted((ROOT / "chaos-experiments").glob("*.yaml"))
 def test_every_experiment_of_the_project_is_valid(path: Path, shop: TestbedSpec) -> None:
     """What we ship passes our own validation, and is named like its file."""
     assert load_experiment(path, shop).name == path.stem
+
+
+CONTAINED = sorted((ROOT / "chaos-experiments" / "containers").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONTAINED, ids=lambda path: path.stem)
+def test_an_experiment_that_needs_containers_is_valid_there_alone(
+    path: Path, shop: TestbedSpec
+) -> None:
+    """It is in a folder of its own, so that a suite of the others can be played natively."""
+    assert load_experiment(path, shop, runtime="compose").name == path.stem
+    with pytest.raises(InvalidExperiment, match="the native runtime has no containers"):
+        load_experiment(path, shop, runtime="native")
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_what_lies_beside_needs_no_containers(path: Path, shop: TestbedSpec) -> None:
+    """`aguante run 'chaos-experiments/*.yaml'` plays on plain processes."""
+    assert load_experiment(path, shop, runtime="native").name == path.stem
 
 
 def test_without_the_breaker_the_same_is_expected(shop: TestbedSpec) -> None:

@@ -1,0 +1,38 @@
+"""`make stack` where a port is taken, for real: one message, and nothing of it is left but volumes."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+from stack_world import ROOT, Stack, left_of, port_variables
+
+pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
+
+LIMIT_S = 200
+
+
+def test_a_port_taken_leaves_nothing_half_up(stack: Stack) -> None:
+    """Exit code 4 with cause and mend; no container and no network of it is there."""
+    project = f"{stack.project}-taken"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        ports = {**dict.fromkeys(port_variables(), "0"), "AGUANTE_TOXIPROXY_PORT": port}
+        done = subprocess.run(
+            [sys.executable, "-m", "offline", "stack", "--without-grafana"],
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+            cwd=ROOT,
+            env={**os.environ, **ports, "COMPOSE_PROJECT_NAME": project},
+        )
+    kept = left_of(stack, project, ("volume", "ls")).split()
+    if kept:
+        stack.docker("volume", "rm", *kept)
+    assert done.returncode == 4, done.stderr
+    assert f"port {port} of this machine is taken by another program: end it" in done.stderr
+    assert "Nothing is left half up" in done.stderr
+    assert left_of(stack, project) == ""
+    assert kept  # the passwords that a database on such a volume knows

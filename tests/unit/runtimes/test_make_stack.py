@@ -1,0 +1,89 @@
+"""`make stack`: healthy, or one message with cause and mend, nothing half up, and nobody's stack taken down."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import compose_world as world
+import pytest
+from compose_world import FakeDocker, Said, fake_docker, inspected, listed
+
+from aguante.runtimes.docker import Docker, DockerError
+from offline.stack import WITHOUT_GRAFANA, start_stack
+from offline.wanted import COMPOSE_FILE
+
+HERE: Mapping[str, Said] = {
+    "'version '*": (0, "20.10.24\n", ""),
+    "'compose version '*": (0, "2.40.3\n", ""),
+    "compose*config*": (0, '{"name": "shop"}', ""),
+}
+FAILS: Mapping[str, Said] = {"compose*' up '*": (1, "", world.PORT_TAKEN)}
+
+
+async def start(fake: FakeDocker, *files: Path) -> list[str]:
+    """What is said meanwhile."""
+    said: list[str] = []
+    await start_stack(Docker(str(fake.program)), files or (COMPOSE_FILE,), said.append)
+    return said
+
+
+async def test_a_stack_that_comes_up_stays(tmp_path: Path) -> None:
+    """With the files that were asked for, the second laid over the first."""
+    fake = fake_docker(tmp_path / "bin", dict(HERE))
+    assert "healthy" in (await start(fake, COMPOSE_FILE, WITHOUT_GRAFANA))[-1]
+    (up,) = fake.asked(" up --wait")
+    assert up.startswith(f"compose --file {COMPOSE_FILE} --file {WITHOUT_GRAFANA} ")
+    assert not fake.asked(" down")
+
+
+async def test_a_port_taken_is_told_and_nothing_is_left_half_up(tmp_path: Path) -> None:
+    """One message; containers are removed again, volumes never."""
+    fake = fake_docker(tmp_path / "bin", {**FAILS, **HERE})
+    with pytest.raises(DockerError) as caught:
+        await start(fake)
+    assert "port 18998 of this machine is taken by another program" in str(caught.value)
+    assert "Nothing is left half up" in str(caught.value)
+    (down,) = fake.asked(" down")
+    assert "volumes" not in down
+
+
+async def test_a_stack_that_ran_before_is_not_taken_down(tmp_path: Path) -> None:
+    """Somebody uses it; the message says how to end it."""
+    fake = fake_docker(tmp_path / "bin", {**FAILS, **HERE, **listed(inspected("gateway"))})
+    with pytest.raises(
+        DockerError, match=r"(?s)is taken.*1 containers of it ran before.*make stack-down"
+    ):
+        await start(fake)
+    assert not fake.asked(" down")
+
+
+async def test_what_has_ended_before_is_no_stack_that_runs(tmp_path: Path) -> None:
+    """The rest of another try: it goes with this one."""
+    ended = inspected("gateway", Status="exited", ExitCode=137)
+    fake = fake_docker(tmp_path / "bin", {**FAILS, **HERE, **listed(ended)})
+    with pytest.raises(DockerError, match="Nothing is left half up"):
+        await start(fake)
+    assert fake.asked(" down")
+
+
+async def test_ctrl_c_leaves_nothing_half_up(tmp_path: Path) -> None:
+    """It stays an interruption, once everything is removed."""
+    fake = fake_docker(tmp_path / "bin", {"compose*' up '*": (0, "$(sleep 60)", ""), **HERE})
+    script = fake.program.read_text().replace("'$(sleep 60)'", '"$(sleep 60)"')
+    fake.program.write_text(script)
+    starting = asyncio.create_task(start(fake))
+    async with asyncio.timeout(20):
+        while not fake.asked(" up "):  # noqa: ASYNC110 - it is another process that writes
+            await asyncio.sleep(0.01)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+    assert fake.asked(" down")
+
+
+async def test_no_docker_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    """There is nothing to take down."""
+    fake = fake_docker(tmp_path / "bin", {"'version '*": (1, "", world.NO_PERMISSION)})
+    with pytest.raises(DockerError, match="no permission on the Docker socket"):
+        await start(fake)
+    assert not fake.asked("compose")
