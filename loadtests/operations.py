@@ -36,11 +36,12 @@ class _ReserveBody(msgspec.Struct):
     quantity: int
 
 
-READ_BACK, READ_EVENT, SOLD_OUT, DECLINED = (
+READ_BACK, READ_EVENT, SOLD_OUT, DECLINED, BAD = (
     "read_reservation",
     "read_event",
     "reserve_sold_out",
     "reserve_declined",
+    "reserve_bad",
 )
 REMEMBERED = 1000
 """Confirmed reservations that may be read back, the latest."""
@@ -172,8 +173,34 @@ OPERATIONS: dict[str, Make] = {
     READ_BACK: _read_reservation,
     SOLD_OUT: _reserve,
     DECLINED: _reserve,
-    "reserve_bad": _reserve_bad,
+    BAD: _reserve_bad,
 }
+
+CONTRACT = frozenset({200, 402, 409, 429, 503, 504})
+"""What the gateway answers while it keeps its contract (docs/load.md); 502 is somebody's broken answer."""
+READS = frozenset({200, 429, 503, 504})
+EXPECTED: Mapping[str, frozenset[int]] = {
+    READ_EVENT: READS,
+    READ_BACK: READS,
+    SOLD_OUT: CONTRACT - {200, 402},
+    DECLINED: CONTRACT - {200},
+    BAD: frozenset(range(400, 500)),
+}
+"""Operation -> statuses that are no failure in Locust's statistics; one that is not named: ``CONTRACT``."""
+
+
+def is_expected(operation: str, status: int) -> bool:
+    """Whether an answer is one that the operation may get. What share of each is right, thresholds say."""
+    return status in EXPECTED.get(operation, CONTRACT)
+
+
+def expected(operation: str) -> str:
+    """In words."""
+    return (
+        "4xx"
+        if operation == BAD
+        else ", ".join(map(str, sorted(EXPECTED.get(operation, CONTRACT))))
+    )
 
 
 def only(operations: Mapping[str, Make]) -> None:

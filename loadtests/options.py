@@ -33,6 +33,16 @@ def add_options(parser: LocustArgumentParser) -> None:
     _add(group, "event-ids", "event-1", "Events to ask for, comma between", str)
     _add(group, "sold-out-id", "", "An event without seats, for reserve_sold_out", str)
     _add(group, "timeout-s", 7.0, "Limit of one request, seconds", float)
+    _add(
+        group,
+        "max-outstanding",
+        1000,
+        "Unfinished requests (of each worker), beyond which arrivals are shed",
+        int,
+    )
+    _add(
+        group, "exit-code-on-shed", 1, "Exit code when arrivals were shed; 0: as if none were", int
+    )
     _add(group, "closed-loop-users", 0, "A closed loop of so many users instead; 0: open", int)
     _add(group, "seed", 1, "Of every random draw", int)
     _add(group, "records", "", "JSONL file that receives one record a request; empty: none", str)
@@ -67,6 +77,7 @@ def plan_from(environment: Environment, workers: int = 1) -> LoadPlan:
         experiment="locust",
         phases=[],
         records_path=options.records,
+        max_outstanding=options.max_outstanding,
         users=options.closed_loop_users,
         workers=workers,
     )
