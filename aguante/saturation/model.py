@@ -47,6 +47,8 @@ class Sweep(Value):
 
     policy: str
     levels: tuple[Level, ...]
+    cut_short: str = ""
+    """Why levels that were asked for are missing, or empty: those before it are whole."""
 
     @property
     def judged(self) -> tuple[Level, ...]:
@@ -109,7 +111,12 @@ def enough(levels: tuple[Level, ...], beyond: int) -> bool:
 
 
 def words(sweep: Sweep) -> str:
-    """A sweep in one sentence."""
+    """A sweep in one sentence, and that it was cut short."""
+    cut = "; cut short by a failure" if sweep.cut_short else ""
+    return _words(sweep) + cut
+
+
+def _words(sweep: Sweep) -> str:
     left_out = len(sweep.levels) - len(sweep.judged)
     if not sweep.judged:
         return "the load generator was the limit at every level: no knee was reached"
