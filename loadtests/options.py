@@ -94,8 +94,11 @@ def _mix(text: str) -> dict[str, float]:
     """``reserve=0.75,read_event=0.25``; what cannot be read is left for the check of the plan to name."""
     shares = {}
     for part in filter(None, text.split(",")):
-        name, _, share = part.partition("=")
-        shares[name.strip()] = math.nan
+        word, _, share = part.partition("=")
+        name = word.strip()
+        if name in shares:
+            name += ", twice"  # no operation is called so
+        shares[name] = math.nan
         with contextlib.suppress(ValueError):
-            shares[name.strip()] = float(share)
+            shares[name] = float(share)
     return shares
