@@ -1,6 +1,8 @@
 """How a choice becomes an HTTP request, with its own trace context and baggage: pure."""
 
+import contextlib
 import hashlib
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -207,3 +209,17 @@ def only(operations: Mapping[str, Make]) -> None:
     """Offer these operations in place of the shop's own: for the locustfile of another system."""
     OPERATIONS.clear()
     OPERATIONS.update(operations)
+
+
+def mix_of(text: str) -> dict[str, float]:
+    """``reserve=0.75,read_event=0.25``; what cannot be read is left for the check of the plan to name."""
+    shares = {}
+    for part in filter(None, text.split(",")):
+        word, _, share = part.partition("=")
+        name = word.strip()
+        if name in shares:
+            name += ", twice"  # no operation is called so
+        shares[name] = math.nan
+        with contextlib.suppress(ValueError):
+            shares[name] = float(share)
+    return shares

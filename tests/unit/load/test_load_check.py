@@ -7,7 +7,7 @@ from load_plans import plan
 
 from aguante.rates import Shape
 from loadtests.check import findings, unreachable
-from loadtests.options import _mix
+from loadtests.operations import mix_of
 
 BROKEN = [
     ({"rate_rps": 0.0}, "rate_rps: found 0; give a number above 0"),
@@ -114,4 +114,4 @@ def test_a_closed_port_is_unreachable_and_says_how_to_mend_it() -> None:
 
 def test_an_operation_that_is_twice_in_locusts_mix_is_told() -> None:
     """The last would win in silence: it becomes a name that is refused."""
-    assert _mix("reserve=0.5, reserve=1") == {"reserve": 0.5, "reserve, twice": 1.0}
+    assert mix_of("reserve=0.5, reserve=1") == {"reserve": 0.5, "reserve, twice": 1.0}
