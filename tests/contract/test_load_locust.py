@@ -137,6 +137,15 @@ async def test_records_that_cannot_be_written_are_said_before_a_request_is_sent(
     assert ("Traceback" in stderr, asked) == (False, [])
 
 
+async def test_a_disk_that_is_full_ends_the_load_as_failed() -> None:
+    """Load without evidence is worth nothing: exit 1 with the reason, long before the run time is over."""
+    async with server(always(200)) as host:
+        code, _, stderr = await locust(host, 600, AGUANTE_RECORDS="/dev/full")
+    assert code == 1
+    assert "/dev/full: [Errno 28] No space left on device" in stderr
+    assert "Traceback" not in stderr
+
+
 @contextlib.asynccontextmanager
 async def page(host: str) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
     """Locust's web page without workers: a client and its address."""
