@@ -38,9 +38,9 @@ storm: setup ## N=2000 reservations while links break and services are killed, t
 
 EVERYTHING := reserve=0.55 read_event=0.2 read_reservation=0.1 reserve_sold_out=0.05 reserve_declined=0.05 reserve_bad=0.05
 
-load: setup ## load without a fault, judged by thresholds; RATE=60 DURATION=30 PROFILE=mixed WORKERS=1
+load: setup ## load without a fault, judged by thresholds; RATE=60 DURATION=30 PROFILE=mixed WORKERS=1 ARGS="--to 200"
 	$(BIN)/aguante load --ci --rate $(or $(RATE),60) --duration $(or $(DURATION),30) --profile $(or $(PROFILE),mixed) \
-		--workers $(or $(WORKERS),1) $(EVERYTHING:%=--mix %) --expect loadtests/thresholds.yaml
+		--workers $(or $(WORKERS),1) $(EVERYTHING:%=--mix %) --expect loadtests/thresholds.yaml $(ARGS)
 
 lint: $(STAMP) ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .

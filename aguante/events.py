@@ -46,6 +46,8 @@ class LoadFinished(Value):
     shed: int
     completed: int
     exit_code: int
+    clock_error_ms: float = 0.0
+    """By how much a worker's clock may differ from the others', at most; 0: they share one."""
 
 
 class Settled(Value):

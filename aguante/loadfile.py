@@ -7,6 +7,7 @@ folder, repeated by ``aguante run``.
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from aguante.rates import Shape
 
 ACHIEVED = "expect:\n  - achieved: {min: 0.99}\n"
 """Asked where no other thresholds are given: that the load was what it says."""
+
+NAME_MAX = 40
+"""Characters of an experiment's name here."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class LoadTest:
     @property
     def name(self) -> str:
         """Of the experiment."""
-        return f"load-{self.profile}".lower()
+        # a profile that there is not may hold anything, and is to be told as such
+        return re.sub("[^a-z0-9]+", "-", f"load-{self.profile}".lower()).strip("-")[:NAME_MAX]
 
     def text(self) -> str:
         """The experiment file. Flow style is JSON, which is YAML."""
@@ -76,15 +81,18 @@ class LoadTest:
             return {}
         return {"events": min(1000, math.ceil(self.rate_rps * seconds / racers)), "capacity": 1}
 
+    def path(self, folder: Path) -> Path:
+        """Where it is written."""
+        digest = hashlib.sha256(self.text().encode()).hexdigest()[:8]
+        return folder / f"{self.name}-{digest}.yaml"
+
     def write(self, folder: Path) -> Path:
         """Write it below ``folder``; the same text is the same file, so that a run can name it for ever.
 
         Raises:
             OSError: the folder cannot be written.
         """
-        text = self.text()
-        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        path = self.path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.name}-{digest}.yaml"
-        path.write_text(text, encoding="utf-8")
+        path.write_text(self.text(), encoding="utf-8")
         return path

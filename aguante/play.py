@@ -211,6 +211,7 @@ async def _finish_load(stage: Stage, load: LoadChild, now_s: Callable[[], float]
             shed=summary.shed,
             completed=summary.completed,
             exit_code=0,
+            clock_error_ms=summary.clock_error_ms,
         )
     )
 

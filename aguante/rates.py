@@ -76,6 +76,16 @@ def troubles(profile: str, shape: Shape, duration_s: float) -> Iterator[Trouble]
         yield Trouble("duration_s", "no end", f"an end, with profile {profile}", mend)
 
 
+def too_late(profile: str, shape: Shape, duration_s: float) -> Trouble | None:
+    """What is wrong with a spike that begins when the load is over: it never comes."""
+    if profile != "spike" or shape.at_s is None or shape.at_s < duration_s:
+        return None
+    expected = f"a spike that begins before the load ends ({duration_s:g} s)"
+    return Trouble(
+        "at_s", f"{shape.at_s:g}", expected, "begin it earlier, or let the load last longer"
+    )
+
+
 def _sensible(word: str, value: float) -> bool:
     if word == "at_s":
         return value >= 0 and math.isfinite(value)

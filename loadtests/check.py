@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from aguante.rates import troubles
+from aguante.rates import too_late, troubles
 from aguante.records import LoadPlan
 from loadtests.arrivals import ARRIVALS
 from loadtests.operations import OPERATIONS, SOLD_OUT
@@ -49,7 +49,8 @@ def _names(plan: LoadPlan) -> Iterator[str]:
 
 
 def _shape(plan: LoadPlan) -> Iterator[str]:
-    for each in troubles(plan.profile, plan.shape, plan.duration_s):
+    late = too_late(plan.profile, plan.shape, plan.duration_s)
+    for each in (*troubles(plan.profile, plan.shape, plan.duration_s), *filter(None, [late])):
         yield f"{each.word}: found {each.found}, expected {each.expected}; {each.mend}"
     if not 0 <= plan.worker < plan.workers:
         yield f"worker: found {plan.worker} of {plan.workers}; count from 0 to one less than workers"

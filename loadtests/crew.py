@@ -13,7 +13,6 @@ and sends every n-th arrival (``profiles.intents``), so that together they offer
     worker -> master  aguante_done   its summary, or why it failed
 """
 
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,7 @@ from gevent.event import AsyncResult
 from locust.runners import STATE_MISSING, MasterRunner
 
 from aguante.records import LoadPlan, LoadSummary
+from loadtests.account import Tally
 from loadtests.recorder import RecordFile
 from loadtests.session import GeneratorError
 
@@ -59,10 +59,11 @@ class Crew:
         self._file = RecordFile(plan.records_path)
         self._written = 0
         self._error = ""
+        self._summary: LoadSummary | None = None
+        self.tally = Tally()
         self._ready: dict[str, AsyncResult] = {}
         self._done: dict[str, AsyncResult] = {}
         self._stopped = False
-        self._ends_s = math.inf
         for name, listener in (
             ("aguante_ask", self._on_ask),
             ("aguante_ready", self._on_ready),
@@ -72,11 +73,6 @@ class Crew:
             # of the crew before, where a page starts one load after another
             runner.custom_messages.pop(name, None)
             runner.register_message(name, listener)
-
-    @property
-    def left_s(self) -> float:
-        """How long its schedule still lasts, seconds; infinite before it plays, negative once it is over."""
-        return self._ends_s - self._clock()
 
     def gather(self) -> None:
         """Wait until every worker is connected and ready.
@@ -102,7 +98,6 @@ class Crew:
         Raises:
             GeneratorError: a worker failed or was lost, or records could not be written.
         """
-        self._ends_s = t0_s + self._plan.duration_s
         for client_id in self._done:
             self._runner.send_message("aguante_start", {"t0_s": t0_s}, client_id)
         if self._stopped:
@@ -116,7 +111,12 @@ class Crew:
             self._file.close()
         if self._error:
             raise GeneratorError(self._error)
-        return _sum(summaries, self._written)
+        self._summary = _sum(summaries, self._written)
+        return self._summary
+
+    def summary(self) -> LoadSummary | None:
+        """Counts of all; None until every worker has told its own."""
+        return self._summary
 
     def stop(self) -> None:
         """No further arrivals; ``play`` then ends within the request timeout. Safe at any time, also before."""
@@ -191,6 +191,7 @@ class Crew:
             self.stop()
         else:
             self._written += lines.count(b"\n")
+            self.tally.add_records(lines)
 
     def _on_done(self, msg: Any, **_: Any) -> None:
         if msg.node_id in self._done and msg.data["run_id"] == self._plan.run_id:

@@ -1,6 +1,8 @@
 """How a choice becomes an HTTP request, with its own trace context and baggage: pure."""
 
+import contextlib
 import hashlib
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -36,11 +38,12 @@ class _ReserveBody(msgspec.Struct):
     quantity: int
 
 
-READ_BACK, READ_EVENT, SOLD_OUT, DECLINED = (
+READ_BACK, READ_EVENT, SOLD_OUT, DECLINED, BAD = (
     "read_reservation",
     "read_event",
     "reserve_sold_out",
     "reserve_declined",
+    "reserve_bad",
 )
 REMEMBERED = 1000
 """Confirmed reservations that may be read back, the latest."""
@@ -172,11 +175,51 @@ OPERATIONS: dict[str, Make] = {
     READ_BACK: _read_reservation,
     SOLD_OUT: _reserve,
     DECLINED: _reserve,
-    "reserve_bad": _reserve_bad,
+    BAD: _reserve_bad,
 }
+
+CONTRACT = frozenset({200, 402, 409, 429, 503, 504})
+"""What the gateway answers while it keeps its contract (docs/load.md); 502 is somebody's broken answer."""
+READS = frozenset({200, 429, 503, 504})
+EXPECTED: Mapping[str, frozenset[int]] = {
+    READ_EVENT: READS,
+    READ_BACK: READS,
+    SOLD_OUT: CONTRACT - {200, 402},
+    DECLINED: CONTRACT - {200},
+    BAD: frozenset(range(400, 500)),
+}
+"""Operation -> statuses that are no failure in Locust's statistics; one that is not named: ``CONTRACT``."""
+
+
+def is_expected(operation: str, status: int) -> bool:
+    """Whether an answer is one that the operation may get. What share of each is right, thresholds say."""
+    return status in EXPECTED.get(operation, CONTRACT)
+
+
+def expected(operation: str) -> str:
+    """In words."""
+    return (
+        "4xx"
+        if operation == BAD
+        else ", ".join(map(str, sorted(EXPECTED.get(operation, CONTRACT))))
+    )
 
 
 def only(operations: Mapping[str, Make]) -> None:
     """Offer these operations in place of the shop's own: for the locustfile of another system."""
     OPERATIONS.clear()
     OPERATIONS.update(operations)
+
+
+def mix_of(text: str) -> dict[str, float]:
+    """``reserve=0.75,read_event=0.25``; what cannot be read is left for the check of the plan to name."""
+    shares = {}
+    for part in filter(None, text.split(",")):
+        word, _, share = part.partition("=")
+        name = word.strip()
+        if name in shares:
+            name += ", twice"  # no operation is called so
+        shares[name] = math.nan
+        with contextlib.suppress(ValueError):
+            shares[name] = float(share)
+    return shares

@@ -1,6 +1,5 @@
 """What plain Locust is asked for: options on its command line, in the environment, and in its web UI."""
 
-import contextlib
 import math
 import secrets
 from typing import Any
@@ -11,7 +10,7 @@ from locust.util.timespan import parse_timespan
 
 from aguante.rates import WORDS, Shape
 from aguante.records import LoadPlan
-from loadtests.operations import OPERATIONS
+from loadtests.operations import OPERATIONS, mix_of
 from loadtests.profiles import PROFILES
 
 DEFAULTS = Shape(to_rps=100.0, steps=5, at_s=10.0, for_s=10.0, racers=50)
@@ -33,6 +32,16 @@ def add_options(parser: LocustArgumentParser) -> None:
     _add(group, "event-ids", "event-1", "Events to ask for, comma between", str)
     _add(group, "sold-out-id", "", "An event without seats, for reserve_sold_out", str)
     _add(group, "timeout-s", 7.0, "Limit of one request, seconds", float)
+    _add(
+        group,
+        "max-outstanding",
+        1000,
+        "Unfinished requests (of each worker), beyond which arrivals are shed",
+        int,
+    )
+    _add(
+        group, "exit-code-on-shed", 1, "Exit code when arrivals were shed; 0: as if none were", int
+    )
     _add(group, "closed-loop-users", 0, "A closed loop of so many users instead; 0: open", int)
     _add(group, "seed", 1, "Of every random draw", int)
     _add(group, "records", "", "JSONL file that receives one record a request; empty: none", str)
@@ -58,7 +67,7 @@ def plan_from(environment: Environment, workers: int = 1) -> LoadPlan:
         rate_rps=options.rate_rps,
         shape=Shape(**{word: getattr(options, word) for word in known}),
         duration_s=_seconds(options.run_time),
-        mix=_mix(options.mix),
+        mix=mix_of(options.mix),
         event_ids=[event for event in options.event_ids.split(",") if event],
         sold_out_id=options.sold_out_id,
         seed=options.seed,
@@ -67,6 +76,7 @@ def plan_from(environment: Environment, workers: int = 1) -> LoadPlan:
         experiment="locust",
         phases=[],
         records_path=options.records,
+        max_outstanding=options.max_outstanding,
         users=options.closed_loop_users,
         workers=workers,
     )
@@ -77,14 +87,3 @@ def _seconds(run_time: object) -> float:
     if not run_time:
         return math.inf
     return float(parse_timespan(str(run_time)))
-
-
-def _mix(text: str) -> dict[str, float]:
-    """``reserve=0.75,read_event=0.25``; what cannot be read is left for the check of the plan to name."""
-    shares = {}
-    for part in filter(None, text.split(",")):
-        name, _, share = part.partition("=")
-        shares[name.strip()] = math.nan
-        with contextlib.suppress(ValueError):
-            shares[name.strip()] = float(share)
-    return shares

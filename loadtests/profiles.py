@@ -38,14 +38,19 @@ def intents(plan: LoadPlan) -> Iterator[Intent]:
     """The arrivals of the plan's worker, in order of intended start; lazy, and the same for the same seed.
 
     Every worker goes through the whole schedule and keeps its own: together they are that of one worker,
-    to the last choice, without a gap or an overlap.
+    to the last choice, without a gap or an overlap. A closed loop has no times, and choices without end.
     """
-    curve = curve_of(plan.profile, plan.rate_rps, plan.shape, plan.duration_s)
-    times = arrival_times(plan.arrivals, curve, plan.seed, plan.shape.racers or 1)
     choices = PROFILES[plan.profile](plan)
-    for seq, (at_s, choice) in enumerate(zip(times, choices, strict=False)):
+    for seq, (at_s, choice) in enumerate(zip(_times(plan), choices, strict=False)):
         if seq % plan.workers == plan.worker:
             yield Intent(seq, at_s, choice)
+
+
+def _times(plan: LoadPlan) -> Iterator[float]:
+    if plan.users:
+        return itertools.repeat(0.0)
+    curve = curve_of(plan.profile, plan.rate_rps, plan.shape, plan.duration_s)
+    return arrival_times(plan.arrivals, curve, plan.seed, plan.shape.racers or 1)
 
 
 def _mixed(plan: LoadPlan) -> Iterator[Choice]:

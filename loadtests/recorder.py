@@ -1,5 +1,7 @@
 """Where request records go: buffered, and handed on often enough to be tailed."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -17,13 +19,17 @@ class RecordFile:
     """The file of records; an empty path keeps nothing.
 
     Raises:
-        OSError: at construction, when the file cannot be opened.
+        OSError: at construction, when the file cannot be opened, or holds something already: every load counts
+            its arrivals from 0, so that two loads in one file could not be told apart.
     """
 
     def __init__(self, path: str) -> None:
         self._file: BinaryIO | None = None
         if path:
             self._file = Path(path).open("ab", buffering=0)  # noqa: SIM115 - lives as long as we do
+            if os.fstat(self._file.fileno()).st_size:
+                self.close()
+                raise FileExistsError(errno.EEXIST, "holds the records of another load", path)
 
     def write(self, lines: bytes) -> None:
         """Append whole lines.

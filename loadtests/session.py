@@ -11,10 +11,11 @@ from locust.env import Environment
 
 from aguante.rates import curve_of
 from aguante.records import LoadPlan, LoadSummary
+from loadtests.account import Tally, UnexpectedAnswerError
 from loadtests.client import NoAnswerError, connect, fetch
 from loadtests.closedloop import ClosedLoop
 from loadtests.openloop import OpenLoop
-from loadtests.operations import CallFactory
+from loadtests.operations import Call, CallFactory, is_expected
 from loadtests.outcome import Outcome, answer, no_answer, record
 from loadtests.profiles import Intent, intents
 from loadtests.recorder import Recorder, RecordFile
@@ -75,6 +76,10 @@ class LoadSession:
         self._file = RecordFile("" if write else plan.records_path)
         self._recorder = Recorder(write or self._file.write)
         self._loop = self._loop_of(plan)
+        self.tally = Tally()
+
+    def gather(self) -> None:
+        """It is ready from the beginning."""
 
     def play(self, t0_s: float) -> LoadSummary:
         """Play the whole plan from ``t0_s``, and await what is outstanding.
@@ -93,6 +98,10 @@ class LoadSession:
             raise GeneratorError(
                 self._error or f"{self._plan.records_path}: {self._recorder.error}"
             )
+        return self.summary()
+
+    def summary(self) -> LoadSummary:
+        """Counts so far."""
         return self._loop.summary(self._recorder.written)
 
     def stop(self) -> None:
@@ -120,7 +129,7 @@ class LoadSession:
     def _send(self, intent: Intent) -> None:
         call = self._calls.call(intent)
         started_s = self._clock() - self._t0_s
-        failure: NoAnswerError | None = None
+        failure: Exception | None = None
         try:
             outcome = answer(*fetch(self._client, call, self._plan.timeout_s))
         except NoAnswerError as no:
@@ -128,30 +137,28 @@ class LoadSession:
         except OSError as broken:
             self._give_up(f"the load generator is at its limits: {broken}")
             return
+        if failure is None and not is_expected(call.operation, outcome.status):
+            failure = UnexpectedAnswerError(call.operation, outcome.status)
         row = record(intent, call, outcome, started_s=started_s, ended_s=self._clock() - self._t0_s)
         self._recorder.add(msgspec.structs.replace(row, worker=self._plan.worker))
         if call.idempotency_key and outcome.status == HTTPStatus.OK:
             self._calls.confirmed(outcome.reservation_id)
         if self._recorder.error:
             self._loop.stop()
-        self._tell_locust(call.method, call.route, row.latency_ms, outcome, failure)
+        self.tally.add(call.operation, outcome.status)
+        self._tell_locust(call, row.latency_ms, outcome, failure)
 
     def _give_up(self, reason: str) -> None:
         self._error = self._error or reason
         self._loop.stop()
 
     def _tell_locust(
-        self,
-        method: str,
-        route: str,
-        latency_ms: float,
-        outcome: Outcome,
-        failure: Exception | None,
+        self, call: Call, latency_ms: float, outcome: Outcome, failure: Exception | None
     ) -> None:
-        # a 429, 503 or 504 is an answer that an experiment asks for; only silence is a failure here
+        # a 429, 503 or 504 is an answer that an experiment asks for: no failure here
         self._request_event.fire(  # type: ignore[no-untyped-call]
-            request_type=method,
-            name=route,
+            request_type=call.method,
+            name=call.route,
             response_time=latency_ms,
             response_length=0,
             exception=failure,

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from aguante.commands.common import Loaded, testbed_option
+from aguante.commands.common import Loaded, find_testbed, testbed_option
 from aguante.commands.folders import runs_option
 from aguante.commands.playing import Stage, check_policy, play_here
 from aguante.commands.run import heal_leftovers
@@ -135,13 +135,13 @@ def load_command(  # noqa: PLR0913 - an argument for each option
         workers=workers,
         users=users,
         policy=policy,
-        thresholds=thresholds.read_text(encoding="utf-8") if thresholds else ACHIEVED,
+        thresholds=_text(thresholds) if thresholds else ACHIEVED,
     )
     runtime = chosen(runtime_name, attach)
-    loaded = select((asked.write(runs),), (), testbed)
+    check_policy(find_testbed(testbed), policy)
+    loaded = _loaded(asked, runs, testbed)
     if loaded.invalid:
         return 3
-    check_policy(loaded.spec, policy)
     progress = Console(stderr=True, no_color=ci or None, force_terminal=False if ci else None)
     if not heal_leftovers(runs, progress):
         return 4
@@ -163,15 +163,49 @@ def _shares(given: tuple[str, ...], profile: str) -> dict[str, float]:
     """
     if not given:
         return {"reserve": 1.0} if profile == "race" else {"reserve": 0.75, "read_event": 0.25}
-    shares = {}
+    shares: dict[str, float] = {}
     for each in given:
         name, _, share = each.partition("=")
+        if name in shares:
+            message = f"--mix {each}: {name} is there twice; give each operation one share"
+            raise click.UsageError(message)
         try:
             shares[name] = float(share)
         except ValueError as why:
             message = f"--mix {each}: expected OPERATION=SHARE, as in reserve=0.75"
             raise click.UsageError(message) from why
     return shares
+
+
+def _text(thresholds: Path) -> str:
+    """The file as it was written.
+
+    Raises:
+        click.UsageError: it is no text, or cannot be read.
+    """
+    try:
+        return thresholds.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as why:
+        message = f"--expect {thresholds}: {why}; expected a YAML file with `expect:`"
+        raise click.UsageError(message) from why
+
+
+def _loaded(asked: LoadTest, runs: Path, testbed: Path | None) -> Loaded:
+    """What was asked for, written down and checked; what is refused leaves no file behind.
+
+    Raises:
+        click.ClickException: it cannot be written.
+    """
+    known = asked.path(runs).exists()
+    try:
+        path = asked.write(runs)
+    except OSError as why:
+        message = f"--runs {runs}: {why}; give a folder that can be written"
+        raise click.ClickException(message) from why
+    loaded = select((path,), (), testbed)
+    if loaded.invalid and not known:
+        path.unlink()
+    return loaded
 
 
 async def _play(loaded: Loaded, policy: str, seed: int | None, stage: Stage) -> SuiteRun:

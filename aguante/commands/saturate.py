@@ -14,9 +14,6 @@ from aguante.commands.folders import runs_option
 from aguante.commands.playing import check_policy
 from aguante.commands.runtimes import ChosenRuntime, RuntimeName, own_runtime_option
 from aguante.commands.stopping import stop_on_signals
-from aguante.load import LoadError
-from aguante.measure.facts import EvidenceError
-from aguante.runtimes.base import TestbedError
 from aguante.saturation.model import Saturation, Sweep, words
 from aguante.saturation.page import level_line, write_saturation
 from aguante.saturation.play import Search, sweep
@@ -95,11 +92,14 @@ def saturate_command(  # noqa: PLR0913 - an argument for each option
     Writes saturation.html and saturation.json below the runs folder.
 
     Exit 0: a knee was found under every policy; 2: under one none was reached, or the search was stopped;
-    3: wrong usage; 4: the testbed or the load generator failed.
+    3: wrong usage; 4: the testbed or the load generator failed. What was played until then is kept and shown.
     """
     spec, names = find_testbed(testbed), [name.strip() for name in policies.split(",")]
     for name in names:
         check_policy(spec, name)
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        message = f"--policies {policies}: {', '.join(twice)} is there twice; each is swept once"
+        raise click.UsageError(message)
     if settle_in_s >= hold_s or from_rps > to_rps:
         message = "--settle-in must be shorter than --hold, and --from not above --to"
         raise click.UsageError(message)
@@ -117,21 +117,26 @@ def saturate_command(  # noqa: PLR0913 - an argument for each option
         run_id=run_id,
         folder=runs / run_id,
     )
+    sweeps = asyncio.run(_search(search, spec, names, ChosenRuntime(runtime_name or "native")))
+    failed = [f"error: {each.policy}: {each.cut_short}" for each in sweeps if each.cut_short]
+    for line in failed:
+        click.echo(line, err=True)
+    found = _found(search, spec, tuple(each for each in sweeps if each.levels), started)
     try:
-        sweeps = asyncio.run(_search(search, spec, names, ChosenRuntime(runtime_name or "native")))
-    except (TestbedError, LoadError, EvidenceError) as error:
+        code = _tell(found, search.folder, len(names), as_json=as_json)
+    except OSError as error:
         click.echo(f"error: {error}", err=True)
         return TESTBED
-    return _tell(_found(search, spec, sweeps, started), search.folder, len(names), as_json=as_json)
+    return TESTBED if failed else code
 
 
 async def _search(
     search: Search, spec: TestbedSpec, policies: list[str], runtime: ChosenRuntime
 ) -> tuple[Sweep, ...]:
-    sweeps = []
+    sweeps: list[Sweep] = []
     with stop_on_signals() as stop:
         for policy in policies:
-            if stop.is_set():
+            if stop.is_set() or any(each.cut_short for each in sweeps):
                 break
             sweeps.append(
                 await sweep(
@@ -143,7 +148,7 @@ async def _search(
                     lambda name, level: click.echo(level_line(name, level), err=True),
                 )
             )
-    return tuple(each for each in sweeps if each.levels)
+    return tuple(sweeps)
 
 
 def _found(
@@ -165,7 +170,7 @@ def _found(
 def _tell(found: Saturation, folder: Path, asked: int, *, as_json: bool) -> int:
     """Write the page, say what was found, and the exit code."""
     if not found.sweeps:
-        click.echo("stopped before the first level was played", err=True)
+        click.echo("no level was played to its end", err=True)
         return INCONCLUSIVE
     page = write_saturation(found, folder)
     if as_json:

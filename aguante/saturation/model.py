@@ -43,16 +43,23 @@ class Level(Value):
 
 
 class Sweep(Value):
-    """All levels under one policy, ascending."""
+    """All levels under one policy, ascending. What is said of the system is said from ``judged`` alone."""
 
     policy: str
     levels: tuple[Level, ...]
+    cut_short: str = ""
+    """Why levels that were asked for are missing, or empty: those before it are whole."""
+
+    @property
+    def judged(self) -> tuple[Level, ...]:
+        """The levels in which the load generator followed."""
+        return judged(self.levels)
 
     @property
     def knee(self) -> Level | None:
         """The last level up to which goodput followed all the way; None: it did not at the first."""
         last = None
-        for level in self.levels:
+        for level in self.judged:
             if not level.follows:
                 break
             last = level
@@ -61,19 +68,17 @@ class Sweep(Value):
     @property
     def reached(self) -> bool:
         """Whether saturation was found: some level was not followed."""
-        return any(not level.follows for level in self.levels)
+        return any(not level.follows for level in self.judged)
 
     @property
     def peak_rps(self) -> float:
         """The most goodput of any level."""
-        return max((level.goodput_rps for level in self.levels), default=0.0)
+        return max((level.goodput_rps for level in self.judged), default=0.0)
 
     @property
     def kept(self) -> float | None:
         """Goodput at the highest level as a share of the peak: 1 is a plateau, 0 a collapse."""
-        return (
-            self.levels[-1].goodput_rps / self.peak_rps if self.levels and self.peak_rps else None
-        )
+        return self.judged[-1].goodput_rps / self.peak_rps if self.peak_rps else None
 
 
 class Saturation(Value):
@@ -94,19 +99,35 @@ class Saturation(Value):
     sweeps: tuple[Sweep, ...]
 
 
+def judged(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    """Those that say something of the system."""
+    return tuple(level for level in levels if not level.generator_limited)
+
+
 def enough(levels: tuple[Level, ...], beyond: int) -> bool:
-    """Whether a sweep has seen what it was made for: so many levels in a row that goodput did not follow."""
-    return len(levels) >= beyond and not any(level.follows for level in levels[-beyond:])
+    """Whether a sweep has seen what it was made for: so many judged levels in a row that goodput did not follow."""
+    told = judged(levels)
+    return len(told) >= beyond and not any(level.follows for level in told[-beyond:])
 
 
 def words(sweep: Sweep) -> str:
-    """A sweep in one sentence."""
-    knee, last = sweep.knee, sweep.levels[-1]
+    """A sweep in one sentence, and that it was cut short."""
+    cut = "; cut short by a failure" if sweep.cut_short else ""
+    return _words(sweep) + cut
+
+
+def _words(sweep: Sweep) -> str:
+    left_out = len(sweep.levels) - len(sweep.judged)
+    if not sweep.judged:
+        return "the load generator was the limit at every level: no knee was reached"
+    limited = f" ({left_out} left out, the load generator was their limit)" if left_out else ""
+    knee, last = sweep.knee, sweep.judged[-1]
     if not sweep.reached:
-        return f"goodput follows up to {last.target_rps:g} rps, the highest level tried: no knee was reached"
-    at = f"at {knee.target_rps:g} rps" if knee else f"below {sweep.levels[0].target_rps:g} rps"
+        highest = "the highest level that says something" if left_out else "the highest level tried"
+        return f"goodput follows up to {last.target_rps:g} rps, {highest}: no knee was reached{limited}"
+    at = f"at {knee.target_rps:g} rps" if knee else f"below {sweep.judged[0].target_rps:g} rps"
     kept = f"{sweep.kept:.0%}" if sweep.kept is not None else "nothing"
     return (
         f"the knee is {at}; goodput peaks at {sweep.peak_rps:.0f} rps, and {kept} of that is left "
-        f"at {last.target_rps:g} rps offered"
+        f"at {last.target_rps:g} rps offered{limited}"
     )

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from aguante.load import GRACE_S, READY_LIMIT_S, T0_LEAD_S, LoadChild
+from aguante.load import GRACE_S, READY_LIMIT_S, T0_LEAD_S, LoadChild, LoadError
+from aguante.measure.facts import EvidenceError
 from aguante.measure.level import measure_level
 from aguante.records import LoadPlan
-from aguante.runtimes.base import Runtime, Testbed
+from aguante.runtimes.base import Runtime, Testbed, TestbedError
 from aguante.saturation.model import Level, Sweep, enough
 from aguante.setup import play_setup
 from aguante.testbed import TestbedSpec
@@ -18,6 +19,9 @@ TIMEOUT_S = 7.0
 """Of the client: longer than the gateway's deadline."""
 BREATH_S = 1.0
 """Between two levels, for breakers and queues to come to rest."""
+
+FAILURES = (TestbedError, LoadError, EvidenceError, OSError)
+"""The testbed, the load generator, a ledger, or the folder: what ends a sweep before its end."""
 
 
 @dataclass(frozen=True)
@@ -47,25 +51,37 @@ async def sweep(
 ) -> Sweep:
     """Play levels under one policy until goodput has stopped following, or ``stop`` is set.
 
-    Raises:
-        TestbedError: the testbed could not be started.
-        LoadError: the load generator failed.
-        EvidenceError: a ledger could not be read.
-        OSError: the folder cannot be written.
+    Where the testbed, the load generator or the folder fails, the levels before it are kept: ``cut_short`` says why.
     """
-    levels: tuple[Level, ...] = ()
+    levels: list[Level] = []
+    why = ""
+    try:
+        await _climb(search, spec, policy, runtime, stop, levels, tell)
+    except FAILURES as failure:
+        why = str(failure)
+    return Sweep(policy=policy, levels=tuple(levels), cut_short=why)
+
+
+async def _climb(  # noqa: PLR0913 - a sweep's own, and where its levels go
+    search: Search,
+    spec: TestbedSpec,
+    policy: str,
+    runtime: Runtime,
+    stop: asyncio.Event,
+    levels: list[Level],
+    tell: Callable[[str, Level], None],
+) -> None:
+    """Add level after level. Raises one of ``FAILURES``; the testbed is down then."""
     try:
         testbed = await runtime.up(spec, policy, "")
         for rate_rps in search.rates_rps:
-            if stop.is_set() or enough(levels, search.beyond):
+            if stop.is_set() or enough(tuple(levels), search.beyond):
                 break
-            level = await _play_level(search, spec, policy, testbed, rate_rps)
-            levels = (*levels, level)
-            tell(policy, level)
+            levels.append(await _play_level(search, spec, policy, testbed, rate_rps))
+            tell(policy, levels[-1])
             await asyncio.sleep(BREATH_S)
     finally:
         await runtime.down()
-    return Sweep(policy=policy, levels=levels)
 
 
 async def _play_level(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from aguante.rates import Shape, too_late
 from aguante.spec.expectations import percentile_of
 from aguante.spec.findings import Problem
 from aguante.spec.overlap_rules import overlap_problems
@@ -17,6 +18,7 @@ def timing_problems(data: Mapping[str, object]) -> list[Problem]:
     """Everything about times that no key can be blamed for alone."""
     lengths = _lengths(data)
     return [
+        *_spike(data, lengths),
         *_fault_windows(data, lengths),
         *overlap_problems(data, lengths.get("fault")),
         *_expectation_windows(data, lengths),
@@ -40,6 +42,15 @@ def _lengths(data: Mapping[str, object]) -> dict[str, float]:
 def _mentioned(data: Mapping[str, object], phase: str) -> bool:
     """Whether the file tries to give this phase a length, be it misspelt: then that is the fault."""
     return any(key.startswith(phase) for key in inner(data, "phases"))
+
+
+def _spike(data: Mapping[str, object], lengths: Mapping[str, float]) -> Iterator[Problem]:
+    load = inner(data, "load")
+    at_s = _number(load.get("at_s"))
+    if at_s is None or len(lengths) < len(inner(data, "phases")):  # a length that is wrong is told
+        return
+    if late := too_late(str(load.get("profile")), Shape(at_s=at_s), sum(lengths.values())):
+        yield Problem(("load", late.word), late.found, late.expected, late.mend)
 
 
 def _fault_windows(data: Mapping[str, object], lengths: Mapping[str, float]) -> Iterator[Problem]:

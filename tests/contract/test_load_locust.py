@@ -1,11 +1,16 @@
 """The same load with plain ``locust``, as somebody without the runner starts it."""
 
 import asyncio
+import contextlib
 import json
 import os
+import re
+import socket
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -13,13 +18,37 @@ pytestmark = pytest.mark.alone
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 30.0
+LOCUST = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py")]
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+@contextlib.asynccontextmanager
+async def server(handler: Handler) -> AsyncIterator[str]:
+    """Address of a shop that answers everything by ``handler``."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def always(status: int, after_s: float = 0.0) -> Handler:
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        await asyncio.sleep(after_s)
+        return web.json_response({"mechanism": "breaker_open"}, status=status)
+
+    return answer
 
 
 async def locust(host: str, seconds: int, **environment: str) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of a headless run."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py"),
-        "--headless", "--json", "-u", "2", "-t", f"{seconds}s", "--host", host,
+        *LOCUST, "--headless", "--json", "-u", "2", "-t", f"{seconds}s", "--host", host,
         cwd=ROOT, env=os.environ | environment, start_new_session=True,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
@@ -36,40 +65,133 @@ async def locust(host: str, seconds: int, **environment: str) -> tuple[int, str,
 async def test_locusts_own_statistics_count_arrivals_and_no_expected_failure(
     tmp_path: Path,
 ) -> None:
-    """Rows by route; a 503 is an answer, not a failure; a second user adds no load."""
-
-    async def refuse(request: web.Request) -> web.Response:
-        await request.read()
-        return web.json_response({"mechanism": "breaker_open"}, status=503)
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", refuse)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        records = tmp_path / "requests.jsonl"
+    """Rows by route; a 503 is an answer, not a failure; a second user adds no load, and the schedule is whole."""
+    records = tmp_path / "requests.jsonl"
+    async with server(always(503)) as host:
         code, stdout, stderr = await locust(
-            f"http://127.0.0.1:{runner.addresses[0][1]}",
-            2,
-            AGUANTE_RATE_RPS="30",
-            AGUANTE_ARRIVALS="fixed",
-            AGUANTE_RECORDS=str(records),
+            host, 2, AGUANTE_RATE_RPS="30", AGUANTE_ARRIVALS="fixed", AGUANTE_RECORDS=str(records)
         )
-    finally:
-        await runner.cleanup()
     assert code == 0, stderr
     rows = {row["name"]: row for row in json.loads(stdout)}
     assert sorted(rows) == ["/events/{id}", "/reserve"]
     assert sum(row["num_failures"] for row in rows.values()) == 0
-    requests = sum(row["num_requests"] for row in rows.values())
-    assert 20 <= requests <= 60
-    assert len(records.read_bytes().splitlines()) == requests
+    assert sum(row["num_requests"] for row in rows.values()) == 60
+    assert len(records.read_bytes().splitlines()) == 60
+    assert "offered 60, sent 60, shed 0, recorded 60; one clock" in stderr
 
 
-async def test_bad_options_end_a_headless_run_at_once() -> None:
+async def test_an_answer_that_no_operation_should_get_is_a_failure() -> None:
+    """A server that answers 500 to everything: every request failed, said with its status, exit 1."""
+    async with server(always(500)) as host:
+        code, stdout, stderr = await locust(host, 1, AGUANTE_ARRIVALS="fixed")
+    assert code == 1
+    assert {row["num_failures"] / row["num_requests"] for row in json.loads(stdout)} == {1.0}
+    told = [line.partition("load: ")[2] for line in stderr.splitlines() if "not expected" in line]
+    assert [line.partition(" x ")[0] for line in told] == ["read_event: 500", "reserve: 500"]
+
+
+@pytest.mark.parametrize(("exit_code", "ends"), [("", 1), ("0", 0)])
+async def test_what_is_shed_is_told_and_fails_the_load_unless_told_otherwise(
+    tmp_path: Path, exit_code: str, ends: int
+) -> None:
+    """Five may be unfinished: what is beyond them is in no statistic, so Locust says it; what was sent is recorded."""
+    records = tmp_path / "requests.jsonl"
+    settings = {"AGUANTE_EXIT_CODE_ON_SHED": exit_code} if exit_code else {}
+    async with server(always(200, after_s=1.2)) as host:
+        code, _, stderr = await locust(
+            host,
+            1,
+            AGUANTE_ARRIVALS="fixed",
+            AGUANTE_MAX_OUTSTANDING="5",
+            AGUANTE_RECORDS=str(records),
+            **settings,
+        )
+    assert "offered 20, sent 5, shed 15, recorded 5; one clock" in stderr
+    assert len(records.read_bytes().splitlines()) == 5
+    assert code == ends
+
+
+async def test_bad_options_end_a_headless_run_at_once(tmp_path: Path) -> None:
     """Exit 3 with the finding, exit 2 where no gateway is."""
     code, _, stderr = await locust("http://127.0.0.1:1", 20, AGUANTE_RATE_RPS="-1")
     assert (code, "rate_rps: found -1; give a number above 0" in stderr) == (3, True)
     code, _, stderr = await locust("http://127.0.0.1:1", 20)
     assert (code, "nothing answers at http://127.0.0.1:1" in stderr) == (2, True)
+
+
+async def test_records_that_cannot_be_written_are_said_before_a_request_is_sent(
+    tmp_path: Path,
+) -> None:
+    """A folder that is not there: exit 3, no traceback, and the server saw nothing but a connection."""
+    asked: list[str] = []
+
+    async def remember(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.json_response({})
+
+    path = str(tmp_path / "nowhere" / "requests.jsonl")
+    async with server(remember) as host:
+        code, _, stderr = await locust(host, 20, AGUANTE_RECORDS=path)
+    assert code == 3
+    assert f"records: [Errno 2] No such file or directory: '{path}'; name a new file" in stderr
+    assert ("Traceback" in stderr, asked) == (False, [])
+
+
+async def test_a_disk_that_is_full_ends_the_load_as_failed() -> None:
+    """Load without evidence is worth nothing: exit 1 with the reason, long before the run time is over."""
+    async with server(always(200)) as host:
+        code, _, stderr = await locust(host, 600, AGUANTE_RECORDS="/dev/full")
+    assert code == 1
+    assert "/dev/full: [Errno 28] No space left on device" in stderr
+    assert "Traceback" not in stderr
+
+
+@contextlib.asynccontextmanager
+async def page(host: str) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
+    """Locust's web page without workers: a client and its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        *LOCUST, "--host", host, "--web-host", "127.0.0.1", "--web-port", str(port),
+        cwd=ROOT, start_new_session=True,
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(LIMIT_S), aiohttp.ClientSession() as http:
+            yield http, f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def told(http: aiohttp.ClientSession, address: str, wanted: str) -> str:
+    """The page's log, once ``wanted`` is in it and no load runs (its statistics would tell the state of 2 s ago)."""
+    while True:
+        with contextlib.suppress(aiohttp.ClientError):
+            async with http.get(f"{address}/logs") as answer:
+                log = "\n".join((await answer.json())["master"])
+            async with http.get(address) as answer:
+                idle = re.search(r'"state": ?"(ready|stopped)"', await answer.text())
+            if idle and wanted in log:
+                return log
+        await asyncio.sleep(0.1)
+
+
+async def test_the_page_says_why_it_plays_nothing_and_plays_when_that_is_mended() -> None:
+    """Rate 0, then nobody there: the reason is in its log, it goes back to its form; then a load is whole."""
+    form = {"user_count": "1", "spawn_rate": "1", "run_time": "1s", "arrivals": "fixed"}
+    async with server(always(200)) as host, page(host) as (http, address):
+        await told(http, address, "Starting web interface")
+        for change, wanted in (
+            ({"rate_rps": "0"}, "rate_rps: found 0; give a number above 0"),
+            (
+                {"rate_rps": "20", "host": "http://127.0.0.1:1"},
+                "nothing answers at http://127.0.0.1:1",
+            ),
+            ({"host": host}, "offered 20, sent 20, shed 0, recorded 20; one clock"),
+        ):
+            async with http.post(f"{address}/swarm", data=form | change) as answer:
+                assert answer.status == 200
+            log = await told(http, address, wanted)
+    assert log.count("load: offered ") == 1

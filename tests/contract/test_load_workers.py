@@ -123,6 +123,23 @@ async def test_two_workers_send_what_one_would_have_sent(tmp_path: Path, spec: T
     assert late_s[len(late_s) // 2] < 0.1
 
 
+async def test_workers_whose_clocks_show_another_time_keep_the_one_schedule(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
+    """Ahead by seconds or hours, each by another amount: all is sent when it is due, and the error is told."""
+    far = spec.load.model_copy(update={"locustfile": ROOT / "tests/contract/far_workers.py"})
+    async with Shop() as shop:
+        plan = plan_for(tmp_path, shop.port)
+        summary = await play(plan, spec.model_copy(update={"load": far}), tmp_path)
+    rows = rows_of(tmp_path)
+    assert {row.worker for row in rows} == {0, 1}
+    assert summary.completed == summary.offered == len(rows) > 50
+    for worker in (0, 1):
+        late_s = sorted(row.started_s - row.intended_s for row in rows if row.worker == worker)
+        assert abs(late_s[len(late_s) // 2]) < 1.0  # the clocks differ by hundreds of seconds
+    assert 0 < summary.clock_error_ms < 1000
+
+
 async def test_a_worker_that_is_killed_makes_the_load_fail(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:

@@ -7,6 +7,7 @@ from load_plans import plan
 
 from aguante.rates import Shape
 from loadtests.check import findings, unreachable
+from loadtests.operations import mix_of
 
 BROKEN = [
     ({"rate_rps": 0.0}, "rate_rps: found 0; give a number above 0"),
@@ -54,6 +55,16 @@ BROKEN = [
         {"profile": "race", "shape": Shape(racers=1)},
         "racers: found 1, expected a number of 2 or more; give a larger value",
     ),
+    (
+        {"profile": "spike", "shape": Shape(to_rps=9, at_s=10, for_s=1), "duration_s": 10.0},
+        "at_s: found 10, expected a spike that begins before the load ends (10 s); "
+        "begin it earlier, or let the load last longer",
+    ),
+    (
+        {"mix": {"reserve": 0.5, "reserve, twice": 0.5}},
+        "mix: found operation 'reserve, twice'; one of reserve, read_event, read_reservation, "
+        "reserve_sold_out, reserve_declined, reserve_bad",
+    ),
     ({"worker": 1}, "worker: found 1 of 1; count from 0 to one less than workers"),
     (
         {"users": -1},
@@ -99,3 +110,8 @@ def test_a_closed_port_is_unreachable_and_says_how_to_mend_it() -> None:
     """Port 1 of loopback is closed."""
     assert "nothing answers at http://127.0.0.1:1 " in unreachable("http://127.0.0.1:1")
     assert "aguante up" in unreachable("http://127.0.0.1:1")
+
+
+def test_an_operation_that_is_twice_in_locusts_mix_is_told() -> None:
+    """The last would win in silence: it becomes a name that is refused."""
+    assert mix_of("reserve=0.5, reserve=1") == {"reserve": 0.5, "reserve, twice": 1.0}

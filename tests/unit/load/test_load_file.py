@@ -1,5 +1,6 @@
 """What ``aguante load`` is asked for, as an experiment file; and what is wrong with it, before anything starts."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from aguante.loadfile import ACHIEVED, LoadTest
 from aguante.rates import Shape
 from aguante.spec import load_experiment
 from aguante.testbed import TestbedSpec
+
+MIXED = {"reserve": 0.75, "read_event": 0.25}
 
 
 def asked(**changed: object) -> LoadTest:
@@ -40,6 +43,31 @@ def test_the_same_question_is_the_same_file(tmp_path: Path) -> None:
     assert asked(rate_rps=61.0).write(tmp_path) != asked().write(tmp_path)
 
 
+def test_what_a_report_names_is_kept_when_the_same_is_refused_later(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only a file that the refused question itself made is removed."""
+    thresholds = tmp_path / "thresholds.yaml"
+    thresholds.write_text("expect:\n  - achieved: {min: 7}\n")
+    runs = tmp_path / "runs"
+    kept = asked(thresholds=thresholds.read_text(), mix=MIXED).write(runs)
+    with pytest.raises(SystemExit):
+        cli.main(["load", "--expect", str(thresholds), "--runs", str(runs)])
+    assert "found 7" in capsys.readouterr().err
+    assert list(runs.iterdir()) == [kept]
+
+
+def test_a_runs_folder_that_cannot_be_written_is_no_crash(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 3 with the reason."""
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["load", "--runs", str(tmp_path / "file" / "runs")])
+    assert ended.value.code == 3
+    assert "give a folder that can be written" in capsys.readouterr().err
+
+
 def test_every_race_has_an_event_with_one_seat(tmp_path: Path, shop: TestbedSpec) -> None:
     """100 rps by 50 racers for 32 s: 64 races."""
     made = asked(profile="race", rate_rps=100.0, shape=Shape(racers=50))
@@ -55,6 +83,18 @@ def test_every_race_has_an_event_with_one_seat(tmp_path: Path, shop: TestbedSpec
         (("--duration", "-5"), "phases.baseline_s: found -5.0, expected a number of seconds > 0"),
         (("--profile", "mixt"), "load.profile: found mixt, expected one of mixed, steady"),
         (("--profile", "ramp"), "load: found nothing, expected to_rps with profile ramp"),
+        (("--profile", "a/b"), "load.profile: found a/b, expected one of mixed, steady"),
+        (("--profile", "../x" * 99), "load.profile: found ../x"),
+        (
+            ("--profile", "spike", "--to", "100", "--at", "100", "--for", "5"),
+            "load.at_s: found 100, expected a spike that begins before the load ends (32 s)",
+        ),
+        (
+            ("--mix", "reserve=0.5", "--mix", "reserve=0.5"),
+            "--mix reserve=0.5: reserve is there twice; give each operation one share",
+        ),
+        (("--policy", "no-such"), "--policy no-such: no such file"),
+        (("--expect", sys.executable), "expected a YAML file with `expect:`"),
         (("--mix", "reserve"), "--mix reserve: expected OPERATION=SHARE"),
         (("--mix", "buy=1"), "load.mix.buy: found buy, expected one of reserve"),
     ],
@@ -62,12 +102,12 @@ def test_every_race_has_an_event_with_one_seat(tmp_path: Path, shop: TestbedSpec
 def test_what_makes_no_sense_is_said_before_anything_runs(
     options: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit 3, with what was found and what was expected; no run folder is made."""
+    """Exit 3, with what was found and what was expected; nothing is left in the runs folder."""
     with pytest.raises(SystemExit) as ended:
         cli.main(["load", *options, "--runs", str(tmp_path)])
     assert ended.value.code == 3
     assert said in capsys.readouterr().err
-    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_testbed_that_is_not_there_is_said_before_anything_runs(

@@ -41,6 +41,27 @@ def test_a_ramp_offers_its_area(tmp_path: Path, slow_plan: Plan, shop: TestbedSp
     assert (found.n, found.observed) == (2700, pytest.approx(2 / 3))
 
 
+@pytest.mark.parametrize("arrivals", ["poisson", "fixed"])
+def test_users_who_waited_are_held_to_the_plan(
+    tmp_path: Path, slow_plan: Plan, shop: TestbedSpec, arrivals: str
+) -> None:
+    """A closed loop that sent 1800 of the 3600 that were planned achieved half, whichever arrivals it was told."""
+    closed = {"users": 30, "rate_rps": 120.0, "arrivals": arrivals}
+    plan = slow_plan.model_copy(update={"load": slow_plan.load.model_copy(update=closed)})
+    found = asked(Achieved(min=0.99), Story(), tmp_path, plan, shop)
+    assert (found.n, found.observed) == (3600, pytest.approx(0.5))
+
+
+def test_poisson_arrivals_offer_what_they_drew(
+    tmp_path: Path, slow_plan: Plan, shop: TestbedSpec
+) -> None:
+    """Of an open loop that drew 1800 for a plan of 1830 nothing is missing."""
+    drawn = {"rate_rps": 61.0, "arrivals": "poisson"}
+    plan = slow_plan.model_copy(update={"load": slow_plan.load.model_copy(update=drawn)})
+    found = asked(Achieved(min=0.99), Story(), tmp_path, plan, shop)
+    assert (found.n, found.observed) == (1800, pytest.approx(1.0))
+
+
 def test_lateness_is_of_the_sending_not_of_the_answer(
     tmp_path: Path, slow_plan: Plan, shop: TestbedSpec
 ) -> None:

@@ -187,3 +187,19 @@ def test_the_command_is_quoted_for_a_shell(documents):
 def test_the_page_stays_small():
     """Far below the 1.5 MB that a CI server's artefact view takes without complaint."""
     assert len(render_html(*held_run()).encode()) < 300_000
+
+
+@pytest.mark.parametrize(
+    ("users", "told"),
+    [
+        (None, "Arrivals do not wait for answers"),
+        (30, "A closed loop: 30\N{NO-BREAK SPACE}users waited"),
+    ],
+)
+def test_the_load_says_whether_it_waited_for_answers(users, told):
+    """A closed loop's report does not claim that arrivals were independent of answers."""
+    plan, measures, verdict = held_run()
+    load = plan.load.model_copy(update={"users": users})
+    page = render_html(plan.model_copy(update={"load": load}), measures, verdict)
+    assert told in page
+    assert ("Arrivals do not wait" in page) == (users is None)

@@ -62,6 +62,39 @@ def test_without_saturation_no_knee_is_claimed() -> None:
     assert "no knee was reached" in words(sweep)
 
 
+LIMITED = level(150, 90, achieved_rps=100.0)
+
+
+def test_a_level_at_the_load_generators_own_limit_makes_no_knee() -> None:
+    """It sent 100 of the 150: neither is saturation reached, nor does the level end the search or count as a peak."""
+    sweep = Sweep(policy="p", levels=(level(50, 50), level(100, 80, late_p99_ms=90.0), LIMITED))
+    assert (sweep.knee, sweep.reached, sweep.peak_rps) == (level(50, 50), False, 50)
+    assert not enough(sweep.levels, beyond=2)
+    assert words(sweep) == (
+        "goodput follows up to 50 rps, the highest level that says something: no knee was reached "
+        "(2 left out, the load generator was their limit)"
+    )
+
+
+def test_a_knee_between_levels_that_say_something_stands() -> None:
+    """A limited level in between does not follow either, and does not hide the knee; it is said that it is left out."""
+    levels = (level(50, 50), level(100, 99, late_p99_ms=90.0), level(150, 110), LIMITED)
+    sweep = Sweep(policy="p", levels=levels)
+    assert (sweep.knee, sweep.reached, sweep.kept) == (level(50, 50), True, 1.0)
+    assert words(sweep) == (
+        "the knee is at 50 rps; goodput peaks at 110 rps, and 100% of that is left at 150 rps offered "
+        "(2 left out, the load generator was their limit)"
+    )
+    assert enough((*levels, level(200, 110)), beyond=2)
+
+
+def test_a_sweep_of_nothing_but_the_load_generators_limit_says_so() -> None:
+    """Nothing is claimed of the system."""
+    sweep = Sweep(policy="p", levels=(LIMITED,))
+    assert (sweep.knee, sweep.reached, sweep.kept) == (None, False, None)
+    assert words(sweep) == "the load generator was the limit at every level: no knee was reached"
+
+
 def test_a_sweep_ends_after_so_many_levels_in_a_row_beyond_the_knee() -> None:
     """One bad level is not enough, and a good one starts the count anew."""
     good, bad = level(50, 50), level(100, 50)

@@ -1,0 +1,134 @@
+"""``aguante saturate`` on a testbed that is none: what becomes of levels when something fails."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aguante import cli
+from aguante.commands.runtimes import ChosenRuntime
+from aguante.load import LoadError
+from aguante.measure.facts import EvidenceError
+from aguante.runtimes.base import TestbedError
+from aguante.saturation import play
+from aguante.saturation.model import Level
+
+FAILS = [
+    LoadError("a worker was lost", 1),
+    EvidenceError("requests.jsonl: cannot be read"),
+    TestbedError("setup got 500"),
+    OSError(28, "No space left on device"),
+]
+
+
+class NoTestbed:
+    """Comes up, and remembers that it was taken down."""
+
+    ups, downs = 0, 0
+
+    async def up(self, *_: object) -> None:
+        NoTestbed.ups += 1
+
+    async def down(self) -> None:
+        NoTestbed.downs += 1
+
+
+@pytest.fixture(autouse=True)
+def _no_testbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(ChosenRuntime, "make", lambda _: NoTestbed())
+    monkeypatch.setattr(play, "BREATH_S", 0.0)
+    NoTestbed.ups = NoTestbed.downs = 0
+    yield
+    assert NoTestbed.ups == NoTestbed.downs
+
+
+def levels(monkeypatch: pytest.MonkeyPatch, failure: Exception | None, at: int = 3) -> None:
+    """From 100 rps on goodput stays at 60; the level of this number fails."""
+    played: list[float] = []
+
+    async def level(
+        search: play.Search, spec: object, policy: str, testbed: object, rate: float
+    ) -> Level:
+        played.append(rate)
+        (search.folder / f"{policy}-{rate:g}").mkdir(parents=True)
+        if failure is not None and len(played) == at:
+            raise failure
+        return Level(
+            target_rps=rate, offered_rps=rate, achieved_rps=rate, goodput_rps=min(rate, 60.0),
+            statuses=((200, 1.0),), mechanisms=(), p50_ms=9.0, p95_ms=9.0, late_p99_ms=1.0,
+        )  # fmt: skip
+
+    monkeypatch.setattr(play, "_play_level", level)
+
+
+def saturate(runs: Path, *options: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(
+            ["saturate", "--from", "50", "--to", "150", "--step", "50", "--beyond", "1", "--json",
+             "--runs", str(runs), *options]
+        )  # fmt: skip
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+@pytest.mark.parametrize("failure", FAILS, ids=lambda each: type(each).__name__)
+def test_a_failure_keeps_the_levels_before_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    failure: Exception,
+) -> None:
+    """The second policy's first level fails: exit 4 with the reason, and the first sweep is written, with its page."""
+    levels(monkeypatch, failure)
+    assert saturate(tmp_path) == 4
+    told = capsys.readouterr()
+    assert f"error: no-semaphore: {failure}" in told.err
+    (sweep,) = json.loads(told.out)["sweeps"]
+    assert [each["target_rps"] for each in sweep["levels"]] == [50, 100]
+    (page,) = tmp_path.glob("*/saturation.html")
+    assert "the knee is at 50 rps" in page.read_text()
+
+
+def test_a_sweep_that_is_cut_short_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its second level fails: one level is kept, why is kept with it, and no other policy is begun."""
+    levels(monkeypatch, LoadError("a worker was lost", 1), at=2)
+    assert saturate(tmp_path) == 4
+    (sweep,) = json.loads(capsys.readouterr().out)["sweeps"]
+    assert (len(sweep["levels"]), sweep["cut_short"]) == (1, "a worker was lost")
+    (page,) = tmp_path.glob("*/saturation.html")
+    assert "no knee was reached; cut short by a failure" in page.read_text()
+    assert NoTestbed.ups == 1
+
+
+def test_a_failure_of_the_very_first_level_leaves_nothing_to_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 4 with the reason, and no page."""
+    levels(monkeypatch, LoadError("a worker was lost", 1), at=1)
+    assert saturate(tmp_path) == 4
+    assert "error: default: a worker was lost" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*/saturation.html"))
+
+
+def test_a_knee_under_every_policy_is_a_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """60 rps are less than 95 % of 100: exit 0."""
+    levels(monkeypatch, None)
+    assert saturate(tmp_path) == 0
+    assert [each["policy"] for each in json.loads(capsys.readouterr().out)["sweeps"]] == [
+        "default",
+        "no-semaphore",
+    ]
+
+
+def test_a_policy_that_is_named_twice_is_refused_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 3: it was played whole before its folder was in the way."""
+    assert saturate(tmp_path, "--policies", "default,no-semaphore,default") == 3
+    assert "default is there twice; each is swept once" in capsys.readouterr().err
+    assert NoTestbed.ups == 0
