@@ -3,8 +3,8 @@
 Three things are done everywhere in the same way:
 
 * A **rate** is the difference of a counter over the window, by the window. PromQL's ``rate()`` needs two samples
-  of a series, and all that happened before the first of them is lost: that is the 429s of the first second of a
-  fault, which the histogram had no child for before. A counter that fell was started anew, and counts from 0.
+  of a series, and all that happened before the first of them is lost: that is the first burst of whatever
+  ``services/kit/expected.py`` did not foresee. A counter that fell was started anew, and counts from 0.
 * A **run** is a mask in time: the services know nothing of runs, the runner says when one is on. ``All`` matches
   ``up`` too, which is always there.
 * **Zero is shown as 0.** Most counters stand at 0 from the start; of the others a line says ``none``.

@@ -30,6 +30,16 @@ FAULT_END_S = 14.0
 """Of the experiment, seconds since t0."""
 ANSWERS = 'http_server_request_duration_seconds_count{service="gateway"}'
 
+FORESEEN = (
+    "http_server_request_duration_seconds_count",
+    "http_client_request_duration_seconds_count",
+    "db_client_operation_duration_seconds_count",
+    "aguante_calls_rejected_total",
+    "aguante_retries_total",
+    "aguante_compensations_total",
+    "aguante_saga_transitions_total",
+)
+
 
 @pytest.fixture(scope="module")
 async def prometheus(observed: Observed) -> AsyncIterator[Prometheus]:
@@ -83,13 +93,48 @@ async def test_prometheus_counts_what_the_client_counted(
     for labels, value in await prometheus.now(ANSWERS, epoch_s(facts, 19 + 6)):
         key = (labels["http_response_status_code"], labels.get("error_type", ""))
         counted[key] = counted.get(key, 0) + value
+    seen = answers_of(observed.outcome.verdict)
+    assert seen.keys() == {key for key, n in counted.items() if n}
+    assert {key: counted[key] for key in seen} == pytest.approx(seen, abs=2)
+
+
+async def test_the_row_of_codes_counts_what_the_verdict_counts(
+    observed: Observed, prometheus: Prometheus, facts: RunFacts
+) -> None:
+    """Over the whole run `increase` misses no burst of a kind that had not come before; it extrapolates by a step."""
+    asked = PROMQL["Which codes came out, from which mechanism?"].replace("[10s]", "[29s]")
+    shown = {
+        (labels["http_response_status_code"], labels.get("error_type", "")): value
+        for labels, value in await prometheus.now(asked, epoch_s(facts, 19 + 6))
+    }
+    counted = answers_of(observed.outcome.verdict)
+    assert {"429", "503", "504"} <= {status for status, _ in counted}
+    assert shown.keys() == counted.keys()
+    for key, n in counted.items():
+        assert shown[key] == pytest.approx(n, rel=2 / 29, abs=2), key
+
+
+@pytest.mark.parametrize("metric", FORESEEN)
+async def test_no_series_of_a_failure_begins_with_the_failure(
+    metric: str, observed: Observed, prometheus: Prometheus
+) -> None:
+    """After a run, lost answers and a crash: all that there is was there before the run, at 0."""
+    began_s, _ = observed.seen_s
+    asked = f'{metric}{{job="services"}}'
+    before = {frozenset(e.items()) for e, _ in await prometheus.now(asked, began_s)}
+    now = {frozenset(e.items()) for e, _ in await prometheus.now(asked, time.time())}
+    assert len(now) > 1
+    assert [dict(each) for each in now - before] == []
+
+
+def answers_of(verdict: Verdict) -> dict[tuple[str, str], int]:
+    """(status, mechanism) -> answers in the whole run, by the client's count."""
     seen: dict[tuple[str, str], int] = {}
-    for phase in observed.outcome.verdict.phases:
+    for phase in verdict.phases:
         for cause in phase.causes:
             key = (str(cause.status), cause.mechanism)
             seen[key] = seen.get(key, 0) + cause.requests
-    assert seen.keys() <= counted.keys()
-    assert {key: counted[key] for key in seen} == pytest.approx(seen, abs=2)
+    return seen
 
 
 async def test_the_faults_window_is_drawn_where_it_was(

@@ -111,6 +111,39 @@ def test_children_stand_at_zero_from_the_start() -> None:
     assert f'http_route="/pay",link="{LINK}"}} 0.0' in text
 
 
+SILENT = ("connect_refused", "disconnected", "connection_reset", "timeout", "deadline")
+FAILING = (
+    'http_server_request_duration_seconds_count{error_type="breaker_open",http_request_method="POST",'
+    'http_response_status_code="503",http_route="/reserve"}',
+    'http_client_request_duration_seconds_count{error_type="payment_declined",http_request_method='
+    f'"POST",http_response_status_code="402",http_route="/pay",link="{LINK}"}}',
+    *(
+        f'http_client_request_duration_seconds_count{{error_type="{each}",http_request_method="POST",'
+        f'http_response_status_code="",http_route="/pay",link="{LINK}"}}'
+        for each in SILENT
+    ),
+    'aguante_compensations_total{error_type="timeout",step="refund"}',
+    f'aguante_retries_total{{error_type="connection_reset",link="{LINK}"}}',
+    'aguante_retries_total{error_type="commit_unknown",link="payments-db"}',
+    'aguante_calls_rejected_total{error_type="retry_budget_exhausted",link="payments-db"}',
+    'db_client_operation_duration_seconds_count{db_query_summary="INSERT charge",'
+    'error_type="timeout",link="payments-db"}',
+)
+
+
+@pytest.mark.parametrize("series", FAILING)
+def test_what_can_fail_stands_at_zero_before_it_fails(series: str) -> None:
+    """Answers, attempts without one, compensations, repetitions, refusals and statements."""
+    metrics = Metrics()
+    metrics.expect_route("POST", "/reserve", [Mechanism.BREAKER_OPEN])
+    metrics.expect_call(LINK, "POST", "/pay", [Mechanism.PAYMENT_DECLINED])
+    metrics.expect_link(LINK)
+    metrics.expect_retries("payments-db", [Mechanism.COMMIT_UNKNOWN], budget=True)
+    metrics.expect_statements("payments-db", ["INSERT charge"])
+    metrics.expect_saga([], ["refund"])
+    assert f"{series} 0.0" in exposed(metrics)
+
+
 def test_breaker_state_is_one_for_one_state() -> None:
     """After a change exactly the new state is 1."""
     metrics = Metrics()
