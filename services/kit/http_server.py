@@ -24,6 +24,7 @@ from services.kit import expected, tracing
 from services.kit.deadline import Deadline
 from services.kit.events import RequestFinished
 from services.kit.expected import Failures
+from services.kit.failure_log import FailureLog
 from services.kit.failures import caller_of
 from services.kit.findings import Invalid, convert
 from services.kit.json_body import read_document
@@ -44,6 +45,7 @@ _LOG = logging.getLogger("services.kit.http_server")
 TELEMETRY: web.AppKey[Telemetry] = web.AppKey("telemetry", Telemetry)
 POLICY: web.AppKey[Policy] = web.AppKey("policy", Policy)
 READY_CHECKS: web.AppKey[list[ReadyCheck]] = web.AppKey("ready_checks", list)
+FAILURE_LOG: web.AppKey[FailureLog] = web.AppKey("failure_log", FailureLog)
 METHODS: web.AppKey[frozenset[str]] = web.AppKey("methods", frozenset)
 
 
@@ -62,6 +64,7 @@ def make_app(
     app[TELEMETRY] = telemetry
     app[POLICY] = policy
     app[READY_CHECKS] = []
+    app[FAILURE_LOG] = FailureLog()
     app[METHODS] = frozenset(route.method for route in routes)
     for route in routes:
         own = failures.get((route.method, route.path), ())
@@ -136,6 +139,8 @@ async def _observed(request: web.Request, handler: Handler) -> web.StreamRespons
     response: web.StreamResponse | None = None
     try:
         response = await _answered(request, handler, tracing.trace_id_hex(span))
+        if PROBLEM in response:
+            request.app[FAILURE_LOG].tell(response[PROBLEM], telemetry.service)
         return response
     finally:
         telemetry.metrics.active_requests.dec()
