@@ -1,4 +1,4 @@
-"""Says each answer of 5xx in the log, so that it is found there by its trace id; bounded, since failures come in crowds.
+"""Says each answer of 5xx in the log, to be found there by its trace id; bounded, since failures come in crowds.
 
 429 is not among them: it is there to cost nothing, and the gateway decides it alone.
 """
