@@ -166,6 +166,28 @@ async def test_each_phase_is_said_while_it_lasts(prometheus: Prometheus, facts: 
     assert len(await prometheus.now("aguante_phase == 0", epoch_s(facts, 21))) == 4
 
 
+async def test_the_burn_rate_alert_fires_in_the_fault_and_is_silent_again_soon(
+    prometheus: Prometheus, facts: RunFacts
+) -> None:
+    """Not before the fault; and later its short window has ended it while the long one still sees too much."""
+    firing = 'ALERTS{alertname="GatewayBurnsItsBudgetFast", alertstate="firing"}'
+    fault_s = epoch_s(facts, 6)
+    fired = [at_s for at_s, _ in await values(prometheus, firing, epoch_s(facts, 0), time.time())]
+    assert fired
+    assert fault_s < fired[0] < epoch_s(facts, FAULT_END_S)
+    cleared = f"(gateway:failed_requests:ratio_rate1m > 0.144) unless on() {firing}"
+    assert await values(prometheus, cleared, epoch_s(facts, FAULT_END_S), fired[0] + 60)
+
+
+async def values(
+    prometheus: Prometheus, query: str, start_s: float, end_s: float
+) -> tuple[tuple[float, str], ...]:
+    """The values of the one series that a query gives over a window; none where it gives none."""
+    found = await prometheus.over(query, start_s, min(end_s, time.time()))
+    assert len(found) <= 1, query
+    return found[0].values if found else ()
+
+
 async def test_an_exemplar_leads_to_its_trace(
     observed: Observed, prometheus: Prometheus, facts: RunFacts
 ) -> None:
