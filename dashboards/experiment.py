@@ -26,7 +26,7 @@ def breakers(where: str = "") -> str:
 
 
 BY_ANSWER = Query(
-    q.in_run(q.per_second(q.ANSWERS, q.ANSWER, q.GATEWAY)),
+    q.per_second(q.ANSWERS, q.ANSWER, q.GATEWAY),
     "{{http_response_status_code}} {{error_type}}",
 )
 _ANSWERS: Panels = [
@@ -51,7 +51,7 @@ _ANSWERS: Panels = [
             span=4,
             height=11,
         ),
-        Query(q.in_run(GOODPUT), "200"),
+        Query(GOODPUT, "200"),
     ),
     number(
         Told(
@@ -76,8 +76,9 @@ _ANSWERS: Panels = [
         Query(
             f"max by (fault, link, service, kind) ({q.FAULT_ACTIVE}{{{q.OF_RUN}}})",
             "{{fault}}: {{kind}} on {{link}}{{service}}",
+            always=True,
         ),
-        Query(f"max by (phase) ({q.PHASE}{{{q.OF_RUN}}})", "{{phase}}"),
+        Query(f"max by (phase) ({q.PHASE}{{{q.OF_RUN}}})", "{{phase}}", always=True),
     ),
     lines(
         Told(
@@ -122,7 +123,7 @@ _PHASES: Panels = [
         ),
         "answer",
         "phase",
-        Query(JOINED.format(q.by_phase(q.ANSWERS, q.ANSWER, q.GATEWAY))),
+        Query(JOINED.format(q.by_phase(q.ANSWERS, q.ANSWER, q.GATEWAY)), always=True),
     ),
     matrix(
         Told(
@@ -133,7 +134,7 @@ _PHASES: Panels = [
         ),
         "answer",
         "phase",
-        Query(JOINED.format(q.over_baseline(q.ANSWERS, q.ANSWER, q.GATEWAY))),
+        Query(JOINED.format(q.over_baseline(q.ANSWERS, q.ANSWER, q.GATEWAY)), always=True),
     ),
 ]
 

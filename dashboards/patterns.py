@@ -195,7 +195,8 @@ _SAGA: Panels = [
             "short",
             ANY_IS_BAD,
         ),
-        Query(f"sum({BEGUN}) - sum({ENDED})", "compensating"),
+        # a run's last ones are given back after its last phase
+        Query(f"sum({BEGUN}) - sum({ENDED})", "compensating", always=True),
     ),
     COMPENSATIONS,
     lines(

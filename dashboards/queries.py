@@ -6,7 +6,7 @@ Three things are done everywhere in the same way:
   of a series, and all that happened before the first of them is lost: that is the first burst of whatever
   ``services/kit/expected.py`` did not foresee. A counter that fell was started anew, and counts from 0.
 * A **run** is a mask in time: the services know nothing of runs, the runner says when one is on. ``All`` matches
-  ``up`` too, which is always there.
+  ``up`` too, which is always there. Every query that is not marked ``always`` is cut by it (``panels.Query``).
 * **Zero is shown as 0.** Most counters stand at 0 from the start; of the others a line says ``none``.
 """
 
