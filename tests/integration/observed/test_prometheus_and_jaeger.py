@@ -5,6 +5,7 @@ import math
 import shutil
 import time
 from collections.abc import AsyncIterator
+from urllib.parse import parse_qsl
 
 import pytest
 from observed_world import (
@@ -75,6 +76,34 @@ async def test_each_question_has_its_promql(
     found = await prometheus.now(PROMQL[question], epoch_s(facts, FAULT_END_S - 0.2))
     assert found, PROMQL[question]
     assert not all(math.isnan(value) for _, value in found)
+
+
+async def test_the_rows_on_the_faults_time_say_from_when_to_when(
+    prometheus: Prometheus, facts: RunFacts
+) -> None:
+    """Asked after the run, to a step of the query."""
+    for question, at_s in (
+        ("Since when does the fault hold (epoch seconds)?", facts.applied_s("slow")),
+        ("Until when did it hold?", facts.undone_s("slow")),
+    ):
+        assert at_s is not None
+        ((labels, said_s),) = await prometheus.now(PROMQL[question], epoch_s(facts, 22))
+        assert labels["link"] == "reservations-payments"
+        assert said_s == pytest.approx(epoch_s(facts, at_s), abs=1.2), question
+
+
+async def test_the_row_on_the_difference_names_what_the_fault_brought(
+    prometheus: Prometheus, facts: RunFacts
+) -> None:
+    """More 503 by the open breaker than in the baseline, which had none; fewer 200s; sold out as before."""
+    asked = PROMQL["By how much over the baseline, per code and mechanism (answers a second)?"]
+    added = {
+        (labels["http_response_status_code"], labels.get("error_type", "")): value
+        for labels, value in await prometheus.now(asked, epoch_s(facts, FAULT_END_S - 0.2))
+    }
+    assert added["503", "breaker_open"] > 2
+    assert added["200", ""] < -2
+    assert added["409", "sold_out"] == 0
 
 
 @pytest.mark.parametrize("label", sorted(bounds().keys() - {"to"}))
@@ -211,10 +240,18 @@ async def test_each_question_has_its_search(question: str, observed: Observed) -
     asked = asked.replace("RESERVATION", reservation)
     found = await search(observed.testbed, asked)
     assert found, asked
-    wanted = json.loads(asked.partition("tags=")[2] or "{}")
-    for trace_id in {span.trace for span in found}:
-        spans = [span for span in found if span.trace == trace_id]
-        assert any(has(span, wanted) for span in spans), (trace_id, asked)
+    wanted = json.loads(dict(parse_qsl(asked)).get("tags", "{}"))
+    right = {span.trace for span in found if has(span, wanted)}
+    assert {span.trace for span in found} == right, asked
+
+
+async def test_the_search_for_a_run_finds_all_of_its_traces(observed: Observed) -> None:
+    """One for each request that was sent, not the 20 that Jaeger gives by itself."""
+    asked = SEARCHES["All traces of a run"].replace("RUN", RUN_ID)
+    found = {span.trace for span in await search(observed.testbed, asked)}
+    sent = sum(phase.requests for phase in observed.outcome.verdict.phases)
+    assert sent > 100
+    assert len(found) == pytest.approx(sent, abs=2)
 
 
 def has(span: Span, wanted: dict[str, str]) -> bool:
