@@ -59,7 +59,8 @@ COMPENSATIONS = "aguante_compensations_total"
 SPANS_EXPORTED = "aguante_spans_exported_total"
 SPANS_DROPPED = "aguante_spans_dropped_total"
 
-# Every timeout of the design is an edge: 0.5 acquire, 1 statement, 2 and 3 steps, 5 deadline, 7 client.
+# Every timeout of the default policy is an edge (a test reads it): 0.5 acquire, 1 statement, 2 and 3 steps, 5
+# deadline, 7 client. Not 4.8, where the deadline ends a call: what it ended says so itself, by its error_type.
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.0)
 STATEMENT_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 2.0)
 

@@ -1,8 +1,12 @@
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
+import msgspec
 import pytest
 from kit_fakes import LINK
 
+from aguante.plan import PlannedLoad
 from services.kit import metrics as module
 from services.kit.events import (
     AttemptFinished,
@@ -18,7 +22,8 @@ from services.kit.events import (
     SagaTransitioned,
     StatementFinished,
 )
-from services.kit.metrics import BUCKETS_S, Metrics
+from services.kit.metrics import BUCKETS_S, STATEMENT_BUCKETS_S, Metrics
+from services.kit.policy_file import load_policy
 from services.kit.problem import Mechanism
 
 TRACE = "ab" * 16
@@ -84,10 +89,38 @@ def test_every_kind_of_event_has_an_observer() -> None:
     assert {type(event) for event, _ in EVENTS} == set(Event.__args__)
 
 
-@pytest.mark.parametrize("timeout_s", [0.5, 1, 2, 3, 5, 7])
-def test_every_timeout_is_a_bucket_edge(timeout_s: float) -> None:
-    """So that the share of requests that ran into a timeout can be read off."""
-    assert timeout_s in BUCKETS_S
+POLICY = load_policy(Path(__file__).parents[3] / "policies" / "default.yaml")
+
+
+def limits_in(section: object, path: str = "") -> Iterator[tuple[str, float]]:
+    """(where, seconds) of everything in a policy that ends a wait."""
+    if not isinstance(section, msgspec.Struct):
+        return
+    for name in section.__struct_fields__:
+        value = getattr(section, name)
+        if isinstance(value, float) and name in (
+            "timeout_s",
+            "total_s",
+            "acquire_s",
+            "statement_s",
+        ):
+            yield f"{path}{name}", value
+        yield from limits_in(value, f"{path}{name}.")
+
+
+def test_every_timeout_of_the_policy_is_a_bucket_edge() -> None:
+    """So that the share of requests that ran into one can be read off; the client's own is one too."""
+    limits = dict(limits_in(POLICY))
+    assert {"deadline.total_s", "compensation.timeout_s", "database.statement_s"} < limits.keys()
+    assert sum(where.startswith("links.") for where in limits) == 5
+    client_s = PlannedLoad.model_fields["timeout_s"].default
+    assert {*limits.values(), client_s} - set(BUCKETS_S) == set()
+
+
+def test_a_statements_limit_is_an_edge_of_statements() -> None:
+    """They have buckets of their own, finer and shorter."""
+    assert POLICY.database.statement_s in STATEMENT_BUCKETS_S
+    assert max(STATEMENT_BUCKETS_S) > POLICY.database.statement_s
 
 
 def test_children_stand_at_zero_from_the_start() -> None:
