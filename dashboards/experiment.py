@@ -26,7 +26,7 @@ def breakers(where: str = "") -> str:
 
 
 BY_ANSWER = Query(
-    q.per_second(q.ANSWERS, q.ANSWER, q.GATEWAY),
+    q.or_none(q.per_second(q.ANSWERS, q.ANSWER, q.GATEWAY), "error_type"),
     "{{http_response_status_code}} {{error_type}}",
 )
 _ANSWERS: Panels = [
@@ -123,7 +123,7 @@ _PHASES: Panels = [
         ),
         "answer",
         "phase",
-        Query(JOINED.format(q.by_phase(q.ANSWERS, q.ANSWER, q.GATEWAY)), always=True),
+        Query(JOINED.format(f"({q.by_phase(q.ANSWERS, q.ANSWER, q.GATEWAY)}) > 0"), always=True),
     ),
     matrix(
         Told(
@@ -134,7 +134,10 @@ _PHASES: Panels = [
         ),
         "answer",
         "phase",
-        Query(JOINED.format(q.over_baseline(q.ANSWERS, q.ANSWER, q.GATEWAY)), always=True),
+        Query(
+            JOINED.format(f"({q.over_baseline(q.ANSWERS, q.ANSWER, q.GATEWAY)}) != 0"),
+            always=True,
+        ),
     ),
 ]
 
@@ -157,7 +160,7 @@ _PATTERNS: Panels = [
             ANY_IS_BAD,
         ),
         Query(
-            q.per_second(metrics.CALLS_REJECTED, ("link", "error_type")),
+            q.or_none(q.per_second(metrics.CALLS_REJECTED, ("link", "error_type")), "link"),
             "{{link}} {{error_type}}",
         ),
         stacked=True,
@@ -170,7 +173,7 @@ _PATTERNS: Panels = [
             ANY_IS_BAD,
         ),
         Query(
-            q.per_second(metrics.RETRIES, ("link", "error_type")),
+            q.or_none(q.per_second(metrics.RETRIES, ("link", "error_type")), "link"),
             "{{link}} after {{error_type}}",
         ),
         stacked=True,
@@ -195,7 +198,7 @@ COMPENSATIONS = lines(
         ANY_IS_BAD,
     ),
     Query(
-        q.per_second(metrics.COMPENSATIONS, ("step", "error_type")),
+        q.or_none(q.per_second(metrics.COMPENSATIONS, ("step", "error_type")), "step"),
         "{{step}} {{error_type}}",
     ),
 )

@@ -47,6 +47,14 @@ def text(*pictures: Picture) -> str:
     return captured.get()
 
 
+def test_what_can_come_and_never_came_is_not_listed() -> None:
+    """A service counts it from 0; what came once stays, and so does 200."""
+    never = answers(503, "breaker_open", {"+Inf": 0}) | answers(200, "", {"+Inf": 0})
+    once = answers(504, "timeout", {"+Inf": 1})
+    seen = picture(reading(10, never, once), reading(12, never, once))
+    assert [(each.status, each.per_s) for each in seen.answers] == [(200, 0), (504, 0)]
+
+
 def test_rates_are_growth_over_the_time_between_two_readings() -> None:
     """40 answers more in 2 s are 20 a second; those of other services are not the clients'."""
     before = reading(10, answers(200, "", {"0.1": 5, "+Inf": 10}))
