@@ -221,7 +221,8 @@ class Metrics:
 
     def _request_finished(self, event: events.RequestFinished) -> None:
         child = self._server.labels(event.method, event.route, event.status, event.mechanism or "")
-        child.observe(event.duration_s, {"trace_id": event.trace_id})
+        # An exemplar must lead somewhere: what was refused before there was a span has none.
+        child.observe(event.duration_s, {"trace_id": event.trace_id} if event.trace_id else None)
 
     def _attempt_finished(self, event: events.AttemptFinished) -> None:
         status = "" if event.status is None else event.status

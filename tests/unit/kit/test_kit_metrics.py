@@ -195,6 +195,15 @@ def test_openmetrics_carries_the_trace_and_plain_text_does_not() -> None:
     assert TRACE not in exposed(metrics)
 
 
+def test_what_has_no_span_has_no_exemplar() -> None:
+    """A connection that was refused, bytes that are no HTTP: a trace id made up would lead nowhere."""
+    metrics = Metrics()
+    metrics.emit(RequestFinished("_OTHER", "", 429, Mechanism.SEMAPHORE_FULL, 0.0, ""))
+    body, _ = metrics.render("application/openmetrics-text")
+    assert b'http_response_status_code="429"' in body
+    assert b"trace_id" not in body
+
+
 def test_every_metric_is_in_the_modules_documentation() -> None:
     """The docstring is where names and labels are looked up, so none may be missing from it."""
     families = {
