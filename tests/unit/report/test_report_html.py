@@ -10,7 +10,6 @@ import pytest
 from report_factory import held_run
 from report_variants import HOSTILE, deviated_run, empty_run, hostile_run, inconclusive_run
 
-from aguante.measure.model import Announcements
 from aguante.report.page import render_html
 
 RUNS = (held_run, deviated_run, inconclusive_run, empty_run, hostile_run)
@@ -188,12 +187,3 @@ def test_the_command_is_quoted_for_a_shell(documents):
 def test_the_page_stays_small():
     """Far below the 1.5 MB that a CI server's artefact view takes without complaint."""
     assert len(render_html(*held_run()).encode()) < 300_000
-
-
-@pytest.mark.parametrize(("failed", "said"), [(0, False), (2, True)])
-def test_what_prometheus_did_not_take_is_said(failed, said):
-    """Where its dashboards have a hole the page says so, and nothing where they have none."""
-    plan, measures, verdict, *rest = held_run()
-    told = Announcements(taken=28, failed=failed)
-    page = render_html(plan, measures.model_copy(update={"announced": told}), verdict, *rest)
-    assert ("took 28 of 30 pushes of phases and faults" in page) == said
