@@ -1,6 +1,7 @@
 import math
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from aguante import signals
@@ -190,3 +191,18 @@ def test_something_else_than_metrics_is_refused() -> None:
     """What answers there is then named as one that cannot be read."""
     with pytest.raises(ValueError, match=r"."):
         parse("x-1", "<html>\n")
+
+
+def test_a_page_is_read_as_the_library_reads_it() -> None:
+    """Labels with braces, blanks and escapes, times, infinities; also when it has been read before."""
+    page = (
+        '# HELP a_total About.\n# TYPE a_total counter\na_total{x="} 1",y="b \\"c\\" d"} 2.5\n'
+        'took_bucket{le="+Inf",link=""} 1e+06 1700000000000\nup 1\nidle{} +Inf\n'
+    )
+    wanted = {
+        Series("x-1", sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+    assert parse("x-1", page) == parse("x-1", page) == wanted
+    assert len(wanted) == 4
