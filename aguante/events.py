@@ -81,4 +81,15 @@ class CollectorClosed(Value):
     refused_because: str = ""
 
 
-RunEvent = RunStarted | FaultChanged | LoadFinished | Settled | Stopped | CollectorClosed
+class Announced(Value):
+    """How often Prometheus was told which phase the run is in and which faults hold; there was one to tell."""
+
+    kind: Literal["announced"] = "announced"
+    taken: int
+    failed: int
+    """It did not take so many; what it shows has holes there."""
+
+
+RunEvent = (
+    RunStarted | FaultChanged | LoadFinished | Settled | Stopped | CollectorClosed | Announced
+)

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from collections.abc import Mapping
 
 import aiohttp
 
@@ -92,13 +93,35 @@ async def _prometheus(testbed: Testbed) -> Check:
     try:
         async with Prometheus(testbed.prometheus) as prometheus:
             targets = await prometheus.now("up")
+            flags, rules = await prometheus.flags(), await prometheus.rules()
     except PrometheusError as error:
         return _broken("prometheus", str(error), "its log says why")
     down = sorted(f"{each['job']} {each['instance']}" for each, up in targets if not up)
     if down or not targets:
         found = f"cannot scrape {', '.join(down)}" if down else "it scrapes nothing yet"
         return _broken("prometheus", found, f"{testbed.prometheus}/targets says why")
-    return Check(name="prometheus", state="ok", found=f"{len(targets)} targets are scraped")
+    if without := missing(flags):
+        lost = "; ".join(f"without --{flag}: {what}" for flag, what in without.items())
+        return _broken("prometheus", lost, "start it with that, as docker-compose.yml does")
+    if bad := [f"{rule.name}: {rule.error}" for rule in rules if rule.health == "err"]:
+        found = f"{len(bad)} of {len(rules)} rules fail: {bad[0]}"
+        return _broken("prometheus", found, f"{testbed.prometheus}/rules says why")
+    found = f"{len(targets)} targets are scraped, {len(rules)} rules are reckoned"
+    return Check(name="prometheus", state="ok", found=found)
+
+
+def missing(flags: Mapping[str, str]) -> dict[str, str]:
+    """What it must be started with and was not -> what is lost by that.
+
+    >>> missing({"web.enable-otlp-receiver": "true", "enable-feature": "otel,exemplar-storage"})
+    {}
+    """
+    lost = {}
+    if flags.get("web.enable-otlp-receiver") != "true":
+        lost["web.enable-otlp-receiver"] = "no run can tell it its phases and faults"
+    if "exemplar-storage" not in flags.get("enable-feature", "").split(","):
+        lost["enable-feature=exemplar-storage"] = "no point leads to its trace"
+    return lost
 
 
 async def _jaeger(http: aiohttp.ClientSession, testbed: Testbed, trace_id: str) -> Check:

@@ -19,7 +19,7 @@ from aguante.drivers.pumba import PumbaDriver
 from aguante.drivers.router import Drivers
 from aguante.drivers.toxiproxy import ToxiproxyDriver
 from aguante.eventlog import EventLog
-from aguante.events import LoadFinished, RunStarted, Stopped
+from aguante.events import Announced, LoadFinished, RunStarted, Stopped
 from aguante.faults import Faults, HealError, write_down
 from aguante.journal import Journal
 from aguante.load import (
@@ -84,12 +84,23 @@ async def play_on(stage: Stage, testbed: Testbed, event_ids: Sequence[str]) -> N
             parts = PartsWatch({**stage.runtime.parts(), LOAD: process_alive(load.pid)})
             load.begin(clock.t0)
             at = (stage.plan, testbed.prometheus, epoch_ns, clock.now_s)
-            async with Announcer(*at, faults.active):
+            async with Announcer(*at, faults.active) as announcer:
                 try:
                     await _play_out(stage, testbed, clock, faults, load, parts)
                 finally:
                     await _heal(stage, clock, faults, parts)
+            note_announced(stage.log, stage.progress, announcer)
             await _finish_load(stage, load, clock.now_s)
+
+
+def note_announced(log: EventLog, progress: Progress, announcer: Announcer) -> None:
+    """Write down how often Prometheus was told, where there is one."""
+    told = Announced(taken=announcer.taken, failed=announcer.failed)
+    if told.taken or told.failed:
+        log.write(told)
+    if told.failed:
+        of = told.taken + told.failed
+        progress.step(f"Note: Prometheus took {told.taken} of {of} pushes of phases and faults.")
 
 
 def drivers_of(stage: Stage, testbed: Testbed) -> Drivers:

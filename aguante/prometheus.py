@@ -34,6 +34,15 @@ class Exemplar(Value):
     """Epoch seconds."""
 
 
+class Rule(Value):
+    """A recording rule or an alert that it has loaded."""
+
+    name: str
+    health: str
+    """``ok``, ``err``, or ``unknown`` before it was reckoned first."""
+    error: str = ""
+
+
 class _Of(msgspec.Struct):
     result: list[msgspec.Raw]
 
@@ -104,10 +113,33 @@ class Prometheus:
             Exemplar.model_validate_json(bytes(one)) for each in found for one in each.exemplars
         )
 
-    async def _ask(self, what: str, asked: Mapping[str, object]) -> bytes:
-        form = {name: str(value) for name, value in asked.items()}
+    async def flags(self) -> Mapping[str, str]:
+        """What it was started with, by name without dashes.
+
+        Raises:
+            PrometheusError: it does not say.
+        """
+        return msgspec.json.decode(await self._ask("status/flags"), type=dict[str, str])
+
+    async def rules(self) -> tuple[Rule, ...]:
+        """Every rule of every group.
+
+        Raises:
+            PrometheusError: it does not say.
+        """
+        groups = msgspec.json.decode(await self._ask("rules"))["groups"]
+        return tuple(
+            Rule(name=each["name"], health=each["health"], error=each.get("lastError", ""))
+            for group in groups
+            for each in group["rules"]
+        )
+
+    async def _ask(self, what: str, asked: Mapping[str, object] | None = None) -> bytes:
+        """The answer's data; asked by POST with what may be long, by GET where there is nothing to ask with."""
+        form = {name: str(value) for name, value in (asked or {}).items()}
+        method, url = "POST" if form else "GET", f"{self.url}/api/v1/{what}"
         try:
-            async with self._session.post(f"{self.url}/api/v1/{what}", data=form) as response:
+            async with self._session.request(method, url, data=form or None) as response:
                 body = await response.content.read(ANSWER_MAX_BYTES)
         except (aiohttp.ClientError, TimeoutError, OSError) as why:
             message = f"Prometheus at {self.url} gave no answer ({type(why).__name__}: {why})"

@@ -26,7 +26,7 @@ def breakers(where: str = "") -> str:
 
 
 BY_ANSWER = Query(
-    q.in_run(q.per_second(q.ANSWERS, q.ANSWER, q.GATEWAY)),
+    q.or_none(q.per_second(q.ANSWERS, q.ANSWER, q.GATEWAY), "error_type"),
     "{{http_response_status_code}} {{error_type}}",
 )
 _ANSWERS: Panels = [
@@ -51,7 +51,7 @@ _ANSWERS: Panels = [
             span=4,
             height=11,
         ),
-        Query(q.in_run(GOODPUT), "200"),
+        Query(GOODPUT, "200"),
     ),
     number(
         Told(
@@ -76,8 +76,9 @@ _ANSWERS: Panels = [
         Query(
             f"max by (fault, link, service, kind) ({q.FAULT_ACTIVE}{{{q.OF_RUN}}})",
             "{{fault}}: {{kind}} on {{link}}{{service}}",
+            always=True,
         ),
-        Query(f"max by (phase) ({q.PHASE}{{{q.OF_RUN}}})", "{{phase}}"),
+        Query(f"max by (phase) ({q.PHASE}{{{q.OF_RUN}}})", "{{phase}}", always=True),
     ),
     lines(
         Told(
@@ -122,7 +123,7 @@ _PHASES: Panels = [
         ),
         "answer",
         "phase",
-        Query(JOINED.format(q.by_phase(q.ANSWERS, q.ANSWER, q.GATEWAY))),
+        Query(JOINED.format(f"({q.by_phase(q.ANSWERS, q.ANSWER, q.GATEWAY)}) > 0"), always=True),
     ),
     matrix(
         Told(
@@ -133,7 +134,10 @@ _PHASES: Panels = [
         ),
         "answer",
         "phase",
-        Query(JOINED.format(q.over_baseline(q.ANSWERS, q.ANSWER, q.GATEWAY))),
+        Query(
+            JOINED.format(f"({q.over_baseline(q.ANSWERS, q.ANSWER, q.GATEWAY)}) != 0"),
+            always=True,
+        ),
     ),
 ]
 
@@ -156,7 +160,7 @@ _PATTERNS: Panels = [
             ANY_IS_BAD,
         ),
         Query(
-            q.per_second(metrics.CALLS_REJECTED, ("link", "error_type")),
+            q.or_none(q.per_second(metrics.CALLS_REJECTED, ("link", "error_type")), "link"),
             "{{link}} {{error_type}}",
         ),
         stacked=True,
@@ -169,7 +173,7 @@ _PATTERNS: Panels = [
             ANY_IS_BAD,
         ),
         Query(
-            q.per_second(metrics.RETRIES, ("link", "error_type")),
+            q.or_none(q.per_second(metrics.RETRIES, ("link", "error_type")), "link"),
             "{{link}} after {{error_type}}",
         ),
         stacked=True,
@@ -194,7 +198,7 @@ COMPENSATIONS = lines(
         ANY_IS_BAD,
     ),
     Query(
-        q.per_second(metrics.COMPENSATIONS, ("step", "error_type")),
+        q.or_none(q.per_second(metrics.COMPENSATIONS, ("step", "error_type")), "step"),
         "{{step}} {{error_type}}",
     ),
 )

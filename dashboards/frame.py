@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.builders import prometheus
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
@@ -20,17 +21,20 @@ ALL = dashboard.VariableOption(text="All", value="$__all")
 class Windows(dashboard.AnnotationQuery):
     """An annotation from Prometheus: the points where it is above 0, a step apart at most, are one region.
 
-    The SDK has no fields for what Grafana's Prometheus datasource reads beside ``expr``; they are added here.
+    The SDK knows only the target of Grafana's own annotations, and no words for a Prometheus's; both are added here,
+    as Grafana's Prometheus datasource reads them since 11.6.2 and 12.0.1.
     """
 
     def __init__(self, name: str, expr: str, colour: str, says: str) -> None:
-        super().__init__(name, PROMETHEUS, icon_color=colour, expr=expr)
+        super().__init__(name, PROMETHEUS, icon_color=colour)
+        self._expr = expr
         self._says = says
 
     def to_json(self) -> dict[str, object]:
         """The SDK's fields, and those."""
-        told = {"step": "1s", "titleFormat": self.name, "textFormat": self._says, "tagKeys": "kind"}
-        return {**super().to_json(), **told}
+        query = prometheus.Dataquery().ref_id("Anno").expr(self._expr).interval("1s").range()
+        told = {"titleFormat": self.name, "textFormat": self._says, "tagKeys": "kind"}
+        return {**super().to_json(), **told, "target": query.datasource(PROMETHEUS).build()}
 
 
 class _Built(Builder[dashboard.AnnotationQuery]):
@@ -41,16 +45,17 @@ class _Built(Builder[dashboard.AnnotationQuery]):
         return self._annotation
 
 
-def frame(uid: str, title: str, about: str) -> builders.Dashboard:
-    """An empty dashboard of ours, with all that they share."""
+def frame(uid: str, title: str, about: str, *, service: bool = False) -> builders.Dashboard:
+    """An empty dashboard of ours, with all that they share; ``service``: its panels let one be chosen."""
     board = builders.Dashboard(title).uid(uid).description(about).tags([TAG]).readonly()
     board = board.time("now-15m", "now").refresh("5s").timezone("browser")
     board = board.tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
     board = board.with_variable(_variable("run", "Run", f"label_values({PHASE}, run_id)"))
     of_run = f'label_values({PHASE}{{run_id=~"$run"}}, experiment)'
     board = board.with_variable(_variable("experiment", "Experiment", of_run))
-    services = f"label_values({ANSWERS}, service)"
-    board = board.with_variable(_variable("service", "Service", services))
+    if service:
+        services = f"label_values({ANSWERS}, service)"
+        board = board.with_variable(_variable("service", "Service", services))
     trace = builders.TextBoxVariable("trace_id").label("Trace id").default_value("")
     board = board.with_variable(
         trace.description("For the link to Jaeger: a trace_id of a log line or an answer.")

@@ -21,7 +21,7 @@ _HTTP: Panels = [
             "Attempts a second over each link, retries and compensations included.",
             "reqps",
         ),
-        Query(q.in_run(q.per_second(q.ATTEMPTS, ("link",))), LINK),
+        Query(q.per_second(q.ATTEMPTS, ("link",)), LINK),
     ),
     lines(
         Told(
@@ -87,7 +87,9 @@ _TOXIPROXY: Panels = [
         ),
         ON,
         Query(
-            f'max by (link, kind) ({q.FAULT_ACTIVE}{{link!="",{q.OF_RUN}}})', "{{link}} {{kind}}"
+            f'max by (link, kind) ({q.FAULT_ACTIVE}{{link!="",{q.OF_RUN}}})',
+            "{{link}} {{kind}}",
+            always=True,
         ),
     ),
     states(
@@ -97,7 +99,7 @@ _TOXIPROXY: Panels = [
             "short",
         ),
         UP,
-        Query('up{job="toxiproxy"}', "{{job}}"),
+        Query('up{job="toxiproxy"}', "{{job}}", always=True),
     ),
     lines(
         Told(
@@ -106,7 +108,7 @@ _TOXIPROXY: Panels = [
             "short",
             ((None, "green"), (5000, "red")),
         ),
-        Query('go_goroutines{job="toxiproxy"}', "goroutines"),
+        Query('go_goroutines{job="toxiproxy"}', "goroutines", always=True),
     ),
 ]
 

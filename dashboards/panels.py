@@ -13,6 +13,8 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import common, dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from dashboards.queries import in_run
+
 PROMETHEUS = common.DataSourceRef(type_val="prometheus", uid="aguante-prometheus")
 JAEGER = common.DataSourceRef(type_val="jaeger", uid="aguante-jaeger")
 Panel = Callable[[], Builder[dashboard.Panel]]
@@ -59,10 +61,13 @@ class Query:
     expr: str
     legend: str = ""
     exemplars: bool = False
+    always: bool = False
+    """Not cut to the chosen run: it is about something else, or chooses the run itself."""
 
     def built(self, ref: str, *, instant: bool = False) -> prometheus.Dataquery:
         """As Grafana has it; ``instant``: one value at the end of the time range, as a table."""
-        query = prometheus.Dataquery().ref_id(ref).expr(self.expr).legend_format(self.legend)
+        expr = self.expr if self.always else in_run(self.expr)
+        query = prometheus.Dataquery().ref_id(ref).expr(expr).legend_format(self.legend)
         query = query.datasource(PROMETHEUS)
         if instant:
             return query.instant().format(PromQueryFormat.TABLE)

@@ -31,7 +31,10 @@ _SEMAPHORE: Panels = [
             "reqps",
             ANY_IS_BAD,
         ),
-        Query(q.per_second(metrics.REQUESTS_REJECTED, ("error_type",)), "{{error_type}}"),
+        Query(
+            q.or_none(q.per_second(metrics.REQUESTS_REJECTED, ("error_type",)), "error_type"),
+            "{{error_type}}",
+        ),
     ),
     lines(
         Told(
@@ -78,7 +81,10 @@ _RETRY: Panels = [
             "reqps",
             ANY_IS_BAD,
         ),
-        Query(q.per_second(metrics.RETRIES, CALL), "{{link}} after {{error_type}}"),
+        Query(
+            q.or_none(q.per_second(metrics.RETRIES, CALL), "link"),
+            "{{link}} after {{error_type}}",
+        ),
     ),
     lines(
         Told(
@@ -195,7 +201,8 @@ _SAGA: Panels = [
             "short",
             ANY_IS_BAD,
         ),
-        Query(f"sum({BEGUN}) - sum({ENDED})", "compensating"),
+        # a run's last ones are given back after its last phase
+        Query(f"sum({BEGUN}) - sum({ENDED})", "compensating", always=True),
     ),
     COMPENSATIONS,
     lines(
@@ -205,7 +212,7 @@ _SAGA: Panels = [
             "notices wait in the outbox.",
             "reqps",
         ),
-        Query(NOTIFIED, "{{http_response_status_code}} {{error_type}}"),
+        Query(q.or_none(NOTIFIED, "error_type"), "{{http_response_status_code}} {{error_type}}"),
         stacked=True,
     ),
     lines(

@@ -3,11 +3,12 @@
 Three things are done everywhere in the same way:
 
 * A **rate** is the difference of a counter over the window, by the window. PromQL's ``rate()`` needs two samples
-  of a series, and all that happened before the first of them is lost: that is the 429s of the first second of a
-  fault, which the histogram had no child for before. A counter that fell was started anew, and counts from 0.
+  of a series, and all that happened before the first of them is lost: that is the first burst of whatever
+  ``services/kit/expected.py`` did not foresee. A counter that fell was started anew, and counts from 0.
 * A **run** is a mask in time: the services know nothing of runs, the runner says when one is on. ``All`` matches
-  ``up`` too, which is always there.
-* **Zero is shown as 0.** Most counters stand at 0 from the start; of the others a line says ``none``.
+  ``up`` too, which is always there. Every query that is not marked ``always`` is cut by it (``panels.Query``).
+* **What has not happened is not listed.** Counters stand at 0 from the start, a dozen mechanisms for each link: by
+  mechanism those lines alone are shown that have counted anything yet, and one that says ``none`` while there is none.
 """
 
 from __future__ import annotations
@@ -46,8 +47,12 @@ def grown(counter: str, where: str = "", window: str = WINDOW) -> str:
 
 
 def per_second(counter: str, by: Sequence[str] = (), where: str = "") -> str:
-    """Events a second, summed by labels."""
-    return f"{_sum(by)} ({grown(counter, where)}) / {WINDOW_S}"
+    """Events a second, summed by labels; by mechanism only what has happened yet."""
+    rate = f"{_sum(by)} ({grown(counter, where)}) / {WINDOW_S}"
+    if "error_type" not in by:
+        return rate
+    labels, series = ", ".join(by), f"{counter}{{{where}}}" if where else counter
+    return f"({rate}) and on({labels}) ({_sum(by)} ({series}) > 0)"
 
 
 def _sum(by: Sequence[str]) -> str:
@@ -55,11 +60,11 @@ def _sum(by: Sequence[str]) -> str:
 
 
 def quantile(q: float, histogram: str, by: Sequence[str] = (), where: str = "") -> str:
-    """A quantile in seconds, interpolated within a bucket: every timeout is a bucket's edge."""
+    """A quantile in seconds, interpolated within a bucket: every timeout is a bucket's edge. None of nothing."""
     labels = ", ".join(("le", *by))
     buckets = f"{histogram}_bucket{{{where}}}" if where else f"{histogram}_bucket"
     rates = f"sum by ({labels}) (rate({buckets}[{WINDOW}]))"
-    return f"histogram_quantile({q}, {rates})"
+    return f"histogram_quantile({q}, {rates}) >= 0"
 
 
 def share(part: str, whole: str) -> str:

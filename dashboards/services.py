@@ -14,7 +14,7 @@ BY_CODE = "{{service}} {{http_response_status_code}} {{error_type}}"
 FAILED = f'{q.CHOSEN},http_response_status_code=~"5.."'
 
 
-TOTAL = q.in_run(q.per_second(q.ANSWERS, ("service",), q.CHOSEN))
+TOTAL = q.per_second(q.ANSWERS, ("service",), q.CHOSEN)
 ROUTES = q.per_second(q.ANSWERS, ("service", "http_request_method", "http_route"), q.CHOSEN)
 _RATE: Panels = [
     lines(
@@ -23,7 +23,7 @@ _RATE: Panels = [
     ),
     lines(
         Told("Requests by route", "The same by method and route.", "reqps"),
-        Query(q.in_run(ROUTES), "{{service}} {{http_request_method}} {{http_route}}"),
+        Query(ROUTES, "{{service}} {{http_request_method}} {{http_route}}"),
     ),
 ]
 
@@ -99,7 +99,7 @@ _SATURATION: Panels = [
 def build() -> Dashboard:
     """The dashboard."""
     about = "Rate, errors, duration of each service, by its own count: the same three questions for all."
-    board = frame("aguante-services", "Aguante: Services (RED)", about)
+    board = frame("aguante-services", "Aguante: Services (RED)", about, service=True)
     rows = {
         "Rate": _RATE,
         "Errors": _ERRORS,

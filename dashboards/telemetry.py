@@ -63,7 +63,7 @@ _METRICS: Panels = [
             "short",
         ),
         UP,
-        Query("up", "{{job}} {{instance}}"),
+        Query("up", "{{job}} {{instance}}", always=True),
     ),
     lines(
         Told(
@@ -73,7 +73,7 @@ _METRICS: Panels = [
             "s",
             ((None, "green"), (0.5, "red")),
         ),
-        Query("scrape_duration_seconds", "{{job}} {{instance}}"),
+        Query("scrape_duration_seconds", "{{job}} {{instance}}", always=True),
     ),
     lines(
         Told(
@@ -82,16 +82,16 @@ _METRICS: Panels = [
             "short",
             ((None, "green"), (5000, "red")),
         ),
-        Query("scrape_samples_scraped", "{{job}} {{instance}}"),
+        Query("scrape_samples_scraped", "{{job}} {{instance}}", always=True),
     ),
     lines(
         Told(
             "Series that are new in each read",
-            "Many after the start and at the first failure of a kind, then none.",
+            "Many after the start, few at a failure that nobody foresaw, then none.",
             "short",
             ((None, "green"), (500, "red")),
         ),
-        Query("scrape_series_added", "{{job}} {{instance}}"),
+        Query("scrape_series_added", "{{job}} {{instance}}", always=True),
     ),
 ]
 
@@ -102,7 +102,7 @@ def build() -> Dashboard:
         "A dead collector must cost spans, never requests: what was exported, what was lost, and "
         "whether Prometheus reads every service in time."
     )
-    board = frame("aguante-telemetry", "Aguante: Telemetry health", about)
+    board = frame("aguante-telemetry", "Aguante: Telemetry health", about, service=True)
     rows = {
         "Traces": _TRACES,
         "Metrics": _METRICS,

@@ -11,9 +11,12 @@ import click
 from rich.live import Live
 
 from aguante.commands.common import find_testbed, testbed_option
-from aguante.commands.running import one_state
+from aguante.commands.running import living_states
 from aguante.commands.stopping import stop_on_signals
+from aguante.runtimes.attach_find import find_testbed_of
 from aguante.runtimes.base import Testbed, TestbedError
+from aguante.runtimes.docker import Docker
+from aguante.runtimes.state import default_parent
 from aguante.terminal import verdict_console
 from aguante.testbed import TestbedSpec
 from aguante.watching.draw import PAST_MAX, draw
@@ -25,7 +28,7 @@ GONE_AFTER = 5
 
 
 @click.command("watch")
-@click.argument("testbed_id", metavar="[ID]", required=False)
+@click.argument("which", metavar="[WHICH]", required=False, default="")
 @testbed_option
 @click.option("--once", is_flag=True, help="Show one picture and end.")
 @click.option(
@@ -41,9 +44,9 @@ GONE_AFTER = 5
     help="Time between two readings, over which rates are taken.",
 )
 def watch_command(
-    testbed_id: str | None, testbed: Path | None, once: bool, as_json: bool, every_s: float
+    which: str, testbed: Path | None, once: bool, as_json: bool, every_s: float
 ) -> int:
-    """Watch the testbed ID (see `aguante ps`); without ID the only one there is.
+    """Watch a testbed: its ID (`aguante ps`), a Compose project, or FILE; without WHICH the only one there is.
 
     Answers by status and mechanism, latency, breakers, retries, requests in flight, and the faults that hold now:
     read from the services and from Toxiproxy themselves, so that neither Prometheus nor Grafana is needed. It
@@ -51,10 +54,21 @@ def watch_command(
 
     Exit 4: the testbed has ended.
     """
-    up = one_state(testbed_id).up
-    watching = _pictures(up, find_testbed(testbed), every_s)
-    asyncio.run(_show(watching, once=once, as_json=as_json))
+    asyncio.run(_watch(which, find_testbed(testbed), every_s, once=once, as_json=as_json))
     return 0
+
+
+async def _watch(
+    which: str, spec: TestbedSpec, every_s: float, *, once: bool, as_json: bool
+) -> None:
+    saved = [each.up for each in living_states() if which in ("", each.id)]
+    if len(saved) == 1:
+        up = saved[
+            0
+        ]  # as it was written down: a service that an experiment has ended is shown as silent
+    else:
+        up = await find_testbed_of(which, spec, default_parent(), Docker())
+    await _show(_pictures(up, spec, every_s), once=once, as_json=as_json)
 
 
 async def _show(pictures: AsyncIterator[Picture], *, once: bool, as_json: bool) -> None:

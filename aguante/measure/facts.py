@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from aguante.events import (
+    Announced,
     CollectorClosed,
     FaultChanged,
     LoadFinished,
@@ -32,6 +33,7 @@ class RunFacts:
     load: LoadFinished | None = None
     settled: Settled | None = None
     stopped: Stopped | None = None
+    announced: Announced | None = None
     spans_dropped: int = -1
     """-1: not known."""
     spans_lost_because: str = ""
@@ -98,6 +100,7 @@ def read_facts(path: Path) -> RunFacts:
         load=next((each for each in events if isinstance(each, LoadFinished)), None),
         settled=next((each for each in reversed(events) if isinstance(each, Settled)), None),
         stopped=next((each for each in events if isinstance(each, Stopped)), None),
+        announced=next((each for each in events if isinstance(each, Announced)), None),
         spans_dropped=closed.spans_dropped if closed else -1,
         spans_lost_because=_lost_because(closed) if closed else "",
     )

@@ -174,6 +174,13 @@ class SpanHealth(Value):
     """Why the runner itself could not keep what it was sent, or empty."""
 
 
+class Announcements(Value):
+    """Pushes of phases and faults to Prometheus: where one is missing, its dashboards have a hole."""
+
+    taken: int
+    failed: int
+
+
 class CauseStory(Value):
     """One cause during the faults: when it was first and last seen, and how fast it was."""
 
@@ -262,3 +269,5 @@ class Measures(Value):
     """Why the run ended early, or empty."""
     story: tuple[CauseStory, ...] = ()
     """Causes of the fault phase, in the order of their first answer."""
+    announced: Announcements | None = None
+    """None: there was no Prometheus, or the run ended before it could be counted."""

@@ -2,11 +2,12 @@
 
 from aguante.measure.answers import answer_all
 from aguante.measure.evidence import Evidence, open_evidence
+from aguante.measure.facts import RunFacts
 from aguante.measure.faults import measure_fault
 from aguante.measure.invariants import measure_invariants
 from aguante.measure.kept import write_traces
 from aguante.measure.load import measure_load
-from aguante.measure.model import Measures
+from aguante.measure.model import Announcements, Measures
 from aguante.measure.phases import (
     measure_latency,
     measure_phases,
@@ -81,7 +82,13 @@ def _measure(evidence: Evidence, folder: RunFolder, experiment: Experiment) -> M
         samples=measure_samples(evidence),
         stopped=facts.stopped.reason if facts.stopped else "",
         story=measure_story(evidence),
+        announced=_announced(facts),
     )
+
+
+def _announced(facts: RunFacts) -> Announcements | None:
+    said = facts.announced
+    return None if said is None else Announcements(taken=said.taken, failed=said.failed)
 
 
 def chosen_invariants(experiment: Experiment, testbed: TestbedSpec) -> tuple[InvariantSpec, ...]:

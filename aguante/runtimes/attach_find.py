@@ -97,6 +97,6 @@ def _nothing(which: str, states: tuple[SavedState, ...], projects: list[str]) ->
     what = f"there is no testbed {which!r}" if which else "which testbed?"
     ids = ", ".join(sorted({*(each.id for each in states), *projects})) or "none"
     return (
-        f"{what}; running: {ids}. Give --attach one of them, or a file with what "
+        f"{what}; running: {ids}. Name one of them, or a file with what "
         "`aguante up --detach --json` printed"
     )

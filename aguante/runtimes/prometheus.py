@@ -46,17 +46,7 @@ async def run_prometheus(
     await asyncio.to_thread(_prepare, places, targets, rules)
     command = Command(
         name="prometheus",
-        argv=(
-            str(binary),
-            f"--config.file={places.config}",
-            f"--storage.tsdb.path={places.samples}",
-            f"--storage.tsdb.retention.time={KEEP}",
-            f"--web.listen-address={HOST}:{port}",
-            "--web.enable-otlp-receiver",  # the runner says there what it does, and when
-            "--enable-feature=exemplar-storage",
-            f"--query.lookback-delta={LOOKBACK_S}s",
-            "--log.level=warn",
-        ),
+        argv=(str(binary), *arguments(places, port)),
         cwd=places.config.parent,
         log=places.log,
         env={"GOMAXPROCS": "1"},
@@ -71,6 +61,20 @@ class Places:
     config: Path
     samples: Path
     log: Path
+
+
+def arguments(places: Places, port: int) -> tuple[str, ...]:
+    """What it is started with; docker-compose.yml says the same (a test compares them), but for its places."""
+    return (
+        f"--config.file={places.config}",
+        f"--storage.tsdb.path={places.samples}",
+        f"--storage.tsdb.retention.time={KEEP}",
+        f"--web.listen-address={HOST}:{port}",
+        "--web.enable-otlp-receiver",  # the runner says there what it does, and when
+        "--enable-feature=exemplar-storage",
+        f"--query.lookback-delta={LOOKBACK_S}s",
+        "--log.level=warn",
+    )
 
 
 def _prepare(places: Places, targets: Sequence[Target], rules: Sequence[Path]) -> None:

@@ -91,7 +91,9 @@ def draw_up(testbed: str, entry: str, at: str, before: Reading, after: Reading) 
         at=at,
         over_s=round(over_s, 3),
         answers=_answers(
-            grown, {i for i, name in after.instances.items() if name == entry}, over_s
+            *(grown, after.values),
+            {i for i, name in after.instances.items() if name == entry},
+            over_s,
         ),
         in_flight={
             series.instance: round(value)
@@ -140,9 +142,11 @@ def quantile(q: float, buckets: Mapping[float, float]) -> float | None:
 
 
 def _answers(
-    grown: Mapping[Series, float], entries: set[str], over_s: float
+    grown: Mapping[Series, float], now: Mapping[Series, float], entries: set[str], over_s: float
 ) -> tuple[Answers, ...]:
+    """Every kind that has ever come: a service counts from 0 what can come, too. 200 is there in any case."""
     buckets = _histograms(grown, signals.SERVER_DURATION, entries, _answer_of)
+    ever = _histograms(now, signals.SERVER_DURATION, entries, _answer_of)
     answers = [
         Answers(
             status=int(status) if status.isdigit() else 0,
@@ -152,6 +156,7 @@ def _answers(
             p95_s=quantile(0.95, found),
         )
         for (status, mechanism), found in buckets.items()
+        if status == "200" or _count(ever[status, mechanism]) > 0
     ]
     return tuple(sorted(answers, key=lambda each: (-each.per_s, each.status, each.mechanism)))
 

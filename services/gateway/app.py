@@ -18,12 +18,12 @@ from services.kit.telemetry import Telemetry
 
 def create_app(settings: Settings, policy: Policy, telemetry: Telemetry) -> web.Application:
     """Put the gateway together; nothing is connected before the application starts."""
-    app = make_app(policy, telemetry, handlers.ROUTES)
+    app = make_app(policy, telemetry, handlers.ROUTES, handlers.FAILURES)
     app[handlers.SEMAPHORE] = Semaphore(policy.semaphore, telemetry.emit)
     app[handlers.MAKE_KEY] = lambda: uuid4().hex
     telemetry.metrics.expect_rejections(Mechanism.SEMAPHORE_FULL)
-    for link, method, route in clients.CALLS:
-        telemetry.metrics.expect_call(link, method, route)
+    for link, method, route, answers in clients.CALLS:
+        telemetry.metrics.expect_call(link, method, route, answers)
 
     async def connected(app: web.Application) -> AsyncIterator[None]:
         async with make_session() as session:

@@ -8,8 +8,10 @@ import msgspec
 from services.kit.breaker import Breaker
 from services.kit.bulkhead import Bulkhead
 from services.kit.deadline import Deadline
+from services.kit.expected import NO_ANSWER, OF_READS, OF_WRITES
 from services.kit.http_client import Link, Request
 from services.kit.policy import LinkPolicy
+from services.kit.problem import Mechanism
 from services.kit.retry import Retry
 from services.kit.telemetry import Telemetry
 
@@ -109,7 +111,14 @@ class Inventory(_Callee):
 
 
 CALLS = (
-    ("gateway-reservations", "POST", "/reserve"),
-    ("gateway-reservations", "GET", "/reservations/{reservation_id}"),
-    ("gateway-inventory", "GET", "/events/{event_id}"),
+    (
+        *("gateway-reservations", "POST", "/reserve"),
+        (
+            *(Mechanism.PAYMENT_DECLINED, Mechanism.SOLD_OUT),
+            *(Mechanism.BREAKER_OPEN, *NO_ANSWER, *OF_WRITES[1:]),
+        ),
+    ),
+    ("gateway-reservations", "GET", "/reservations/{reservation_id}", OF_READS),
+    ("gateway-inventory", "GET", "/events/{event_id}", OF_READS),
 )
+"""Link, method, route, and the failures that the callee answers (a test holds them to the callee's own list)."""

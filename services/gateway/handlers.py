@@ -10,8 +10,9 @@ from aiohttp import web
 from msgspec import Meta
 
 from services.gateway import domain
-from services.gateway.clients import Inventory, Order, Reservations
+from services.gateway.clients import CALLS, Inventory, Order, Reservations
 from services.kit.deadline import Deadline
+from services.kit.expected import NO_ANSWER, Failures
 from services.kit.failures import CallFailed, problem_from
 from services.kit.http_server import POLICY, answer_json, note_reservation, read_json
 from services.kit.problem import Mechanism, Problem
@@ -83,6 +84,13 @@ ROUTES = [
     web.get("/events/{event_id}", event, allow_head=False),
     web.get("/openapi.json", openapi, allow_head=False),
 ]
+FAILURES: Failures = {
+    (method, route): tuple(
+        dict.fromkeys((Mechanism.SEMAPHORE_FULL, Mechanism.BREAKER_OPEN, *NO_ANSWER, *answers))
+    )
+    for _, method, route, answers in CALLS
+}
+"""Full ourselves, or whatever came of the call: each route has one, of the same name."""
 
 
 def _deadline(request: web.Request) -> Deadline:

@@ -78,6 +78,14 @@ _RESIZE = """
 UPDATE events SET capacity = $2, available = $3 WHERE event_id = $1 RETURNING event_id, capacity, available"""
 
 
+STATEMENTS = (
+    *("BEGIN", "COMMIT", "ROLLBACK"),
+    *("SELECT event", "SELECT allocation", "SELECT allocated"),
+    *("INSERT allocation", "INSERT tombstone", "INSERT event"),
+    *("UPDATE allocation", "UPDATE event"),
+)
+
+
 class Seats:
     """Events and their allocations."""
 

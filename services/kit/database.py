@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,15 @@ _LOG = logging.getLogger("services.kit.database")
 class Database:
     """One service's database. Every method raises ``DatabaseFailed``; a constraint's violation stays asyncpg's."""
 
-    def __init__(self, link: str, url: str, policy: DatabasePolicy, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        link: str,
+        url: str,
+        policy: DatabasePolicy,
+        telemetry: Telemetry,
+        statements: Iterable[str] = (),
+    ) -> None:
+        """Make the pool, unopened; ``statements``: the summaries of those that will be run."""
         self.link = link
         self._url = url
         self._policy = policy
@@ -53,6 +61,7 @@ class Database:
         self._pool: Pool | None = None
         self._schema_made = False
         self._used = 0
+        telemetry.metrics.expect_statements(link, statements)
         telemetry.metrics.expect_pool(link, policy.pool_size, self._idle, lambda: self._used)
 
     def _idle(self) -> int:

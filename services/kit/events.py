@@ -22,7 +22,7 @@ class BreakerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RequestFinished:
-    """A request was answered. ``mechanism`` is None on a 2xx."""
+    """A request was answered. ``mechanism`` is None on a 2xx; ``trace_id`` is empty where there is no span."""
 
     method: str
     route: str

@@ -221,8 +221,9 @@ class _Connection(RequestHandler):
             content_type=PROBLEM_TYPE,
         )
         response.force_close()
+        # There was no request yet, so no span that the id could lead to, and no time that it took.
         self.telemetry.emit(
-            RequestFinished("_OTHER", "", problem.status, problem.mechanism, 0.0, trace_id)
+            RequestFinished("_OTHER", "", problem.status, problem.mechanism, 0.0, "")
         )
         return response
 

@@ -20,12 +20,16 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from services.kit import deadline as deadlines
-from services.kit import tracing
+from services.kit import expected, tracing
 from services.kit.deadline import Deadline
 from services.kit.events import RequestFinished
+from services.kit.expected import Failures
+from services.kit.failure_log import FailureLog
+from services.kit.failures import caller_of
 from services.kit.findings import Invalid, convert
 from services.kit.json_body import read_document
 from services.kit.policy import Policy
+from services.kit.policy_rules import links_of
 from services.kit.problem import BODY_BYTES_MAX, PROBLEM_TYPE, Mechanism, Problem
 from services.kit.telemetry import Telemetry
 from services.kit.text import printable
@@ -41,21 +45,34 @@ _LOG = logging.getLogger("services.kit.http_server")
 TELEMETRY: web.AppKey[Telemetry] = web.AppKey("telemetry", Telemetry)
 POLICY: web.AppKey[Policy] = web.AppKey("policy", Policy)
 READY_CHECKS: web.AppKey[list[ReadyCheck]] = web.AppKey("ready_checks", list)
+FAILURE_LOG: web.AppKey[FailureLog] = web.AppKey("failure_log", FailureLog)
 METHODS: web.AppKey[frozenset[str]] = web.AppKey("methods", frozenset)
 
 
-def make_app(policy: Policy, telemetry: Telemetry, routes: list[web.RouteDef]) -> web.Application:
+def make_app(
+    policy: Policy,
+    telemetry: Telemetry,
+    routes: list[web.RouteDef],
+    failures: Failures = expected.NONE,
+) -> web.Application:
     """Make a service's application: its own ``routes``, and ``/healthz``, ``/readyz``, ``/metrics``, ``/policy``.
 
-    Append to ``app[READY_CHECKS]`` what must hold for ``/readyz``, such as ``database.ready``.
+    ``failures``: what the routes answer that must have its series before it comes. Append to ``app[READY_CHECKS]``
+    what must hold for ``/readyz``, such as ``database.ready``.
     """
     app = web.Application(middlewares=[_observed], client_max_size=BODY_BYTES_MAX)
     app[TELEMETRY] = telemetry
     app[POLICY] = policy
     app[READY_CHECKS] = []
+    app[FAILURE_LOG] = FailureLog()
     app[METHODS] = frozenset(route.method for route in routes)
     for route in routes:
-        telemetry.metrics.expect_route(route.method, route.path)
+        own = failures.get((route.method, route.path), ())
+        telemetry.metrics.expect_route(route.method, route.path, own)
+    for link, section in links_of(policy).items():
+        if section.retry is not None and caller_of(link) == telemetry.service:
+            budget = section.retry.budget is not None
+            telemetry.metrics.expect_retries(link, section.retry.on, budget=budget)
     app.add_routes([*routes, *COMMON_ROUTES])
     return app
 
@@ -122,6 +139,8 @@ async def _observed(request: web.Request, handler: Handler) -> web.StreamRespons
     response: web.StreamResponse | None = None
     try:
         response = await _answered(request, handler, tracing.trace_id_hex(span))
+        if PROBLEM in response:
+            request.app[FAILURE_LOG].tell(response[PROBLEM], telemetry.service)
         return response
     finally:
         telemetry.metrics.active_requests.dec()

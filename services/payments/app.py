@@ -3,25 +3,34 @@
 from aiohttp import web
 
 from services.kit.database import Database
+from services.kit.expected import OF_READS, OF_WRITES, Failures
 from services.kit.http_server import READY_CHECKS, make_app
 from services.kit.policy import Policy
+from services.kit.problem import Mechanism
 from services.kit.settings import Settings
 from services.kit.telemetry import Telemetry
 from services.payments import handlers
-from services.payments.repository import SCHEMA, Charges
+from services.payments.repository import SCHEMA, STATEMENTS, Charges
 
 ROUTES = [
     web.post("/pay", handlers.pay),
     web.post("/refund", handlers.refund),
     web.get("/charges/{reservation_id}", handlers.read_charge, allow_head=False),
 ]
+FAILURES: Failures = {
+    ("POST", "/pay"): (Mechanism.PAYMENT_DECLINED, Mechanism.VOIDED, *OF_WRITES),
+    ("POST", "/refund"): OF_WRITES,
+    ("GET", "/charges/{reservation_id}"): OF_READS,
+}
 
 
 def create_app(settings: Settings, policy: Policy, telemetry: Telemetry) -> web.Application:
     """Make the application; its database opens in the background once it runs."""
     assert settings.database_url is not None  # noqa: S101 - load_settings asked for it
-    database = Database("payments-db", settings.database_url, policy.database, telemetry)
-    app = make_app(policy, telemetry, ROUTES)
+    database = Database(
+        "payments-db", settings.database_url, policy.database, telemetry, STATEMENTS
+    )
+    app = make_app(policy, telemetry, ROUTES, FAILURES)
     app[handlers.CHARGES] = Charges(database)
     app[READY_CHECKS].append(database.ready)
     app.cleanup_ctx.append(database.lifetime(SCHEMA))

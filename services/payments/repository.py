@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS charges (
 );
 """
 
+STATEMENTS = ("INSERT charge", "SELECT charge", "UPSERT refund")
+
 _READ = "SELECT reservation_id, user_id, amount_cents, state FROM charges WHERE reservation_id = $1"
 
 _STORE = f"""

@@ -13,9 +13,11 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from services.kit.database import Database
+from services.kit.expected import NO_ANSWER, OF_READS, OF_WRITES, Failures
 from services.kit.http_client import Link, make_session
 from services.kit.http_server import READY_CHECKS, make_app
 from services.kit.policy import LinkPolicy, Policy
+from services.kit.problem import Mechanism
 from services.kit.retry import Retry
 from services.kit.settings import Settings
 from services.kit.telemetry import Telemetry
@@ -32,7 +34,7 @@ from services.reservations.compensation import Compensator, Time
 from services.reservations.domain import CHANGES, Command, Trace
 from services.reservations.journal import Journal
 from services.reservations.outbox import OutboxWorker, SentMarks
-from services.reservations.repository import SagaRepository
+from services.reservations.repository import STATEMENTS, SagaRepository
 from services.reservations.saga import SagaRunner
 from services.reservations.schema import SCHEMA
 from services.reservations.settings import INVENTORY, NOTIFICATIONS, PAYMENTS
@@ -42,6 +44,13 @@ ROUTES = [
     web.post("/reserve", handlers.reserve),
     web.get("/reservations/{reservation_id}", handlers.read_reservation, allow_head=False),
 ]
+FAILURES: Failures = {
+    ("POST", "/reserve"): (
+        *(Mechanism.PAYMENT_DECLINED, Mechanism.SOLD_OUT),
+        *(Mechanism.BREAKER_OPEN, *NO_ANSWER, *OF_WRITES[1:]),
+    ),
+    ("GET", "/reservations/{reservation_id}"): OF_READS,
+}
 READY_POLL_S = 0.05
 RECOVER_EVERY_S = 1.0
 DELIVER_EVERY_S = 1.0
@@ -77,9 +86,9 @@ class Parts:
 
 def create_app(settings: Settings, policy: Policy, telemetry: Telemetry) -> web.Application:
     """Make the application; database, client session and workers start once it runs."""
-    app = make_app(policy, telemetry, ROUTES)
-    for link, method, route in CALLS:
-        telemetry.metrics.expect_call(link, method, route)
+    app = make_app(policy, telemetry, ROUTES, FAILURES)
+    for link, method, route, answers in CALLS:
+        telemetry.metrics.expect_call(link, method, route, answers)
     telemetry.metrics.expect_saga(CHANGES, (Command.RELEASE_SEATS, Command.REFUND))
 
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
@@ -112,7 +121,9 @@ def assemble(
     notifications = NotificationsClient(
         pipeline(NOTIFICATIONS, policy.links.reservations_notifications)
     )
-    database = Database("reservations-db", settings.database_url, policy.database, telemetry)
+    database = Database(
+        "reservations-db", settings.database_url, policy.database, telemetry, STATEMENTS
+    )
     sagas = SagaRepository(database)
     retry = Retry("reservations-db", policy.links.reservations_db.retry, emit)
     journal, marks = Journal(sagas, retry, emit), SentMarks(sagas)

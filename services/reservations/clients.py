@@ -12,9 +12,11 @@ from services.kit.breaker import Breaker
 from services.kit.bulkhead import Bulkhead
 from services.kit.deadline import Deadline
 from services.kit.events import Emit
+from services.kit.expected import OF_WRITES
 from services.kit.failures import CallFailed
 from services.kit.http_client import Link, Request
 from services.kit.policy import CompensationPolicy, LinkPolicy
+from services.kit.problem import Mechanism
 from services.kit.retry import Retry
 from services.reservations.domain import Saga
 from services.reservations.ports import Notice
@@ -155,9 +157,10 @@ class NotificationsClient:
 
 
 CALLS = (
-    (INVENTORY, "POST", "/reserve"),
-    (INVENTORY, "POST", "/release"),
-    (PAYMENTS, "POST", "/pay"),
-    (PAYMENTS, "POST", "/refund"),
-    (NOTIFICATIONS, "POST", "/notify"),
+    (INVENTORY, "POST", "/reserve", (Mechanism.SOLD_OUT, Mechanism.VOIDED, *OF_WRITES)),
+    (INVENTORY, "POST", "/release", OF_WRITES),
+    (PAYMENTS, "POST", "/pay", (Mechanism.PAYMENT_DECLINED, Mechanism.VOIDED, *OF_WRITES)),
+    (PAYMENTS, "POST", "/refund", OF_WRITES),
+    (NOTIFICATIONS, "POST", "/notify", ()),
 )
+"""Link, method, route, and the failures that the callee answers (a test holds them to the callee's own list)."""

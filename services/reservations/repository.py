@@ -83,6 +83,10 @@ _MARK_SENT_INLINE = f"""
 WITH delivered AS ({_MARK_DELIVERED})
 UPDATE sagas SET notification_sent = true WHERE reservation_id = ANY($1::text[])"""  # noqa: S608
 
+STATEMENTS = (
+    *("INSERT saga", "UPDATE saga", "SELECT saga", "SELECT key holder"),
+    *("UPDATE expired sagas", "UPDATE due notices", "UPDATE notices", "UPDATE sent notices"),
+)
 BEGIN_TRIES_MAX = 3
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import requests
 from bench_world import eventually
-from stack_world import COMPOSE, SERVICES, Stack, service_of
+from ruamel.yaml import YAML
+from stack_world import COMPOSE, ROOT, SERVICES, Stack, service_of
 
 pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
 
@@ -223,6 +224,48 @@ def test_prometheus_sees_every_replica_and_jaeger_every_trace(stack: Stack, even
         return {each["serviceName"] for trace in traces for each in trace["processes"].values()}
 
     assert eventually("the whole trace", lambda: services() == set(SERVICES), SEEN_LIMIT_S)
+
+
+def test_prometheus_reckons_every_rule_and_leads_to_traces(stack: Stack, event: str) -> None:
+    """Its rules are those of the repository and none fails; an order's latency is kept with its trace."""
+    api = f"http://{stack.address('prometheus', 9090)}/api/v1"
+    loaded = requests.get(f"{api}/rules", timeout=10).json()["data"]["groups"]
+    rules = {rule["name"]: rule["health"] for group in loaded for rule in group["rules"]}
+    assert rules.keys() == {
+        rule.get("record") or rule["alert"]
+        for path in (ROOT / "dashboards" / "prometheus" / "rules").glob("*.yml")
+        for group in YAML(typ="safe").load(path)["groups"]
+        for rule in group["rules"]
+    }
+    assert not [name for name, health in rules.items() if health == "err"]
+    _, body = reserve(stack, event)
+    asked = {
+        "query": 'http_server_request_duration_seconds_bucket{service="gateway"}',
+        "start": str(time.time() - 60),
+    }
+
+    def traced() -> bool:
+        window = {**asked, "end": str(time.time())}
+        found = requests.get(f"{api}/query_exemplars", window, timeout=10).json()["data"]
+        kept = {one["labels"]["trace_id"] for series in found for one in series["exemplars"]}
+        return body["trace_id"] in kept
+
+    assert eventually("the order's exemplar", traced, SEEN_LIMIT_S)
+
+
+def test_grafana_has_every_dashboard(stack: Stack) -> None:
+    """Provisioned under the uids that links name; looked at where Grafana's image is."""
+    if not stack.with_grafana:
+        pytest.skip("the image of Grafana is not here")
+    search = f"http://{stack.address('grafana', 3000)}/api/search"
+    boards = {path.stem for path in (ROOT / "dashboards/grafana/dashboards").glob("*.json")}
+
+    def provisioned() -> bool:
+        found = requests.get(search, {"tag": "aguante"}, timeout=10).json()
+        return {each["uid"] for each in found} == {f"aguante-{name}" for name in boards}
+
+    assert len(boards) == 5
+    assert eventually("every dashboard", provisioned, SEEN_LIMIT_S)
 
 
 def test_the_stack_keeps_within_its_memory(stack: Stack, event: str) -> None:

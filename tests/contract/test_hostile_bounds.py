@@ -225,6 +225,16 @@ async def test_a_span_carries_a_bounded_path() -> None:
         assert path.isprintable()
 
 
+async def test_what_is_no_request_leads_to_no_trace() -> None:
+    """It is counted, without an exemplar: there is no span that its trace id could lead to."""
+    async with service() as here, wire(here.port) as connection:
+        connection.send(b"this is no HTTP\r\n\r\n")
+        assert (await connection.answer()).status == 400
+        text = here.watched.metrics.render("application/openmetrics-text")[0].decode()
+    assert re.search(r'_count\{error_type="bad_request",.*http_route=""\} 1\.0', text)
+    assert "trace_id" not in text
+
+
 async def test_unknown_paths_and_methods_make_no_labels() -> None:
     """A hundred paths and every method that the parser knows: one child each for 404 and 405."""
     methods = [b"GET", b"PUT", b"PATCH", b"PROPFIND", b"M-SEARCH", b"REPORT", b"TRACE", b"PURGE"]

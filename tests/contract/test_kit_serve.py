@@ -131,6 +131,38 @@ def test_a_service_logs_its_timeout_budget_when_it_starts() -> None:
     ]
 
 
+def test_a_failed_answer_is_found_in_the_log_by_its_trace_id() -> None:
+    """One line of the process has the `X-Trace-Id` of a 503, what made it and where; none has that of a 404."""
+    port, nowhere = free_port(), f"http://127.0.0.1:{free_port()}"
+    links = {"LINK_GATEWAY_INVENTORY": nowhere, "LINK_GATEWAY_RESERVATIONS": nowhere}
+    process = start(port, "gateway", **links)
+    try:
+        wait_ready(process, port)
+        failed, missing = traced(port, "/events/e-1"), traced(port, "/nowhere")
+    finally:
+        process.terminate()
+        told, _ = process.communicate(timeout=LIMIT_S)
+    assert (failed[0], missing[0]) == (503, 404)
+    said = [json.loads(line) for line in told.splitlines()]
+    (line,) = [line for line in said if line["trace_id"] in (failed[1], missing[1])]
+    assert line["trace_id"] == failed[1]
+    assert (line["level"], line["status"], line["mechanism"], line["link"]) == (
+        *("WARNING", 503),
+        *("connect_refused", "gateway-inventory"),
+    )
+
+
+def traced(port: int, path: str) -> tuple[int, str]:
+    """Status and trace id of an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.headers["X-Trace-Id"]
+    finally:
+        connection.close()
+
+
 def test_a_taken_port_is_one_clear_message_and_ends_with_1() -> None:
     """Address, cause and how to mend it, without a traceback."""
     with socket.socket() as taken:

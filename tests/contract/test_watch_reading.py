@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from aiohttp import web
+from click.testing import CliRunner
 
+from aguante.commands.watch import watch_command
 from aguante.runtimes.base import RunningService, Testbed
 from aguante.watching.reading import ANSWER_LIMIT_S, TEXT_BYTES_MAX, Reading, read, session
 
@@ -98,3 +101,29 @@ async def test_when_nobody_answers_the_reading_says_so() -> None:
     seen = await read_of("http://127.0.0.1:1", "http://127.0.0.1:1")
     assert seen.nothing
     assert "gave no answer" in seen.toxiproxy
+
+
+def test_a_testbed_is_watched_by_what_up_printed_of_it(tmp_path: Path) -> None:
+    """As `--attach` and `doctor` take it, also one that this machine did not start; who is silent there is named."""
+    nobody = "http://127.0.0.1:9"
+    service = RunningService(name="gateway", instance="gateway-1", url=nobody, pid=1, started=0.0)
+    elsewhere = Testbed(
+        id="elsewhere",
+        runtime="native",
+        policy="default",
+        state=tmp_path,
+        gateway=nobody,
+        toxiproxy=nobody,
+        services=(service,),
+        links=(),
+        databases=(),
+        servers={},
+    )
+    described = tmp_path / "testbed.json"
+    described.write_text(elsewhere.model_dump_json())
+    arguments = [str(described), "--once", "--json", "--every", "0.5"]
+    told = CliRunner().invoke(watch_command, arguments, standalone_mode=False)
+    assert told.exception is None
+    picture = json.loads(told.stdout)
+    assert picture["testbed"] == "elsewhere"
+    assert picture["silent"].keys() == {"gateway-1", "toxiproxy"}

@@ -11,6 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from aguante.runtimes.postgres import _SERVER_OPTIONS
+from aguante.runtimes.prometheus import Places, arguments
 from aguante.servers import SERVERS
 from aguante.testbed import PumbaSpec
 from aguante.testbed_file import load_testbed
@@ -49,6 +50,15 @@ def publications() -> list[tuple[str, str, str, str]]:
             assert match, f"{name}: {port} is not `127.0.0.1:${{VARIABLE:-default}}:port`"
             found.append((name, match[1], f"{match[2]}:{match[3]}", match[4]))
     return found
+
+
+def test_prometheus_is_started_as_natively() -> None:
+    """What a run, an exemplar and a query rest on is the same; where it keeps things, and how much, is its own."""
+    places = Places(Path("/c.yml"), Path("/samples"), Path("/log"))
+    natively, there = set(arguments(places, 9090)), set(SERVICES["prometheus"]["command"])
+    own = ("--config.file", "--storage.", "--web.listen-address")
+    assert {flag for flag in there ^ natively if not flag.startswith(own)} == set()
+    assert len([flag for flag in there if not flag.startswith(own)]) == 4
 
 
 def test_the_proxies_of_the_containers_are_made_from_the_links() -> None:

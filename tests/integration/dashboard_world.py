@@ -49,7 +49,9 @@ def every_query() -> Iterator[Panel]:
     for path in sorted(BOARDS.glob("*.json")):
         board = json.loads(path.read_text(encoding="utf-8"))
         for annotation in board["annotations"]["list"]:
-            yield Panel(path.stem, f"annotation {annotation['name']}", annotation["expr"], False)
+            yield Panel(
+                path.stem, f"annotation {annotation['name']}", annotation["target"]["expr"], False
+            )
         for panel in board["panels"]:
             for target in panel.get("targets", []):
                 yield Panel(

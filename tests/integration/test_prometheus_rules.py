@@ -1,5 +1,7 @@
 """Recording rules and alerts: unit-tested by promtool, over metrics that the services really have."""
 
+import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from services.kit import metrics
 
 FOLDER = Path(__file__).parents[2] / "dashboards" / "prometheus"
 RULES = sorted((FOLDER / "rules").glob("*.yml"))
+BOARDS = sorted((FOLDER.parent / "grafana" / "dashboards").glob("*.json"))
 LIMIT_S = 60.0
 OURS = {value for name, value in vars(metrics).items() if name.isupper() and isinstance(value, str)}
 OF_PROMETHEUS = {"up"}
@@ -61,6 +64,25 @@ def test_every_alert_has_a_test_in_which_it_fires() -> None:
         if each.get("exp_alerts")
     }
     assert fires == {rule["alert"] for rule in rules() if "alert" in rule}
+
+
+def test_what_an_alert_sends_one_to_is_there() -> None:
+    """The dashboard, the panel and the alert that its words name: a title that was changed leads nowhere."""
+    boards = {
+        board["title"].removeprefix("Aguante: "): {panel["title"] for panel in board["panels"]}
+        for board in (json.loads(path.read_text(encoding="utf-8")) for path in BOARDS)
+    }
+    alerts = {rule["alert"] for rule in rules() if "alert" in rule}
+    sent = 0
+    for rule in rules():
+        words = str(rule.get("annotations", {}).get("mend", ""))  # type: ignore[attr-defined]
+        for board, title in re.findall(r'dashboard (\w+), panel "(.+?)"', words):
+            assert title in boards[board]
+            sent += 1
+        assert words.count("dashboard") == len(re.findall(r'dashboard \w+, panel "', words))
+        for name in re.findall(r"\bAs for (\w+)", words):
+            assert name in alerts
+    assert sent
 
 
 def test_the_compose_stacks_configuration_is_sound(promtool: Path) -> None:

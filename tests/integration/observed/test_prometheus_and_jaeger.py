@@ -5,6 +5,7 @@ import math
 import shutil
 import time
 from collections.abc import AsyncIterator
+from urllib.parse import parse_qsl
 
 import pytest
 from observed_world import (
@@ -29,6 +30,16 @@ SEARCHES = table("Question -> Jaeger search")
 FAULT_END_S = 14.0
 """Of the experiment, seconds since t0."""
 ANSWERS = 'http_server_request_duration_seconds_count{service="gateway"}'
+
+FORESEEN = (
+    "http_server_request_duration_seconds_count",
+    "http_client_request_duration_seconds_count",
+    "db_client_operation_duration_seconds_count",
+    "aguante_calls_rejected_total",
+    "aguante_retries_total",
+    "aguante_compensations_total",
+    "aguante_saga_transitions_total",
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +78,34 @@ async def test_each_question_has_its_promql(
     assert not all(math.isnan(value) for _, value in found)
 
 
+async def test_the_rows_on_the_faults_time_say_from_when_to_when(
+    prometheus: Prometheus, facts: RunFacts
+) -> None:
+    """Asked after the run, to a step of the query."""
+    for question, at_s in (
+        ("Since when does the fault hold (epoch seconds)?", facts.applied_s("slow")),
+        ("Until when did it hold?", facts.undone_s("slow")),
+    ):
+        assert at_s is not None
+        ((labels, said_s),) = await prometheus.now(PROMQL[question], epoch_s(facts, 22))
+        assert labels["link"] == "reservations-payments"
+        assert said_s == pytest.approx(epoch_s(facts, at_s), abs=1.2), question
+
+
+async def test_the_row_on_the_difference_names_what_the_fault_brought(
+    prometheus: Prometheus, facts: RunFacts
+) -> None:
+    """More 503 by the open breaker than in the baseline, which had none; fewer 200s; nothing of what never came."""
+    asked = PROMQL["By how much over the baseline, per code and mechanism (answers a second)?"]
+    added = {
+        (labels["http_response_status_code"], labels.get("error_type", "")): value
+        for labels, value in await prometheus.now(asked, epoch_s(facts, FAULT_END_S - 0.2))
+    }
+    assert added["503", "breaker_open"] > 2
+    assert added["200", ""] < -2
+    assert ("409", "sold_out") not in added
+
+
 @pytest.mark.parametrize("label", sorted(bounds().keys() - {"to"}))
 async def test_no_label_has_more_values_than_its_bound(label: str, prometheus: Prometheus) -> None:
     """After all that was played here; the relay is not scraped natively, so its own label is not there."""
@@ -83,13 +122,48 @@ async def test_prometheus_counts_what_the_client_counted(
     for labels, value in await prometheus.now(ANSWERS, epoch_s(facts, 19 + 6)):
         key = (labels["http_response_status_code"], labels.get("error_type", ""))
         counted[key] = counted.get(key, 0) + value
+    seen = answers_of(observed.outcome.verdict)
+    assert seen.keys() == {key for key, n in counted.items() if n}
+    assert {key: counted[key] for key in seen} == pytest.approx(seen, abs=2)
+
+
+async def test_the_row_of_codes_counts_what_the_verdict_counts(
+    observed: Observed, prometheus: Prometheus, facts: RunFacts
+) -> None:
+    """Over the whole run `increase` misses no burst of a kind that had not come before; it extrapolates by a step."""
+    asked = PROMQL["Which codes came out, from which mechanism?"].replace("[10s]", "[29s]")
+    shown = {
+        (labels["http_response_status_code"], labels.get("error_type", "")): value
+        for labels, value in await prometheus.now(asked, epoch_s(facts, 19 + 6))
+    }
+    counted = answers_of(observed.outcome.verdict)
+    assert {"429", "503", "504"} <= {status for status, _ in counted}
+    assert shown.keys() == counted.keys()
+    for key, n in counted.items():
+        assert shown[key] == pytest.approx(n, rel=2 / 29, abs=2), key
+
+
+@pytest.mark.parametrize("metric", FORESEEN)
+async def test_no_series_of_a_failure_begins_with_the_failure(
+    metric: str, observed: Observed, prometheus: Prometheus
+) -> None:
+    """After a run, lost answers and a crash: all that there is was there before the run, at 0."""
+    began_s, _ = observed.seen_s
+    asked = f'{metric}{{job="services"}}'
+    before = {frozenset(e.items()) for e, _ in await prometheus.now(asked, began_s)}
+    now = {frozenset(e.items()) for e, _ in await prometheus.now(asked, time.time())}
+    assert len(now) > 1
+    assert [dict(each) for each in now - before] == []
+
+
+def answers_of(verdict: Verdict) -> dict[tuple[str, str], int]:
+    """(status, mechanism) -> answers in the whole run, by the client's count."""
     seen: dict[tuple[str, str], int] = {}
-    for phase in observed.outcome.verdict.phases:
+    for phase in verdict.phases:
         for cause in phase.causes:
             key = (str(cause.status), cause.mechanism)
             seen[key] = seen.get(key, 0) + cause.requests
-    assert seen.keys() <= counted.keys()
-    assert {key: counted[key] for key in seen} == pytest.approx(seen, abs=2)
+    return seen
 
 
 async def test_the_faults_window_is_drawn_where_it_was(
@@ -121,6 +195,28 @@ async def test_each_phase_is_said_while_it_lasts(prometheus: Prometheus, facts: 
     assert len(await prometheus.now("aguante_phase == 0", epoch_s(facts, 21))) == 4
 
 
+async def test_the_burn_rate_alert_fires_in_the_fault_and_is_silent_again_soon(
+    prometheus: Prometheus, facts: RunFacts
+) -> None:
+    """Not before the fault; and later its short window has ended it while the long one still sees too much."""
+    firing = 'ALERTS{alertname="GatewayBurnsItsBudgetFast", alertstate="firing"}'
+    fault_s = epoch_s(facts, 6)
+    fired = [at_s for at_s, _ in await values(prometheus, firing, epoch_s(facts, 0), time.time())]
+    assert fired
+    assert fault_s < fired[0] < epoch_s(facts, FAULT_END_S)
+    cleared = f"(gateway:failed_requests:ratio_rate1m > 0.144) unless on() {firing}"
+    assert await values(prometheus, cleared, epoch_s(facts, FAULT_END_S), fired[0] + 60)
+
+
+async def values(
+    prometheus: Prometheus, query: str, start_s: float, end_s: float
+) -> tuple[tuple[float, str], ...]:
+    """The values of the one series that a query gives over a window; none where it gives none."""
+    found = await prometheus.over(query, start_s, min(end_s, time.time()))
+    assert len(found) <= 1, query
+    return found[0].values if found else ()
+
+
 async def test_an_exemplar_leads_to_its_trace(
     observed: Observed, prometheus: Prometheus, facts: RunFacts
 ) -> None:
@@ -144,10 +240,18 @@ async def test_each_question_has_its_search(question: str, observed: Observed) -
     asked = asked.replace("RESERVATION", reservation)
     found = await search(observed.testbed, asked)
     assert found, asked
-    wanted = json.loads(asked.partition("tags=")[2] or "{}")
-    for trace_id in {span.trace for span in found}:
-        spans = [span for span in found if span.trace == trace_id]
-        assert any(has(span, wanted) for span in spans), (trace_id, asked)
+    wanted = json.loads(dict(parse_qsl(asked)).get("tags", "{}"))
+    right = {span.trace for span in found if has(span, wanted)}
+    assert {span.trace for span in found} == right, asked
+
+
+async def test_the_search_for_a_run_finds_all_of_its_traces(observed: Observed) -> None:
+    """One for each request that was sent, not the 20 that Jaeger gives by itself."""
+    asked = SEARCHES["All traces of a run"].replace("RUN", RUN_ID)
+    found = {span.trace for span in await search(observed.testbed, asked)}
+    sent = sum(phase.requests for phase in observed.outcome.verdict.phases)
+    assert sent > 100
+    assert len(found) == pytest.approx(sent, abs=2)
 
 
 def has(span: Span, wanted: dict[str, str]) -> bool:

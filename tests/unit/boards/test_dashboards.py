@@ -98,20 +98,50 @@ def test_a_dashboard_keeps_its_address() -> None:
 
 @pytest.mark.parametrize("name", build.BOARDS)
 def test_every_dashboard_draws_faults_and_leads_on(name: str) -> None:
-    """Faults and phases as regions, variables for run, experiment and service, links to Jaeger."""
+    """Faults and phases as regions, links to Jaeger."""
     made = board(name)
     drawn = {each["name"]: each for each in made["annotations"]["list"]}
-    assert drawn["fault"]["expr"].startswith(queries.FAULT_ACTIVE)
-    assert drawn["fault"]["step"] == "1s"
-    assert drawn["phase"]["expr"].startswith(queries.PHASE)
-    variables = {each["name"]: each for each in made["templating"]["list"]}
-    assert list(variables) == ["run", "experiment", "service", "trace_id"]
-    for each in ("run", "experiment", "service"):
-        assert (variables[each]["allValue"], variables[each]["includeAll"]) == (".*", True)
+    for each, metric in (("fault", queries.FAULT_ACTIVE), ("phase", queries.PHASE)):
+        target = drawn[each]["target"]
+        assert target["expr"].startswith(metric)
+        assert (target["refId"], target["interval"], target["range"]) == ("Anno", "1s", True)
+        assert target["datasource"]["uid"] == panels.PROMETHEUS.uid
+        assert not drawn[each].keys() & {"expr", "step"}, "the old form, which Grafana moves away"
     links = {each["title"]: each for each in made["links"]}
     assert "aguante.run_id%3D$run" in links["Traces of the run"]["url"]
     assert "$trace_id" in links["Trace by id"]["url"]
     assert links["Aguante"]["tags"] == [frame.TAG]
+
+
+@pytest.mark.parametrize("name", build.BOARDS)
+def test_every_choice_at_the_top_has_an_effect(name: str) -> None:
+    """A variable that no query reads is a promise that is not kept."""
+    made = board(name)
+    variables = {each["name"]: each for each in made["templating"]["list"]}
+    asked = [target["expr"] for panel in panels_of(name) for target in panel["targets"]]
+    assert {"run", "experiment"} <= set(variables) <= {"run", "experiment", "service", "trace_id"}
+    for each in variables.keys() - {"trace_id"}:
+        assert (variables[each]["allValue"], variables[each]["includeAll"]) == (".*", True)
+        assert any(f"${each}" in expression for expression in asked), each
+    assert ("service" in variables) == any("$service" in expression for expression in asked)
+
+
+UNCUT = {
+    "Given up, and not yet given back",
+    *("Toxiproxy", "Goroutines of Toxiproxy", "Read by Prometheus", "Time to read a target"),
+    *("Samples of each target", "Series that are new in each read"),
+}
+
+
+def test_every_panel_is_cut_to_the_chosen_run() -> None:
+    """But those about the servers that look on, run or no run, and what a run leaves to be done after its end."""
+    uncut = {
+        panel["title"]
+        for _, panel in every_panel()
+        for target in panel["targets"]
+        if "$run" not in target["expr"] or "$experiment" not in target["expr"]
+    }
+    assert uncut == UNCUT
 
 
 def test_only_metrics_that_somebody_exposes_are_asked_for() -> None:

@@ -11,8 +11,13 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from aguante.collect.announce import Announcer, encode, gauges, next_edge_s
+from aguante.eventlog import EventLog
+from aguante.events import Announced
+from aguante.measure.facts import read_facts
 from aguante.plan import Plan
 from aguante.planner import build_plan
+from aguante.play import note_announced
+from aguante.progress import QuietProgress
 from aguante.spec import load_experiment
 from aguante.testbed import TestbedSpec
 
@@ -101,3 +106,36 @@ async def test_nobody_has_to_listen(plan: Plan, address: str) -> None:
         pass
     assert one.taken == 0
     assert bool(one.failed) == bool(address)
+
+
+class Terminal(QuietProgress):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def step(self, text: str) -> None:
+        """Keep it."""
+        self.said.append(text)
+
+
+@pytest.mark.parametrize(
+    ("taken", "failed", "written", "said"),
+    [
+        (0, 0, None, []),
+        (30, 0, Announced(taken=30, failed=0), []),
+        (28, 2, Announced(taken=28, failed=2), ["Prometheus took 28 of 30 pushes"]),
+    ],
+)
+def test_what_prometheus_did_not_take_is_written_down_and_said(
+    plan: Plan, tmp_path: Path, taken: int, failed: int, written: Announced | None, said: list[str]
+) -> None:
+    """In the run's diary where there is a Prometheus; on the terminal only where a push failed."""
+    announcer = Announcer(plan, "", EPOCH_NS, lambda: 9.0, frozenset)
+    announcer.taken, announcer.failed = taken, failed
+    terminal, diary = Terminal(), tmp_path / "events.jsonl"
+    with EventLog(diary) as log:
+        note_announced(log, terminal, announcer)
+    assert read_facts(diary).announced == written
+    assert len(terminal.said) == len(said)
+    assert all(words in line for words, line in zip(said, terminal.said, strict=True))

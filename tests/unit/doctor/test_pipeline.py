@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from aguante import pipeline
 from aguante.doctor import Check
@@ -54,3 +56,42 @@ async def test_what_was_never_started_is_no_fault() -> None:
         assert (checks[name].state, checks[name].found) == ("note", "none")
         assert "--with prometheus,jaeger" in checks[name].mend
     assert checks["relay"].state == "note"
+
+
+ALL = {"web.enable-otlp-receiver": "true", "enable-feature": "exemplar-storage"}
+GOOD = {"name": "gateway:requests:rate5s", "health": "ok"}
+BAD = {"name": "BreakerOpen", "health": "err", "lastError": "many-to-many"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "rule", "state", "said"),
+    [
+        (ALL, GOOD, "ok", "1 targets are scraped, 1 rules are reckoned"),
+        (ALL | {"enable-feature": "otel,exemplar-storage"}, GOOD, "ok", "1 rules"),
+        (ALL | {"web.enable-otlp-receiver": "false"}, GOOD, "broken", "--web.enable-otlp-receiver"),
+        (ALL | {"enable-feature": ""}, GOOD, "broken", "--enable-feature=exemplar-storage"),
+        (ALL, BAD, "broken", "1 of 1 rules fail: BreakerOpen: many-to-many"),
+    ],
+)
+async def test_a_prometheus_that_cannot_do_its_part_is_named(
+    flags: dict[str, str], rule: dict[str, str], state: str, said: str
+) -> None:
+    """It scrapes all, and cannot be told of phases, keeps no exemplars, or cannot reckon a rule."""
+    up = {"metric": {"job": "services", "instance": "payments-1"}, "value": [0, "1"]}
+    answers: dict[str, object] = {
+        "query": {"resultType": "vector", "result": [up]},
+        "status/flags": flags,
+        "rules": {"groups": [{"rules": [rule]}]},
+    }
+
+    async def answer(request: web.Request) -> web.Response:
+        data = answers[request.path.removeprefix("/api/v1/")]
+        return web.json_response({"status": "success", "data": data})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        check = (await examined(prometheus=str(server.make_url("")).rstrip("/")))["prometheus"]
+    assert check.state == state
+    assert said in check.found
+    assert bool(check.mend) == (state == "broken")

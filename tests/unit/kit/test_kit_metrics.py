@@ -1,8 +1,12 @@
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
+import msgspec
 import pytest
 from kit_fakes import LINK
 
+from aguante.plan import PlannedLoad
 from services.kit import metrics as module
 from services.kit.events import (
     AttemptFinished,
@@ -18,7 +22,8 @@ from services.kit.events import (
     SagaTransitioned,
     StatementFinished,
 )
-from services.kit.metrics import BUCKETS_S, Metrics
+from services.kit.metrics import BUCKETS_S, STATEMENT_BUCKETS_S, Metrics
+from services.kit.policy_file import load_policy
 from services.kit.problem import Mechanism
 
 TRACE = "ab" * 16
@@ -84,10 +89,38 @@ def test_every_kind_of_event_has_an_observer() -> None:
     assert {type(event) for event, _ in EVENTS} == set(Event.__args__)
 
 
-@pytest.mark.parametrize("timeout_s", [0.5, 1, 2, 3, 5, 7])
-def test_every_timeout_is_a_bucket_edge(timeout_s: float) -> None:
-    """So that the share of requests that ran into a timeout can be read off."""
-    assert timeout_s in BUCKETS_S
+POLICY = load_policy(Path(__file__).parents[3] / "policies" / "default.yaml")
+
+
+def limits_in(section: object, path: str = "") -> Iterator[tuple[str, float]]:
+    """(where, seconds) of everything in a policy that ends a wait."""
+    if not isinstance(section, msgspec.Struct):
+        return
+    for name in section.__struct_fields__:
+        value = getattr(section, name)
+        if isinstance(value, float) and name in (
+            "timeout_s",
+            "total_s",
+            "acquire_s",
+            "statement_s",
+        ):
+            yield f"{path}{name}", value
+        yield from limits_in(value, f"{path}{name}.")
+
+
+def test_every_timeout_of_the_policy_is_a_bucket_edge() -> None:
+    """So that the share of requests that ran into one can be read off; the client's own is one too."""
+    limits = dict(limits_in(POLICY))
+    assert {"deadline.total_s", "compensation.timeout_s", "database.statement_s"} < limits.keys()
+    assert sum(where.startswith("links.") for where in limits) == 5
+    client_s = PlannedLoad.model_fields["timeout_s"].default
+    assert {*limits.values(), client_s} - set(BUCKETS_S) == set()
+
+
+def test_a_statements_limit_is_an_edge_of_statements() -> None:
+    """They have buckets of their own, finer and shorter."""
+    assert POLICY.database.statement_s in STATEMENT_BUCKETS_S
+    assert max(STATEMENT_BUCKETS_S) > POLICY.database.statement_s
 
 
 def test_children_stand_at_zero_from_the_start() -> None:
@@ -111,6 +144,39 @@ def test_children_stand_at_zero_from_the_start() -> None:
     assert f'http_route="/pay",link="{LINK}"}} 0.0' in text
 
 
+SILENT = ("connect_refused", "disconnected", "connection_reset", "timeout", "deadline")
+FAILING = (
+    'http_server_request_duration_seconds_count{error_type="breaker_open",http_request_method="POST",'
+    'http_response_status_code="503",http_route="/reserve"}',
+    'http_client_request_duration_seconds_count{error_type="payment_declined",http_request_method='
+    f'"POST",http_response_status_code="402",http_route="/pay",link="{LINK}"}}',
+    *(
+        f'http_client_request_duration_seconds_count{{error_type="{each}",http_request_method="POST",'
+        f'http_response_status_code="",http_route="/pay",link="{LINK}"}}'
+        for each in SILENT
+    ),
+    'aguante_compensations_total{error_type="timeout",step="refund"}',
+    f'aguante_retries_total{{error_type="connection_reset",link="{LINK}"}}',
+    'aguante_retries_total{error_type="commit_unknown",link="payments-db"}',
+    'aguante_calls_rejected_total{error_type="retry_budget_exhausted",link="payments-db"}',
+    'db_client_operation_duration_seconds_count{db_query_summary="INSERT charge",'
+    'error_type="timeout",link="payments-db"}',
+)
+
+
+@pytest.mark.parametrize("series", FAILING)
+def test_what_can_fail_stands_at_zero_before_it_fails(series: str) -> None:
+    """Answers, attempts without one, compensations, repetitions, refusals and statements."""
+    metrics = Metrics()
+    metrics.expect_route("POST", "/reserve", [Mechanism.BREAKER_OPEN])
+    metrics.expect_call(LINK, "POST", "/pay", [Mechanism.PAYMENT_DECLINED])
+    metrics.expect_link(LINK)
+    metrics.expect_retries("payments-db", [Mechanism.COMMIT_UNKNOWN], budget=True)
+    metrics.expect_statements("payments-db", ["INSERT charge"])
+    metrics.expect_saga([], ["refund"])
+    assert f"{series} 0.0" in exposed(metrics)
+
+
 def test_breaker_state_is_one_for_one_state() -> None:
     """After a change exactly the new state is 1."""
     metrics = Metrics()
@@ -127,6 +193,15 @@ def test_openmetrics_carries_the_trace_and_plain_text_does_not() -> None:
     assert f'# {{trace_id="{TRACE}"}} 0.1' in body.decode()
     assert content_type.startswith("application/openmetrics-text")
     assert TRACE not in exposed(metrics)
+
+
+def test_what_has_no_span_has_no_exemplar() -> None:
+    """A connection that was refused, bytes that are no HTTP: a trace id made up would lead nowhere."""
+    metrics = Metrics()
+    metrics.emit(RequestFinished("_OTHER", "", 429, Mechanism.SEMAPHORE_FULL, 0.0, ""))
+    body, _ = metrics.render("application/openmetrics-text")
+    assert b'http_response_status_code="429"' in body
+    assert b"trace_id" not in body
 
 
 def test_every_metric_is_in_the_modules_documentation() -> None:

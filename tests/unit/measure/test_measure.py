@@ -6,8 +6,9 @@ import msgspec
 import pytest
 from synthetic_run import LINK, Span, Story, span, write_run
 
+from aguante.events import Announced
 from aguante.measure.facts import EvidenceError
-from aguante.measure.model import BreakerTransition, LinkAmplification, Measures
+from aguante.measure.model import Announcements, BreakerTransition, LinkAmplification, Measures
 from aguante.measure.run import measure
 from aguante.plan import Plan
 from aguante.records import RequestRecord
@@ -324,6 +325,16 @@ def test_an_event_that_is_none_is_an_error(lab: Lab) -> None:
     folder.events.write_text('{"kind": "t0", "epoch_ns": 1}\n{"kind": "party"}\n')
     with pytest.raises(EvidenceError, match=r"events\.jsonl:2: not a run event"):
         measure(folder, lab.plan, lab.experiment, lab.shop)
+
+
+def test_what_prometheus_took_is_measured_where_there_was_one(lab: Lab) -> None:
+    """And unknown where there was none."""
+    folder = lab.folder()
+    assert measure(folder, lab.plan, lab.experiment, lab.shop).announced is None
+    with folder.events.open("a") as file:
+        file.write(Announced(taken=28, failed=2).model_dump_json() + "\n")
+    measures = measure(folder, lab.plan, lab.experiment, lab.shop)
+    assert measures.announced == Announcements(taken=28, failed=2)
 
 
 def test_dropped_spans_make_breakers_and_attempts_unknown(lab: Lab) -> None:

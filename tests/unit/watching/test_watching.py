@@ -1,6 +1,7 @@
 import math
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from aguante import signals
@@ -45,6 +46,14 @@ def text(*pictures: Picture) -> str:
     with console.capture() as captured:
         console.print(draw(pictures))
     return captured.get()
+
+
+def test_what_can_come_and_never_came_is_not_listed() -> None:
+    """A service counts it from 0; what came once stays, and so does 200."""
+    never = answers(503, "breaker_open", {"+Inf": 0}) | answers(200, "", {"+Inf": 0})
+    once = answers(504, "timeout", {"+Inf": 1})
+    seen = picture(reading(10, never, once), reading(12, never, once))
+    assert [(each.status, each.per_s) for each in seen.answers] == [(200, 0), (504, 0)]
 
 
 def test_rates_are_growth_over_the_time_between_two_readings() -> None:
@@ -182,3 +191,18 @@ def test_something_else_than_metrics_is_refused() -> None:
     """What answers there is then named as one that cannot be read."""
     with pytest.raises(ValueError, match=r"."):
         parse("x-1", "<html>\n")
+
+
+def test_a_page_is_read_as_the_library_reads_it() -> None:
+    """Labels with braces, blanks and escapes, times, infinities; also when it has been read before."""
+    page = (
+        '# HELP a_total About.\n# TYPE a_total counter\na_total{x="} 1",y="b \\"c\\" d"} 2.5\n'
+        'took_bucket{le="+Inf",link=""} 1e+06 1700000000000\nup 1\nidle{} +Inf\n'
+    )
+    wanted = {
+        Series("x-1", sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+    assert parse("x-1", page) == parse("x-1", page) == wanted
+    assert len(wanted) == 4

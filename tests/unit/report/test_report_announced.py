@@ -1,0 +1,14 @@
+import pytest
+from report_factory import held_run
+
+from aguante.measure.model import Announcements
+from aguante.report.page import render_html
+
+
+@pytest.mark.parametrize(("failed", "said"), [(0, False), (2, True)])
+def test_what_prometheus_did_not_take_is_said(failed, said):
+    """Where its dashboards have a hole the page says so, and nothing where they have none."""
+    plan, measures, verdict, *rest = held_run()
+    told = Announcements(taken=28, failed=failed)
+    page = render_html(plan, measures.model_copy(update={"announced": told}), verdict, *rest)
+    assert ("took 28 of 30 pushes of phases and faults" in page) == said
