@@ -29,7 +29,10 @@ Path_ = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Document:
-    """One file: its data (dicts, lists, scalars), the lines of its keys, and what is wrong so far."""
+    """One file: its data (dicts, lists, scalars), the lines of its keys, and what is wrong so far.
+
+    The data are None where the file could not be read as a whole; then the findings say why.
+    """
 
     file: Path
     data: object
@@ -100,7 +103,8 @@ def _parse(file: Path, text: str) -> Document:
         return _failed(file, 1, kind, "a mapping", "start with name: and title:")
     reader = _Reader(file)
     data = reader.value(node, ())
-    return Document(file, data, reader.lines, tuple(reader.findings))
+    whole = data if not reader.endless else None
+    return Document(file, whole, reader.lines, tuple(dict.fromkeys(reader.findings)))
 
 
 def _syntax(file: Path, error: MarkedYAMLError, text: str) -> Document:
@@ -128,16 +132,20 @@ class _Reader:
     lines: dict[Path_, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     nodes: int = 0
+    endless: bool = False
+    """Values were left out, so that what was read must not be judged."""
 
     def value(self, node: Node, path: Path_) -> object:
         self.lines.setdefault(path, node.start_mark.line + 1)
         self.nodes += 1
         if self.nodes > MAX_NODES:
+            self.endless = True
             if self.nodes == MAX_NODES + 1:
                 hint = "write the values out instead of using aliases"
                 self._fault(node, path, "too many values", f"at most {MAX_NODES}", hint)
             return None
         if len(path) > MAX_DEPTH:
+            self.endless = True
             self._fault(node, (), "endless nesting", f"at most {MAX_DEPTH} levels", "write it flat")
             return None
         if isinstance(node, MappingNode):
