@@ -5,7 +5,7 @@ the JSON-like part of YAML's core schema only, so that no tag can run or invent 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,14 +14,17 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from aguante.spec.findings import Finding, Problem
+from aguante.spec.findings import Finding, Problem, shortened, shown
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 10_000
 """Aliases can make a small file endless; an experiment has some hundred nodes."""
 MAX_DEPTH = 20
+MAX_DIGITS = 40
+"""Of a whole number: far more than any limit of ours, far less than what a float can hold."""
 
 _CORE = "tag:yaml.org,2002:"
+_A_NUMBER = f"a number of at most {MAX_DIGITS} digits"
 _SPECIAL_FLOATS = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 
 Path_ = tuple[str | int, ...]
@@ -84,6 +87,9 @@ def _failed(file: Path, line: int, found: str, expected: str, hint: str) -> Docu
 
 
 def _parse(file: Path, text: str) -> Document:
+    for number, version in _other_versions(text):
+        found, hint = f"%YAML {version}", "remove the line: YAML 1.2 is what is read"
+        return _failed(file, number, found, "YAML 1.2", hint)
     try:
         node = YAML(typ="safe", pure=True).compose(text)
     except RecursionError:
@@ -107,9 +113,19 @@ def _parse(file: Path, text: str) -> Document:
     return Document(file, whole, reader.lines, tuple(dict.fromkeys(reader.findings)))
 
 
+def _other_versions(text: str) -> Iterator[tuple[int, str]]:
+    """(line, version) of each directive that asks for other rules, under which 1:30 would be a number."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        words = line.split()
+        if words and words[0] == "%YAML" and words[1:2] != ["1.2"]:
+            yield number, shortened(" ".join(words[1:]))
+        if words and not line.startswith(("%", "#")):
+            return  # directives stand before everything else
+
+
 def _syntax(file: Path, error: MarkedYAMLError, text: str) -> Document:
-    mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else 1
+    mark, lines = error.problem_mark or error.context_mark, text.splitlines()
+    line = min(mark.line + 1, len(lines)) if mark else 1
     problem = str(error.problem or "a syntax error").rstrip(":")
     if "'\\t'" in problem:
         return _failed(file, line, "a tab", "spaces", "indent with spaces only")
@@ -119,7 +135,7 @@ def _syntax(file: Path, error: MarkedYAMLError, text: str) -> Document:
     context = f" {error.context}" if error.context else ""
     found = f"a syntax error ({problem}{context})"
     hint = "correct this line or the one before"
-    if re.search(r"[^\"'\w-]\$\{", text.splitlines()[line - 1]):
+    if re.search(r"[^\"'\w-]\$\{", lines[line - 1]):
         hint = 'inside { } and [ ] a variable is put in quotes, e.g. "${name}"'
     return _failed(file, line, found, "YAML 1.2", hint)
 
@@ -178,7 +194,12 @@ class _Reader:
             hint = "remove the tag"
             self._fault(node, path, f"the tag {node.tag}", "plain text or a number", hint)
             return None
-        return make(node.value)
+        try:
+            return make(node.value)
+        except ValueError:
+            hint = "write a plain number; if it is text, put it in quotes"
+            self._fault(node, path, shown(node.value), _A_NUMBER, hint)
+            return None
 
     def _fault(self, node: Node, path: Path_, found: str, expected: str, hint: str) -> None:
         problem = Problem(path, found, expected, hint)
@@ -188,14 +209,20 @@ class _Reader:
 def plain_value(text: str) -> object:
     """Text as a plain YAML scalar: a number, true or false where it looks like one, else itself.
 
-    By YAML 1.2's core schema, as for the file; ``null`` stays text, since nothing here is null.
+    By YAML 1.2's core schema, as for the file; ``null`` stays text, since nothing here is null. So does
+    a number with more digits than anybody means.
     """
     found = (kind for kind, pattern in _PLAIN if pattern.fullmatch(text))
-    return _SCALARS[next(found, "str")](text)
+    try:
+        return _SCALARS[next(found, "str")](text)
+    except ValueError:
+        return text
 
 
 def _int(text: str) -> int:
     digits = text.replace("_", "")
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(_A_NUMBER)
     if re.fullmatch(r"[-+]?0[xo][0-9a-fA-F]+", digits):
         return int(digits, 0)
     return int(digits)
