@@ -5,6 +5,7 @@ the JSON-like part of YAML's core schema only, so that no tag can run or invent 
 """
 
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,13 +67,17 @@ def read_document(file: Path) -> Document:
         file: path as the user gave it; messages repeat it.
     """
     try:
-        raw = file.read_bytes()
-    except OSError as error:
-        why = error.strerror or type(error).__name__
+        kind = file.stat().st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):  # opening a pipe would wait for a writer
+            return _failed(file, 0, "a device or a pipe", "a regular file", "save it as a file")
+        with file.open("rb") as opened:
+            raw = opened.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
         return _failed(file, 0, why, "a readable file", "check the path and its permissions")
     if len(raw) > MAX_BYTES:
-        found = f"{len(raw)} bytes"
-        return _failed(file, 0, found, f"at most {MAX_BYTES} bytes", "is this the right file?")
+        found = f"more than {MAX_BYTES} bytes"
+        return _failed(file, 0, found, "an experiment of some kilobytes", "is this the right file?")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
