@@ -105,8 +105,9 @@ def _parse(file: Path, text: str) -> Document:
         line = text.count("\n", 0, error.position) + 1
         found = f"the control character #x{ord(text[error.position]):02x}"
         return _failed(file, line, found, "printable text", "remove the character")
-    except YAMLError as error:
-        return _failed(file, 1, str(error).splitlines()[0], "YAML 1.2", "correct the syntax")
+    except (YAMLError, AssertionError) as error:  # ruamel asserts that a version is 1.1 or 1.2
+        found = f"a syntax error ({shortened(str(error).splitlines()[0])})"
+        return _failed(file, 1, found, "YAML 1.2", "correct the syntax")
     if node is None:
         return _failed(file, 1, "an empty file", "a mapping", "start with name: and title:")
     if not isinstance(node, MappingNode):
@@ -120,7 +121,7 @@ def _parse(file: Path, text: str) -> Document:
 
 def _other_versions(text: str) -> Iterator[tuple[int, str]]:
     """(line, version) of each directive that asks for other rules, under which 1:30 would be a number."""
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         words = line.split()
         if words and words[0] == "%YAML" and words[1:2] != ["1.2"]:
             yield number, shortened(" ".join(words[1:]))

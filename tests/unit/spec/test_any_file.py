@@ -157,6 +157,8 @@ def test_anything_anywhere_is_a_finding_or_a_plan(
 @settings(max_examples=250, deadline=None)
 @example(changes=[(0, 0, "%YAML 1.1\n---\n")])
 @example(changes=[(0, 0, "%YAML 1.3\n---\n")])
+@example(changes=[(0, 0, "%YAML 1.3\n---\n"), (0, 0, "\ufeff\ufeff")])
+@example(changes=[(RICH.index("2, mix"), 1, "1.0e-30")])
 @example(changes=[(RICH.index("60,"), 2, "0b11")])
 @example(changes=[(RICH.index("60,"), 0, "!!float x")])
 @example(changes=[(RICH.index("60,"), 2, "9" * 5000)])
