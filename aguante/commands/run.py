@@ -24,6 +24,7 @@ from aguante.commands.runtimes import (
 from aguante.commands.selecting import select
 from aguante.commands.stopping import stop_on_signals
 from aguante.commands.suites import SuiteOptions, command_line, play_suite, show_suite
+from aguante.consoles import ProgressConsole
 from aguante.recover import recover
 from aguante.runtimes.observing import Observers
 from aguante.runtimes.state import default_parent
@@ -116,7 +117,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     if loaded.invalid:
         return 3
     check_policy(loaded.spec, policy)
-    progress = Console(stderr=True, no_color=ci or None, force_terminal=False if ci else None)
+    progress = ProgressConsole(plain=ci)
     if not heal_leftovers(runs, progress):
         return 4
     planned = interleave(_entries(loaded, policy), repeat, seed)
