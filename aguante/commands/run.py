@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from aguante.commands.common import Loaded, experiment_argument, set_option, testbed_option
-from aguante.commands.folders import runs_option
+from aguante.commands.folders import runs_option, writable
 from aguante.commands.observers import with_option
 from aguante.commands.playing import Stage, check_policy, play_here
 from aguante.commands.recover import driver_for, gone
@@ -138,7 +138,12 @@ def run_command(  # noqa: PLR0913 - an argument for each option
 
 
 def heal_leftovers(runs: Path, console: Console) -> bool:
-    """What killed runs left behind is healed first; False when something could not be."""
+    """What killed runs left behind is healed first; False when something could not be.
+
+    Raises:
+        TestbedError: the runs folder cannot be written; then no run can be journaled, either.
+    """
+    writable(runs)
     left = asyncio.run(recover(runs, default_parent(), driver_for, gone))
     for each in left:
         console.print(f"{each.run_id}: {each.fault_id}: {each.how or each.error}", soft_wrap=True)

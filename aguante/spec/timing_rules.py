@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from aguante.spec.expectations import percentile_of
 from aguante.spec.findings import Problem
 from aguante.spec.overlap_rules import overlap_problems
-from aguante.spec.references import expectations, finite, inner, mappings
+from aguante.spec.references import expectations, inner, mappings
+from aguante.spec.references import finite as _number
 from aguante.statistics import samples_needed
 
 Path_ = tuple[str | int, ...]
@@ -28,7 +29,7 @@ def timing_problems(data: Mapping[str, object]) -> list[Problem]:
 def _lengths(data: Mapping[str, object]) -> dict[str, float]:
     """Phase -> seconds, of the phases with a usable length."""
     phases = inner(data, "phases")
-    pairs = ((phase, finite(phases.get(f"{phase}_s"))) for phase in PHASES)
+    pairs = ((phase, _number(phases.get(f"{phase}_s"))) for phase in PHASES)
     return {phase: length for phase, length in pairs if length is not None and length > 0}
 
 
@@ -45,9 +46,9 @@ def _fault_windows(data: Mapping[str, object], lengths: Mapping[str, float]) -> 
             yield Problem(at, "nothing", "a fault phase for the faults", "add fault_s:", False)
         return
     for path, fault in mappings(data, "faults"):
-        start_s, length_s = finite(fault.get("start_s", 0)), finite(fault.get("duration_s"))
+        start_s, length_s = _number(fault.get("start_s", 0)), _number(fault.get("duration_s"))
         repeat = inner(fault, "repeat")
-        times, every_s = finite(repeat.get("times")), finite(repeat.get("every_s"))
+        times, every_s = _number(repeat.get("times")), _number(repeat.get("every_s"))
         if length_s is not None and times and every_s:
             length_s += (times - 1) * every_s
         if start_s is not None and start_s >= phase_s:
@@ -77,7 +78,7 @@ def _expectation_windows(
 def _inside(
     path: Path_, mapping: Mapping[str, object], phase: str, lengths: Mapping[str, float]
 ) -> Iterator[Problem]:
-    length_s, after_s = lengths.get(phase), finite(mapping.get("after_s"))
+    length_s, after_s = lengths.get(phase), _number(mapping.get("after_s"))
     if length_s is not None and after_s is not None and after_s >= length_s:
         expected = f"less than the {phase} phase's {length_s:g} s"
         hint = "times count from the start of the phase"
@@ -103,14 +104,14 @@ def _what_needs_faults(
 def _samples(data: Mapping[str, object], lengths: Mapping[str, float]) -> Iterator[Problem]:
     """A percentile that even the whole window could not support would always be unknown."""
     load = inner(data, "load")
-    rates = (finite(load.get("rate_rps")), finite(load.get("to_rps")))
+    rates = (_number(load.get("rate_rps")), _number(load.get("to_rps")))
     rate_rps = max((rate for rate in rates if rate is not None), default=None)
     for path, kind, mapping in expectations(data):
         length_s = lengths.get(str(mapping.get("phase")))
         if kind != "latency" or length_s is None or rate_rps is None or rate_rps <= 0:
             continue
-        share = finite(inner(load, "mix").get(str(mapping.get("operation")))) or 1.0
-        window_s = length_s - (finite(mapping.get("after_s")) or 0.0)
+        share = _number(inner(load, "mix").get(str(mapping.get("operation")))) or 1.0
+        window_s = length_s - (_number(mapping.get("after_s")) or 0.0)
         offered = rate_rps * window_s * share
         for key in mapping:
             p = percentile_of(key)
