@@ -7,8 +7,9 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from aguante.frozen import NotARunError, latest_run
+from aguante.frozen import latest_run
 from aguante.runtimes.base import TestbedError
+from aguante.stored import NotARunError
 
 runs_option = click.option(
     "--runs",
