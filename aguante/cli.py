@@ -3,10 +3,11 @@
 import sys
 import traceback
 from enum import IntEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import click
 
+from aguante.broken_pipe import UnheardError, kept_from_click, nobody_reads
 from aguante.commands.lazy import LazyCommand, LazyGroup, Sections
 
 
@@ -25,10 +26,22 @@ class ExitCode(IntEnum):
     """The testbed could not be started, or not be healed."""
     CRASH = 5
     """A fault of the runner itself; never a verdict."""
+    UNREAD = 141
+    """Whoever read the output left before its end (``| head``), as SIGPIPE ends a program; never a verdict."""
 
 
 class Commands(LazyGroup):
     """Every command of ``aguante``. A new one is one line here, and one heading in docs/commands.md."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """As click does, but for what it would misread."""
+        with kept_from_click():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """As click does, but for what it would misread."""
+        with kept_from_click():
+            return super().invoke(ctx)
 
     sections: ClassVar[Sections] = {
         "Experiments": {
@@ -157,6 +170,7 @@ def cli() -> None:
       3  an invalid experiment file or wrong usage; nothing was started
       4  the testbed could not be started, or not be healed
       5  a crash of the runner itself; never a verdict
+      141  nobody read the output to its end (`| head`); never a verdict
 
     Everything in full: docs/commands.md.
     """
@@ -164,7 +178,9 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run a command and exit with its code; a crash prints its traceback and exits 5."""
-    sys.exit(_exit_code(args))
+    code = _exit_code(args)
+    nobody_reads()
+    sys.exit(code)
 
 
 def _exit_code(args: list[str] | None) -> int:
@@ -176,6 +192,9 @@ def _exit_code(args: list[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
         return ExitCode.INCONCLUSIVE
+    except UnheardError as error:
+        unread = isinstance(error.__cause__, BrokenPipeError | SystemExit) and nobody_reads()
+        return ExitCode.UNREAD if unread else _crash(error.__cause__ or error)
     except Exception as error:  # noqa: BLE001  # the last line of defence: a crash must never read as a verdict
         return _code_of(error)
     return code if isinstance(code, int) else ExitCode.OK
@@ -189,6 +208,10 @@ def _code_of(error: Exception) -> ExitCode:
     if isinstance(error, TestbedError | JournalError):
         click.echo(f"error: {error}", err=True)
         return ExitCode.TESTBED
+    return _crash(error)
+
+
+def _crash(error: BaseException) -> ExitCode:
     traceback.print_exception(error)
     click.echo("the runner crashed; this is no verdict (exit 5)", err=True)
     return ExitCode.CRASH

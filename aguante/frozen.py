@@ -8,21 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from aguante.collect.spans import decode_spans
 from aguante.measure.model import Measures
 from aguante.measure.run import measure
 from aguante.plan import Plan
 from aguante.runfolder import RunFolder
 from aguante.spec import Experiment, InvalidExperiment, load_experiment
+from aguante.stored import NotARunError, read_value
 from aguante.testbed import TestbedSpec
 from aguante.verdict import judge
 from aguante.verdict.model import Verdict
-
-
-class NotARunError(Exception):
-    """A folder does not hold a run that this version can read. Says what is missing, and where."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +48,8 @@ def read_frozen(root: Path) -> FrozenRun:
     """
     folder = RunFolder(root)
     with _reading(root):
-        plan = Plan.model_validate_json(folder.plan.read_bytes())
-        spec = _with_own_invariants(
-            TestbedSpec.model_validate_json(folder.testbed.read_bytes()), folder
-        )
+        plan = read_value(Plan, folder.plan)
+        spec = _with_own_invariants(read_value(TestbedSpec, folder.testbed), folder)
         experiment = load_experiment(folder.experiment, spec, plan.sets)
     places = (experiment.place(at) for at in range(len(experiment.expect)))
     own = str(folder.experiment)
@@ -74,9 +67,9 @@ def read_judged(root: Path) -> JudgedRun:
     with _reading(root):
         return JudgedRun(
             folder,
-            Plan.model_validate_json(folder.plan.read_bytes()),
-            Measures.model_validate_json(folder.measures.read_bytes()),
-            Verdict.model_validate_json(folder.verdict.read_bytes()),
+            read_value(Plan, folder.plan),
+            read_value(Measures, folder.measures),
+            read_value(Verdict, folder.verdict),
         )
 
 
@@ -127,6 +120,6 @@ def _reading(root: Path) -> Iterator[None]:
         name = Path(str(error.filename)).name
         message = f"{root}: no {name} is there; give the folder of a finished run"
         raise NotARunError(message) from error
-    except (OSError, ValidationError, InvalidExperiment) as error:
+    except (OSError, InvalidExperiment) as error:
         message = f"{root}: not a run that this version can read: {error}"
         raise NotARunError(message) from error

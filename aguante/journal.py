@@ -77,6 +77,10 @@ class Files:
         while view:
             view = view[os.write(fd, view) :]
 
+    def size(self, fd: int) -> int:
+        """How many bytes the file has."""
+        return os.fstat(fd).st_size
+
     def cut(self, fd: int, size: int) -> None:
         """Make the file ``size`` bytes long."""
         os.ftruncate(fd, size)
@@ -107,6 +111,8 @@ class Journal:
         self._path = path
         self._fd = fd
         self._files = files
+        self._whole = files.size(fd)
+        """Bytes of whole lines: what lies beyond is a line that the disk took only in part."""
 
     @classmethod
     def open(cls, path: Path, run_id: str, files: Files | None = None) -> "Journal":
@@ -142,6 +148,7 @@ class Journal:
             JournalError: it cannot be opened.
         """
         files = files or Files()
+        fd = -1
         try:
             fd = files.reopen(path)
             if not files.lock(fd):
@@ -149,6 +156,8 @@ class Journal:
                 return None
             files.cut(fd, path.read_bytes().rfind(b"\n") + 1)
         except OSError as failure:
+            if fd >= 0:
+                files.close(fd)
             raise _unwritable(path, failure) from failure
         return cls(path, fd, files)
 
@@ -183,7 +192,11 @@ class Journal:
             self._fd = -1
 
     def _append(self, entry: Opened | Intent | Mark, *, durable: bool) -> None:
-        self._files.write(self._fd, entry.model_dump_json().encode() + b"\n")
+        line = entry.model_dump_json().encode() + b"\n"
+        if self._files.size(self._fd) != self._whole:  # else this line would be glued to a torn one
+            self._files.cut(self._fd, self._whole)
+        self._files.write(self._fd, line)
+        self._whole += len(line)
         if durable:
             self._files.sync(self._fd)
 
@@ -196,13 +209,28 @@ def pending(path: Path) -> list[Undo]:
     Raises:
         JournalError: the file cannot be read, or a whole line of it makes no sense.
     """
+    undos, broken = legible(path)
+    if broken:
+        raise broken[0]
+    return undos
+
+
+def legible(path: Path) -> tuple[list[Undo], list[JournalError]]:
+    """As ``pending``, from the lines that make sense; and an error for each that makes none.
+
+    Raises:
+        JournalError: the file cannot be read.
+    """
     intents: dict[str, Undo] = {}
+    broken: list[JournalError] = []
     for entry in _entries(path):
-        if isinstance(entry, Intent):
+        if isinstance(entry, JournalError):
+            broken.append(entry)
+        elif isinstance(entry, Intent):
             intents[entry.undo.fault_id] = entry.undo
         elif isinstance(entry, Mark) and entry.state == "verified":
             intents.pop(entry.fault_id, None)
-    return list(reversed(intents.values()))
+    return list(reversed(intents.values())), broken
 
 
 def recoverable(runs: Path) -> list[Path]:
@@ -216,11 +244,13 @@ def recoverable(runs: Path) -> list[Path]:
 
 
 def _is_dead(path: Path) -> bool:
-    with path.open("rb") as file:
-        try:
+    try:
+        with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError:
+        return True  # not to be read: whoever resumes it says why
     return True
 
 
@@ -231,7 +261,7 @@ def _needs(path: Path) -> bool:
         return True
 
 
-def _entries(path: Path) -> Iterator[Opened | Intent | Mark]:
+def _entries(path: Path) -> Iterator[Opened | Intent | Mark | JournalError]:
     try:
         lines = path.read_bytes().splitlines(keepends=True)
     except OSError as failure:
@@ -242,9 +272,12 @@ def _entries(path: Path) -> Iterator[Opened | Intent | Mark]:
             return  # torn: see pending()
         try:
             yield _ENTRY.validate_json(line)
-        except ValidationError as failure:
-            msg = f"{path}:{number}: not an entry of an undo journal: {line[:80]!r}; heal by hand, then remove it"
-            raise JournalError(msg) from failure
+        except ValidationError:
+            yield JournalError(
+                f"{path}:{number}: not an entry of an undo journal: {line[:80]!r}. It may hide a fault "
+                "that still holds: look at the testbed it ran on (`aguante heal` takes every fault off "
+                "one that runs), then remove this journal"
+            )
 
 
 @contextlib.contextmanager

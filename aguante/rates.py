@@ -102,7 +102,9 @@ class Piece(msgspec.Struct, frozen=True):
 
     @property
     def slope(self) -> float:
-        """Requests per second, per second."""
+        """Requests per second, per second; 0 where the piece is too short to be told from none."""
+        if self.end_s == self.start_s:
+            return 0.0
         return (self.to_rps - self.from_rps) / (self.end_s - self.start_s)
 
     def arrivals(self, until_s: float) -> float:

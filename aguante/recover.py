@@ -4,25 +4,29 @@ A native run's testbed was its own: when what is left of it has been swept up, i
 their toxics with them. On a testbed that others use too, each proxy is restored and read back.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from aguante.drivers.base import FaultDriver, FaultError
 from aguante.drivers.router import AnyUndo
-from aguante.journal import Journal, pending, recoverable
+from aguante.journal import Journal, JournalError, legible, recoverable
 from aguante.plan import Plan
 from aguante.runfolder import RunFolder
 from aguante.runtimes.state import sweep
 from aguante.values import Value
 
+JOURNAL = "journal"
+GONE = "its testbed is gone, and everything injected into it"
+
 
 class Recovered(Value):
-    """One fault of one dead run."""
+    """One fault of one dead run, or its journal."""
 
     run_id: str
     fault_id: str
+    """``journal``: part of it cannot be read, and no fault is known by name."""
     how: str
     """What was done; empty when it failed."""
     error: str = ""
@@ -47,21 +51,51 @@ async def recover(
         driver_for: the driver that restores an undo.
         gone: whether what an undo would restore has ended since, and the fault with it.
 
+    A journal that cannot be read or written is a failure of its own: the others are healed all the same.
+
     Raises:
-        JournalError: a journal cannot be read or written.
         TestbedError: what is left of a testbed cannot be ended.
     """
     await sweep(testbeds)
-    healed: list[Recovered] = []
-    for path in recoverable(runs):
+    return tuple(
+        [each for path in recoverable(runs) async for each in _heal_run(path, driver_for, gone)]
+    )
+
+
+async def _heal_run(
+    path: Path,
+    driver_for: Callable[[AnyUndo], FaultDriver[AnyUndo]],
+    gone: Callable[[AnyUndo], bool],
+) -> AsyncIterator[Recovered]:
+    try:
         journal = Journal.resume(path)
         if journal is None:  # taken by somebody else between the two looks
-            continue
+            return
         with journal:
-            healed += [
-                await _heal(path.parent, journal, undo, driver_for, gone) for undo in pending(path)
-            ]
-    return tuple(healed)
+            undos, broken = legible(path)
+            for undo in undos:
+                yield await _heal(path.parent, journal, undo, driver_for, gone)
+        if broken:
+            yield _set_aside(path, broken[0])
+    except JournalError as error:
+        yield _unhealed(path, error)
+
+
+def _unhealed(path: Path, error: JournalError) -> Recovered:
+    return Recovered(run_id=path.parent.name, fault_id=JOURNAL, how="", error=str(error))
+
+
+def _set_aside(path: Path, error: JournalError) -> Recovered:
+    """What a broken line hides is gone where the testbed is; elsewhere somebody must look."""
+    if not _owned_its_testbed(path.parent):
+        return _unhealed(path, error)
+    aside = path.with_name(f"{path.name}.broken")
+    try:
+        path.rename(aside)
+    except OSError as failure:
+        return _unhealed(path, JournalError(f"{error} ({failure})"))
+    how = f"{GONE}; the journal makes no sense, and is kept as {aside.name}"
+    return Recovered(run_id=path.parent.name, fault_id=JOURNAL, how=how)
 
 
 async def _heal(
@@ -73,8 +107,7 @@ async def _heal(
 ) -> Recovered:
     if _owned_its_testbed(run) or gone(undo):
         journal.mark(undo.fault_id, "verified")
-        how = "its testbed is gone, and everything injected into it"
-        return Recovered(run_id=run.name, fault_id=undo.fault_id, how=how)
+        return Recovered(run_id=run.name, fault_id=undo.fault_id, how=GONE)
     driver = driver_for(undo)
     try:
         await driver.undo(undo)

@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from aguante.consoles import OutputConsole
 from aguante.runfolder import RunFolder
 from aguante.suite import Suite, SuiteRun
 from aguante.verdict.model import Verdict
@@ -24,8 +25,10 @@ STYLE = {
 
 def verdict_console(*, plain: bool = False) -> Console:
     """Standard output; wide enough for a table where it is a file or a CI log, which tell no width."""
-    console = Console(no_color=plain or None, force_terminal=False if plain else None)
-    return console if console.is_terminal else Console(width=PLAIN_WIDTH, no_color=plain or None)
+    console = OutputConsole(no_color=plain or None, force_terminal=False if plain else None)
+    if console.is_terminal:
+        return console
+    return OutputConsole(width=PLAIN_WIDTH, no_color=plain or None)
 
 
 def _styled(word: str) -> str:

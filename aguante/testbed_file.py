@@ -8,6 +8,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from aguante.spec.document import Document, read_document
 from aguante.spec.findings import Finding, Problem, did_you_mean, one_of, shown
+from aguante.spec.wording import expected_of
 from aguante.testbed import COLLECTOR, EVERY_SERVICE, LinkSpec, TestbedSpec
 from aguante.values import Value
 
@@ -108,18 +109,20 @@ def _with_path(value: object, key: str, root: Path) -> object:
 
 def _problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     return [
-        _problem(each["type"], each["loc"], each["input"], each["msg"], model)
-        for each in error.errors()
+        _problem(each["type"], each["loc"], each["input"], expected_of(each), model)
+        for each in error.errors(include_url=False)
     ]
 
 
-def _problem(kind: str, path: Step, value: object, message: str, model: type[BaseModel]) -> Problem:
+def _problem(
+    kind: str, path: Step, value: object, expected: str, model: type[BaseModel]
+) -> Problem:
     if kind == "missing":
         return Problem(path, "nothing", "this key", f"add {path[-1]}:", at_key=False)
     if kind == "extra_forbidden":
         hint = did_you_mean(str(path[-1]), model.model_fields, "remove it")
         return Problem(path, "a key that nobody reads", "no such key", hint)
-    return Problem(path, shown(value), message[:1].lower() + message[1:], "correct the value")
+    return Problem(path, shown(value), expected, "correct the value")
 
 
 def _missing_paths(spec: TestbedSpec) -> list[Problem]:

@@ -1,12 +1,15 @@
 """Which run folder a command means."""
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import click
 
-from aguante.frozen import NotARunError, latest_run
+from aguante.frozen import latest_run
+from aguante.runtimes.base import TestbedError
+from aguante.stored import NotARunError
 
 runs_option = click.option(
     "--runs",
@@ -39,6 +42,23 @@ def run_folder(given: str | None, runs: Path) -> Path:
     else:
         message = f"{given}: no such run in {runs}; `aguante list --runs` shows all"
     raise click.UsageError(message)
+
+
+def writable(runs: Path) -> None:
+    """Make the folder of all runs, and try it, before anything is started.
+
+    Raises:
+        TestbedError: nothing can be written there; says why.
+    """
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=runs, prefix=".writable-") as file:
+            file.write(b"a run writes here")
+            file.flush()
+    except OSError as why:
+        reason = why.strerror or type(why).__name__
+        message = f"--runs {runs}: {reason}; nothing was started. Give a folder that can be written and has space"
+        raise TestbedError(message) from why
 
 
 def or_usage(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -95,7 +95,7 @@ def listed_runs(runs: Path) -> list[ListedRun]:
     for path in sorted(runs.glob("*/plan.json"), reverse=True):
         try:
             plan = Plan.model_validate_json(path.read_bytes())
-        except ValidationError:
+        except (OSError, ValidationError):
             continue
         found.append(_run(path.parent, plan))
     return found

@@ -13,6 +13,7 @@ from aguante.commands.run import heal_leftovers
 from aguante.commands.runtimes import RuntimeName, attach_option, chosen, runtime_option
 from aguante.commands.selecting import select
 from aguante.commands.stopping import stop_on_signals
+from aguante.consoles import ProgressConsole
 from aguante.loadfile import ACHIEVED, LoadTest
 from aguante.measure.ledger_csv import write_csv
 from aguante.rates import Shape
@@ -142,7 +143,7 @@ def load_command(  # noqa: PLR0913 - an argument for each option
     loaded = _loaded(asked, runs, testbed)
     if loaded.invalid:
         return 3
-    progress = Console(stderr=True, no_color=ci or None, force_terminal=False if ci else None)
+    progress = ProgressConsole(plain=ci)
     if not heal_leftovers(runs, progress):
         return 4
     verdicts = progress if as_json else verdict_console(plain=ci)

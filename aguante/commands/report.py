@@ -9,6 +9,7 @@ from aguante.frozen import JudgedRun, judge_again, read_frozen, read_judged
 from aguante.measure.facts import EvidenceError
 from aguante.report.overview import write_overview
 from aguante.report.write import write_reports
+from aguante.stored import read_value
 from aguante.suite import Suite
 from aguante.terminal import print_verdict, verdict_console
 
@@ -27,7 +28,7 @@ def report_command(run: str | None, runs: Path) -> int:
     folder = run_folder(run, runs)
     suite = folder / "suite.json"
     if suite.exists():
-        write_overview(Suite.model_validate_json(suite.read_bytes()), folder)
+        write_overview(or_usage(read_value, Suite, suite), folder)
         click.echo(folder / "overview.html")
         return 0
     judged = or_usage(read_judged, folder)
@@ -69,4 +70,4 @@ def verdict_command(run: str | None, runs: Path, write: bool, as_json: bool) -> 
 
 
 def _write_reports(judged: JudgedRun) -> None:
-    write_reports(judged.folder, judged.plan, judged.measures, judged.verdict)
+    or_usage(write_reports, judged.folder, judged.plan, judged.measures, judged.verdict)

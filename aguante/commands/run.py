@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from aguante.commands.common import Loaded, experiment_argument, set_option, testbed_option
-from aguante.commands.folders import runs_option
+from aguante.commands.folders import runs_option, writable
 from aguante.commands.observers import with_option
 from aguante.commands.playing import Stage, check_policy, play_here
 from aguante.commands.recover import driver_for, gone
@@ -24,6 +24,7 @@ from aguante.commands.runtimes import (
 from aguante.commands.selecting import select
 from aguante.commands.stopping import stop_on_signals
 from aguante.commands.suites import SuiteOptions, command_line, play_suite, show_suite
+from aguante.consoles import ProgressConsole
 from aguante.recover import recover
 from aguante.runtimes.observing import Observers
 from aguante.runtimes.state import default_parent
@@ -116,7 +117,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     if loaded.invalid:
         return 3
     check_policy(loaded.spec, policy)
-    progress = Console(stderr=True, no_color=ci or None, force_terminal=False if ci else None)
+    progress = ProgressConsole(plain=ci)
     if not heal_leftovers(runs, progress):
         return 4
     planned = interleave(_entries(loaded, policy), repeat, seed)
@@ -137,7 +138,12 @@ def run_command(  # noqa: PLR0913 - an argument for each option
 
 
 def heal_leftovers(runs: Path, console: Console) -> bool:
-    """What killed runs left behind is healed first; False when something could not be."""
+    """What killed runs left behind is healed first; False when something could not be.
+
+    Raises:
+        TestbedError: the runs folder cannot be written; then no run can be journaled, either.
+    """
+    writable(runs)
     left = asyncio.run(recover(runs, default_parent(), driver_for, gone))
     for each in left:
         console.print(f"{each.run_id}: {each.fault_id}: {each.how or each.error}", soft_wrap=True)

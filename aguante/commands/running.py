@@ -5,6 +5,7 @@ import click
 from aguante.measure.facts import EvidenceError
 from aguante.runfolder import RunFolder
 from aguante.runtimes.state import SavedState, default_parent, living
+from aguante.stored import NotARunError, read_value
 from aguante.testbed import REPLICAS_MAX, TestbedSpec
 
 
@@ -42,8 +43,8 @@ def recorded_spec(folder: RunFolder) -> TestbedSpec:
         EvidenceError: it is not there, or of another version.
     """
     try:
-        return TestbedSpec.model_validate_json(folder.testbed.read_bytes())
-    except (OSError, ValueError) as error:
+        return read_value(TestbedSpec, folder.testbed)
+    except (OSError, NotARunError) as error:
         message = f"{folder.testbed} cannot be read: {error}: give the folder of one run"
         raise EvidenceError(message) from error
 

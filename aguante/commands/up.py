@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 from pydantic import TypeAdapter
-from rich.console import Console
 from rich.table import Table
 
 from aguante.commands.common import find_testbed, testbed_option
@@ -15,6 +14,7 @@ from aguante.commands.observers import with_option
 from aguante.commands.running import living_states, one_state, replicas_of
 from aguante.commands.runtimes import RuntimeName, own_runtime_option
 from aguante.commands.stopping import stop_on_signals
+from aguante.consoles import OutputConsole
 from aguante.runtimes.base import Testbed, TestbedError
 from aguante.runtimes.compose import ComposeRuntime
 from aguante.runtimes.ending import end_testbed
@@ -124,7 +124,7 @@ def ps_command(as_json: bool) -> int:
         testbeds = [state.testbed for state in states if state.testbed]
         click.echo(TypeAdapter(list[Testbed]).dump_json(testbeds, indent=2).decode())
     else:
-        Console().print(_list_of(states) if states else "no testbed runs")
+        OutputConsole().print(_list_of(states) if states else "no testbed runs")
     return 0
 
 
@@ -187,7 +187,7 @@ def _show(testbed: Testbed, as_json: bool) -> None:
         "docker logs <container>" if testbed.runtime == "compose" else str(testbed.state / "logs")
     )
     table.add_row("logs", logs, "")
-    Console().print(table)
+    OutputConsole().print(table)
 
 
 def _server(testbed: Testbed, name: str) -> str:

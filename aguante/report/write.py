@@ -7,6 +7,7 @@ from aguante.report.junit import render_junit
 from aguante.report.markdown import render_markdown
 from aguante.report.page import render_html
 from aguante.runfolder import RunFolder
+from aguante.stored import read_value
 from aguante.verdict.model import Verdict
 
 
@@ -17,12 +18,10 @@ def write_reports(folder: RunFolder, plan: Plan, measures: Measures, verdict: Ve
 
     Raises:
         OSError: the folder cannot be written.
-        pydantic.ValidationError: ``environment.json`` does not hold what this version writes.
+        NotARunError: ``environment.json`` does not hold what this version writes.
     """
     environment = (
-        Environment.model_validate_json(folder.environment.read_bytes())
-        if folder.environment.exists()
-        else None
+        read_value(Environment, folder.environment) if folder.environment.exists() else None
     )
     page = render_html(plan, measures, verdict, environment)
     folder.report_html.write_text(page, encoding="utf-8")

@@ -11,6 +11,7 @@ from aguante.runtimes.compose_file import TOXIPROXY
 from aguante.runtimes.docker import NOT_BESIDE, PROJECT_LABEL, SERVICE_LABEL, Docker, DockerError
 from aguante.runtimes.docker_testbed import Project, describe
 from aguante.runtimes.state import SavedState, living, make_private
+from aguante.stored import first_fault
 from aguante.testbed import TestbedSpec
 
 STDIN = "-"
@@ -45,10 +46,8 @@ async def _read(which: str) -> Testbed:
     try:
         return Testbed.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
         message = (
-            f"{'stdin' if which == STDIN else which} does not describe a testbed ({place}: {first['msg']}): "
+            f"{'stdin' if which == STDIN else which} does not describe a testbed ({first_fault(error)}): "
             "give what `aguante up --detach --json` printed"
         )
         raise TestbedError(message) from error

@@ -5,7 +5,8 @@ the JSON-like part of YAML's core schema only, so that no tag can run or invent 
 """
 
 import re
-from collections.abc import Callable, Mapping
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,14 +15,17 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from aguante.spec.findings import Finding, Problem
+from aguante.spec.findings import Finding, Problem, shortened, shown
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 10_000
 """Aliases can make a small file endless; an experiment has some hundred nodes."""
 MAX_DEPTH = 20
+MAX_DIGITS = 40
+"""Of a whole number: far more than any limit of ours, far less than what a float can hold."""
 
 _CORE = "tag:yaml.org,2002:"
+_A_NUMBER = f"a number of at most {MAX_DIGITS} digits"
 _SPECIAL_FLOATS = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 
 Path_ = tuple[str | int, ...]
@@ -29,7 +33,10 @@ Path_ = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Document:
-    """One file: its data (dicts, lists, scalars), the lines of its keys, and what is wrong so far."""
+    """One file: its data (dicts, lists, scalars), the lines of its keys, and what is wrong so far.
+
+    The data are None where the file could not be read as a whole; then the findings say why.
+    """
 
     file: Path
     data: object
@@ -60,13 +67,17 @@ def read_document(file: Path) -> Document:
         file: path as the user gave it; messages repeat it.
     """
     try:
-        raw = file.read_bytes()
-    except OSError as error:
-        why = error.strerror or type(error).__name__
+        kind = file.stat().st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):  # opening a pipe would wait for a writer
+            return _failed(file, 0, "a device or a pipe", "a regular file", "save it as a file")
+        with file.open("rb") as opened:
+            raw = opened.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
         return _failed(file, 0, why, "a readable file", "check the path and its permissions")
     if len(raw) > MAX_BYTES:
-        found = f"{len(raw)} bytes"
-        return _failed(file, 0, found, f"at most {MAX_BYTES} bytes", "is this the right file?")
+        found = f"more than {MAX_BYTES} bytes"
+        return _failed(file, 0, found, "an experiment of some kilobytes", "is this the right file?")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -81,6 +92,9 @@ def _failed(file: Path, line: int, found: str, expected: str, hint: str) -> Docu
 
 
 def _parse(file: Path, text: str) -> Document:
+    for number, version in _other_versions(text):
+        found, hint = f"%YAML {version}", "remove the line: YAML 1.2 is what is read"
+        return _failed(file, number, found, "YAML 1.2", hint)
     try:
         node = YAML(typ="safe", pure=True).compose(text)
     except RecursionError:
@@ -91,8 +105,9 @@ def _parse(file: Path, text: str) -> Document:
         line = text.count("\n", 0, error.position) + 1
         found = f"the control character #x{ord(text[error.position]):02x}"
         return _failed(file, line, found, "printable text", "remove the character")
-    except YAMLError as error:
-        return _failed(file, 1, str(error).splitlines()[0], "YAML 1.2", "correct the syntax")
+    except (YAMLError, AssertionError) as error:  # ruamel asserts that a version is 1.1 or 1.2
+        found = f"a syntax error ({shortened(str(error).splitlines()[0])})"
+        return _failed(file, 1, found, "YAML 1.2", "correct the syntax")
     if node is None:
         return _failed(file, 1, "an empty file", "a mapping", "start with name: and title:")
     if not isinstance(node, MappingNode):
@@ -100,12 +115,23 @@ def _parse(file: Path, text: str) -> Document:
         return _failed(file, 1, kind, "a mapping", "start with name: and title:")
     reader = _Reader(file)
     data = reader.value(node, ())
-    return Document(file, data, reader.lines, tuple(reader.findings))
+    whole = data if not reader.endless else None
+    return Document(file, whole, reader.lines, tuple(dict.fromkeys(reader.findings)))
+
+
+def _other_versions(text: str) -> Iterator[tuple[int, str]]:
+    """(line, version) of each directive that asks for other rules, under which 1:30 would be a number."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.split()
+        if words and words[0] == "%YAML" and words[1:2] != ["1.2"]:
+            yield number, shortened(" ".join(words[1:]))
+        if words and not line.startswith(("%", "#")):
+            return  # directives stand before everything else
 
 
 def _syntax(file: Path, error: MarkedYAMLError, text: str) -> Document:
-    mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else 1
+    mark, lines = error.problem_mark or error.context_mark, text.splitlines()
+    line = min(mark.line + 1, len(lines)) if mark else 1
     problem = str(error.problem or "a syntax error").rstrip(":")
     if "'\\t'" in problem:
         return _failed(file, line, "a tab", "spaces", "indent with spaces only")
@@ -115,7 +141,7 @@ def _syntax(file: Path, error: MarkedYAMLError, text: str) -> Document:
     context = f" {error.context}" if error.context else ""
     found = f"a syntax error ({problem}{context})"
     hint = "correct this line or the one before"
-    if re.search(r"[^\"'\w-]\$\{", text.splitlines()[line - 1]):
+    if re.search(r"[^\"'\w-]\$\{", lines[line - 1]):
         hint = 'inside { } and [ ] a variable is put in quotes, e.g. "${name}"'
     return _failed(file, line, found, "YAML 1.2", hint)
 
@@ -128,16 +154,20 @@ class _Reader:
     lines: dict[Path_, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     nodes: int = 0
+    endless: bool = False
+    """Values were left out, so that what was read must not be judged."""
 
     def value(self, node: Node, path: Path_) -> object:
         self.lines.setdefault(path, node.start_mark.line + 1)
         self.nodes += 1
         if self.nodes > MAX_NODES:
+            self.endless = True
             if self.nodes == MAX_NODES + 1:
                 hint = "write the values out instead of using aliases"
                 self._fault(node, path, "too many values", f"at most {MAX_NODES}", hint)
             return None
         if len(path) > MAX_DEPTH:
+            self.endless = True
             self._fault(node, (), "endless nesting", f"at most {MAX_DEPTH} levels", "write it flat")
             return None
         if isinstance(node, MappingNode):
@@ -170,7 +200,12 @@ class _Reader:
             hint = "remove the tag"
             self._fault(node, path, f"the tag {node.tag}", "plain text or a number", hint)
             return None
-        return make(node.value)
+        try:
+            return make(node.value)
+        except ValueError:
+            hint = "write a plain number; if it is text, put it in quotes"
+            self._fault(node, path, shown(node.value), _A_NUMBER, hint)
+            return None
 
     def _fault(self, node: Node, path: Path_, found: str, expected: str, hint: str) -> None:
         problem = Problem(path, found, expected, hint)
@@ -180,14 +215,20 @@ class _Reader:
 def plain_value(text: str) -> object:
     """Text as a plain YAML scalar: a number, true or false where it looks like one, else itself.
 
-    By YAML 1.2's core schema, as for the file; ``null`` stays text, since nothing here is null.
+    By YAML 1.2's core schema, as for the file; ``null`` stays text, since nothing here is null. So does
+    a number with more digits than anybody means.
     """
     found = (kind for kind, pattern in _PLAIN if pattern.fullmatch(text))
-    return _SCALARS[next(found, "str")](text)
+    try:
+        return _SCALARS[next(found, "str")](text)
+    except ValueError:
+        return text
 
 
 def _int(text: str) -> int:
     digits = text.replace("_", "")
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(_A_NUMBER)
     if re.fullmatch(r"[-+]?0[xo][0-9a-fA-F]+", digits):
         return int(digits, 0)
     return int(digits)

@@ -1,6 +1,7 @@
 """An experiment as its YAML file says it, checked. Field names are the YAML's keys; units end names."""
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -27,6 +28,8 @@ def _one_value(value: Any) -> Any:
     if not isinstance(value, str | int | float):
         kind = "a list" if isinstance(value, list) else shown(value)
         broken(kind, "one value: text, a number, true or false", "write one value")
+    if isinstance(value, float) and not isfinite(value):
+        broken(shown(value), "a finite number", "write a plain number")
     return value
 
 
@@ -225,7 +228,7 @@ class Experiment(Value):
     def _all_or_names(cls, value: Any) -> Any:
         names = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
         if value != "all" and not names:
-            broken(repr(value), "all, or a list of names", "write invariants: all")
+            broken(shown(value), "all, or a list of names", "write invariants: all")
         return value
 
     def placed(self, places: tuple[str, ...], sets: tuple[str, ...] = ()) -> "Experiment":

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 MAX_NAMES_SHOWN = 12
+MAX_SHOWN = 400
+"""Characters of each part of a message. Room for every list of names, not for a whole file in one value."""
 
 
 @dataclass(frozen=True, order=True)
@@ -23,7 +25,16 @@ class Finding:
     def __str__(self) -> str:
         """``file:line: where: found ..., expected ...; mend: ...``."""
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.where}: found {self.found}, expected {self.expected}; mend: {self.hint}"
+        where, found, expected, hint = map(
+            _legible, (self.where, self.found, self.expected, self.hint)
+        )
+        return f"{place}: {where}: found {found}, expected {expected}; mend: {hint}"
+
+
+def _legible(text: str) -> str:
+    """Part of a message on one line of a terminal, whatever the file had in it."""
+    plain = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return plain if len(plain) <= MAX_SHOWN else f"{plain[: MAX_SHOWN - 3]}..."
 
 
 class InvalidExperiment(Exception):  # noqa: N818 - it names the thing that is wrong, not a failure of ours
@@ -73,7 +84,11 @@ def shown(value: object) -> str:
         return f"a mapping with {len(value)} keys" if len(value) != 1 else "a mapping with 1 key"
     if isinstance(value, list):
         return f"a list of {len(value)}"
-    text = f"{value!r}"
+    return shortened(f"{value!r}")
+
+
+def shortened(text: str) -> str:
+    """A text for a message: at most 60 characters of it."""
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

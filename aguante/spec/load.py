@@ -5,6 +5,7 @@ from pathlib import Path
 from aguante.spec.document import read_document
 from aguante.spec.experiment import Experiment
 from aguante.spec.findings import InvalidExperiment, Problem
+from aguante.spec.null_rules import null_problems
 from aguante.spec.references import reference_problems
 from aguante.spec.runtime_rules import runtime_problems
 from aguante.spec.shape import check_shape
@@ -36,6 +37,7 @@ def load_experiment(
     problems += reference_problems(data, testbed)
     problems += timing_problems(data)
     problems += runtime_problems(data, runtime)
+    problems += null_problems(data, problems)
     located = [document.locate(problem) for problem in _without_echoes(problems)]
     unread = {(each.line, each.where) for each in document.findings}
     legible = [each for each in located if (each.line, each.where) not in unread]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from aguante.spec.findings import Problem
-from aguante.spec.references import inner, mappings
+from aguante.spec.references import finite, inner, mappings
 
 Path_ = tuple[str | int, ...]
 
@@ -36,8 +36,9 @@ def overlap_problems(data: Mapping[str, object], phase_s: float | None) -> Itera
     """
     planned = []
     for path, fault in mappings(data, "faults"):
-        duration_s, every_s = fault.get("duration_s"), inner(fault, "repeat").get("every_s")
-        if _number(duration_s) and _number(every_s) and 0 < every_s <= duration_s:  # type: ignore[operator]
+        duration_s = finite(fault.get("duration_s"))
+        every_s = finite(inner(fault, "repeat").get("every_s"))
+        if duration_s is not None and every_s is not None and 0 < every_s <= duration_s:
             hint = "leave a pause between two times, or drop repeat"
             expected = f"more than duration_s ({duration_s:g})"
             yield Problem((*path, "repeat", "every_s"), f"{every_s:g}", expected, hint)
@@ -64,16 +65,11 @@ def _windows(path: Path_, fault: Mapping[str, object], phase_s: float) -> Iterat
     target = toxic.get("link") if toxic else process.get("service")
     thing = (target, toxic.get("toxic"), toxic.get("stream", "downstream")) if toxic else (target,)
     repeat = inner(fault, "repeat")
-    times, every_s = repeat.get("times", 1), repeat.get("every_s", 0)
-    start_s, duration_s = fault.get("start_s", 0), fault.get("duration_s", phase_s)
-    if not all(_number(each) for each in (times, every_s, start_s, duration_s)) or not target:
+    times, every_s = finite(repeat.get("times", 1)), finite(repeat.get("every_s", 0))
+    start_s, duration_s = finite(fault.get("start_s", 0)), finite(fault.get("duration_s", phase_s))
+    if times is None or every_s is None or start_s is None or duration_s is None or not target:
         return
-    for n in range(min(int(times), 100)):  # type: ignore[call-overload]
-        at_s = float(start_s) + n * float(every_s)  # type: ignore[arg-type]
-        end_s = at_s + float(duration_s)  # type: ignore[arg-type]
+    for n in range(int(min(times, 100))):
+        at_s = start_s + n * every_s
         name, instance = str(fault.get("id")), process.get("instance")
-        yield _Planned(path, name, str(target), thing, instance, at_s, end_s)
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+        yield _Planned(path, name, str(target), thing, instance, at_s, at_s + duration_s)

@@ -5,6 +5,7 @@ kinds of fault are reported in one go.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import isfinite
 
 from aguante.spec.findings import Problem, did_you_mean, one_of
 from aguante.spec.process_rules import process_problems
@@ -41,6 +42,12 @@ def inner(data: Mapping[str, object], key: str) -> Mapping[str, object]:
     """The mapping at ``key``; empty where there is none."""
     value = data.get(key)
     return value if isinstance(value, dict) else {}
+
+
+def finite(value: object) -> float | None:
+    """A number that one can count with; None for anything else, which the shape check reports."""
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if good and isfinite(value) else None  # type: ignore[arg-type]
 
 
 def expectations(data: Mapping[str, object]) -> Iterator[tuple[Path_, str, Mapping[str, object]]]:

@@ -11,6 +11,7 @@ from aguante.spec.expectations import USUAL_PERCENTILES, Latency
 from aguante.spec.experiment import Experiment
 from aguante.spec.findings import Problem, did_you_mean, one_of, shown
 from aguante.spec.units import a_number, meant_key, meant_number
+from aguante.spec.wording import expected_of
 
 Path_ = tuple[str | int, ...]
 
@@ -31,7 +32,7 @@ def _real(error: ErrorDetails) -> bool:
 def _problem(error: ErrorDetails) -> Problem:
     path = _in_file(error["loc"])
     make = _TRANSLATIONS.get(error["type"], _other)
-    return make(path, error["input"], error.get("ctx", {}), error["msg"])
+    return make(path, error["input"], error.get("ctx", {}), expected_of(error))
 
 
 def _in_file(loc: Path_) -> Path_:
@@ -90,10 +91,10 @@ def _number(path: Path_, value: object, _: Context, __: str) -> Problem:
     return Problem(path, shown(value), a_number(key), hint)
 
 
-def _whole(path: Path_, value: object, context: Context, message: str) -> Problem:
+def _whole(path: Path_, value: object, context: Context, said: str) -> Problem:
     key = _key(path)
     expected = a_number(key).replace("number", "whole number", 1)
-    return Problem(path, shown(value), expected, _number(path, value, context, message).hint)
+    return Problem(path, shown(value), expected, _number(path, value, context, said).hint)
 
 
 def _text(path: Path_, value: object, _: Context, __: str) -> Problem:
@@ -143,8 +144,8 @@ def _long(path: Path_, value: object, context: Context, _: str) -> Problem:
     return Problem(path, f"{len(str(value))} characters", f"at most {limit}", "shorten it")
 
 
-def _other(path: Path_, value: object, _: Context, message: str) -> Problem:
-    return Problem(path, shown(value), message[:1].lower() + message[1:], "correct the value")
+def _other(path: Path_, value: object, _: Context, expected: str) -> Problem:
+    return Problem(path, shown(value), expected, "correct the value")
 
 
 _mapping = _collection("a mapping", "write key: value pairs, indented below it")

@@ -7,6 +7,7 @@ from aguante.spec.expectations import percentile_of
 from aguante.spec.findings import Problem
 from aguante.spec.overlap_rules import overlap_problems
 from aguante.spec.references import expectations, inner, mappings
+from aguante.spec.references import finite as _number
 from aguante.statistics import samples_needed
 
 Path_ = tuple[str | int, ...]
@@ -25,11 +26,6 @@ def timing_problems(data: Mapping[str, object]) -> list[Problem]:
         *_what_needs_faults(data, lengths),
         *_samples(data, lengths),
     ]
-
-
-def _number(value: object) -> float | None:
-    good = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if good else None  # type: ignore[arg-type]
 
 
 def _lengths(data: Mapping[str, object]) -> dict[str, float]:

@@ -15,6 +15,7 @@ Path_ = tuple[str | int, ...]
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _REFERENCE = re.compile(r"\$\{([^{}]*)\}")
 _STEPS = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_PLACE = re.compile(r"[0-9]{1,5}")
 VARS = "vars"
 
 
@@ -30,7 +31,7 @@ class Setting:
     def path(self) -> Path_:
         """``faults[0].start_s`` as steps; ``faults.0.start_s`` too."""
         steps = (match[1] or match[2] for match in _STEPS.finditer(self.name))
-        return tuple(int(step) if step.isdigit() else step for step in steps)
+        return tuple(int(step) if _PLACE.fullmatch(step) else step for step in steps)
 
 
 def resolved(document: Document, sets: Sequence[str], known: Iterable[str]) -> Document:

@@ -39,6 +39,6 @@ def test_every_option_that_the_page_names_exists() -> None:
 
 def test_the_page_states_every_exit_code() -> None:
     """With the words of the command line."""
-    assert re.findall(r"^\| (\d) \|", PAGE, re.MULTILINE) == [
+    assert re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE) == [
         str(int(code)) for code in cli.ExitCode
     ]

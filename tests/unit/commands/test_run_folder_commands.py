@@ -8,8 +8,9 @@ import pytest
 from run_folders import judged, played
 
 from aguante import cli
-from aguante.frozen import NotARunError, judge_again, read_frozen
+from aguante.frozen import judge_again, read_frozen
 from aguante.runfolder import RunFolder
+from aguante.stored import NotARunError
 
 RUN = "20260102T030405Z-payments-slow-0000"
 

@@ -49,6 +49,20 @@ class WatchedFiles(Files):
         super().publish(hidden, path)
 
 
+class FillingFiles(Files):
+    """A disk that takes some bytes of a line and no more, while it is full."""
+
+    def __init__(self) -> None:
+        self.takes: int | None = None
+
+    def write(self, fd: int, data: bytes) -> None:
+        if self.takes is None:
+            super().write(fd, data)
+            return
+        super().write(fd, data[: self.takes])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def journal_path(tmp_path: Path) -> Path:
     folder = tmp_path / RUN
     folder.mkdir()
@@ -113,6 +127,22 @@ def test_pending_is_what_was_intended_and_not_verified_last_first(tmp_path: Path
     journal.mark("c", "undone")
     journal.close()
     assert pending(path) == [undo("d"), undo("c"), undo("b")]
+
+
+@pytest.mark.parametrize("takes", [0, 1, 20, 1000])
+def test_what_a_full_disk_took_of_a_line_is_gone_from_the_next(tmp_path: Path, takes: int) -> None:
+    """A disk that was full for a moment glues no two lines into one that nobody can read."""
+    path, files = journal_path(tmp_path), FillingFiles()
+    journal = Journal.open(path, RUN, files)
+    for fault_id in ("one", "two", "three"):
+        journal.intend(undo(fault_id))
+    files.takes = takes
+    with pytest.raises(JournalError):
+        journal.mark("one", "applied")
+    files.takes = None
+    journal.mark("two", "verified")
+    journal.close()
+    assert pending(path) == [undo("three"), undo("one")]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 40])

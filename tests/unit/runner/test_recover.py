@@ -106,3 +106,48 @@ async def test_a_run_that_is_alive_is_left_alone(dead_run: RunFolder) -> None:
     assert journal is not None
     with journal:
         assert await healed_with(FakeDriver(), dead_run) == []
+
+
+def gibberish(folder: RunFolder) -> None:
+    """A line that a full disk once made of two, before what was intended and after it."""
+    lines = folder.journal.read_bytes().splitlines(keepends=True)
+    glued = b'{"kind":"mark","fault_{"kind":"mark","fault_id":"slow","state":"undone"}\n'
+    folder.journal.write_bytes(b"".join([lines[0], glued, *lines[1:]]))
+
+
+async def test_one_bad_journal_leaves_no_other_run_unhealed(
+    dead_run: RunFolder, tmp_path: Path
+) -> None:
+    """It is a failure of its own, with its line and what to do, whatever it is that makes it bad."""
+    runs = tmp_path / "runs"
+    for name in ("a-folder", "b-garbage", "c-empty"):
+        RunFolder.create(runs, name)
+    (runs / "a-folder" / "journal.jsonl").mkdir()
+    (runs / "b-garbage" / "journal.jsonl").write_bytes(b"garbage\n")
+    (runs / "c-empty" / "journal.jsonl").write_bytes(b"")
+    folder, garbage, slow = await healed_with(FakeDriver(), dead_run)
+    assert slow == ("slow", "restored p", "")
+    assert folder[:2] == garbage[:2] == ("journal", "")
+    assert "Is a directory" in folder[2]
+    assert "journal.jsonl:1: not an entry" in garbage[2]
+    assert "then remove this journal" in garbage[2]
+
+
+async def test_what_a_bad_journal_still_says_is_healed(dead_run: RunFolder) -> None:
+    """A line that makes no sense hides at most itself: it is told of until somebody has looked."""
+    gibberish(dead_run)
+    healed, told = await healed_with(FakeDriver(), dead_run)
+    assert healed == ("slow", "restored p", "")
+    assert "journal.jsonl:2" in told[2]
+    assert await healed_with(FakeDriver(), dead_run) == [told]
+
+
+async def test_a_bad_journal_of_a_testbed_that_is_gone_is_set_aside(dead_run: RunFolder) -> None:
+    """Nothing that it could hide still holds, so it is kept, and asked no more."""
+    dead_run.plan.write_text(plan("native").model_dump_json())
+    gibberish(dead_run)
+    _, (name, how, error) = await healed_with(FakeDriver(), dead_run)
+    assert (name, error) == ("journal", "")
+    assert how.endswith("kept as journal.jsonl.broken")
+    assert dead_run.journal.with_name("journal.jsonl.broken").exists()
+    assert await healed_with(FakeDriver(), dead_run) == []

@@ -1,5 +1,6 @@
 """Every fault of a file, with its place, what was found, what was expected, and how to mend it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -123,9 +124,36 @@ def test_deep_brackets_are_refused(small_shop: TestbedSpec, tmp_path: Path) -> N
     assert "found endless nesting" in found[0]
 
 
-def test_a_huge_file_is_refused_unread(small_shop: TestbedSpec, tmp_path: Path) -> None:
-    """Beyond a megabyte it is the wrong file."""
-    found = findings_of(b"#" * 1_000_001, small_shop, tmp_path)
-    assert found == [
-        ": document: found 1000001 bytes, expected at most 1000000 bytes; mend: is this the right file?"
-    ]
+def test_a_huge_file_is_refused_by_its_first_megabyte(
+    small_shop: TestbedSpec, tmp_path: Path
+) -> None:
+    """Beyond a megabyte it is the wrong file, however much more there is: a terabyte with nothing in it."""
+    path = tmp_path / "broken.yaml"
+    with path.open("wb") as file:
+        file.truncate(10**12)
+    with pytest.raises(InvalidExperiment) as raised:
+        load_experiment(path, small_shop)
+    assert str(raised.value) == (
+        f"{path}: document: found more than 1000000 bytes, expected an experiment of some kilobytes; "
+        "mend: is this the right file?"
+    )
+
+
+@pytest.mark.parametrize("device", ["pipe", "/dev/null"])
+def test_what_is_no_file_is_refused_unopened(
+    device: str, small_shop: TestbedSpec, tmp_path: Path
+) -> None:
+    """A device may never end, and a pipe may never begin."""
+    path = tmp_path / device
+    if device == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(
+        InvalidExperiment, match="found a device or a pipe, expected a regular file"
+    ):
+        load_experiment(path, small_shop)
+
+
+def test_a_name_that_no_file_can_have_is_a_finding(small_shop: TestbedSpec) -> None:
+    """Bytes that the system refuses in a path are said, not raised."""
+    with pytest.raises(InvalidExperiment, match="expected a readable file"):
+        load_experiment(Path("a\0b.yaml"), small_shop)

@@ -108,3 +108,22 @@ def test_a_plain_value_is_read_as_yaml_reads_it(text: str, value: object) -> Non
     """Numbers and truth values have their types; everything else is text."""
     read = plain_value(text)
     assert (read, type(read)) == (value, type(value))
+
+
+@pytest.mark.parametrize("setting", [f"load.rate_rps={'9' * 400}", f"load.rate_rps={'9' * 5000}"])
+def test_a_number_longer_than_anybody_means_stays_text(
+    setting: str, shop: TestbedSpec, tmp_path: Path
+) -> None:
+    """A setting of hundreds of digits is refused like any text where a number belongs."""
+    (found,) = findings(GOOD, shop, tmp_path, setting)
+    assert "load.rate_rps: found '9999" in found
+    assert "..., expected a number of requests per second" in found
+
+
+@pytest.mark.parametrize("step", ["\N{SUPERSCRIPT TWO}", "9" * 5000])
+def test_a_place_that_no_list_has_is_a_finding(
+    step: str, shop: TestbedSpec, tmp_path: Path
+) -> None:
+    """What Python takes for a digit, but cannot count with, is a name that is not there."""
+    (found,) = findings(GOOD, shop, tmp_path, f"faults.{step}.start_s=1")
+    assert "expected one of 0" in found

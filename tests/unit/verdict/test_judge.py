@@ -206,7 +206,7 @@ def test_the_exit_code_compares_with_what_was_expected(
 def test_results_say_where_the_expectation_stands(judged: Callable[..., Verdict]) -> None:
     """file:line of the list item."""
     result = judged().expectations[1]
-    assert result.where.endswith("payments-slow.yaml:11")
+    assert result.where.endswith("payments-slow.yaml:12")
     assert (result.kind, result.required, result.observed) == ("rate", ">= 2 %", "6.2 %")
 
 

@@ -1,0 +1,70 @@
+"""An output that nobody reads to its end says nothing about an experiment, and neither does a lost connection."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from aguante import cli
+
+ROOT = Path(__file__).parents[3]
+
+
+def unread(*command: str, stream: str = "stdout") -> "subprocess.CompletedProcess[str]":
+    """Run Python with one of its streams a pipe that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    streams: dict[str, int] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writer}
+    try:
+        return subprocess.run(  # type: ignore[call-overload, no-any-return]
+            [sys.executable, *command], **streams, text=True, timeout=60, check=False, cwd=ROOT
+        )
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.parametrize(
+    "command", ["--help", "plan chaos-experiments/payments-slow.yaml", "list", "schema"]
+)
+def test_an_output_that_nobody_reads_is_no_verdict(command: str) -> None:
+    """Exit 141, as SIGPIPE ends a program, and not a word: 1 would say `deviated`."""
+    done = unread("-m", "aguante", *command.split())
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_progress_that_nobody_reads_ends_nothing() -> None:
+    """A run whose standard error went to `head` is played to its end."""
+    script = (
+        "from aguante import cli; from aguante.consoles import ProgressConsole\n"
+        "import click\n"
+        "def play():\n"
+        "    console = ProgressConsole()\n"
+        "    for number in range(3): console.print(number)\n"
+        "    click.echo('played'); return 2\n"
+        "cli.cli.commands['play'] = click.Command('play', callback=play)\n"
+        "cli.main(['play'])"
+    )
+    done = unread("-c", script, stream="stderr")
+    assert (done.returncode, done.stdout) == (2, "played\n")
+
+
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError("a child is gone"), asyncio.IncompleteReadError(b"", 1)]
+)
+def test_a_lost_connection_is_a_crash(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Click would exit 1 for a broken pipe of ours, and take the end of a stream for Ctrl-C."""
+
+    def breaks() -> None:
+        raise error
+
+    monkeypatch.setitem(cli.cli.commands, "breaks", click.Command("breaks", callback=breaks))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["breaks"])
+    assert ended.value.code == 5
+    assert "this is no verdict" in capsys.readouterr().err
