@@ -143,6 +143,8 @@ class TestbedSpec(Value):
     __test__ = False  # not a test class, whatever pytest thinks of its name
 
     root: Path
+    given: str = ""
+    """Its path as ``--testbed`` gave it, for a command that can be repeated; empty: it was found without."""
     name: str
     links: tuple[LinkSpec, ...]
     services: tuple[ServiceSpec, ...]
