@@ -178,6 +178,11 @@ class TestbedSpec(Value):
         return tuple(each for each in self.links if each.kind != "otlp")
 
     @property
+    def ready_paths(self) -> dict[str, str]:
+        """By service: what it answers 200 at when it can serve."""
+        return {each.name: each.ready_path for each in self.services}
+
+    @property
     def telemetry_link(self) -> LinkSpec | None:
         """The link of the spans; None: services post them to the collector itself, and no fault can reach that."""
         return next((each for each in self.links if each.kind == "otlp"), None)
