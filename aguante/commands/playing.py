@@ -58,6 +58,12 @@ def check_policy(spec: TestbedSpec, policy: str | None) -> None:
         raise click.UsageError(message)
 
 
+def lasts_s(experiment: Experiment, spec: TestbedSpec) -> float:
+    """How long a run takes by its plan: every phase, and the longest rest before the audit."""
+    phases_s = sum(length for _, length in experiment.phases.lengths())
+    return phases_s + spec.settle.within_s
+
+
 def plan_of(
     job: Job, experiment: Experiment, spec: TestbedSpec, runtime: ChosenRuntime = NATIVE
 ) -> Plan:
