@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test storm load lint format bench lock schemas clean compose images-offline stack stack-down
+.PHONY: help setup servers demo test undo-storm storm load lint format bench lock schemas clean compose images-offline stack stack-down
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,8 +30,11 @@ servers: $(STAMP) ## find toxiproxy-server, or build the pinned version once
 demo: setup ## play one experiment on the real system, print the verdict, write the report
 	$(BIN)/aguante run chaos-experiments/payments-slow.yaml
 
-test: setup ## every test, on two workers (tests/side_by_side.py says what is played alone)
+test: setup ## every test but the undo storm, on two workers (tests/side_by_side.py says what is played alone)
 	$(BIN)/python -m pytest -n 2
+
+undo-storm: setup ## 120 runs, private and borrowed, stopped and killed at random moments: nothing may be left
+	$(BIN)/python -m pytest -m undo_storm tests/e2e
 
 storm: setup ## N=2000 reservations while links break and services are killed, then an audit; SEED=n replays
 	$(BIN)/python -m stress.storm --reservations $(or $(N),2000) $(if $(SEED),--seed $(SEED))

@@ -29,8 +29,8 @@ class Children:
     """The suite's; outputs go to ``logs/`` in it."""
     options: tuple[str, ...]
     """Of ``aguante run``, the same for every child."""
-    limit_s: float
-    """A child that takes longer is told to stop; what it is doing then is healing, which has limits too."""
+    margin_s: float
+    """A child that takes so much longer than its plan is told to stop; it then heals, which has limits too."""
     stop: asyncio.Event
     program: tuple[str, ...] = (sys.executable, "-m", "aguante")
 
@@ -38,13 +38,13 @@ class Children:
         """Play one job to its end. Never raises for a run that fails: the result says so."""
         log = self.folder / "logs" / f"{job.number:03d}-{job.experiment}-{job.policy}.log"
         began = time.monotonic()
-        output, code = await self._run(job, log)
+        output, code = await self._run(job, log, job.lasts_s + self.margin_s)
         took_s = time.monotonic() - began
         return _result(job, output, code).model_copy(
             update={"took_s": round(took_s, 1), "log": str(log.relative_to(self.folder))}
         )
 
-    async def _run(self, job: Job, log: Path) -> tuple[bytes, int]:
+    async def _run(self, job: Job, log: Path, limit_s: float) -> tuple[bytes, int]:
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
                 *self.program,
@@ -58,9 +58,7 @@ class Children:
             )
         reading = asyncio.ensure_future(process.communicate())
         stopped = asyncio.ensure_future(self.stop.wait())
-        await asyncio.wait(
-            {reading, stopped}, timeout=self.limit_s, return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait({reading, stopped}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if not reading.done():
             with contextlib.suppress(ProcessLookupError):
@@ -92,4 +90,5 @@ def _result(job: Job, output: bytes, code: int) -> SuiteRun:
             exit_code=code if code in (3, 4, 5) else 5,
             headline=f"the run ended with exit code {code} and without a verdict; its log says why",
         )
-    return run.model_copy(update={"repeat": job.repeat, "title": job.title})
+    known = {"repeat": job.repeat, "title": job.title, "entry": job.entry}
+    return run.model_copy(update=known)

@@ -177,6 +177,10 @@ class Plan(Value):
     """(service, how many processes of it); one where it is not named."""
     setup: PlannedSetup | None = None
     """None: as the TestbedSpec says."""
+    testbed: str = ""
+    """The TestbedSpec as ``--testbed`` gave it; empty: the one that the command finds by itself."""
+    attach: str = ""
+    """The testbed as ``--attach`` gave it; empty: none was given."""
     sets: tuple[str, ...] = ()
     """``name=value`` of each ``--set``: the frozen experiment means what it meant together with these."""
     seed: int
@@ -201,12 +205,15 @@ class Plan(Value):
 
     @property
     def command(self) -> str:
-        """What plays this run again, with the same policy and the same random draws."""
-        source = shlex.quote(self.source)
-        sets = "".join(f" --set {shlex.quote(text)}" for text in self.sets)
-        runtime = "" if self.runtime == "native" else f" --runtime {self.runtime}"
-        policy = f" --policy {shlex.quote(self.policy)} --seed {self.seed}"
-        return f"aguante run {source}{runtime}{policy}{sets}"
+        """What plays this run again from the same folder: system, policy and random draws are the same."""
+        words = ["aguante", "run", self.source]
+        words += ["--testbed", self.testbed] if self.testbed else []
+        if self.attach:
+            words += ["--attach", self.attach]
+        elif self.runtime != "native":
+            words += ["--runtime", self.runtime]
+        words += [word for text in self.sets for word in ("--set", text)]
+        return shlex.join([*words, "--policy", self.policy, "--seed", str(self.seed)])
 
     @property
     def end_s(self) -> float:

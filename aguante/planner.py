@@ -67,6 +67,7 @@ def build_plan(
         title=experiment.title,
         learn=experiment.learn,
         source=source,
+        testbed=testbed.given,
         policy=experiment.policy,
         replicas=tuple(experiment.replicas.items()),
         seed=seed,

@@ -110,7 +110,7 @@ def drivers_of(stage: Stage, testbed: Testbed) -> Drivers:
     if isinstance(control, ContainerControl):
         settings = stage.spec.pumba.told_by(os.environ)
         pumba = PumbaDriver(control.docker, testbed.id, run_id, settings)
-    process = ProcessDriver(control) if control else None
+    process = ProcessDriver(control, stage.spec.ready_paths) if control else None
     return Drivers(ToxiproxyDriver(testbed.toxiproxy, run_id), process, pumba)
 
 

@@ -55,11 +55,11 @@ def experiment_schema() -> Schema:
 
 
 def testbed_schema() -> Schema:
-    """Of ``testbed.yaml``, as it is typed: ``links`` names a file, and there is no ``root``."""
+    """Of ``testbed.yaml``, as it is typed: ``links`` names a file, and it does not say where it is."""
     schema = testbed.TestbedSpec.model_json_schema()
     _describe(schema, testbed)
     properties = _mapping(schema["properties"])
-    del properties["root"]
+    del properties["root"], properties["given"]
     properties["links"] = {"type": "string", "description": "The file that owns the links."}
     required = schema["required"]
     if isinstance(required, list):

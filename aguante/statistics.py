@@ -35,6 +35,32 @@ def wilson(successes: int, n: int, z: float = Z_95) -> Interval:
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 
+def newcombe(
+    more: tuple[int, int], less: tuple[int, int], confidence_z: float = Z_95
+) -> Interval | None:
+    """Interval of the difference of two independent proportions, ``more`` less ``less``; None: one has no trials.
+
+    Of the score intervals of both (``wilson``), each as far as it reaches towards the other. 1 of 500 less 0 of 240:
+    from -1.4 % to 1.1 %, so it may be nothing; 30 of 100 less 0 of 240: from 21.7 % to 39.6 %.
+    Source: R. G. Newcombe (1998), Statistics in Medicine 17, 873-890, method 10.
+
+    Args:
+        more: (trials, successes).
+        less: the same.
+        confidence_z: as ``wilson`` takes it.
+
+    Raises:
+        ValueError: more successes than trials.
+    """
+    if not more[0] or not less[0]:
+        return None
+    a, b = more[1] / more[0], less[1] / less[0]
+    around_a, around_b = (wilson(hits, n, confidence_z) for n, hits in (more, less))
+    below = math.hypot(a - around_a.low, around_b.high - b)
+    above = math.hypot(around_a.high - a, b - around_b.low)
+    return Interval(a - b - below, a - b + above)
+
+
 def samples_needed(p: float) -> int:
     """How many samples a percentile takes: ``ceil(10 / (1 - p))``, ten of them beyond it on average.
 

@@ -35,6 +35,10 @@ class Job:
     seed: int | None
     repeat: int
     """From 1: which repetition of the same experiment and policy."""
+    entry: int = 0
+    """From 0: which of the suite's entries this is a repetition of; two may be of the same file and policy."""
+    lasts_s: float = 0.0
+    """By its plan: all phases, and the longest rest after them."""
 
 
 class SuiteRun(Value):
@@ -45,6 +49,8 @@ class SuiteRun(Value):
     source: str
     policy: str
     repeat: int = 1
+    entry: int = 0
+    """From 0: which of the suite's entries (a file under a policy) it repeats; 0 in suites that did not say."""
     attempts: int = 1
     """More than 1: earlier ones were inconclusive and were played again."""
     run_id: str = ""
@@ -165,6 +171,8 @@ class Entry:
     title: str
     policy: str
     policy_given: bool = False
+    lasts_s: float = 0.0
+    """By its plan (``lasts_s`` of ``aguante.commands.playing``)."""
 
 
 def interleave(entries: Sequence[Entry], repeat: int, seed: int | None) -> tuple[Job, ...]:
@@ -178,8 +186,9 @@ def interleave(entries: Sequence[Entry], repeat: int, seed: int | None) -> tuple
         seed: of the first round; each further round takes the next number. None: each run draws its own.
     """
     jobs: list[Job] = []
+    numbered = list(enumerate(entries))
     for round_ in range(repeat):
-        for each in entries if round_ % 2 == 0 else reversed(entries):
+        for entry, each in numbered if round_ % 2 == 0 else reversed(numbered):
             jobs.append(
                 Job(
                     number=len(jobs) + 1,
@@ -190,6 +199,8 @@ def interleave(entries: Sequence[Entry], repeat: int, seed: int | None) -> tuple
                     policy_given=each.policy_given,
                     seed=None if seed is None else seed + round_,
                     repeat=round_ + 1,
+                    entry=entry,
+                    lasts_s=each.lasts_s,
                 )
             )
     return tuple(jobs)

@@ -146,6 +146,8 @@ class TestbedSpec(Value):
     __test__ = False  # not a test class, whatever pytest thinks of its name
 
     root: Path
+    given: str = ""
+    """Its path as ``--testbed`` gave it, for a command that can be repeated; empty: it was found without."""
     name: str
     links: tuple[LinkSpec, ...]
     services: tuple[ServiceSpec, ...]
@@ -177,6 +179,11 @@ class TestbedSpec(Value):
     def call_links(self) -> tuple[LinkSpec, ...]:
         """The links that requests take: all but the one of the spans."""
         return tuple(each for each in self.links if each.kind != "otlp")
+
+    @property
+    def ready_paths(self) -> dict[str, str]:
+        """By service: what it answers 200 at when it can serve."""
+        return {each.name: each.ready_path for each in self.services}
 
     @property
     def telemetry_link(self) -> LinkSpec | None:

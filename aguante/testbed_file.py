@@ -74,8 +74,8 @@ def _spec(data: dict[str, object]) -> tuple[TestbedSpec | None, list[Problem]]:
 
 
 def _resolved(data: dict[str, object], root: Path, links: Sequence[LinkSpec]) -> dict[str, object]:
-    """The document's data with root and links put in, and every path made absolute."""
-    resolved = {**data, "root": root}
+    """The document's data with root and links put in (no file says where it is), and every path made absolute."""
+    resolved = {**data, "root": root, "given": ""}
     if isinstance(data.get("links"), str):
         resolved["links"] = links
     for keys in (

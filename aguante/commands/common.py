@@ -48,9 +48,10 @@ def find_testbed(given: Path | None) -> TestbedSpec:
     own = Path(__file__).parents[2] / "testbed.yaml"
     path = given or (Path("testbed.yaml") if Path("testbed.yaml").exists() else own)
     try:
-        return load_testbed(path)
+        spec = load_testbed(path)
     except InvalidTestbed as error:
         raise click.ClickException(str(error)) from error
+    return spec.model_copy(update={"given": str(given or "")})
 
 
 def load_all(

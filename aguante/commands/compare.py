@@ -13,7 +13,7 @@ from rich.console import Console
 
 from aguante.commands.common import set_option, testbed_option
 from aguante.commands.folders import or_usage, run_folder, runs_option
-from aguante.commands.playing import check_policy
+from aguante.commands.playing import check_policy, lasts_s
 from aguante.commands.run import heal_leftovers, jobs_option, passed_on, retry_option
 from aguante.commands.runtimes import ChosenRuntime, RuntimeName, chosen, own_runtime_option
 from aguante.commands.selecting import select
@@ -21,6 +21,7 @@ from aguante.commands.suites import SuiteOptions, play_suite
 from aguante.compare import Comparison, compare
 from aguante.frozen import read_judged
 from aguante.report.comparison import comparison_text, difference, interval, write_comparison
+from aguante.runtimes.base import TestbedError
 from aguante.suite import Entry, Suite, interleave
 from aguante.verdict.model import Verdict
 
@@ -67,11 +68,12 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
 
     Shows rates by cause, goodput, latency and recovery, and B - A. The run is the unit: from 5 runs on
     each side there is a 95 % bootstrap interval over runs; with fewer none, since nothing is known of how
-    runs differ. Pairs are interleaved (A B, B A, ...) and share their seed. Writes compare.html,
-    compare.txt and compare.json.
+    runs differ. A policy against itself (default,default) shows what chance alone makes.
+    Pairs are interleaved (A B, B A, ...) and share their seed. Writes compare.html, compare.txt and
+    compare.json.
 
     Exit 0: compared, whatever the verdicts; 2: in a run of a pair the fault was not seen to bite;
-    2 or 4: a run of a pair has no verdict; 3: wrong usage.
+    2 or 4: a run of a pair has no verdict; 3: wrong usage; 4: what a killed run left cannot be healed.
     """
     if policies is None:
         return _compare_runs(given, runs, as_json=as_json)
@@ -86,14 +88,15 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
     if played is None:
         return 3
     suite, folder = played
-    sides = [_side_of(suite, name, runs) for name in names]
+    sides = [_side_of(suite, entry, runs) for entry in range(len(names))]
     if len(sides[0]) != pairs or len(sides[1]) != pairs:
         click.echo(
             f"incomplete: {len(sides[0])} and {len(sides[1])} of {pairs} runs have a verdict",
             err=True,
         )
         return 4 if any(run.exit_code >= 3 for run in suite.runs) else 2
-    found = compare(names[0], sides[0], names[1], sides[1], paired=True)
+    labels = names if names[0] != names[1] else (f"{names[0]} (A)", f"{names[1]} (B)")
+    found = compare(labels[0], sides[0], labels[1], sides[1], paired=True)
     page = write_comparison(found, sides[0], sides[1], folder, "..")
     _show(found, page, as_json=as_json)
     return 2 if found.unobserved else 0
@@ -153,8 +156,9 @@ def _verdicts(suite: Suite, runs: Path) -> list[Verdict]:
     return found
 
 
-def _side_of(suite: Suite, policy: str, runs: Path) -> list[Verdict]:
-    own = tuple(run for run in suite.runs if run.policy == policy)
+def _side_of(suite: Suite, entry: int, runs: Path) -> list[Verdict]:
+    """The verdicts of one entry: by its place, since in an A/A both have the same policy."""
+    own = tuple(run for run in suite.runs if run.entry == entry)
     return _verdicts(suite.model_copy(update={"runs": own}), runs)
 
 
@@ -180,11 +184,15 @@ def _play(
     """Play one experiment under each policy, interleaved; None: the file is not valid.
 
     Raises:
-        click.UsageError: an unknown policy, or something left over that cannot be healed.
+        click.UsageError: an unknown policy, or not exactly one experiment.
+        TestbedError: something that was left over cannot be healed.
     """
     loaded = select((path,), (), testbed, sets, how.runtime.name)
     if loaded.invalid:
         return None
+    if len(loaded.experiments) != 1:
+        message = f"{path} holds {len(loaded.experiments)} experiments: give the one file to compare policies on"
+        raise click.UsageError(message)
     for policy in policies:
         check_policy(loaded.spec, policy)
     console = Console(stderr=True)
@@ -192,9 +200,13 @@ def _play(
         message = (
             "something that a killed run left behind could not be healed: see `aguante recover`"
         )
-        raise click.UsageError(message)
+        raise TestbedError(message)
     ((file, experiment),) = loaded.experiments
-    entries = [Entry(str(file), experiment.name, experiment.title, each, True) for each in policies]
+    length_s = lasts_s(experiment, loaded.spec)
+    entries = [
+        Entry(str(file), experiment.name, experiment.title, each, True, length_s)
+        for each in policies
+    ]
     given = passed_on(testbed, how.runs, sets, how.runtime)
     options = SuiteOptions(how.runs, how.jobs, how.retries, given, console, quiet=False)
     return asyncio.run(play_suite(interleave(entries, how.rounds, how.seed), options))
@@ -237,10 +249,10 @@ def ablate_command(  # noqa: PLR0913 - an argument for each option
     if played is None:
         return 3
     suite, folder = played
-    against = _side_of(suite, base, runs)
+    against = _side_of(suite, 0, runs)
     incomplete = len(against) != pairs
-    for name in names if not incomplete else ():
-        side = _side_of(suite, name, runs)
+    for entry, name in enumerate(names if not incomplete else (), start=1):
+        side = _side_of(suite, entry, runs)
         if len(side) != pairs:
             click.echo(f"{name}: {len(side)} of {pairs} runs have a verdict: not compared")
             incomplete = True

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from aguante.collect.promql import queries_of
-from aguante.commands.runtimes import NATIVE, ChosenRuntime, RuntimeName
+from aguante.commands.runtimes import NATIVE, ChosenRuntime
 from aguante.drivers.base import FaultError
 from aguante.faults import HealError
 from aguante.journal import JournalError
@@ -58,20 +58,27 @@ def check_policy(spec: TestbedSpec, policy: str | None) -> None:
         raise click.UsageError(message)
 
 
+def lasts_s(experiment: Experiment, spec: TestbedSpec) -> float:
+    """How long a run takes by its plan: every phase, and the longest rest before the audit."""
+    phases_s = sum(length for _, length in experiment.phases.lengths())
+    return phases_s + spec.settle.within_s
+
+
 def plan_of(
-    job: Job, experiment: Experiment, spec: TestbedSpec, runtime: RuntimeName = "native"
+    job: Job, experiment: Experiment, spec: TestbedSpec, runtime: ChosenRuntime = NATIVE
 ) -> Plan:
     """A plan with a fresh run id; the seed is the job's, else the experiment's, else drawn."""
     chosen = experiment.model_copy(update={"policy": job.policy})
     seeds = (job.seed, experiment.seed, secrets.randbelow(2**32))
-    return build_plan(
+    plan = build_plan(
         chosen,
         spec,
         run_id=new_run_id(experiment.name, datetime.now(UTC), secrets.token_hex(2)),
         seed=next(number for number in seeds if number is not None),
         source=job.path,
-        runtime=runtime,
+        runtime=runtime.name,
     )
+    return plan.model_copy(update={"attach": runtime.which})
 
 
 async def play_here(
@@ -104,7 +111,7 @@ def _runtime_for(request: RunRequest, stage: Stage) -> Runtime:
 
 
 def _request(job: Job, experiment: Experiment, stage: Stage) -> RunRequest:
-    plan = plan_of(job, experiment, stage.spec, stage.runtime.name)
+    plan = plan_of(job, experiment, stage.spec, stage.runtime)
     return RunRequest(experiment, plan, stage.spec, Path(job.path).read_bytes(), stage.runs)
 
 

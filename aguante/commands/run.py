@@ -11,7 +11,7 @@ from rich.console import Console
 from aguante.commands.common import Loaded, experiment_argument, set_option, testbed_option
 from aguante.commands.folders import runs_option, writable
 from aguante.commands.observers import with_option
-from aguante.commands.playing import Stage, check_policy, play_here
+from aguante.commands.playing import Stage, check_policy, lasts_s, play_here
 from aguante.commands.recover import driver_for, gone
 from aguante.commands.runtimes import (
     ChosenRuntime,
@@ -158,6 +158,7 @@ def _entries(loaded: Loaded, policy: str | None) -> list[Entry]:
             title=experiment.title,
             policy=policy or experiment.policy,
             policy_given=policy is not None,
+            lasts_s=lasts_s(experiment, loaded.spec),
         )
         for path, experiment in loaded.experiments
     ]

@@ -54,4 +54,5 @@ class ContainersLeft:
             servers={},
             state=Path(),
         )
-        return ProcessDriver(ContainerControl(self._docker, self._spec, testbed))
+        control = ContainerControl(self._docker, self._spec, testbed)
+        return ProcessDriver(control, self._spec.ready_paths)

@@ -7,7 +7,7 @@ undo, and getting ready is what ``verify`` waits for: how long that takes is par
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import aiohttp
 
@@ -28,18 +28,21 @@ class ProcessDriver:
 
     Args:
         control: the runtime that started them.
-        ready: whether a process at this address says that it can serve.
+        ready_paths: by service, what each answers 200 at when it can serve (``TestbedSpec.ready_paths``).
+        ready: whether this URL answers 200.
         ready_limit_s: how long a process may take to get ready again.
     """
 
     def __init__(
         self,
         control: ProcessControl,
+        ready_paths: Mapping[str, str],
         *,
         ready: "Callable[[str], Awaitable[bool]] | None" = None,
         ready_limit_s: float = READY_LIMIT_S,
     ) -> None:
         self._control = control
+        self._ready_paths = ready_paths
         self._ready = ready or is_ready
         self._ready_limit_s = ready_limit_s
         self._undos: dict[str, ProcessUndo] = {}
@@ -153,7 +156,8 @@ class ProcessDriver:
         state = await self._control.state(instance)
         if state != "running":
             return f"(pid {service.pid}) has {state}" if state == "ended" else f"is {state}"
-        return "" if await self._ready(service.url) else "is not ready"
+        url = service.url + self._ready_paths[service.name]
+        return "" if await self._ready(url) else f"is not ready ({url} gives no 200)"
 
     async def evidence(self, fault: PlannedFault) -> str:
         """Each process with its pid and state; says where another pid stands in its place."""
@@ -184,10 +188,10 @@ async def _settled(work: "asyncio.Future[None]", what: str) -> None:
 
 
 async def is_ready(url: str) -> bool:
-    """Whether ``/readyz`` answers 200 within READY_CALL_LIMIT_S."""
+    """Whether a URL answers 200 within READY_CALL_LIMIT_S."""
     limit = aiohttp.ClientTimeout(total=READY_CALL_LIMIT_S)
     try:
-        async with aiohttp.request("GET", f"{url}/readyz", timeout=limit) as answer:
+        async with aiohttp.request("GET", url, timeout=limit) as answer:
             return answer.status == 200
     except (aiohttp.ClientError, TimeoutError):
         return False

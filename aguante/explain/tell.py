@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from aguante.explain.subject import Question, UnknownSubjectError, first_unmet, worst_second
+from aguante.explain.window import asked_window
 from aguante.frozen import FrozenRun, JudgedRun
 from aguante.measure.evidence import Evidence, open_evidence
 from aguante.measure.model import Cause, SecondCauses
@@ -81,20 +82,21 @@ def _of_expectation(
     yield ""
     yield from _claim(number, claim)
     asked = run.experiment.expect[number - 1].expectation
-    phase = getattr(asked, "phase", None) or "fault"
-    windows = [window for window in run.plan.phases if window.phase == phase]
-    for window in windows:
-        after_s = getattr(asked, "after_s", 0.0)
-        yield ""
-        yield f"Second by second ({phase}):"
-        yield from _seconds(judged, int(window.start_s + after_s), round(window.end_s))
-        yield ""
-        yield "Meanwhile:"
-        around = sorted(surroundings(evidence, window.start_s, window.end_s), key=lambda m: m.at_s)
-        yield from map(_moment, around)
+    window = asked_window(asked, run.plan, evidence.facts)
+    if window is None:
+        yield from ("", "It asks about a time that this run has not: no such phase, or no fault.")
+        return
+    yield ""
+    yield f"Second by second ({window.name}):"
+    yield from _seconds(judged, int(window.start_s), round(window.end_s))
+    yield ""
+    yield "Meanwhile:"
+    around = sorted(surroundings(evidence, window.start_s, window.end_s), key=lambda m: m.at_s)
+    yield from map(_moment, around)
     met = claim.outcome == "met"
     speaks = "it is about" if met else "speaks against it"
-    yield from _story(run, evidence, subject_of(evidence, asked, met=met), speaks)
+    within_s = (window.start_s, window.end_s)
+    yield from _story(run, evidence, subject_of(evidence, asked, within_s, met=met), speaks)
 
 
 def _claim(number: int, claim: ExpectationResult) -> Iterator[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aguante.drivers.pumba_options import OptionValue
 from aguante.plan import PlannedFault, ProcessFault, PumbaFault, ToxiproxyFault
-from aguante.statistics import wilson
+from aguante.statistics import newcombe, wilson
 
 TIMED_OUT = ("timeout", "deadline", "client_timeout", "pool_exhausted")
 CUT = ("disconnected", "connection_reset", "client_disconnected", "database_unavailable")
@@ -15,6 +15,11 @@ SHIFT_CHANCE = 0.05
 """Share of attempts beyond the baseline's own p95 when nothing changed: what a shift has to beat."""
 SHIFT_NEEDED = 0.20
 SHIFT_ATTEMPTS = 20
+LATE_NEEDED = 0.10
+"""Of the attempts that a delay can reach, more than before: all should be late, but a fault on one of several
+replicas, or beside another on the link, reaches fewer."""
+LATE_ATTEMPTS = 3
+"""One alone is as likely a pause of the machine."""
 PACKETS = 3
 """Of a call that a lost one delays: the request, and the answers of the database; on kept connections no more."""
 SHARE_LEAST = 0.25
@@ -30,7 +35,12 @@ class BiteRule:
     shift: bool = False
     """No single attempt proves it: a whole shift against the baseline is wanted."""
     share: float = 1.0
-    """Of the attempts that the fault can reach; a shift of so many is expected."""
+    """Of the attempts that the fault can reach; so many are expected to show it."""
+
+    @property
+    def late(self) -> bool:
+        """An attempt shows it by lasting too long, as chance makes some last, too."""
+        return self.slow_ms is not None and not self.shift
 
 
 def bite_rule(fault: PlannedFault) -> BiteRule:
@@ -52,7 +62,7 @@ def _toxic_rule(fault: ToxiproxyFault) -> BiteRule:
     match fault.toxic:
         case "latency":
             slow_ms = max(1, values.get("latency", 0) - values.get("jitter", 0))
-            return BiteRule(TIMED_OUT, slow_ms=float(slow_ms))
+            return BiteRule(TIMED_OUT, slow_ms=float(slow_ms), share=fault.toxicity)
         case "down":
             return BiteRule(REFUSED + CUT)
         case "reset_peer" | "limit_data":
@@ -105,23 +115,38 @@ def _whole(values: Mapping[str, OptionValue], key: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def felt(
-    during: tuple[int, int], usual: tuple[int, int], *, shift: bool, toxicity: float = 1.0
-) -> bool:
+def felt(during: tuple[int, int], usual: tuple[int, int], rule: BiteRule) -> bool:
     """Whether the attempts of a window show a fault.
 
     Args:
         during: (attempts, bitten attempts) while the fault was there.
         usual: the same in the baseline.
-        shift: the fault proves itself by a shift only: one that is wide enough, and that chance does not
-            explain (Wilson interval).
-        toxicity: share of attempts that it can reach; a shift of so many is expected.
+        rule: one error of its own is proof enough; a delay, and a shift still more, takes as many as chance
+            does not explain.
     """
     attempts, bitten = during
     if not bitten:
         return False
-    if shift:
-        wide = bitten / attempts >= SHIFT_CHANCE + SHIFT_NEEDED * toxicity
+    if rule.shift:
         enough = attempts >= SHIFT_ATTEMPTS
-        return enough and wide and wilson(bitten, attempts).low > SHIFT_CHANCE
+        return enough and _shifted(during, rule.share)
+    if rule.late:
+        enough = bitten >= min(LATE_ATTEMPTS, attempts)
+        return enough and _later(during, usual, rule.share)
     return bitten / attempts > (usual[1] / usual[0] if usual[0] else 0.0)
+
+
+def _shifted(during: tuple[int, int], share: float) -> bool:
+    """Wide enough, and not explained by chance (Wilson interval)."""
+    attempts, bitten = during
+    wide = bitten / attempts >= SHIFT_CHANCE + SHIFT_NEEDED * share
+    return wide and wilson(bitten, attempts).low > SHIFT_CHANCE
+
+
+def _later(during: tuple[int, int], usual: tuple[int, int], share: float) -> bool:
+    """More attempts are late than before, by a tenth of those reached, and not by chance (Newcombe interval)."""
+    difference = newcombe(during, usual)
+    if difference is None:  # nobody used the link before: nothing says what is usual
+        return _shifted(during, share)
+    more = during[1] / during[0] - usual[1] / usual[0]
+    return more >= LATE_NEEDED * share and difference.low > 0

@@ -83,7 +83,7 @@ def _injection(
         rule = _with_usual(evidence, rule, links, before_s)
     during = _count(evidence, rule, links, (start_s, until_s))
     usual = _count(evidence, rule, links, before_s)
-    observed = felt(during, usual, shift=rule.shift, toxicity=rule.share)
+    observed = felt(during, usual, rule)
     if fault.kind == "restart" and STARTED_ANEW in evidence.facts.evidence_after(fault.id):
         observed = True  # one in good order may cost no attempt at all
     return during[0], during[1], observed, _sentence(links, during, usual)

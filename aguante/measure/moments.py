@@ -100,10 +100,13 @@ def subject_of_second(evidence: Evidence, second: int) -> Subject | None:
     return _first(evidence.rows(_SUBJECT + _OF_SECOND, second=second))
 
 
-def subject_of(evidence: Evidence, asked: Expectation, *, met: bool) -> Subject | None:
+def subject_of(
+    evidence: Evidence, asked: Expectation, within_s: tuple[float, float], *, met: bool
+) -> Subject | None:
     """A request to look at: the first of the most frequent cause that speaks against the expectation.
 
-    For a rate that is met, one of those that it counts.
+    For a rate that is met, one of those that it counts. ``within_s`` is the time that one is looked for in where
+    the expectation itself does not choose requests.
     """
     if isinstance(asked, Rate):
         parameters = window_of(asked) | {
@@ -121,8 +124,9 @@ def subject_of(evidence: Evidence, asked: Expectation, *, met: bool) -> Subject 
         return _first(
             evidence.rows(_ASKED + "WHERE status <> 200" + _MOST_FREQUENT, **window_of(asked))
         )
-    failed = "WHERE phase IN ('fault', 'recovery') AND status <> 200" + _MOST_FREQUENT
-    return _first(evidence.rows(_SUBJECT + failed))
+    failed = "WHERE intended_s >= $from_s AND intended_s < $until_s AND status <> 200"
+    asking = _SUBJECT + failed + _MOST_FREQUENT
+    return _first(evidence.rows(asking, from_s=within_s[0], until_s=within_s[1]))
 
 
 def _first(rows: list[Row]) -> Subject | None:

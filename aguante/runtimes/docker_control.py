@@ -105,7 +105,8 @@ class ContainerControl:
         raise TestbedError(message)
 
     async def _wait_ready(self, instance: str) -> None:
-        url = next(each.url for each in self.testbed.services if each.instance == instance)
+        at = next(each for each in self.testbed.services if each.instance == instance)
+        url = at.url + self._spec.ready_paths[at.name]
         deadline = time.monotonic() + READY_LIMIT_S
         while not await is_ready(url):
             if time.monotonic() > deadline:

@@ -197,7 +197,7 @@ class NativeRuntime:
 
         Args:
             instance: ``payments-1``.
-            wait_ready: wait until ``/readyz`` answers 200; it needs its database for that.
+            wait_ready: wait until its ``ready_path`` answers 200; ours needs its database for that.
 
         Returns:
             The testbed with the new pid.
@@ -214,8 +214,7 @@ class NativeRuntime:
         testbed = self._finish(self._running())
         if wait_ready:
             at = next(each for each in testbed.services if each.instance == instance)
-            path = next(s.ready_path for s in self._running().spec.services if s.name == at.name)
-            await wait_ready_at(child, at.url + path)
+            await wait_ready_at(child, at.url + self._running().spec.ready_paths[at.name])
         return testbed
 
     async def pause(self, instance: str) -> None:

@@ -6,7 +6,7 @@ import urllib.request
 
 from opentelemetry import propagate, trace
 from telemetry import tracer_of
-from web import Answer, serve
+from web import NOT_FOUND, Answer, serve
 
 TIMEOUT_S = 0.8
 STOCK = os.environ["STOCK_URL"]
@@ -15,8 +15,11 @@ tracer = tracer_of("shop")
 
 def answer(path: str) -> Answer:
     """Bought, or 503 and a sentence."""
+    kind, _, sku = path.rpartition("/")
+    if kind != "/buy":
+        return NOT_FOUND
     try:
-        return 200, f"bought one: {ask_stock(path.rpartition('/')[2])} were left"
+        return 200, f"bought one: {ask_stock(sku)} were left"
     except OSError:
         return 503, "stock cannot be asked just now"
 

@@ -1,12 +1,13 @@
 """Knows how many of each thing there are."""
 
 from telemetry import tracer_of
-from web import Answer, serve
+from web import NOT_FOUND, Answer, serve
 
 
 def answer(path: str) -> Answer:
     """Seven of everything."""
-    return 200, f"7 of {path.rpartition('/')[2]}"
+    kind, _, sku = path.rpartition("/")
+    return (200, f"7 of {sku}") if kind == "/items" else NOT_FOUND
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from opentelemetry import propagate, trace
 
 Answer = tuple[int, str]
+NOT_FOUND: Answer = (404, "there is no such thing here")
 
 
 class Server(ThreadingHTTPServer):

@@ -21,6 +21,8 @@ from aguante.testbed_file import load_testbed
 pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
 
 Action = Literal["kill", "stop", "pause", "restart"]
+SPEC = load_testbed(ROOT / "testbed.yaml")
+READY_PATHS = SPEC.ready_paths
 VICTIM = "notifications-1"
 LIMIT_S = 20.0
 
@@ -29,7 +31,7 @@ LIMIT_S = 20.0
 async def control(stack: Stack, tmp_path: Path) -> AsyncIterator[ContainerControl]:
     """What can break the containers of the stack; its victim runs again afterwards."""
     runtime = AttachRuntime(stack.project, parent=tmp_path)
-    await runtime.up(load_testbed(ROOT / "testbed.yaml"), "default", "")
+    await runtime.up(SPEC, "default", "")
     found = runtime.control
     assert found is not None
     yield found
@@ -51,7 +53,7 @@ async def test_a_fault_is_real_undone_and_verified(
     action: Action, control: ContainerControl
 ) -> None:
     """Afterwards the container runs and serves, at an address that is known; another process where it ended."""
-    driver = ProcessDriver(control, ready_limit_s=LIMIT_S)
+    driver = ProcessDriver(control, READY_PATHS, ready_limit_s=LIMIT_S)
     undo = await driver.prepare(fault(action))
     assert undo.testbed == control.testbed.id
     await driver.apply(fault(action))
@@ -59,13 +61,13 @@ async def test_a_fault_is_real_undone_and_verified(
         seen = {"kill": "ended", "pause": "stopped"}[action]
         assert await control.state(VICTIM) == seen
         with pytest.raises(FaultError, match=rf"hit still holds: {VICTIM}"):
-            await ProcessDriver(control, ready_limit_s=0.0).verify(undo)
+            await ProcessDriver(control, READY_PATHS, ready_limit_s=0.0).verify(undo)
     await driver.undo(undo)
     await driver.verify(undo)
     anew = STARTED_ANEW in await driver.evidence(fault(action))
     assert anew is (action != "pause")
     victim = next(each for each in control.testbed.services if each.instance == VICTIM)
-    assert await is_ready(victim.url)
+    assert await is_ready(victim.url + READY_PATHS["notifications"])
 
 
 async def test_an_instance_that_is_not_there_is_told_with_those_that_are(

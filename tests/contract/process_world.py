@@ -17,12 +17,13 @@ SERVER = """
 import http.server, sys
 class Ready(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200)
+        self.send_response(200 if self.path == "/up" else 404)
         self.end_headers()
     def log_message(self, *_):
         pass
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Ready).serve_forever()
 """
+READY_PATHS = {"payments": "/up", "inventory": "/up"}
 INSTANCES = ("payments-1", "payments-2", "inventory-1")
 
 
@@ -84,7 +85,7 @@ class InMemory:
         return self.states[instance]
 
     async def ready(self, url: str) -> bool:
-        return self.states[url] == "running" and not self.never_ready
+        return self.states[url.removesuffix("/up")] == "running" and not self.never_ready
 
 
 class Real:

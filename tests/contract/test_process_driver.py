@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Literal
 
 import pytest
-from process_world import INSTANCES, InMemory, Real
+from process_world import INSTANCES, READY_PATHS, InMemory, Real
 
 from aguante.drivers.base import FaultError
 from aguante.drivers.process import ProcessDriver
@@ -32,7 +32,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
 
 
 def driver_of(world: World, ready_limit_s: float = 10.0) -> ProcessDriver:
-    return ProcessDriver(world, ready=world.ready, ready_limit_s=ready_limit_s)
+    return ProcessDriver(world, READY_PATHS, ready=world.ready, ready_limit_s=ready_limit_s)
 
 
 def fault(action: Action, service: str = "payments", instance: str = "") -> PlannedFault:
@@ -149,6 +149,17 @@ async def test_verify_tells_a_process_that_does_not_get_ready(world: World) -> N
     await driver.undo(undo)
     world.never_ready = True
     with pytest.raises(FaultError, match="payments-1 is not ready"):
+        await driver.verify(undo)
+
+
+async def test_a_process_is_asked_where_its_testbed_says(world: World) -> None:
+    """Not at a path of our own: one that knows no such path would never be ready. The error names the URL."""
+    elsewhere = {**READY_PATHS, "payments": "/readyz"}
+    driver = ProcessDriver(world, elsewhere, ready=world.ready, ready_limit_s=0.0)
+    if isinstance(world, InMemory):
+        world.states |= {f"{name}/readyz": "ended" for name in INSTANCES}
+    undo = await driver.prepare(fault("pause"))
+    with pytest.raises(FaultError, match=r"payments-1 is not ready \(\S+/readyz "):
         await driver.verify(undo)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,14 +24,18 @@ WAITS = (
 
 
 async def play(
-    folder: Path, script: str, *, stop: asyncio.Event | None = None, limit_s: float = 30
+    folder: Path,
+    script: str,
+    *,
+    stop: asyncio.Event | None = None,
+    margin_s: float = 30,
+    lasts_s: float = 0,
 ) -> SuiteRun:
     (folder / "logs").mkdir(exist_ok=True)
-    (job,) = interleave([SLOW], 1, 7)
+    *_, job = interleave([SLOW, replace(SLOW, lasts_s=lasts_s)], 1, 7)
     program = (sys.executable, "-c", script)
-    return await Children(folder, ("--runs", "x"), limit_s, stop or asyncio.Event(), program).play(
-        job
-    )
+    children = Children(folder, ("--runs", "x"), margin_s, stop or asyncio.Event(), program)
+    return await children.play(job)
 
 
 async def test_the_childs_json_is_its_result(tmp_path: Path) -> None:
@@ -38,6 +43,7 @@ async def test_the_childs_json_is_its_result(tmp_path: Path) -> None:
     output = suite(line("deviated", headline="reads failed")).model_dump_json()
     result = await play(tmp_path, TALKS.format(output=output, code=1))
     assert (result.verdict, result.exit_code, result.headline) == ("deviated", 1, "reads failed")
+    assert result.entry == 1, "which side of a comparison it belongs to"
     assert (tmp_path / result.log).read_text() == "progress\n"
 
 
@@ -62,10 +68,18 @@ async def test_a_signal_is_passed_on_and_the_child_is_awaited(tmp_path: Path) ->
     assert (await playing).verdict == "inconclusive"
 
 
-async def test_a_child_that_takes_too_long_is_told_to_stop(tmp_path: Path) -> None:
+async def test_a_child_may_take_as_long_as_its_plan(tmp_path: Path) -> None:
+    """The margin counts from the plan's end: a run of several hours is not ended after one."""
+    output = suite(line("held")).model_dump_json()
+    script = f"import time; time.sleep(0.5); print({output!r})"
+    result = await play(tmp_path, script, margin_s=0.01, lasts_s=4 * 3600)
+    assert (result.verdict, result.exit_code) == ("held", 0)
+
+
+async def test_a_child_that_takes_longer_than_planned_is_told_to_stop(tmp_path: Path) -> None:
     """Everything has a limit."""
     output = suite(line("inconclusive")).model_dump_json()
-    result = await play(tmp_path, WAITS.format(output=output), limit_s=1.0)
+    result = await play(tmp_path, WAITS.format(output=output), margin_s=1.0)
     assert result.exit_code in (2, 5)  # 5: told before it had its handler
     assert result.took_s < 20
 

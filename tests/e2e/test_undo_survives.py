@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from undo_world import STAGES, Run, recover, strike
+from undo_world import STAGES, WITH_PROCESSES, Run, recover, strike
 
 pytestmark = pytest.mark.alone
 
@@ -25,7 +25,8 @@ def strike_all(folder: Path, blows: list[tuple[signal.Signals, str]]) -> Struck:
 
     def one(at: int) -> tuple[Run, int]:
         number, stage = blows[at]
-        return strike(folder / f"{at:02d}-{stage}", stage, number, 1000 * number + at)
+        run = Run.start(folder / f"{at:02d}-{stage}", text=WITH_PROCESSES)
+        return strike(run, stage, number, 1000 * number + at)
 
     struck: Struck = {number: [] for number, _ in blows}
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -93,7 +94,7 @@ def test_a_run_that_is_killed_can_be_recovered(struck: Struck) -> None:
 @pytest.mark.undo_storm
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_undo_storm(tmp_path: Path, number: signal.Signals) -> None:
-    """Twenty moments of each signal, four in each stage: `python -m pytest -m undo_storm`."""
+    """Twenty moments of each signal, four in each stage (`make undo-storm`)."""
     blows = [(number, STAGES[at % len(STAGES)]) for at in range(STORM)]
     for stage, run, code in strike_all(tmp_path, blows)[number]:
         if number == signal.SIGKILL:

@@ -35,6 +35,14 @@ expect:
 invariants: all
 """
 
+WITH_PROCESSES = EXPERIMENT.replace(
+    "expect:",
+    """  - {id: still, process: {service: inventory, action: pause}}
+  - {id: ended, process: {service: notifications, action: stop}}
+expect:""",
+)
+"""The same, with a process that stands still and one that has ended."""
+
 STAGES = ("boot", "baseline", "fault", "heal", "analysis")
 _MOMENTS: dict[str, tuple[str, float, float]] = {
     "boot": ("", 0.0, 2.0),
@@ -56,16 +64,24 @@ class Run:
     """Ids that were seen, for what they keep outside the folder."""
 
     @classmethod
-    def start(cls, folder: Path, fault_s: float = FAULT_S) -> "Run":
+    def start(
+        cls,
+        folder: Path,
+        fault_s: float = FAULT_S,
+        text: str = EXPERIMENT,
+        attach: "tuple[Path, str] | None" = None,
+    ) -> "Run":
+        """``text`` as a run of its own, or ``attach``: on a testbed of that home, by its id."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "tmp").mkdir()
         experiment = folder / "brief.yaml"
-        experiment.write_text(EXPERIMENT % fault_s)
+        experiment.write_text(text % fault_s)
+        home, which = (attach[0], ["--attach", attach[1]]) if attach else (folder, [])
         # a pipe, since a run whose files are all full must still be able to speak
         process = subprocess.Popen(
-            aguante(folder, "run", str(experiment)),
+            aguante(folder, "run", str(experiment), *which),
             cwd=ROOT,
-            env=environment(folder),
+            env=environment(folder, home),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -167,16 +183,17 @@ def aguante(folder: Path, command: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "aguante", command, *arguments, *options]
 
 
-def environment(folder: Path) -> dict[str, str]:
-    own = {"AGUANTE_STATE": str(folder / "state"), "TMPDIR": str(folder / "tmp")}
+def environment(folder: Path, home: Path | None = None) -> dict[str, str]:
+    """Of commands whose runs are in ``folder``, and whose testbeds are in ``home`` (the same, where none is given)."""
+    own = {"AGUANTE_STATE": str((home or folder) / "state"), "TMPDIR": str(folder / "tmp")}
     return {**os.environ, **own}
 
 
-def recover(folder: Path) -> "subprocess.CompletedProcess[str]":
+def recover(folder: Path, home: Path | None = None) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         aguante(folder, "recover"),
         cwd=ROOT,
-        env=environment(folder),
+        env=environment(folder, home),
         capture_output=True,
         text=True,
         timeout=60,
@@ -208,9 +225,8 @@ def named_by(text: str) -> list[str]:
     return found
 
 
-def strike(folder: Path, stage: str, number: signal.Signals, seed: int) -> tuple[Run, int]:
-    """Start a run, send it a signal at a drawn moment of a stage, and await its end."""
-    run = Run.start(folder)
+def strike(run: Run, stage: str, number: signal.Signals, seed: int) -> tuple[Run, int]:
+    """Send a run that was just started a signal at a drawn moment of a stage, and await its end."""
     try:
         run.await_moment(stage, random.Random(seed))  # noqa: S311 - reproducible on purpose
         run.process.send_signal(number)

@@ -15,6 +15,7 @@ from aguante.commands.listing import (
     print_experiments,
     print_runs,
 )
+from aguante.commands.playing import lasts_s
 from aguante.commands.selecting import expand, select
 from aguante.policies import timeouts_s
 
@@ -69,6 +70,13 @@ def test_a_plan_starts_nothing_and_draws_no_seed(
     assert texts[0] == texts[1]
     assert json.loads(texts[0])["seed"] == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_lasts_as_long_as_its_phases_and_its_rest() -> None:
+    """Four phases of an hour are no less than four hours, whatever a suite allows besides."""
+    loaded = select((EXPERIMENT,), (), ROOT / "testbed.yaml", ("phases.fault_s=3600",))
+    ((_, experiment),) = loaded.experiments
+    assert lasts_s(experiment, loaded.spec) == 18 + 3600 + loaded.spec.settle.within_s
 
 
 def test_an_invalid_file_is_no_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

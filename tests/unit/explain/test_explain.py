@@ -4,15 +4,21 @@ import json
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 from run_folders import judged
 from synthetic_run import T0_NS
 
 from aguante import cli
+from aguante.events import FaultChanged
 from aguante.explain import Question, UnknownSubjectError, explain, parse_question
 from aguante.explain.subject import first_unmet, worst_second
+from aguante.explain.window import asked_window
 from aguante.frozen import FrozenRun, JudgedRun, read_frozen, read_judged
+from aguante.measure.facts import RunFacts
+from aguante.plan import Plan
 from aguante.records import RequestRecord
 from aguante.runfolder import RunFolder
+from aguante.spec.expectations import Clause, Rate, Recovery
 
 LINK = "reservations-payments"
 
@@ -109,6 +115,74 @@ def test_a_met_expectation_shows_a_request_that_it_counts(held: RunFolder) -> No
     text = explain(run, found, Question(expectation=2))
     assert "is met" in text
     assert "reserve of the fault phase: 504 timeout" in text
+
+
+@pytest.fixture(scope="module")
+def not_back(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Every request from 21 s on fails with 500: the fault, lifted at 20 s, is survived by nobody."""
+
+    def change(record: RequestRecord) -> RequestRecord:
+        if record.intended_s < 21:
+            return record
+        return RequestRecord(
+            seq=record.seq,
+            operation=record.operation,
+            intended_s=record.intended_s,
+            started_s=record.started_s,
+            latency_ms=2.0,
+            status=500,
+            trace_id=record.trace_id,
+        )
+
+    return judged(tmp_path_factory.mktemp("not_back"), change=change)
+
+
+def test_a_recovery_is_explained_from_the_last_faults_end_on(not_back: RunFolder) -> None:
+    """There it was asked for: its seconds, and a request that failed in them, not one of the fault."""
+    run, found = run_of(not_back)
+    assert found.verdict.expectations[6].outcome == "unmet"
+    text = explain(run, found, Question(expectation=7))
+    seconds = [int(line.split()[0]) for line in text.splitlines() if " x " in line]
+    assert seconds == list(range(20, 30))
+    assert "Second by second (from the last fault's end on):" in text
+    assert "of the recovery phase: 500" in text
+
+
+PARTS = {
+    "rate: {phase: fault, after_s: 6.5, before_s: 8, status: 200, min: 0.5}": (14.5, 16),
+    "goodput: {phase: recovery, min_of_baseline: 0.9}": (20, 30),
+    "attribution: {phase: baseline, min: 0.9}": (2, 8),
+    "attribution: {min: 0.9}": (0, 30),
+    "amplification: {link: reservations-payments, max: 1.1}": (0, 30),
+    "achieved: {min: 0.9}": (0, 30),
+    "recovery: {within_s: 5}": (19.5, 30),
+    "detection: {within_s: 5}": (8.25, 19.5),
+    "breaker: {link: reservations-payments, opens_within_s: 5}": (8.25, 19.5),
+    "breaker: {link: reservations-payments, closes_within_s: 5}": (19.5, 30),
+    "breaker: {link: reservations-payments, opens_within_s: 5, closes_within_s: 5}": (8.25, 30),
+}
+FACTS = RunFacts(
+    faults=(
+        FaultChanged(id="slow", action="applied", planned_s=8, began_s=8.25, at_s=8.5),
+        FaultChanged(id="slow", action="undone", planned_s=20, at_s=19.5),
+    )
+)
+
+
+@pytest.mark.parametrize("text", PARTS)
+def test_each_kind_has_the_window_that_it_is_judged_by(text: str, slow_plan: Plan) -> None:
+    """Phases by the plan, faults by when they really began and ended."""
+    (asked,) = YAML(typ="safe", pure=True).load(f"- {text}")
+    window = asked_window(Clause.model_validate(asked).expectation, slow_plan, FACTS)
+    assert window
+    assert (window.start_s, window.end_s) == PARTS[text]
+
+
+def test_what_a_run_has_not_is_said(slow_plan: Plan) -> None:
+    """A recovery without a fault, and a phase that the plan leaves out, have no window."""
+    quiet = slow_plan.model_copy(update={"faults": (), "phases": slow_plan.phases[:2]})
+    assert asked_window(Recovery(within_s=5), quiet, FACTS) is None
+    assert asked_window(Rate(phase="recovery", status=200, min=0.5), quiet, FACTS) is None
 
 
 def test_every_expectation_can_be_explained(held: RunFolder, deviated: RunFolder) -> None:

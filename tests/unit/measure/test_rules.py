@@ -4,6 +4,7 @@ import pytest
 
 from aguante.drivers.pumba_commands import COMMANDS, complete
 from aguante.drivers.toxics import TOXICS
+from aguante.measure.bites import BiteRule
 from aguante.measure.breakers import BreakerTimes, breaker_times
 from aguante.measure.faults import bite_rule, felt
 from aguante.measure.model import BreakerTransition
@@ -82,10 +83,14 @@ def test_lost_packets_reach_as_many_calls_as_lose_one_of_three(
     assert (rule.shift, round(rule.share, 3)) == (True, share)
 
 
+def shifted(share: float) -> BiteRule:
+    return BiteRule(("x",), slow_ms=10.0, shift=True, share=share)
+
+
 def test_a_shift_that_chance_explains_is_none() -> None:
     """Two of twenty are a tenth, and no proof: the Wilson interval reaches down to 2.8 %."""
-    assert not felt((20, 2), (100, 5), shift=True, toxicity=0.25)
-    assert felt((200, 20), (100, 5), shift=True, toxicity=0.25)
+    assert not felt((20, 2), (100, 5), shifted(0.25))
+    assert felt((200, 20), (100, 5), shifted(0.25))
 
 
 @pytest.mark.parametrize(
@@ -105,13 +110,53 @@ def test_a_fault_is_felt_when_more_attempts_show_it_than_usual(
     during: tuple[int, int], usual: tuple[int, int], shift: bool, expected: bool
 ) -> None:
     """One proof is enough where the baseline has none; a shift takes a quarter of twenty or more."""
-    assert felt(during, usual, shift=shift) is expected
+    assert felt(during, usual, BiteRule(("x",), shift=shift)) is expected
+
+
+@pytest.mark.parametrize(
+    ("during", "usual", "toxicity", "expected"),
+    [
+        ((44, 44), (270, 0), 1.0, True),  # every attempt is late
+        ((500, 1), (240, 0), 1.0, False),  # one pause of the machine
+        ((500, 1), (240, 0), 0.01, False),
+        ((1000, 952), (1000, 951), 1.0, False),  # a bound that nearly all attempts exceed anyway
+        ((100, 100), (100, 60), 1.0, True),
+        (
+            (400, 9),
+            (400, 0),
+            0.05,
+            True,
+        ),  # one connection in twenty, nearly half of what is expected
+        ((400, 3), (400, 0), 0.05, False),  # as far as from -0.3 to 2.2 %: it may be nothing
+        ((400, 30), (400, 0), 1.0, False),  # surely more, and not what a delay on everything does
+        ((100, 30), (240, 0), 0.3, True),
+        ((200, 25), (200, 0), 1.0, True),  # one of eight replicas
+        ((1, 1), (20, 0), 1.0, True),  # all there was
+        ((2, 1), (20, 0), 1.0, False),
+        ((5, 2), (240, 0), 1.0, False),
+        ((100, 100), (0, 0), 1.0, True),
+        ((100, 10), (0, 0), 1.0, False),  # what is usual is not known: as for a shift
+    ],
+)
+def test_a_delay_is_felt_when_more_attempts_are_late_than_chance_would_give(
+    during: tuple[int, int], usual: tuple[int, int], toxicity: float, expected: bool
+) -> None:
+    """A tenth of those it reaches, three at least, and a Newcombe interval above zero."""
+    rule = BiteRule(("timeout",), slow_ms=300.0, share=toxicity)
+    assert felt(during, usual, rule) is expected
+
+
+def test_a_delay_on_some_connections_is_expected_on_so_many() -> None:
+    """Toxicity is the share of the connections, and on kept ones about that of the attempts."""
+    toxiproxy = ToxiproxyFault(link="a-b", toxic="latency", toxicity=0.3)
+    planned = PlannedFault(id="f", fault=toxiproxy, start_s=0, end_s=1)
+    assert (bite_rule(planned).share, bite_rule(planned).late) == (0.3, True)
 
 
 def test_a_shift_on_some_connections_may_be_smaller() -> None:
     """With toxicity 0.3 eleven in a hundred are enough."""
-    assert felt((100, 11), (100, 5), shift=True, toxicity=0.3)
-    assert not felt((100, 10), (100, 5), shift=True, toxicity=0.3)
+    assert felt((100, 11), (100, 5), shifted(0.3))
+    assert not felt((100, 10), (100, 5), shifted(0.3))
 
 
 def changes(*seen: tuple[float, str, str]) -> list[BreakerTransition]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from aguante.measure.percentiles import percentile
 from aguante.statistics import (
+    newcombe,
     rank,
     rank_interval,
     recovered_after,
@@ -23,6 +24,19 @@ def test_wilson_of_8_in_10() -> None:
     interval = wilson(8, 10)
     assert interval.low == pytest.approx(0.4902, abs=5e-5)
     assert interval.high == pytest.approx(0.9433, abs=5e-5)
+
+
+def test_newcombe_of_the_published_example() -> None:
+    """56 of 70 less 48 of 80: 0.0524 to 0.3339 (Newcombe 1998, table II, column a, method 10)."""
+    found = newcombe((70, 56), (80, 48))
+    assert found
+    assert (round(found.low, 4), round(found.high, 4)) == (0.0524, 0.3339)
+
+
+def test_newcombe_of_nothing_is_unknown() -> None:
+    """A share of no trials is no number."""
+    assert newcombe((0, 0), (80, 48)) is None
+    assert newcombe((70, 56), (0, 0)) is None
 
 
 def test_wilson_of_none_in_10() -> None:

@@ -34,6 +34,7 @@ def line_of(job: Job, verdict: str = "held") -> SuiteRun:
         title=job.title,
         policy=job.policy,
         repeat=job.repeat,
+        entry=job.entry,
         seed=job.seed,
     )
 

@@ -53,6 +53,11 @@ def test_rounds_are_interleaved_and_every_second_goes_backwards() -> None:
     assert order == [("p", 1), ("i", 1), ("i", 2), ("p", 2), ("p", 3), ("i", 3)]
 
 
+def test_every_run_keeps_the_place_of_its_entry() -> None:
+    """Whichever way a round goes, and also where two entries are the same."""
+    assert [job.entry for job in interleave([SLOW, SLOW], 3, None)] == [0, 1, 1, 0, 0, 1]
+
+
 def test_a_given_seed_counts_up_with_the_rounds() -> None:
     """Each pair shares its draws, and no two rounds do; without a seed each run draws its own."""
     assert [job.seed for job in interleave([SLOW, DOWN], 2, 40)] == [40, 40, 41, 41]
