@@ -239,7 +239,7 @@ async def test_database_gone_is_503_and_definite(
     name = database.rpartition("/")[2]
     admin = await asyncpg.connect(f"{postgres}/postgres")
     await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-    kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1"
+    kill = "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = $1"
     await admin.fetch(kill, name)
     status, problem = await reserve(inventory, "r")
     assert (status, problem["mechanism"]) == (503, "database_unavailable")
