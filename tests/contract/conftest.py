@@ -30,7 +30,7 @@ BIN = find_binaries(ACCOUNT)
 ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 20.0
 PATIENT_S = 20.0
-END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1"
+END_SESSIONS = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1"
 # Durability is not under test here: every crash in these tests is a client's, never the server's.
 FAST = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
 
