@@ -21,7 +21,7 @@ from aguante.commands.runtimes import (
     refuse_stdin,
     runtime_option,
 )
-from aguante.commands.selecting import select
+from aguante.commands.selecting import select, tag_option
 from aguante.commands.stopping import stop_on_signals
 from aguante.commands.suites import SuiteOptions, command_line, play_suite, show_suite
 from aguante.consoles import ProgressConsole
@@ -62,9 +62,7 @@ retry_option = click.option(
     type=click.IntRange(min=0, max=2**32 - 1),
     help="Repeat the random draws of an earlier run; --repeat counts up from it.",
 )
-@click.option(
-    "--tag", "tags", multiple=True, help="Only experiments with this tag; may be given again."
-)
+@tag_option
 @click.option(
     "--repeat",
     type=click.IntRange(1, 1000),
