@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from aguante.commands.common import experiment_argument, set_option, testbed_option
+from aguante.commands.names import policies
 from aguante.commands.playing import check_policy
 from aguante.commands.runtimes import RuntimeName, runtime_option
 from aguante.commands.selecting import select, tag_option
@@ -21,7 +22,11 @@ from aguante.testbed import TestbedSpec
 @testbed_option
 @set_option
 @tag_option
-@click.option("--policy", help="Plan with this policy instead of the experiment's own.")
+@click.option(
+    "--policy",
+    shell_complete=policies,
+    help="Plan with this policy instead of the experiment's own.",
+)
 @runtime_option
 @click.option(
     "--json",

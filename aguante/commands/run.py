@@ -10,6 +10,7 @@ from rich.console import Console
 
 from aguante.commands.common import Loaded, experiment_argument, set_option, testbed_option
 from aguante.commands.folders import runs_option, writable
+from aguante.commands.names import policies
 from aguante.commands.observers import with_option
 from aguante.commands.playing import Stage, check_policy, play_here
 from aguante.commands.recover import driver_for, gone
@@ -53,7 +54,11 @@ retry_option = click.option(
 @experiment_argument
 @testbed_option
 @set_option
-@click.option("--policy", help="Play with this policy instead of the experiment's own.")
+@click.option(
+    "--policy",
+    shell_complete=policies,
+    help="Play with this policy instead of the experiment's own.",
+)
 @runtime_option
 @attach_option
 @with_option
