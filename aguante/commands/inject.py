@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from aguante.commands import names
 from aguante.commands.folders import runs_option
 from aguante.commands.running import one_state
 from aguante.commands.stopping import stop_on_signals
@@ -59,8 +60,8 @@ class Length(click.ParamType[float]):
 
 
 @click.command("inject")
-@click.argument("link")
-@click.argument("toxic")
+@click.argument("link", shell_complete=names.links)
+@click.argument("toxic", shell_complete=names.toxics)
 @click.argument("values", nargs=-1, metavar="[VALUE] [NAME=VALUE...]")
 @click.option(
     "--for", "for_s", type=Length(), default=HOLD_MAX_S, help="Lift it after this time: 30s, 2min."
@@ -114,7 +115,7 @@ def inject_command(  # noqa: PLR0913 - an argument for each option
 
 
 @click.command("heal")
-@click.argument("links", nargs=-1, metavar="[LINK...]")
+@click.argument("links", nargs=-1, metavar="[LINK...]", shell_complete=names.links)
 @testbed_id_option
 def heal_command(links: tuple[str, ...], testbed_id: str | None) -> int:
     """Take every toxic off a running testbed and enable every proxy; of LINKs alone, if any are given.

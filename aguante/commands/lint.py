@@ -9,6 +9,7 @@ from typing import Literal
 import click
 from pydantic import ValidationError
 
+from aguante.commands import names
 from aguante.commands.common import find_testbed, testbed_option
 from aguante.spec.findings import did_you_mean
 from aguante.testbed import TestbedSpec
@@ -53,7 +54,7 @@ class LintReport(Value):
 
 
 @click.command("lint")
-@click.argument("policies", nargs=-1, metavar="[POLICY...]")
+@click.argument("policies", nargs=-1, metavar="[POLICY...]", shell_complete=names.policies)
 @testbed_option
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def lint_command(policies: tuple[str, ...], testbed: Path | None, *, as_json: bool) -> int:

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from aguante.commands.common import find_testbed, testbed_option
-from aguante.commands.selecting import expand
+from aguante.commands.selecting import expand, tag_option
 from aguante.plan import Plan
 from aguante.spec import Experiment, InvalidExperiment, load_experiment
 from aguante.terminal import STYLE, verdict_console
@@ -53,9 +53,7 @@ class ListedRun(Value):
 @click.command("list")
 @click.argument("places", nargs=-1, metavar="[EXPERIMENT...]", type=click.Path(path_type=Path))
 @testbed_option
-@click.option(
-    "--tag", "tags", multiple=True, help="Only experiments with this tag; may be given again."
-)
+@tag_option
 @click.option("--runs", "of_runs", is_flag=True, help="List past runs instead, the latest first.")
 @click.option(
     "--runs-folder",
@@ -75,7 +73,7 @@ def list_command(
 ) -> int:
     """List the experiments with title, tags and policy; with --runs the runs that were played.
 
-    EXPERIMENT is a file, a folder or a pattern in quotes; chaos-experiments by default.
+    EXPERIMENT is a file, a folder or a pattern in quotes; chaos-experiments by default. Exit 3: it is not there.
     """
     console = verdict_console()
     if of_runs:
@@ -83,10 +81,24 @@ def list_command(
         _json(found) if as_json else print_runs(console, found)
         return 0
     spec = find_testbed(testbed)
-    listed = [_experiment(path, spec) for path in expand(places or (Path("chaos-experiments"),))]
+    listed = [_experiment(path, spec) for path in _there(places or (Path("chaos-experiments"),))]
     chosen = [each for each in listed if not tags or set(tags) & set(each.tags)]
     _json(chosen) if as_json else print_experiments(console, chosen)
     return 0
+
+
+def _there(places: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The files that are meant.
+
+    Raises:
+        click.UsageError: one of the places is not there.
+    """
+    found = expand(places)
+    missing = [str(path) for path in found if not path.exists()]
+    if missing:
+        message = f"{', '.join(missing)}: not there; give a file, a folder or a pattern in quotes"
+        raise click.UsageError(message)
+    return found
 
 
 def listed_runs(runs: Path) -> list[ListedRun]:
@@ -143,7 +155,7 @@ def print_experiments(console: Console, found: Sequence[ListedExperiment]) -> No
     rows = [
         (
             each.path,
-            f"[red]not valid: {each.findings} findings[/] (aguante validate)"
+            f"[red]not valid: {_findings(each.findings)}[/] (aguante validate)"
             if each.findings
             else escape(each.title),
             escape(each.policy),
@@ -154,6 +166,10 @@ def print_experiments(console: Console, found: Sequence[ListedExperiment]) -> No
         for each in found
     ]
     _print(console, ("file", "title", "policy", "length", "expected", "tags"), rows)
+
+
+def _findings(count: int) -> str:
+    return "1 finding" if count == 1 else f"{count} findings"
 
 
 def print_runs(console: Console, found: Sequence[ListedRun]) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from aguante.commands.common import Loaded, find_testbed, testbed_option
 from aguante.commands.folders import runs_option
+from aguante.commands.names import policies
 from aguante.commands.playing import Stage, check_policy, play_here
 from aguante.commands.run import heal_leftovers
 from aguante.commands.runtimes import RuntimeName, attach_option, chosen, runtime_option
@@ -80,7 +81,13 @@ from aguante.terminal import verdict_console
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="YAML with `expect:`, as in an experiment; default: 99 % of the load was achieved.",
 )
-@click.option("--policy", default="default", show_default=True, help="Name of a policy.")
+@click.option(
+    "--policy",
+    default="default",
+    show_default=True,
+    shell_complete=policies,
+    help="Name of a policy.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of every random draw.")
 @testbed_option
 @runtime_option

@@ -25,6 +25,7 @@ from aguante.runfolder import RunFolder
 from aguante.runner import EvidenceLostError, RunOutcome, RunRequest, StoppedEarlyError, run
 from aguante.runtimes.base import Runtime, TestbedError
 from aguante.spec import Experiment
+from aguante.spec.findings import shortened
 from aguante.suite import Job, SuiteRun
 from aguante.terminal import print_verdict
 from aguante.testbed import TestbedSpec
@@ -52,9 +53,11 @@ def check_policy(spec: TestbedSpec, policy: str | None) -> None:
     Raises:
         click.UsageError: names those that are there.
     """
-    if policy is not None and not (spec.policies / f"{policy}.yaml").exists():
+    if policy is not None and policy not in spec.policy_names:
         known = ", ".join(spec.policy_names)
-        message = f"--policy {policy}: no such file in {spec.policies}; there are: {known}"
+        message = (
+            f"--policy {shortened(policy)}: no such file in {spec.policies}; there are: {known}"
+        )
         raise click.UsageError(message)
 
 

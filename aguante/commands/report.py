@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from aguante.commands import names
 from aguante.commands.folders import or_usage, run_folder, runs_option
 from aguante.frozen import JudgedRun, judge_again, read_frozen, read_judged
 from aguante.measure.facts import EvidenceError
@@ -13,7 +14,7 @@ from aguante.stored import read_value
 from aguante.suite import Suite
 from aguante.terminal import print_verdict, verdict_console
 
-run_argument = click.argument("run", metavar="[RUN]", required=False)
+run_argument = click.argument("run", metavar="[RUN]", required=False, shell_complete=names.runs)
 
 
 @click.command("report")

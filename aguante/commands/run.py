@@ -10,6 +10,7 @@ from rich.console import Console
 
 from aguante.commands.common import Loaded, experiment_argument, set_option, testbed_option
 from aguante.commands.folders import runs_option, writable
+from aguante.commands.names import policies
 from aguante.commands.observers import with_option
 from aguante.commands.playing import Stage, check_policy, lasts_s, play_here
 from aguante.commands.recover import driver_for, gone
@@ -21,7 +22,7 @@ from aguante.commands.runtimes import (
     refuse_stdin,
     runtime_option,
 )
-from aguante.commands.selecting import select
+from aguante.commands.selecting import select, tag_option
 from aguante.commands.stopping import stop_on_signals
 from aguante.commands.suites import SuiteOptions, command_line, play_suite, show_suite
 from aguante.consoles import ProgressConsole
@@ -53,7 +54,11 @@ retry_option = click.option(
 @experiment_argument
 @testbed_option
 @set_option
-@click.option("--policy", help="Play with this policy instead of the experiment's own.")
+@click.option(
+    "--policy",
+    shell_complete=policies,
+    help="Play with this policy instead of the experiment's own.",
+)
 @runtime_option
 @attach_option
 @with_option
@@ -62,9 +67,7 @@ retry_option = click.option(
     type=click.IntRange(min=0, max=2**32 - 1),
     help="Repeat the random draws of an earlier run; --repeat counts up from it.",
 )
-@click.option(
-    "--tag", "tags", multiple=True, help="Only experiments with this tag; may be given again."
-)
+@tag_option
 @click.option(
     "--repeat",
     type=click.IntRange(1, 1000),

@@ -7,6 +7,10 @@ import click
 
 from aguante.commands.common import Loaded, load_all
 
+tag_option = click.option(
+    "--tag", "tags", multiple=True, help="Only experiments with this tag; may be given again."
+)
+
 
 def expand(given: tuple[Path, ...]) -> tuple[Path, ...]:
     """A folder becomes its experiments, a pattern its matches, anything else itself; each file once.
@@ -38,20 +42,20 @@ def select(
 ) -> Loaded:
     """Load what is meant, for this runtime; with tags, only experiments that have one of them.
 
-    Findings of invalid files are printed to standard error and counted.
+    Findings of invalid files are printed to standard error and counted, whatever their tags.
 
     Raises:
         click.ClickException: the TestbedSpec cannot be read.
         click.UsageError: nothing is left.
     """
     loaded = load_all(expand(given), testbed, sets, runtime)
-    if not tags or loaded.invalid:
+    if not tags:
         return loaded
     chosen = tuple(each for each in loaded.experiments if set(tags) & set(each[1].tags))
-    if not chosen:
+    if not chosen and not loaded.invalid:
         message = f"no experiment has the tag {' or '.join(tags)}; there are: {_tags(loaded)}"
         raise click.UsageError(message)
-    return Loaded(loaded.spec, chosen, 0)
+    return Loaded(loaded.spec, chosen, loaded.invalid)
 
 
 def _tags(loaded: Loaded) -> str:

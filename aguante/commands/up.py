@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from rich.table import Table
 
 from aguante.commands.common import find_testbed, testbed_option
+from aguante.commands.names import policies
 from aguante.commands.observers import with_option
 from aguante.commands.running import living_states, one_state, replicas_of
 from aguante.commands.runtimes import RuntimeName, own_runtime_option
@@ -32,7 +33,13 @@ TESTBED_FAILED = 4
 
 @click.command("up")
 @testbed_option
-@click.option("--policy", default="default", show_default=True, help="Name of a resilience policy.")
+@click.option(
+    "--policy",
+    default="default",
+    show_default=True,
+    shell_complete=policies,
+    help="Name of a resilience policy.",
+)
 @click.option(
     "--replicas",
     metavar="SERVICE=N",

@@ -7,7 +7,7 @@ kinds of fault are reported in one go.
 from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
 
-from aguante.spec.findings import Problem, did_you_mean, one_of
+from aguante.spec.findings import Problem, did_you_mean, one_of, shortened
 from aguante.spec.process_rules import process_problems
 from aguante.spec.pumba_rules import pumba_problems
 from aguante.spec.toxic_rules import toxic_problems
@@ -61,7 +61,7 @@ def expectations(data: Mapping[str, object]) -> Iterator[tuple[Path_, str, Mappi
 def _unknown(path: Path_, value: object, known: Iterable[str], otherwise: str) -> Iterator[Problem]:
     names = tuple(known)
     if isinstance(value, str) and value not in names:
-        yield Problem(path, value, one_of(names), did_you_mean(value, names, otherwise))
+        yield Problem(path, shortened(value), one_of(names), did_you_mean(value, names, otherwise))
 
 
 def _policy(data: Mapping[str, object], testbed: TestbedSpec) -> Iterator[Problem]:

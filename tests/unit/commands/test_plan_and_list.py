@@ -154,3 +154,84 @@ def test_a_listed_name_can_be_copied_however_narrow_the_terminal(
         assert any(line.split("  ")[0] == name for line in lines), lines
     assert any("A [title]" in line for line in lines)
     assert any("held" in line for line in lines)
+
+
+def test_a_place_that_is_not_there_is_wrong_usage_for_list(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no experiment with a fault: there is nothing to list."""
+    assert code_of("list", str(tmp_path / "nowhere")) == 3
+    assert "nowhere: not there; give a file, a folder or a pattern" in capsys.readouterr().err
+
+
+def test_list_counts_one_finding_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the singular."""
+    (tmp_path / "empty.yaml").touch()
+    assert code_of("list", str(tmp_path)) == 0
+    assert "not valid: 1 finding " in " ".join(capsys.readouterr().out.split())
+
+
+def test_plans_of_several_experiments_are_one_document(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--json` prints a plan; of several a list; where none is valid, an empty list."""
+    write(tmp_path, "one", "slow")
+    assert code_of("plan", "--json", str(tmp_path)) == 0
+    assert json.loads(capsys.readouterr().out)["experiment"] == "one"
+    write(tmp_path, "two", "quick")
+    assert code_of("plan", "--json", str(tmp_path)) == 0
+    assert [each["experiment"] for each in json.loads(capsys.readouterr().out)] == ["one", "two"]
+    assert code_of("plan", "--json", str(tmp_path / "none.yaml")) == 3
+    assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize("command", ["plan", "validate"])
+def test_plan_and_validate_take_what_run_takes(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder or a pattern, and a tag; a broken file is told whatever its tags, and hides no other."""
+    write(tmp_path, "one", "slow")
+    write(tmp_path, "two", "quick")
+    assert code_of(command, str(tmp_path / "*.yaml"), "--tag", "quick") == 0
+    output = capsys.readouterr().out
+    assert "two" in output
+    assert "one.yaml" not in output
+    (tmp_path / "broken.yaml").write_text("name: x\n")
+    assert code_of(command, str(tmp_path), "--tag", "quick") == 3
+    output, error = capsys.readouterr()
+    assert "two" in output
+    assert "one.yaml" not in output
+    assert "broken.yaml:1" in error
+
+
+def test_a_plan_is_for_a_runtime(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What it cannot do is refused; what it can is planned for it."""
+    path = write(tmp_path, "far")
+    text = path.read_text()
+    start = (
+        text.index("    toxiproxy: ") if "    toxiproxy: " in text else text.index("toxiproxy: ")
+    )
+    end = text.index("}", start) + 1
+    path.write_text(text[:start] + "pumba: {service: payments, command: pause}" + text[end:])
+    assert code_of("plan", str(path), "--runtime", "native") == 3
+    assert "pumba" in capsys.readouterr().err
+    assert code_of("plan", str(path), "--runtime", "compose", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["runtime"] == "compose"
+
+
+def test_a_policy_that_is_not_there_is_not_echoed_whole(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """By option or in the file: a name of thousands of letters is shortened, and the known ones are listed."""
+    long = "a" * 5000
+    assert code_of("plan", str(EXPERIMENT), "--policy", long) == 3
+    by_option = capsys.readouterr().err
+    path = write(tmp_path, "long")
+    text = path.read_text()
+    path.write_text(text.replace("\nload:", f"\npolicy: {long}\nload:", 1))
+    assert code_of("validate", str(path)) == 3
+    by_file = capsys.readouterr().err
+    for said in (by_option, by_file):
+        assert "aaa..." in said
+        assert "no-breaker" in said
+        assert len(said) < 2000

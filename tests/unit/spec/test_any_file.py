@@ -55,7 +55,9 @@ ODD = st.one_of(
     st.integers(-(10**60), 10**60),
     st.sampled_from([0, -1, 10**400, math.inf, -math.inf, math.nan, 1e308, 5e-324]),
     st.floats(),
-    st.text(st.characters(codec="utf-8"), max_size=20),
+    st.text(st.characters(codec="utf-8"), max_size=20).filter(
+        lambda text: not re.search("pydantic|should|None", text)  # else a message repeats it
+    ),
     st.sampled_from(["${slow_ms}", "${nobody}", "../etc", "[red]x[/]", "9" * 5000, "0b1", "1:30"]),
     st.recursive(
         st.none() | st.integers(-2, 2) | st.sampled_from(["a", ""]),
