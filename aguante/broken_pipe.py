@@ -30,6 +30,13 @@ def kept_from_click() -> Iterator[None]:
         raise UnheardError from error
 
 
+def is_broken_pipe(error: BaseException | None) -> bool:
+    """Whether nothing else went wrong, also where tasks put it into a group; rich exits in its place."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_broken_pipe(each) for each in error.exceptions)
+    return isinstance(error, BrokenPipeError | SystemExit)
+
+
 def nobody_reads() -> bool:
     """Whether the reader of standard output or standard error has left; then what is still to come is dropped."""
     left = [fd for fd in _STREAMS if _has_left(fd)]

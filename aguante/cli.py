@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import click
 
-from aguante.broken_pipe import UnheardError, kept_from_click, nobody_reads
+from aguante.broken_pipe import UnheardError, is_broken_pipe, kept_from_click, nobody_reads
 from aguante.commands.lazy import LazyCommand, LazyGroup, Sections
 
 
@@ -193,8 +193,7 @@ def _exit_code(args: list[str] | None) -> int:
         click.echo("stopped", err=True)
         return ExitCode.INCONCLUSIVE
     except UnheardError as error:
-        unread = isinstance(error.__cause__, BrokenPipeError | SystemExit) and nobody_reads()
-        return ExitCode.UNREAD if unread else _crash(error.__cause__ or error)
+        return _crash(error.__cause__ or error)
     except Exception as error:  # noqa: BLE001  # the last line of defence: a crash must never read as a verdict
         return _code_of(error)
     return code if isinstance(code, int) else ExitCode.OK
@@ -212,6 +211,8 @@ def _code_of(error: Exception) -> ExitCode:
 
 
 def _crash(error: BaseException) -> ExitCode:
+    if nobody_reads() and is_broken_pipe(error):
+        return ExitCode.UNREAD
     traceback.print_exception(error)
     click.echo("the runner crashed; this is no verdict (exit 5)", err=True)
     return ExitCode.CRASH

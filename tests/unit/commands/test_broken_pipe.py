@@ -52,6 +52,32 @@ def test_progress_that_nobody_reads_ends_nothing() -> None:
     assert (done.returncode, done.stdout) == (2, "played\n")
 
 
+def test_a_verdict_that_nobody_reads_is_no_crash() -> None:
+    """Printed inside tasks, as `run` does, with standard error gone as well (`2>&1 | head`): 141 all the same."""
+    script = (
+        "import asyncio, click, os; from aguante import cli\n"
+        "from aguante.terminal import verdict_console\n"
+        "os.dup2(1, 2)\n"
+        "async def show(): verdict_console().print('held')\n"
+        "async def tell():\n"
+        "    async with asyncio.TaskGroup() as group: group.create_task(show())\n"
+        "play = click.Command('play', callback=lambda: asyncio.run(tell()))\n"
+        "cli.cli.commands['play'] = play\n"
+        "cli.main(['play'])"
+    )
+    assert unread("-c", script).returncode == 141
+
+
+def test_a_crash_that_nobody_reads_is_still_a_crash() -> None:
+    """Its traceback cannot be printed; Python itself would exit with 1."""
+    script = (
+        "import click; from aguante import cli\n"
+        "cli.cli.commands['play'] = click.Command('play', callback=lambda: 1 / 0)\n"
+        "cli.main(['play'])"
+    )
+    assert unread("-c", script, stream="stderr").returncode == 5
+
+
 @pytest.mark.parametrize(
     "error", [BrokenPipeError("a child is gone"), asyncio.IncompleteReadError(b"", 1)]
 )
