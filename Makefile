@@ -67,10 +67,11 @@ stack: compose ## the whole system in containers, until `make stack-down`; GRAFA
 stack-down: ## end and remove what `make stack` started, data included
 	docker compose --profile '*' down --volumes
 
-bench: setup ## the benchmarks; each prints ratios against a reference in the same run
+bench: setup ## the benchmarks, each with a reference in the same run: throughput, boot, open loop, analysis
 	$(BIN)/python -m benchmarks.stack
 	$(BIN)/python -m benchmarks.boot
 	$(BIN)/python -m benchmarks.open_loop
+	$(BIN)/python -m benchmarks.analysis
 
 lock: ## resolve the dependencies again, with hashes and without naming where they came from
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \

@@ -1,7 +1,7 @@
 """How an attempt of a caller shows each fault, and whether enough of them do. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aguante.drivers.pumba_options import OptionValue
 from aguante.plan import PlannedFault, ProcessFault, PumbaFault, ToxiproxyFault
@@ -41,6 +41,16 @@ class BiteRule:
     def late(self) -> bool:
         """An attempt shows it by lasting too long, as chance makes some last, too."""
         return self.slow_ms is not None and not self.shift
+
+    def held_for(self, held_s: float) -> "BiteRule":
+        """For a fault that held so long: who began less than the delay before its end was let go when it was lifted.
+
+        >>> BiteRule((), slow_ms=3000.0).held_for(4.0).share
+        0.25
+        """
+        if not self.late or self.slow_ms is None or held_s <= 0:
+            return self
+        return replace(self, share=self.share * max(0.0, 1 - self.slow_ms / 1000 / held_s))
 
 
 def bite_rule(fault: PlannedFault) -> BiteRule:

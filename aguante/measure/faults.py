@@ -78,7 +78,7 @@ def _injection(
     spans_link = evidence.testbed.telemetry_link
     if spans_link and fault.target == spans_link.name:
         return spans_felt(RunFolder(evidence.root).metrics, before_s, (start_s, until_s))
-    rule, links = bite_rule(fault), links_felt(evidence, fault)
+    rule, links = bite_rule(fault).held_for(until_s - start_s), links_felt(evidence, fault)
     if rule.shift:
         rule = _with_usual(evidence, rule, links, before_s)
     during = _count(evidence, rule, links, (start_s, until_s))

@@ -140,6 +140,23 @@ def test_lost_packets_are_felt_by_a_shift_of_the_attempts(
     assert measure_fault(lab.evidence, planned).injection_observed is felt
 
 
+@pytest.mark.parametrize(("late", "felt"), [(8, True), (4, False)])
+def test_a_delay_that_holds_hardly_longer_than_itself_reaches_few(
+    late: int, felt: bool, lab: Lab
+) -> None:
+    """Of 3.5 s within 4 s an eighth is waited out: 8 of 100 are enough; 4, after none of 60, may be chance."""
+    toxic = ToxiproxyFault(
+        link="reservations-payments", toxic="latency", attributes=(("latency", 3500),)
+    )
+    planned = PlannedFault(id="hit", fault=toxic, start_s=8, end_s=12)
+    lab.open(planned)
+    for n in range(60):
+        lab.attempt("reservations-payments", "", at_s=5 + n / 100)
+    for n in range(100):
+        lab.attempt("reservations-payments", "timeout" if n < late else "", at_s=8 + n / 50)
+    assert measure_fault(lab.evidence, planned).injection_observed is felt
+
+
 def down() -> PlannedFault:
     fault = ToxiproxyFault(link="reservations-db", toxic="down")
     return PlannedFault(id="hit", fault=fault, start_s=8, end_s=12)
