@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 from pydantic import ValidationError
-from rich.console import Console
 
 from aguante.commands.common import set_option, testbed_option
 from aguante.commands.folders import or_usage, run_folder, runs_option
@@ -19,6 +18,7 @@ from aguante.commands.runtimes import ChosenRuntime, RuntimeName, chosen, own_ru
 from aguante.commands.selecting import select
 from aguante.commands.suites import SuiteOptions, play_suite
 from aguante.compare import Comparison, compare
+from aguante.consoles import ProgressConsole
 from aguante.frozen import read_judged
 from aguante.report.comparison import comparison_text, difference, interval, write_comparison
 from aguante.runtimes.base import TestbedError
@@ -195,7 +195,7 @@ def _play(
         raise click.UsageError(message)
     for policy in policies:
         check_policy(loaded.spec, policy)
-    console = Console(stderr=True)
+    console = ProgressConsole()
     if not heal_leftovers(how.runs, console):
         message = (
             "something that a killed run left behind could not be healed: see `aguante recover`"
@@ -240,10 +240,12 @@ def ablate_command(  # noqa: PLR0913 - an argument for each option
     One line per policy: its verdicts, and how it differs from the base in the fault phase. Takes rounds x
     policies runs. Each policy's whole comparison is written beside the overview. Exit as `aguante compare`.
     """
-    loaded = select((experiment,), (), testbed, sets)
+    runtime, seed = chosen(runtime_name, None), secrets.randbelow(2**31)
+    loaded = select((experiment,), (), testbed, sets, runtime.name)
+    if loaded.invalid:
+        return 3
     known = loaded.spec.policy_names
     names = tuple(policies.split(",")) if policies else tuple(n for n in known if n != base)
-    runtime, seed = chosen(runtime_name, None), secrets.randbelow(2**31)
     how = _Rounds(pairs, seed, jobs, retry_inconclusive, runs, runtime)
     played = _play(experiment, (base, *names), how, testbed, sets)
     if played is None:

@@ -35,7 +35,7 @@ async def find_testbed_of(which: str, spec: TestbedSpec, parent: Path, docker: D
     chosen = [each for each in states if which in ("", each.id)]
     if len(chosen) == 1:
         return await _of_containers(chosen[0].up, spec, parent, docker)
-    projects = await _projects(docker, required=bool(which))
+    projects = await _projects(docker, which, states)
     if which in projects or (not which and not states and len(projects) == 1):
         return await _described(which or projects[0], spec, parent, docker)
     raise TestbedError(_nothing(which, states, projects))
@@ -79,16 +79,19 @@ async def _described(project: str, spec: TestbedSpec, parent: Path, docker: Dock
     return testbed
 
 
-async def _projects(docker: Docker, *, required: bool) -> list[str]:
-    """The Compose projects that have a running Toxiproxy; where Docker need not be there, none without it."""
+async def _projects(docker: Docker, which: str, states: tuple[SavedState, ...]) -> list[str]:
+    """The Compose projects that have a running Toxiproxy; where none is named, none without Docker either."""
     filters = ("--filter", f"label={SERVICE_LABEL}={TOXIPROXY}", "--filter", f"label={NOT_BESIDE}")
     template = f'{{{{.Label "{PROJECT_LABEL}"}}}}'
     try:
         found = await docker.run("ps", *filters, "--format", template)
-    except DockerError:
-        if required:
-            raise
-        return []
+    except DockerError as error:
+        if not which:
+            return []
+        message = (
+            f"{_nothing(which, states, [])}. Whether Docker runs it could not be asked: {error}"
+        )
+        raise TestbedError(message) from error
     return sorted(set(found.split()))
 
 

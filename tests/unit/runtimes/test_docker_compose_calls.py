@@ -6,8 +6,11 @@ import compose_world as world
 import pytest
 from compose_world import fake_docker, inspected, listed
 
+from aguante.runtimes.attach_find import find_testbed_of
+from aguante.runtimes.base import TestbedError
 from aguante.runtimes.docker import Docker, DockerError
 from aguante.runtimes.docker_causes import FREEZE_TRIES, cause_of
+from aguante.testbed import TestbedSpec
 
 
 async def test_what_docker_printed_comes_back(tmp_path: Path) -> None:
@@ -139,3 +142,17 @@ async def test_no_project_is_no_containers(tmp_path: Path) -> None:
     fake = fake_docker(tmp_path, {})
     assert await Docker(str(fake.program)).containers("shop") == ()
     assert not fake.asked("inspect")
+
+
+async def test_a_testbed_that_only_docker_may_know_is_named_where_docker_cannot_be_asked(
+    tmp_path: Path, shop: TestbedSpec
+) -> None:
+    """What was looked for, what runs as plain processes, and why Docker could not tell."""
+    fake = fake_docker(tmp_path, {}, otherwise=(1, "", "Cannot connect to the Docker daemon"))
+    docker = Docker(str(fake.program))
+    with pytest.raises(TestbedError) as told:
+        await find_testbed_of("999-none", shop, tmp_path / "state", docker)
+    said = str(told.value)
+    assert said.startswith("there is no testbed '999-none'; running: none.")
+    assert "could not be asked" in said
+    assert "Cannot connect to the Docker daemon" in said
