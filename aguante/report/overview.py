@@ -5,6 +5,7 @@ beyond its line in the suite is read from that run's ``verdict.json`` and ``juni
 """
 
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,12 +164,14 @@ def _line(run: SuiteRun, verdict: Verdict | None, styles: tuple[CauseStyle, ...]
 
 
 def _shares(phase: PhaseMeasure) -> str:
-    parts = [
-        f"{c.status} {c.mechanism}".strip()
-        + f" {text.percent(text.ratio(c.requests, phase.requests))}"
-        for c in sorted(phase.causes, key=lambda c: -c.requests)
-    ]
-    return ", ".join(parts)
+    """Each status and mechanism once, whoever answered it, as the bar beside it shows them."""
+    counts = Counter[str]()
+    for each in phase.causes:
+        counts[f"{each.status} {each.mechanism}".strip()] += each.requests
+    return ", ".join(
+        f"{cause} {text.percent(text.ratio(requests, phase.requests))}"
+        for cause, requests in counts.most_common()
+    )
 
 
 def _groups(lines: Sequence[OverviewRun]) -> tuple[Group, ...]:

@@ -7,6 +7,8 @@ import pytest
 from report_factory import held_run
 from report_variants import deviated_run
 
+from aguante.measure.model import Cause
+from aguante.report import text
 from aguante.report.junit import render_junit
 from aguante.report.overview import (
     overview_html,
@@ -90,6 +92,28 @@ def test_a_run_folder_that_is_gone_leaves_its_line(played: Suite, tmp_path: Path
     page = overview_html(played, tmp_path / "elsewhere")
     assert page.count("<li data-run=") == 3
     assert "report.html" not in page
+
+
+def test_a_cause_is_told_once_whoever_answered_it(played: Suite, tmp_path: Path) -> None:
+    """Two services whose breakers were open are one share of the bar, and one of its words."""
+    file = tmp_path / "run-0" / "verdict.json"
+    verdict = Verdict.model_validate_json(file.read_bytes())
+    phases = tuple(
+        phase.model_copy(
+            update={
+                "requests": 4,
+                "causes": (
+                    Cause(status=200, origin="", link="", mechanism="", requests=1),
+                    Cause(status=503, origin="a", link="a-b", mechanism="breaker_open", requests=1),
+                    Cause(status=503, origin="c", link="c-d", mechanism="breaker_open", requests=2),
+                ),
+            }
+        )
+        for phase in verdict.phases
+    )
+    file.write_text(verdict.model_copy(update={"phases": phases}).model_dump_json())
+    told = f"503 breaker_open {text.percent(0.75)}, 200 {text.percent(0.25)}"
+    assert told in overview_html(played, tmp_path)
 
 
 def test_the_gravest_run_gives_the_tone(played: Suite) -> None:
