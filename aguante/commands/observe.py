@@ -29,8 +29,8 @@ def observe_command(run: str | None, runs: Path) -> int:
 async def _observe(folder: RunFolder) -> None:
     with stop_on_signals() as stop:
         async with opened(folder) as where:
+            without = "(the run was played without it: --with prometheus)"
             click.echo(f"Jaeger      {where.jaeger}")
-        without = "(the run was played without it: --with prometheus)"
-        click.echo(f"Prometheus  {where.prometheus or without}")
-        click.echo("Ctrl-C ends it.", err=True)
-        await stop.wait()
+            click.echo(f"Prometheus  {where.prometheus or without}")
+            click.echo("Ctrl-C ends it.", err=True)
+            await stop.wait()

@@ -66,8 +66,9 @@ class Places:
 def arguments(places: Places, port: int) -> tuple[str, ...]:
     """What it is started with; docker-compose.yml says the same (a test compares them), but for its places."""
     return (
-        f"--config.file={places.config}",
-        f"--storage.tsdb.path={places.samples}",
+        f"--config.file={places.config.absolute()}",
+        # It runs in a folder of its own: a relative path would lead to another place than the one that we mean.
+        f"--storage.tsdb.path={places.samples.absolute()}",
         f"--storage.tsdb.retention.time={KEEP}",
         f"--web.listen-address={HOST}:{port}",
         "--web.enable-otlp-receiver",  # the runner says there what it does, and when

@@ -1,12 +1,16 @@
 """What happened in a run, asked of a real Prometheus and a real Jaeger, by the words of docs/observability.md."""
 
+import asyncio
 import json
 import math
 import shutil
+import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl
 
+import aiohttp
 import pytest
 from observed_world import (
     RUN_ID,
@@ -22,6 +26,7 @@ from aguante.measure.facts import RunFacts, read_facts
 from aguante.observe import opened
 from aguante.pipeline import examine_pipeline
 from aguante.prometheus import Prometheus
+from aguante.runfolder import RunFolder
 from aguante.verdict.model import Verdict
 
 pytestmark = pytest.mark.slow
@@ -29,6 +34,7 @@ PROMQL = table("Question -> PromQL")
 SEARCHES = table("Question -> Jaeger search")
 FAULT_END_S = 14.0
 """Of the experiment, seconds since t0."""
+OPEN_LIMIT_S = 60.0
 ANSWERS = 'http_server_request_duration_seconds_count{service="gateway"}'
 
 FORESEEN = (
@@ -310,10 +316,19 @@ async def test_what_a_crash_left_is_linked_to_the_trace_that_it_finishes(
         assert {"recover", "compensate", "POST /release"} <= {each.name for each in story}
 
 
-async def test_a_run_that_is_over_is_opened_again(observed: Observed, facts: RunFacts) -> None:
-    """From its folder alone, in servers of their own: the same samples, exemplars and traces."""
+@pytest.fixture(scope="module")
+def over(observed: Observed) -> RunFolder:
+    """The run's folder, with the samples that the runner keeps there at its end."""
     folder = observed.outcome.folder
     shutil.copytree(folder.root.parent / "samples", folder.samples)
+    return folder
+
+
+async def test_a_run_that_is_over_is_opened_again(
+    observed: Observed, over: RunFolder, facts: RunFacts
+) -> None:
+    """From its folder alone, in servers of their own: the same samples, exemplars and traces."""
+    folder = over
     async with opened(folder) as where, Prometheus(where.prometheus) as asked:
         at_s = epoch_s(facts, FAULT_END_S - 0.2)
         assert len(await asked.now('ALERTS{alertstate="firing"}', at_s)) >= 1
@@ -327,6 +342,29 @@ async def test_a_run_that_is_over_is_opened_again(observed: Observed, facts: Run
             first.labels["trace_id"]
         }
     assert not list(folder.root.glob("**/prometheus.yml"))
+
+
+async def test_observe_stays_open_until_it_is_told_to_end(over: RunFolder, facts: RunFacts) -> None:
+    """Both answer at the addresses that it prints, for as long as it runs; Ctrl-C ends them too, and exits 0."""
+    argv = (sys.executable, "-m", "aguante", "observe", over.root.name, "--runs", over.root.parent)
+    command = await asyncio.create_subprocess_exec(
+        *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    assert command.stdout is not None
+    assert command.stderr is not None
+    async with asyncio.timeout(OPEN_LIMIT_S):
+        told = [(await command.stdout.readline()).decode().split() for _ in range(2)]
+        assert await command.stderr.readline() == b"Ctrl-C ends it.\n"
+        jaeger, prometheus = (address for _, address in told)
+        async with Prometheus(prometheus) as asked, aiohttp.ClientSession(jaeger) as http:
+            at_s = epoch_s(facts, FAULT_END_S - 0.2)
+            assert await asked.now('ALERTS{alertstate="firing"}', at_s)
+            async with http.get("/api/services") as answer:
+                assert "gateway" in (await answer.json())["data"]
+            command.send_signal(signal.SIGINT)
+            assert await command.wait() == 0
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await http.get("/api/services")
 
 
 CRASH = "What did a crash leave, and who finished it?"

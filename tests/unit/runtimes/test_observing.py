@@ -13,7 +13,7 @@ from aguante.runtimes.base import TestbedError
 from aguante.runtimes.layout import lay_out
 from aguante.runtimes.observing import Observers, addresses
 from aguante.runtimes.ports import Ports
-from aguante.runtimes.prometheus import Target, configuration
+from aguante.runtimes.prometheus import Places, Target, arguments, configuration
 from aguante.testbed import TestbedSpec
 
 OPTION = next(each for each in up_command.params if each.name == "observers")
@@ -45,6 +45,16 @@ def test_observers_get_ports_of_their_own(
     assert not taken & set(layout.observers.values())
     assert addresses("h", layout.observers).keys() == {"prometheus", "jaeger", "jaeger_otlp"}
     assert lay_out(shop, Ports(0), None).observers == {}
+
+
+def test_samples_lie_where_they_were_meant_to_whatever_folder_prometheus_runs_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run folder is named from where the user stands; Prometheus is started elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    told = arguments(Places(Path("p.yml"), Path("runs/a/prometheus"), Path("log")), 9090)
+    assert f"--storage.tsdb.path={tmp_path}/runs/a/prometheus" in told
+    assert f"--config.file={tmp_path}/p.yml" in told
 
 
 def test_every_instance_is_a_target_under_its_own_name() -> None:
