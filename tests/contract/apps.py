@@ -1,4 +1,4 @@
-"""The type of the fixture that starts an application; here, since two conftests cannot both be imported."""
+"""What tests of services share and cannot import from a conftest, of which there are two."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,3 +6,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 Start = Callable[..., Awaitable[TestClient[web.Request, web.Application]]]
+"""The type of the fixture that starts an application."""
+PATIENT_S = 20.0
+"""Of whatever a test does not want to time out: a busy machine may stand still for a second or two."""

@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from apps import Start
+from apps import PATIENT_S, Start
 from msgspec.structs import replace
 
 from aguante.runtimes.postgres import find_binaries, reported_state, unprivileged_account
@@ -29,7 +29,6 @@ ACCOUNT = unprivileged_account()
 BIN = find_binaries(ACCOUNT)
 ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 20.0
-PATIENT_S = 20.0
 END_SESSIONS = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1"
 # Durability is not under test here: every crash in these tests is a client's, never the server's.
 FAST = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]

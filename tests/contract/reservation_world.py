@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from apps import Start
+from apps import PATIENT_S, Start
 
 from services.inventory.app import create_app as create_inventory
 from services.kit.policy import Policy
@@ -23,8 +23,6 @@ from services.reservations.app import create_app as create_reservations
 Client = TestClient[web.Request, web.Application]
 Answer = tuple[int, dict[str, Any]]
 HASTY_S = 0.5
-PATIENT_S = 20.0
-"""Of whatever a test does not want to time out: a busy machine may stand still for a second or two."""
 
 
 @dataclass

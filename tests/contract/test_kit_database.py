@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from apps import PATIENT_S
 from kit_world import Watched
 from tcp_proxy import TcpProxy, tcp_proxy
 
@@ -20,8 +21,6 @@ from services.kit.problem import Mechanism
 SCHEMA = "CREATE TABLE IF NOT EXISTS things (id text PRIMARY KEY, number int NOT NULL)"
 INSERT = "INSERT INTO things VALUES ($1, $2) RETURNING number"
 COUNT = "SELECT count(*)::int AS n FROM things"
-PATIENT_S = 20.0
-"""Of what a test does not want to time out: a busy machine may stand still for a second or two."""
 
 
 class World:

@@ -12,6 +12,7 @@ import msgspec
 import psutil
 import pytest
 from aiohttp import web
+from load_world import http_server
 
 from aguante.load import LoadChild, LoadError, RecordTail
 from aguante.records import LoadPlan, LoadSummary, RequestRecord
@@ -23,7 +24,6 @@ pytestmark = pytest.mark.alone
 ROOT = Path(__file__).parents[2]
 READY_LIMIT_S = 20.0
 FINISH_LIMIT_S = 15.0
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -64,19 +64,6 @@ def rows_of(tmp_path: Path) -> list[RequestRecord]:
     lines = (tmp_path / "requests.jsonl").read_bytes().splitlines()
     rows = [msgspec.json.decode(line, type=RequestRecord) for line in lines]
     return sorted(rows, key=lambda row: row.seq)
-
-
-@contextlib.asynccontextmanager
-async def http_server(handler: Handler) -> AsyncIterator[int]:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield int(runner.addresses[0][1])
-    finally:
-        await runner.cleanup()
 
 
 @contextlib.asynccontextmanager

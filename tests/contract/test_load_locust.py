@@ -7,33 +7,26 @@ import os
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
+from load_world import Handler, http_server
 
 pytestmark = pytest.mark.alone
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 30.0
 LOCUST = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py")]
-Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 @contextlib.asynccontextmanager
 async def server(handler: Handler) -> AsyncIterator[str]:
     """Address of a shop that answers everything by ``handler``."""
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with http_server(handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def always(status: int, after_s: float = 0.0) -> Handler:

@@ -4,8 +4,6 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 from aiohttp import web
+from load_world import http_server
 
 from aguante.load import LoadChild
 from aguante.rates import Shape
@@ -73,19 +72,6 @@ class Shop:
         await gate.wait()
         return web.json_response({"reservation_id": "res-1"}, status=200 if place == 1 else 409)
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[int]:
-        """Serve; its port."""
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self.answer)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield int(runner.addresses[0][1])
-        finally:
-            await runner.cleanup()
-
 
 def plan_of(profile: Profile, port: int, folder: Path) -> LoadPlan:
     folder.mkdir()
@@ -119,7 +105,7 @@ async def play(plan: LoadPlan, spec: TestbedSpec) -> LoadSummary:
 async def test_each_profile_sends_what_its_rate_says_part_by_part(tmp_path: Path) -> None:
     """Ramp, step, spike, soak and race, at once: the counts of each part, all of them received; one seat per race."""
     shop, spec = Shop(), load_testbed(ROOT / "testbed.yaml")
-    async with shop.open() as port:
+    async with http_server(shop.answer) as port:
         plans = [plan_of(each, port, tmp_path / each.name) for each in PROFILES]
         summaries = await asyncio.gather(*(play(plan, spec) for plan in plans))
     for profile, summary in zip(PROFILES, summaries, strict=True):
