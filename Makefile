@@ -25,7 +25,7 @@ $(STAMP): requirements.txt pyproject.toml
 	@touch $@
 
 servers: $(STAMP) ## find toxiproxy-server, or build the pinned version once
-	@$(BIN)/python -m aguante.servers toxiproxy
+	@$(BIN)/python -m aguante.runtimes.servers toxiproxy
 
 demo: setup ## play one experiment on the real system, print the verdict, write the report
 	$(BIN)/aguante run chaos-experiments/payments-slow.yaml

@@ -1,6 +1,6 @@
 """``python -m aguante`` is ``aguante``."""
 
-from aguante.cli import main
+from aguante.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -27,11 +27,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from aguante.collect.spans import decode_spans
-from aguante.measure.run import measure
-from aguante.report.write import write_reports
-from aguante.runfolder import RunFolder
-from aguante.verdict import judge
+from aguante.collect.span_decoder import decode_spans
+from aguante.measure.measure_run import measure
+from aguante.report.write_reports import write_reports
+from aguante.run_folder.folder import RunFolder
+from aguante.verdict.judge import judge
 from benchmarks.analysis_runs import otlp_bodies, planned, write_run
 
 ROOT = Path(__file__).parents[1]

@@ -8,8 +8,11 @@ import duckdb
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
-from aguante.collect.frames import frame
-from aguante.events import (
+from aguante.clients.otlp_frames import frame
+from aguante.experiment import Experiment, load_experiment
+from aguante.plan.build import build_plan
+from aguante.plan.plan import Plan
+from aguante.run_folder.events import (
     CollectorClosed,
     FaultChanged,
     LoadFinished,
@@ -17,12 +20,9 @@ from aguante.events import (
     RunStarted,
     Settled,
 )
-from aguante.plan import Plan
-from aguante.planner import build_plan
-from aguante.runfolder import RunFolder
-from aguante.spec import Experiment, load_experiment
-from aguante.testbed import TestbedSpec
-from aguante.testbed_file import load_testbed
+from aguante.run_folder.folder import RunFolder
+from aguante.testbed.testbed_file import load_testbed
+from aguante.testbed.testbed_spec import TestbedSpec
 
 ROOT = Path(__file__).parents[1]
 T0_NS = 1_700_000_000_000_000_000

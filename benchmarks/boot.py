@@ -12,8 +12,8 @@ import statistics
 import time
 from pathlib import Path
 
-from aguante.runtimes.native import NativeRuntime
-from aguante.testbed_file import load_testbed
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.testbed.testbed_file import load_testbed
 
 ROOT = Path(__file__).parents[1]
 

@@ -17,13 +17,13 @@ from pathlib import Path
 import msgspec
 import vl_convert
 
-from aguante.drivers.toxiproxy_client import ToxicState, ToxiproxyClient
-from aguante.load import LoadChild
-from aguante.records import LoadPlan, RequestRecord
-from aguante.runtimes.base import Testbed
-from aguante.runtimes.native import NativeRuntime
-from aguante.setup import play_setup
-from aguante.testbed_file import load_testbed
+from aguante.clients.toxiproxy_client import ToxicState, ToxiproxyClient
+from aguante.load.generator import LoadChild
+from aguante.load.seed_events import play_setup
+from aguante.load_protocol.records import LoadPlan, RequestRecord
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.testbed.runtime import Testbed
+from aguante.testbed.testbed_file import load_testbed
 
 ROOT = Path(__file__).parents[1]
 RATE_RPS, DURATION_S, USERS = 60.0, 30.0, 30

@@ -25,11 +25,11 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from aguante.load import LoadChild
-from aguante.records import LoadPlan, LoadSummary, RequestRecord
-from aguante.runtimes.native import NativeRuntime
-from aguante.setup import play_setup
-from aguante.testbed_file import load_testbed
+from aguante.load.generator import LoadChild
+from aguante.load.seed_events import play_setup
+from aguante.load_protocol.records import LoadPlan, LoadSummary, RequestRecord
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.testbed.testbed_file import load_testbed
 
 ROOT = Path(__file__).parents[1]
 READY_LIMIT_S = 30.0

@@ -22,10 +22,10 @@ from pathlib import Path
 import aiohttp
 import psutil
 
-from aguante.collect.otlp import Collector
-from aguante.runtimes.native import NativeRuntime
-from aguante.setup import play_setup
-from aguante.testbed_file import load_testbed
+from aguante.collect.otlp_collector import Collector
+from aguante.load.seed_events import play_setup
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.testbed.testbed_file import load_testbed
 from benchmarks.closed_loop import Burst, burst
 
 ROOT = Path(__file__).parents[1]

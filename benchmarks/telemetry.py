@@ -19,12 +19,12 @@ from pathlib import Path
 
 import psutil
 
-from aguante.collect.metrics import spans_dropped
-from aguante.collect.otlp import Collector
-from aguante.runtimes.base import Testbed
-from aguante.runtimes.native import NativeRuntime
-from aguante.setup import play_setup
-from aguante.testbed_file import load_testbed
+from aguante.collect.metrics_scraper import spans_dropped
+from aguante.collect.otlp_collector import Collector
+from aguante.load.seed_events import play_setup
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.testbed.runtime import Testbed
+from aguante.testbed.testbed_file import load_testbed
 from benchmarks.closed_loop import Burst, burst
 from benchmarks.dead_collectors import DEAD
 

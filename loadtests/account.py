@@ -4,7 +4,7 @@ from collections import Counter
 
 import msgspec
 
-from aguante.records import LoadSummary
+from aguante.load_protocol.records import LoadSummary
 from loadtests.operations import expected, is_expected
 
 

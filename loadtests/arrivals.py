@@ -4,7 +4,7 @@ import itertools
 import random
 from collections.abc import Iterator
 
-from aguante.rates import Curve
+from aguante.load_protocol.rates import Curve
 
 ARRIVALS = ("fixed", "poisson")
 

@@ -5,8 +5,8 @@ import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from aguante.rates import too_late, troubles
-from aguante.records import LoadPlan
+from aguante.load_protocol.rates import too_late, troubles
+from aguante.load_protocol.records import LoadPlan
 from loadtests.arrivals import ARRIVALS
 from loadtests.operations import OPERATIONS, SOLD_OUT
 from loadtests.profiles import PROFILES

@@ -26,7 +26,7 @@ import gevent
 import msgspec
 from gevent.fileobject import FileObjectPosix
 
-from aguante.records import LoadPlan, LoadSummary
+from aguante.load_protocol.records import LoadPlan, LoadSummary
 from loadtests.check import findings, unreachable
 from loadtests.players import alone, master_address, together, work
 from loadtests.session import GeneratorError

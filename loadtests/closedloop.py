@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from gevent.event import Event
 from gevent.pool import Group
 
-from aguante.rates import Curve
-from aguante.records import LoadSummary
+from aguante.load_protocol.rates import Curve
+from aguante.load_protocol.records import LoadSummary
 from loadtests.openloop import DRAIN_GRACE_S
 from loadtests.profiles import Intent
 

@@ -23,7 +23,7 @@ import msgspec
 from gevent.event import AsyncResult
 from locust.runners import STATE_MISSING, MasterRunner
 
-from aguante.records import LoadPlan, LoadSummary
+from aguante.load_protocol.records import LoadPlan, LoadSummary
 from loadtests.account import Tally
 from loadtests.recorder import RecordFile
 from loadtests.session import GeneratorError

@@ -10,7 +10,7 @@ from gevent.event import AsyncResult
 from locust.exception import RPCError
 from locust.runners import WorkerRunner
 
-from aguante.records import LoadPlan, LoadSummary
+from aguante.load_protocol.records import LoadPlan, LoadSummary
 from loadtests.crew import clock_id
 from loadtests.session import GeneratorError, LoadSession, allow_open_files
 

@@ -10,7 +10,7 @@ import gevent
 from gevent.event import Event
 from gevent.pool import Group
 
-from aguante.records import LoadSummary
+from aguante.load_protocol.records import LoadSummary
 from loadtests.profiles import Intent
 
 DRAIN_GRACE_S = 1.0

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from aguante.records import LoadPlan
+from aguante.load_protocol.records import LoadPlan
 from loadtests.profiles import Choice, Intent
 
 

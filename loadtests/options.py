@@ -8,8 +8,8 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.util.timespan import parse_timespan
 
-from aguante.rates import WORDS, Shape
-from aguante.records import LoadPlan
+from aguante.load_protocol.rates import WORDS, Shape
+from aguante.load_protocol.records import LoadPlan
 from loadtests.operations import OPERATIONS, mix_of
 from loadtests.profiles import PROFILES
 

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from aguante.records import RequestRecord
+from aguante.load_protocol.records import RequestRecord
 from loadtests.operations import Call
 from loadtests.profiles import Intent
 

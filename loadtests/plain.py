@@ -14,7 +14,7 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.runners import MasterRunner
 
-from aguante.records import LoadPlan, LoadSummary
+from aguante.load_protocol.records import LoadPlan, LoadSummary
 from loadtests.account import Tally, closing
 from loadtests.check import findings, unreachable
 from loadtests.child import EXIT_FAILED, EXIT_INVALID, EXIT_UNREACHABLE

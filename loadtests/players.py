@@ -15,7 +15,7 @@ from locust import User, task
 from locust.env import Environment
 from locust.exception import StopUser
 
-from aguante.records import LoadPlan, LoadSummary
+from aguante.load_protocol.records import LoadPlan, LoadSummary
 from loadtests.crew import Crew
 from loadtests.hand import Hand
 from loadtests.session import LoadSession, allow_open_files

@@ -5,8 +5,8 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from aguante.rates import curve_of
-from aguante.records import LoadPlan
+from aguante.load_protocol.rates import curve_of
+from aguante.load_protocol.records import LoadPlan
 from loadtests.arrivals import arrival_times
 
 USERS = 1000
@@ -107,5 +107,5 @@ PROFILES: Mapping[str, Callable[[LoadPlan], Iterator[Choice]]] = {
     "soak": _mixed,
     "race": _race,
 }
-"""What each asks for; when is ``aguante/rates.py``'s to say. ``soak`` is ``mixed`` under a name of its own, by which
-long runs are found: their length is the plan's."""
+"""Operations per profile; ``aguante/load_protocol/rates.py`` defines the rate over time. ``soak`` is ``mixed`` under
+another name, so that long runs can be found; the plan sets their length."""

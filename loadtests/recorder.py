@@ -9,7 +9,7 @@ from typing import BinaryIO
 import gevent
 import msgspec
 
-from aguante.records import RequestRecord
+from aguante.load_protocol.records import RequestRecord
 
 FLUSH_S = 0.1
 """How long a record waits at most; half of what a reader that tails the file is promised."""

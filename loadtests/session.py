@@ -9,8 +9,8 @@ from typing import Protocol
 import msgspec
 from locust.env import Environment
 
-from aguante.rates import curve_of
-from aguante.records import LoadPlan, LoadSummary
+from aguante.load_protocol.rates import curve_of
+from aguante.load_protocol.records import LoadPlan, LoadSummary
 from loadtests.account import Tally, UnexpectedAnswerError
 from loadtests.client import NoAnswerError, connect, fetch
 from loadtests.closedloop import ClosedLoop

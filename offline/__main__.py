@@ -5,7 +5,7 @@ import asyncio
 import sys
 import time
 
-from aguante.runtimes.docker import Docker, DockerError
+from aguante.clients.docker_cli import Docker, DockerError
 from offline.build import Maker, Say
 from offline.engine import Engine
 from offline.plugin import install_compose

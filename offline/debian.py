@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from aguante.runtimes.docker import DockerError
+from aguante.clients.docker_cli import DockerError
 from offline.engine import STAND_IN, Engine
 
 Say = Callable[[str], None]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aguante.runtimes.docker import Docker, DockerError
+from aguante.clients.docker_cli import Docker, DockerError
 
 BUILD_LIMIT_S = 900.0
 TRY_LIMIT_S = 60.0

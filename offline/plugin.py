@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from aguante.runtimes.compose import COMPOSE_MIN
-from aguante.runtimes.docker import Docker, DockerError
-from aguante.servers import ServerMissingError, ServerSpec, find_server
+from aguante.clients.docker_cli import Docker, DockerError
+from aguante.runtimes.compose.compose_runtime import COMPOSE_MIN
+from aguante.runtimes.servers import ServerMissingError, ServerSpec, find_server
 
 Say = Callable[[str], None]
 

@@ -5,10 +5,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from aguante.runtimes.compose import PULL_LIMIT_S, UP_LIMIT_S, require_docker
-from aguante.runtimes.docker import Docker, DockerError
-from aguante.runtimes.docker_project import LIVING, REMOVE_LIMIT_S
-from aguante.runtimes.docker_trouble import why_not_up
+from aguante.clients.docker_cli import Docker, DockerError
+from aguante.clients.docker_project import LIVING, REMOVE_LIMIT_S
+from aguante.runtimes.compose.compose_runtime import PULL_LIMIT_S, UP_LIMIT_S, require_docker
+from aguante.runtimes.compose.docker_trouble import why_not_up
 from offline.build import Say
 from offline.wanted import ROOT
 

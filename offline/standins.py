@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aguante.runtimes.docker import DockerError
-from aguante.runtimes.postgres import PGINSTALL, find_binaries
-from aguante.servers import SERVERS, ServerMissingError, ServerSpec, find_server
+from aguante.clients.docker_cli import DockerError
+from aguante.runtimes.native.postgres_server import PGINSTALL, find_binaries
+from aguante.runtimes.servers import SERVERS, ServerMissingError, ServerSpec, find_server
 from offline.engine import Engine, context_of
 from offline.wanted import ROOT
 

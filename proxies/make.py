@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from aguante.testbed import LinkSpec, TestbedSpec
-from aguante.testbed_file import load_testbed
+from aguante.testbed.testbed_file import load_testbed
+from aguante.testbed.testbed_spec import LinkSpec, TestbedSpec
 
 HERE = Path(__file__).parent
 POSTGRES, COLLECTOR = "postgres:5432", "telemetry:4318"

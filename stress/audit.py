@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aguante.collect.tables import dump_tables
+from aguante.collect.database_dump import dump_tables
+from aguante.measure.audit.invariants import measure_invariants
 from aguante.measure.evidence import Evidence, open_evidence
-from aguante.measure.invariants import measure_invariants
-from aguante.measure.model import InvariantMeasure
-from aguante.plan import Plan, PlannedLoad, Window
-from aguante.runfolder import RunFolder
-from aguante.runtimes.base import Testbed
-from aguante.testbed import TestbedSpec
+from aguante.measure.measures import InvariantMeasure
+from aguante.plan.plan import Plan, PlannedLoad, Window
+from aguante.run_folder.folder import RunFolder
+from aguante.testbed.runtime import Testbed
+from aguante.testbed.testbed_spec import TestbedSpec
 
 END_S = 86_400.0
 """One phase holds all: no storm takes a day."""

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from aguante.drivers.base import FaultError
-from aguante.drivers.toxiproxy import ToxiproxyDriver
-from aguante.plan import PlannedFault, ToxiproxyFault
-from aguante.runtimes.base import Testbed
-from aguante.runtimes.native import NativeRuntime
+from aguante.drivers.driver import FaultError
+from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
+from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.testbed.runtime import Testbed
 from stress.schedule import AIMED_AT, Gust, Strike, gusts, strikes
 from stress.witness import Witness
 

@@ -12,7 +12,7 @@ from typing import Self
 import aiohttp
 import msgspec
 
-from aguante.records import RequestRecord
+from aguante.load_protocol.records import RequestRecord
 from loadtests.outcome import Outcome, answer, no_answer
 from stress.ledger import Ledger
 

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from aguante.records import RequestRecord
+from aguante.load_protocol.records import RequestRecord
 from stress.client import Client, Reading
 from stress.schedule import Order
 

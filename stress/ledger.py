@@ -10,7 +10,7 @@ from typing import Self
 
 import msgspec
 
-from aguante.records import RequestRecord
+from aguante.load_protocol.records import RequestRecord
 
 
 class Ledger:

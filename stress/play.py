@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from aguante.clients.toxiproxy_client import ToxiproxyClient
 from aguante.collect.settle import settle
-from aguante.drivers.toxiproxy_client import ToxiproxyClient
-from aguante.runfolder import RunFolder
-from aguante.runtimes.base import Testbed
-from aguante.runtimes.native import NativeRuntime
-from aguante.testbed import TestbedSpec
+from aguante.run_folder.folder import RunFolder
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.testbed.runtime import Testbed
+from aguante.testbed.testbed_spec import TestbedSpec
 from stress.audit import opened, take_tables
 from stress.chaos import Chaos, driver_for
 from stress.client import Client

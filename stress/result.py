@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aguante.events import Settled
 from aguante.measure.evidence import Evidence
-from aguante.measure.model import InvariantMeasure
+from aguante.measure.measures import InvariantMeasure
+from aguante.run_folder.events import Settled
 from stress.audit import Audit
 from stress.chaos import Damage
 from stress.client import Reading

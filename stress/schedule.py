@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aguante.plan import ToxiproxyFault
-from aguante.rates import Shape, curve_of
+from aguante.faults.planned_fault import ToxiproxyFault
+from aguante.load_protocol.rates import Shape, curve_of
 from loadtests.arrivals import arrival_times
 from stress.client import TIMEOUT_S, Wish
 
@@ -168,7 +168,7 @@ TOXICS: Mapping[str, Callable[[random.Random], dict[str, int]]] = {
     "limit_data": lambda draw: {"bytes": draw.randrange(50, 20_000)},
     "slicer": _slicer,
 }
-"""Toxiproxy's attributes, each within what ``aguante.drivers.toxics`` says is safe (a test holds them to it)."""
+"""Toxiproxy's attributes, each within what ``aguante.faults.toxics`` says is safe (a test holds them to it)."""
 
 
 def _direction(draw: random.Random) -> Literal["upstream", "downstream"]:

@@ -15,12 +15,12 @@ import sys
 import time
 from pathlib import Path
 
-from aguante.collect.tables import DumpError
-from aguante.drivers.base import FaultError
-from aguante.runfolder import RunFolder
-from aguante.runtimes.base import TestbedError
-from aguante.runtimes.native import NativeRuntime
-from aguante.testbed_file import load_testbed
+from aguante.collect.database_dump import DumpError
+from aguante.drivers.driver import FaultError
+from aguante.run_folder.folder import RunFolder
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.testbed.runtime import TestbedError
+from aguante.testbed.testbed_file import load_testbed
 from stress.play import Storm, StormError, Wanted
 from stress.telling import told
 

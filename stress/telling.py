@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from aguante.measure.model import InvariantMeasure
+from aguante.measure.measures import InvariantMeasure
 from stress.result import Result, Tally
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from aguante.runtimes.base import Testbed
+from aguante.testbed.runtime import Testbed
 
 _UNDER_WAY = """
 SELECT reservation_id FROM sagas

@@ -10,7 +10,7 @@ import pytest
 from machine_stalls import watch_the_machine
 from side_by_side import TURNS, Controller, Turns, Worker
 
-from aguante.servers import SERVERS, ServerMissingError, find_server
+from aguante.runtimes.servers import SERVERS, ServerMissingError, find_server
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -18,7 +18,7 @@ BEAT_S = 0.02
 STALL_S = 0.25
 """From here on a wake-up is late enough to count: more than a busy machine shows by itself."""
 AGAIN = 2
-PURE = ("tests/unit/", "tests/house/")
+PURE = ("tests/unit/", "tests/meta/")
 
 
 class StallWatch:

@@ -21,9 +21,9 @@ from collections.abc import AsyncIterator, Mapping
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from aguante.collect.forward import Forwarder, Outlet
-from aguante.collect.frames import BODY_MAX_BYTES, frame, notice
-from aguante.collect.otlp import accepted, posted
+from aguante.clients.otlp_frames import BODY_MAX_BYTES, frame, notice
+from aguante.collect.otlp_collector import accepted, posted
+from aguante.collect.otlp_forwarder import Forwarder, Outlet
 
 PORT = 4318
 READERS_MAX = 3

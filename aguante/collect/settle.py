@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 
-from aguante.events import Settled
-from aguante.runtimes.base import Testbed
-from aguante.testbed import SettleSpec
+from aguante.run_folder.events import Settled
+from aguante.testbed.runtime import Testbed
+from aguante.testbed.testbed_spec import SettleSpec
 
 PAUSE_S = 1.0
 READ_LIMIT_S = 2.0

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import cast
 
-from aguante.drivers.base import AnyUndo, FaultDriver, FaultError
-from aguante.drivers.containers_left import ContainersLeft
-from aguante.drivers.process import ProcessDriver
-from aguante.drivers.pumba import PumbaDriver
-from aguante.drivers.toxiproxy import ToxiproxyDriver
-from aguante.plan import PlannedFault
+from aguante.drivers.driver import FaultDriver, FaultError
+from aguante.drivers.process.containers_left import ContainersLeft
+from aguante.drivers.process.process_driver import ProcessDriver
+from aguante.drivers.pumba.pumba_driver import PumbaDriver
+from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.undo import AnyUndo
 
 __all__ = ["AnyUndo", "Drivers"]
 
@@ -26,7 +27,7 @@ _MISSING: Mapping[str, str] = {
 
 
 class Drivers:
-    """A :class:`~aguante.drivers.base.FaultDriver` of all kinds.
+    """A :class:`~aguante.drivers.driver.FaultDriver` of all kinds.
 
     Args:
         toxiproxy: for faults on links; None where only others are to be undone.

@@ -11,14 +11,14 @@ from typing import Any
 
 import duckdb
 
-from aguante.collect.promql import Recorded
-from aguante.measure.facts import EvidenceError, RunFacts, read_facts
-from aguante.measure.foreign import adopt
-from aguante.measure.ledger import read_ledger, readable, with_phases
-from aguante.measure.promql import load_promql
-from aguante.plan import Plan
-from aguante.runfolder import RunFolder
-from aguante.testbed import TestbedSpec
+from aguante.collect.promql_samples import Recorded
+from aguante.measure.audit.ledger import read_ledger, readable, with_phases
+from aguante.measure.foreign_attribution import adopt
+from aguante.measure.promql_values import load_promql
+from aguante.plan.plan import Plan
+from aguante.run_folder.folder import RunFolder
+from aguante.run_folder.run_log import EvidenceError, RunFacts, read_facts
+from aguante.testbed.testbed_spec import TestbedSpec
 
 Row = tuple[Any, ...]
 

@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from aguante.collect.metrics import EVERY_S, Sample, read_series
-from aguante.signals import SPANS_EXPORTED
+from aguante.collect.metrics_scraper import EVERY_S, Sample, read_series
+from aguante.testbed.metric_names import SPANS_EXPORTED
 
 LAG_S = EVERY_S + 0.5
 """A scrape and a batch after a fault began, the counters may still tell of what was taken before it."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from aguante.core.statistics import rank, rank_interval, samples_needed
 from aguante.measure.evidence import Evidence
-from aguante.measure.model import Percentile
-from aguante.statistics import rank, rank_interval, samples_needed
+from aguante.measure.measures import Percentile
 
 _COUNT = "SELECT count(value) FROM ({values})"
 _AT_RANKS = "SELECT quantile_disc(value, $fractions::DOUBLE[]) FROM ({values})"

@@ -3,9 +3,9 @@
 from collections import defaultdict
 
 from aguante.measure.evidence import Evidence
-from aguante.measure.model import Cause, CauseStory, PhaseMeasure, SecondCauses, SecondLatency
+from aguante.measure.measures import Cause, CauseStory, PhaseMeasure, SecondCauses, SecondLatency
 from aguante.measure.percentiles import percentiles_of
-from aguante.plan import Window
+from aguante.plan.plan import Window
 
 PERCENTILES = (0.50, 0.95, 0.99)
 

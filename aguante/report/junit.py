@@ -9,10 +9,10 @@ is a case too, so that a run that is inconclusive for another reason (load short
 
 import xml.etree.ElementTree as ET
 
-from aguante.measure.model import Measures
-from aguante.plan import Plan
+from aguante.measure.measures import Measures
+from aguante.plan.plan import Plan
 from aguante.report.text import printable
-from aguante.verdict.model import ExpectationResult, InvariantResult, Verdict
+from aguante.verdict.verdict import ExpectationResult, InvariantResult, Verdict
 
 
 def render_junit(plan: Plan, measures: Measures, verdict: Verdict) -> str:

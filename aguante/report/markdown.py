@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from aguante.measure.model import Measures, PhaseMeasure
-from aguante.plan import Plan
+from aguante.measure.measures import Measures, PhaseMeasure
+from aguante.plan.plan import Plan
 from aguante.report import palette, text, view
-from aguante.verdict.model import Verdict
+from aguante.verdict.verdict import Verdict
 
 SIGNS = {
     "held": "\N{WHITE HEAVY CHECK MARK}",

@@ -14,14 +14,14 @@ from urllib.parse import quote
 from markupsafe import Markup
 from pydantic import ValidationError
 
-from aguante.measure.model import PhaseMeasure
+from aguante.measure.measures import PhaseMeasure
 from aguante.report import frame, palette, text, view
 from aguante.report.markdown import escape, sign, table
 from aguante.report.palette import CauseStyle
 from aguante.report.view import Slice, Tile
-from aguante.runfolder import RunFolder
-from aguante.suite import Suite, SuiteRun
-from aguante.verdict.model import Verdict
+from aguante.run_folder.folder import RunFolder
+from aguante.verdict.suite_result import Suite, SuiteRun
+from aguante.verdict.verdict import Verdict
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aguante.measure.model import Measures, PhaseMeasure, SecondCauses, SecondLatency
-from aguante.plan import Plan
+from aguante.measure.measures import Measures, PhaseMeasure, SecondCauses, SecondLatency
+from aguante.plan.plan import Plan
 from aguante.report import series, text
 from aguante.report.palette import CauseStyle
-from aguante.verdict.model import Verdict
+from aguante.verdict.verdict import Verdict
 
 BASELINE = "baseline"
 FAULT = "fault"

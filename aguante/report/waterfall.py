@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from aguante.measure.model import SampleSpan, SampleTrace
+from aguante.measure.measures import SampleSpan, SampleTrace
 
 SCALE = 1000
 """A bar's place and length are thousandths of the trace's length."""

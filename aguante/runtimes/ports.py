@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import psutil
 
-from aguante.runtimes.base import TestbedError
+from aguante.testbed.runtime import TestbedError
 
 FIRST_PORT = 20_000
 PORTS_EACH = 64

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import psutil
 
-from aguante.runtimes.base import Alive, ProcessState, TestbedError
-from aguante.values import Value
+from aguante.core.values import Value
+from aguante.testbed.runtime import Alive, ProcessState, TestbedError
 
 POLL_S = 0.01
 KILL_LIMIT_S = 5.0

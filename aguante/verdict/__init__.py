@@ -1,5 +1,1 @@
-"""Plan, Experiment and Measures to a Verdict."""
-
-from aguante.verdict.judge import judge
-
-__all__ = ["judge"]
+"""From a plan and its measures to a verdict. Pure."""

@@ -1,7 +1,7 @@
 """``achieved``: how much of the offered load was really sent and answered or given up, and how late."""
 
-from aguante.measure.model import Answer
-from aguante.spec.expectations import Achieved
+from aguante.expectations.clauses import Achieved
+from aguante.measure.measures import Answer
 from aguante.verdict.ruling import Ruling, bound_percent, percent, unknown, within
 
 

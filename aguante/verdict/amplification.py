@@ -1,7 +1,7 @@
 """``amplification``: attempts per call on a link."""
 
-from aguante.measure.model import Answer
-from aguante.spec.expectations import Amplification
+from aguante.expectations.clauses import Amplification
+from aguante.measure.measures import Answer
 from aguante.verdict.ruling import Ruling, unknown, within
 
 

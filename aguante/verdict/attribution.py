@@ -1,7 +1,7 @@
 """``attribution``: how many failures say where they came from."""
 
-from aguante.measure.model import Answer
-from aguante.spec.expectations import Attribution
+from aguante.expectations.clauses import Attribution
+from aguante.measure.measures import Answer
 from aguante.verdict.ruling import Ruling, bound_percent, percent, unknown, within
 
 

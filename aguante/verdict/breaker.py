@@ -1,9 +1,9 @@
 """``breaker``: how soon it opens after the first fault, and closes after the last."""
 
-from aguante.measure.model import Answer
-from aguante.spec.expectations import Breaker
-from aguante.verdict.model import Outcome
+from aguante.expectations.clauses import Breaker
+from aguante.measure.measures import Answer
 from aguante.verdict.ruling import Ruling, all_of, unknown, within
+from aguante.verdict.verdict import Outcome
 
 BOUNDS = (("opens", "opened_after_s"), ("closes", "closed_after_s"))
 

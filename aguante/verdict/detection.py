@@ -1,7 +1,7 @@
 """``detection``: how soon the system itself shows the fault."""
 
-from aguante.measure.model import Answer
-from aguante.spec.expectations import Detection
+from aguante.expectations.clauses import Detection
+from aguante.measure.measures import Answer
 from aguante.verdict.ruling import Ruling, soon_enough
 
 

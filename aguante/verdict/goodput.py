@@ -1,7 +1,7 @@
 """``goodput``: confirmed answers per second, absolute or against the baseline."""
 
-from aguante.measure.model import Answer
-from aguante.spec.expectations import Goodput
+from aguante.expectations.clauses import Goodput
+from aguante.measure.measures import Answer
 from aguante.verdict.ruling import Ruling, bound_percent, percent, unknown, window_words, within
 
 

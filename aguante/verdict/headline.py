@@ -2,10 +2,11 @@
 
 from collections import Counter
 
-from aguante.drivers.process_actions import ACTIONS
-from aguante.drivers.pumba_commands import COMMANDS
-from aguante.measure.model import CauseStory, InvariantMeasure, Measures
-from aguante.plan import Plan, PlannedFault, ProcessFault, PumbaFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault, ToxiproxyFault
+from aguante.faults.process_actions import ACTIONS
+from aguante.faults.pumba_commands import COMMANDS
+from aguante.measure.measures import CauseStory, InvariantMeasure, Measures
+from aguante.plan.plan import Plan
 from aguante.verdict.ruling import milliseconds, percent
 
 CAUSES_TOLD = 4

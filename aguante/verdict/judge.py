@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 
-from aguante.measure.model import Answer, InvariantMeasure, Measures
-from aguante.plan import Plan
-from aguante.spec.expectations import Expectation
-from aguante.spec.experiment import Experiment
+from aguante.expectations.clauses import Expectation
+from aguante.experiment.experiment import Experiment
+from aguante.measure.measures import Answer, InvariantMeasure, Measures
+from aguante.plan.plan import Plan
 from aguante.verdict.headline import headline
 from aguante.verdict.kinds import KINDS, rule, sentence
-from aguante.verdict.model import ExpectationResult, InvariantResult, Verdict, VerdictWord
 from aguante.verdict.validity import invalid_because, unsteady_before
+from aguante.verdict.verdict import ExpectationResult, InvariantResult, Verdict, VerdictWord
 
 
 def judge(plan: Plan, experiment: Experiment, measures: Measures) -> Verdict:

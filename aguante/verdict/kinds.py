@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aguante.measure.model import Answer
-from aguante.spec import expectations as spec
+from aguante.expectations import clauses as spec
+from aguante.measure.measures import Answer
 from aguante.verdict import (
     achieved,
     amplification,

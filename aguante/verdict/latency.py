@@ -1,7 +1,7 @@
 """``latency``: one percentile of the answers with one status."""
 
-from aguante.measure.model import Answer
-from aguante.spec.expectations import Latency
+from aguante.expectations.clauses import Latency
+from aguante.measure.measures import Answer
 from aguante.verdict.ruling import Ruling, milliseconds, unknown, window_words, within
 
 

@@ -1,7 +1,7 @@
 """``promql``: what a PromQL query gave over a part of a phase, as one number."""
 
-from aguante.measure.model import Answer
-from aguante.spec.expectations import Promql
+from aguante.expectations.clauses import Promql
+from aguante.measure.measures import Answer
 from aguante.verdict.ruling import Ruling, unknown, window_words, within
 
 QUERY_SHOWN = 120

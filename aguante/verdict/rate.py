@@ -1,7 +1,7 @@
 """``rate``: the share of a window's requests that ended in one way."""
 
-from aguante.measure.model import Answer
-from aguante.spec.expectations import Rate
+from aguante.expectations.clauses import Rate
+from aguante.measure.measures import Answer
 from aguante.verdict.ruling import Ruling, bound_percent, percent, unknown, window_words, within
 
 

@@ -1,7 +1,7 @@
 """``recovery``: goodput is back within so many seconds after the last fault."""
 
-from aguante.measure.model import Answer
-from aguante.spec.expectations import Recovery
+from aguante.expectations.clauses import Recovery
+from aguante.measure.measures import Answer
 from aguante.verdict.ruling import Ruling, soon_enough
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from aguante.measure.model import Answer
-from aguante.verdict.model import Outcome
+from aguante.measure.measures import Answer
+from aguante.verdict.verdict import Outcome
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from aguante.measure.model import FaultMeasure, Measures
-from aguante.plan import Plan
-from aguante.spec.experiment import Experiment
+from aguante.experiment.experiment import Experiment
+from aguante.measure.measures import FaultMeasure, Measures
+from aguante.plan.plan import Plan
 from aguante.verdict.kinds import rule, sentence
-from aguante.verdict.model import ExpectationResult
 from aguante.verdict.ruling import percent
+from aguante.verdict.verdict import ExpectationResult
 
 SHORTFALL_MAX = 0.05
 """Of the offered load; beyond it the system was not tested with what the plan says."""

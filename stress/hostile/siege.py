@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import psutil
 
-from aguante.runtimes.base import Testbed
-from aguante.runtimes.native import NativeRuntime
-from aguante.testbed_file import load_testbed
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.testbed.runtime import Testbed
+from aguante.testbed.testbed_file import load_testbed
 from stress.hostile.attack import Attack, Hold, Outcome
 from stress.hostile.inputs import hostile_inputs
 from stress.hostile.targets import EVENT, TEMPLATES

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from bench_world import Bench
-from stack_world import Stack, has_image, left_of
+from bench_harness import Bench
+from stack_harness import Stack, has_image, left_of
 
-from aguante.runtimes.state import folders
+from aguante.runtimes.testbed_state import folders
 from offline.wanted import read_wanted
 
 

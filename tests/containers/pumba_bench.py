@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import psutil
-from stack_world import Stack
+from stack_harness import Stack
 
-from aguante.drivers.pumba_cli import TOKEN_LABEL, TOKEN_VARIABLE
-from aguante.drivers.pumba_helpers import SKIP_LABEL
-from aguante.drivers.toxiproxy_client import ToxiproxyClient
-from aguante.testbed import PumbaSpec
+from aguante.clients.toxiproxy_client import ToxiproxyClient
+from aguante.drivers.pumba.pumba_cli import TOKEN_LABEL, TOKEN_VARIABLE
+from aguante.drivers.pumba.pumba_helpers import SKIP_LABEL
+from aguante.testbed.testbed_spec import PumbaSpec
 
 SETTINGS = PumbaSpec().told_by(os.environ)
 ON_PAYMENTS = "link: reservations-payments"

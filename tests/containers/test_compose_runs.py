@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 import requests
-from bench_world import RUN_LIMIT_S, Bench, Played, eventually
-from stack_world import Stack, container_names, left_of
+from bench_harness import RUN_LIMIT_S, Bench, Played, eventually
+from stack_harness import Stack, container_names, left_of
 
-from aguante.drivers.toxiproxy_client import ToxiproxyClient
-from aguante.runtimes.state import folders, read_state
+from aguante.clients.toxiproxy_client import ToxiproxyClient
+from aguante.runtimes.testbed_state import folders, read_state
 
 pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
 

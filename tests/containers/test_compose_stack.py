@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import requests
-from bench_world import eventually
+from bench_harness import eventually
 from ruamel.yaml import YAML
-from stack_world import COMPOSE, ROOT, SERVICES, Stack, service_of
+from stack_harness import COMPOSE, ROOT, SERVICES, Stack, service_of
 
 pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
 

@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from stack_world import ROOT, Stack
+from stack_harness import ROOT, Stack
 
-from aguante.drivers.base import FaultError
-from aguante.drivers.process import ProcessDriver, is_ready
-from aguante.events import STARTED_ANEW
-from aguante.plan import PlannedFault, ProcessFault
-from aguante.runtimes.attach import AttachRuntime
-from aguante.runtimes.base import TestbedError
-from aguante.runtimes.docker import Docker
-from aguante.runtimes.docker_control import ContainerControl, ContainerWatch
-from aguante.testbed_file import load_testbed
+from aguante.clients.docker_cli import Docker
+from aguante.clients.readiness import is_ready
+from aguante.drivers.driver import FaultError
+from aguante.drivers.process.process_driver import ProcessDriver
+from aguante.faults.planned_fault import PlannedFault, ProcessFault
+from aguante.run_folder.events import STARTED_ANEW
+from aguante.runtimes.attach.attach_runtime import AttachRuntime
+from aguante.runtimes.compose.docker_control import ContainerControl, ContainerWatch
+from aguante.testbed.runtime import TestbedError
+from aguante.testbed.testbed_file import load_testbed
 
 pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
 

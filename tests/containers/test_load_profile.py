@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import requests
-from stack_world import Stack
+from stack_harness import Stack
 
 pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from stack_world import ROOT, Stack, left_of, port_variables
+from stack_harness import ROOT, Stack, left_of, port_variables
 
 pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 import requests
-from bench_world import RUN_LIMIT_S, Bench, Played, eventually
+from bench_harness import RUN_LIMIT_S, Bench, Played, eventually
 from pumba_bench import (
     CASES,
     KILL,
@@ -28,10 +28,10 @@ from pumba_bench import (
     left_by_pumba,
     look,
 )
-from stack_world import ROOT, Stack, container_names, has_image
+from stack_harness import ROOT, Stack, container_names, has_image
 
-from aguante.drivers.pumba_helpers import NETEM_PROBE
-from aguante.records import RequestRecord
+from aguante.drivers.pumba.pumba_helpers import NETEM_PROBE
+from aguante.load_protocol.records import RequestRecord
 
 pytestmark = [
     pytest.mark.alone,

@@ -19,7 +19,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from apps import PATIENT_S, Start
 from msgspec.structs import replace
 
-from aguante.runtimes.postgres import find_binaries, reported_state, unprivileged_account
+from aguante.runtimes.native.postgres_server import (
+    find_binaries,
+    reported_state,
+    unprivileged_account,
+)
 from services.kit.policy import Policy
 from services.kit.policy_file import load_policy
 from services.kit.settings import Settings

@@ -15,9 +15,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from aguante.collect.otlp import BODY_MAX_BYTES, Collector
-from aguante.collect.spans import decode_spans
-from aguante.runfolder import RunFolder
+from aguante.collect.otlp_collector import BODY_MAX_BYTES, Collector
+from aguante.collect.span_decoder import decode_spans
+from aguante.run_folder.folder import RunFolder
 
 
 def export_two_spans(endpoint: str, compression: Compression) -> str:

@@ -9,8 +9,13 @@ from pathlib import Path
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
-from aguante.collect.metrics import MetricsScraper, dropped_since, read_series, spans_dropped
-from aguante.runtimes.base import RunningService, Testbed
+from aguante.collect.metrics_scraper import (
+    MetricsScraper,
+    dropped_since,
+    read_series,
+    spans_dropped,
+)
+from aguante.testbed.runtime import RunningService, Testbed
 
 
 class Service:

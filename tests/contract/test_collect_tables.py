@@ -9,10 +9,10 @@ import asyncpg
 import duckdb
 import pytest
 
+from aguante.collect.database_dump import DumpError, dump_tables
 from aguante.collect.settle import settle
-from aguante.collect.tables import DumpError, dump_tables
-from aguante.runtimes.base import RunningDatabase, Testbed
-from aguante.testbed import SettleSpec
+from aguante.testbed.runtime import RunningDatabase, Testbed
+from aguante.testbed.testbed_spec import SettleSpec
 
 DDL = """
 CREATE TABLE sagas (

@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
-from kit_world import Watched, answering, default_policy, listening, make_settings
+from kit_harness import Watched, answering, default_policy, listening, make_settings
 from openapi_contract import DOCUMENT, hold
 
 from services.gateway.app import create_app

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from hostile_world import Answer, Service, service, wire
+from hostile_harness import Answer, Service, service, wire
 
 from services.kit.http_limits import HEAD_BYTES_MAX, HEADERS_MAX
 from services.kit.http_server import PATH_CHARS_MAX

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from apps import PATIENT_S
-from kit_world import Watched
+from kit_harness import Watched
 from tcp_proxy import TcpProxy, tcp_proxy
 
 from services.kit.database import Database

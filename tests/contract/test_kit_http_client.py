@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import msgspec
 import pytest
-from kit_world import Watched
+from kit_harness import Watched
 
 from services.kit.deadline import Deadline
 from services.kit.failures import CallFailed

@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
-from kit_world import Watched, default_policy, listening
+from kit_harness import Watched, default_policy, listening
 from opentelemetry.trace import StatusCode
 
 from services.kit import json_body

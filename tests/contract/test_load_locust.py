@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
-from load_world import Handler, http_server
+from load_harness import Handler, http_server
 
 pytestmark = pytest.mark.alone
 

@@ -11,13 +11,13 @@ from typing import NamedTuple
 import msgspec
 import pytest
 from aiohttp import web
-from load_world import http_server
+from load_harness import http_server
 
-from aguante.load import LoadChild
-from aguante.rates import Shape
-from aguante.records import LoadPlan, LoadSummary, RequestRecord
-from aguante.testbed import TestbedSpec
-from aguante.testbed_file import load_testbed
+from aguante.load.generator import LoadChild
+from aguante.load_protocol.rates import Shape
+from aguante.load_protocol.records import LoadPlan, LoadSummary, RequestRecord
+from aguante.testbed.testbed_file import load_testbed
+from aguante.testbed.testbed_spec import TestbedSpec
 
 pytestmark = pytest.mark.alone
 

@@ -18,10 +18,10 @@ import psutil
 import pytest
 from aiohttp import web
 
-from aguante.load import LoadChild, LoadError
-from aguante.records import LoadPlan, LoadSummary, RequestRecord
-from aguante.testbed import TestbedSpec
-from aguante.testbed_file import load_testbed
+from aguante.load.generator import LoadChild, LoadError
+from aguante.load_protocol.records import LoadPlan, LoadSummary, RequestRecord
+from aguante.testbed.testbed_file import load_testbed
+from aguante.testbed.testbed_spec import TestbedSpec
 
 pytestmark = pytest.mark.alone
 

@@ -2,7 +2,7 @@
 
 import aiohttp
 import pytest
-from kit_world import Watched, default_policy, listening, make_settings
+from kit_harness import Watched, default_policy, listening, make_settings
 
 from services.notifications.app import create_app
 from services.notifications.domain import Notice, SentNotices

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from apps import Start
 from msgspec.structs import replace
-from reservation_world import Shop, open_shop
+from reservation_harness import Shop, open_shop
 
 from services.kit.policy import BulkheadPolicy
 from services.kit.policy_file import load_policy

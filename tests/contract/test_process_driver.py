@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from typing import Literal
 
 import pytest
-from process_world import INSTANCES, READY_PATHS, InMemory, Real
+from process_harness import INSTANCES, READY_PATHS, InMemory, Real
 
-from aguante.drivers.base import FaultError
-from aguante.drivers.process import ProcessDriver
-from aguante.events import STARTED_ANEW
-from aguante.plan import PlannedFault, ProcessFault
+from aguante.drivers.driver import FaultError
+from aguante.drivers.process.process_driver import ProcessDriver
+from aguante.faults.planned_fault import PlannedFault, ProcessFault
+from aguante.run_folder.events import STARTED_ANEW
 
 World = InMemory | Real
 Action = Literal["kill", "stop", "pause", "restart"]

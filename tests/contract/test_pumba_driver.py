@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from pumba_world import BESIDE, Real, StandIn, World, fault, until
+from pumba_harness import BESIDE, Real, StandIn, World, fault, until
 
-from aguante.drivers.base import FaultError
-from aguante.drivers.pumba import PumbaDriver
-from aguante.drivers.pumba_run import PumbaRun
-from aguante.events import STARTED_ANEW
-from aguante.plan import PlannedFault
-from aguante.runtimes.docker_causes import FREEZE_TRIES
-from aguante.testbed import PumbaSpec
+from aguante.clients.docker_causes import FREEZE_TRIES
+from aguante.drivers.driver import FaultError
+from aguante.drivers.pumba.pumba_driver import PumbaDriver
+from aguante.drivers.pumba.pumba_run import PumbaRun
+from aguante.faults.planned_fault import PlannedFault
+from aguante.run_folder.events import STARTED_ANEW
+from aguante.testbed.testbed_spec import PumbaSpec
 
 ALL_RUN = {"payments-1": "running", "payments-2": "running", "inventory-1": "running"}
 LOSS = {"probability": 0.5}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from apps import Start
-from reservation_world import Shop, open_shop
+from reservation_harness import Shop, open_shop
 
 from services.kit.policy import Policy
 

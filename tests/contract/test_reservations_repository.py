@@ -18,7 +18,7 @@ from services.reservations.repository import SagaRepository
 from services.reservations.schema import SCHEMA
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "reservations"))
-from saga_world import FakeSagas, World
+from saga_harness import FakeSagas, World
 
 TRACE = Trace("a" * 32, "b" * 16)
 DOWN = Failure(503, "disconnected", "reservations", "reservations-payments", "it closed")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import uvloop
-from hostile_world import Service, Wire, service, wire
+from hostile_harness import Service, Wire, service, wire
 
 from services.kit import json_body
 from services.kit.http_limits import ConnectionLimits, connections_max

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from aguante.children import Children
-from aguante.suite import SuiteRun, interleave
+from aguante.suite.child_runs import Children
+from aguante.suite.many_runs import interleave
+from aguante.verdict.suite_result import SuiteRun
 
 # The hand-made lines live beside the unit tests, which are no package that could be imported from here.
 sys.path.append(str(Path(__file__).parents[1] / "unit" / "suite"))

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanKind
 from test_kit_serve import running
 
-from aguante.collect.metrics import parse
+from aguante.collect.metrics_scraper import parse
 from benchmarks.dead_collectors import DEAD
 from services.kit.metrics import SPANS_DROPPED, SPANS_EXPORTED, Metrics
 from services.kit.tracing import QUEUE_SPANS_MAX, SHUTDOWN_S, Tracing

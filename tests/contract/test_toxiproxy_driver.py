@@ -13,17 +13,18 @@ import pytest
 from aiohttp import web
 from toxiproxy.api import APIConsumer
 
-from aguante.drivers import toxics
-from aguante.drivers.base import FaultError, ToxiproxyUndo
-from aguante.drivers.toxiproxy import ToxiproxyDriver
-from aguante.drivers.toxiproxy_client import (
+from aguante.clients.toxiproxy_client import (
     NewProxy,
     NoAnswerError,
     ToxicState,
     ToxiproxyClient,
     ToxiproxyError,
 )
-from aguante.plan import PlannedFault, ToxiproxyFault
+from aguante.drivers.driver import FaultError
+from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
+from aguante.faults import toxics
+from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.undo import ToxiproxyUndo
 
 RUN = "20300101T000000-test-00ff"
 UNDELAYED_S = 0.25

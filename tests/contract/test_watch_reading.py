@@ -9,9 +9,15 @@ from pathlib import Path
 from aiohttp import web
 from click.testing import CliRunner
 
-from aguante.commands.watch import watch_command
-from aguante.runtimes.base import RunningService, Testbed
-from aguante.watching.reading import ANSWER_LIMIT_S, TEXT_BYTES_MAX, Reading, read, session
+from aguante.cli.commands.watch import watch_command
+from aguante.cli.render.live.read_testbed import (
+    ANSWER_LIMIT_S,
+    TEXT_BYTES_MAX,
+    Reading,
+    read,
+    session,
+)
+from aguante.testbed.runtime import RunningService, Testbed
 
 PAGE = 'a_total{link="x"} 2.0\n'
 PROXIES = {

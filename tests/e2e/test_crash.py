@@ -7,14 +7,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aguante.journal import pending
-from aguante.planner import build_plan, new_run_id
-from aguante.progress import LiveStatus
-from aguante.runfolder import RunFolder
-from aguante.runner import RunRequest, run
-from aguante.runtimes.native import NativeRuntime
-from aguante.spec import load_experiment
-from aguante.testbed_file import load_testbed
+from aguante.experiment import load_experiment
+from aguante.plan.build import build_plan, new_run_id
+from aguante.run.orchestrator import RunRequest, run
+from aguante.run.progress import LiveStatus
+from aguante.run_folder.folder import RunFolder
+from aguante.run_folder.journal import pending
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.testbed.testbed_file import load_testbed
 
 pytestmark = pytest.mark.alone
 

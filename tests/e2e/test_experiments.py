@@ -12,10 +12,10 @@ from typing import Any
 import psutil
 import pytest
 
-from aguante.events import STARTED_ANEW
-from aguante.journal import pending
-from aguante.runfolder import RunFolder
-from aguante.verdict.model import Verdict
+from aguante.run_folder.events import STARTED_ANEW
+from aguante.run_folder.folder import RunFolder
+from aguante.run_folder.journal import pending
+from aguante.verdict.verdict import Verdict
 
 pytestmark = pytest.mark.alone
 

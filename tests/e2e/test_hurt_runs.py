@@ -11,21 +11,23 @@ from pathlib import Path
 
 import psutil
 import pytest
-from undo_world import EXPERIMENT, ROOT, Run, recover, writers_below
+from undo_harness import EXPERIMENT, ROOT, Run, recover, writers_below
 
-from aguante import faults, play, runner
-from aguante.collect.otlp import Collector
-from aguante.drivers.toxiproxy import ToxiproxyDriver
-from aguante.faults import HealError
-from aguante.planner import build_plan, new_run_id
-from aguante.progress import LiveStatus
-from aguante.runfolder import RunFolder
-from aguante.runner import RunRequest, run
-from aguante.runtimes.native import NativeRuntime
-from aguante.runtimes.state import folders, read_state
-from aguante.spec import load_experiment
-from aguante.testbed_file import load_testbed
-from aguante.verdict.model import Verdict
+from aguante.collect.otlp_collector import Collector
+from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
+from aguante.experiment import load_experiment
+from aguante.plan.build import build_plan, new_run_id
+from aguante.run import fault_executor as faults
+from aguante.run import load_and_faults as play
+from aguante.run import orchestrator as runner
+from aguante.run.fault_executor import HealError
+from aguante.run.orchestrator import RunRequest, run
+from aguante.run.progress import LiveStatus
+from aguante.run_folder.folder import RunFolder
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.runtimes.testbed_state import folders, read_state
+from aguante.testbed.testbed_file import load_testbed
+from aguante.verdict.verdict import Verdict
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow]
 LONG_FAULT_S = 6.0

@@ -44,7 +44,7 @@ def _toxiproxy(toxiproxy_binary: Path) -> None:
 
 
 def aguante(*arguments: str) -> subprocess.CompletedProcess[str]:
-    code = "import sys; from aguante.cli import main; main(sys.argv[1:])"
+    code = "import sys; from aguante.cli.main import main; main(sys.argv[1:])"
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,

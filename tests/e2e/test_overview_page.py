@@ -11,14 +11,14 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from aguante.compare import Comparison, compare
-from aguante.report.comparison import write_comparison
+from aguante.report.comparison_page import write_comparison
+from aguante.report.differences import Comparison, compare
 from aguante.report.overview import write_overview
 from aguante.report.text import printable
-from aguante.report.write import write_reports
-from aguante.runfolder import RunFolder
-from aguante.suite import Suite, SuiteRun
-from aguante.verdict.model import Verdict
+from aguante.report.write_reports import write_reports
+from aguante.run_folder.folder import RunFolder
+from aguante.verdict.suite_result import Suite, SuiteRun
+from aguante.verdict.verdict import Verdict
 
 # The hand-made runs live beside the unit tests, which are no package that could be imported from here.
 sys.path.append(str(Path(__file__).parents[1] / "unit" / "report"))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from aguante.runfolder import RunFolder
-from aguante.verdict.model import Verdict
+from aguante.run_folder.folder import RunFolder
+from aguante.verdict.verdict import Verdict
 
 pytestmark = pytest.mark.alone
 

@@ -11,9 +11,9 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from aguante.report.write import write_reports
-from aguante.runfolder import RunFolder
-from aguante.verdict.model import Verdict
+from aguante.report.write_reports import write_reports
+from aguante.run_folder.folder import RunFolder
+from aguante.verdict.verdict import Verdict
 
 # The hand-made runs live beside the unit tests, which are no package that could be imported from here.
 sys.path.append(str(Path(__file__).parents[1] / "unit" / "report"))

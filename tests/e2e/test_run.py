@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from undo_world import named_by
+from undo_harness import named_by
 
-from aguante.runfolder import RunFolder
-from aguante.verdict.model import Verdict
+from aguante.run_folder.folder import RunFolder
+from aguante.verdict.verdict import Verdict
 
 pytestmark = pytest.mark.alone
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from aguante.runtimes.base import Testbed
-from aguante.suite import Suite
+from aguante.testbed.runtime import Testbed
+from aguante.verdict.suite_result import Suite
 
 pytestmark = pytest.mark.alone
 

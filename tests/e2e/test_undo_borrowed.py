@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from borrowed_world import Borrowed, left_of, lent
-from undo_world import STAGES, Run, recover, strike
+from borrowed_harness import Borrowed, left_of, lent
+from undo_harness import STAGES, Run, recover, strike
 
 pytestmark = pytest.mark.alone
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from undo_world import STAGES, WITH_PROCESSES, Run, recover, strike
+from undo_harness import STAGES, WITH_PROCESSES, Run, recover, strike
 
 pytestmark = pytest.mark.alone
 

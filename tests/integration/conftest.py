@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from native_world import private_folder
+from native_harness import private_folder
 
-from aguante.testbed import TestbedSpec
-from aguante.testbed_file import load_testbed
+from aguante.testbed.testbed_file import load_testbed
+from aguante.testbed.testbed_spec import TestbedSpec
 
 ROOT = Path(__file__).parents[2]
 MOODS = ("default", "other", "dies", "deaf", "stubborn")

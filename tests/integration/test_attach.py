@@ -10,13 +10,13 @@ import aiohttp
 import psutil
 import pytest
 
-from aguante.collect.stream import SpanStream
-from aguante.drivers.toxiproxy_client import ToxiproxyClient
-from aguante.runtimes.attach import AttachRuntime
-from aguante.runtimes.base import Testbed, TestbedError
-from aguante.runtimes.native import NativeRuntime
-from aguante.runtimes.state import read_state
-from aguante.testbed import TestbedSpec
+from aguante.clients.toxiproxy_client import ToxiproxyClient
+from aguante.collect.span_stream import SpanStream
+from aguante.runtimes.attach.attach_runtime import AttachRuntime
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.runtimes.testbed_state import read_state
+from aguante.testbed.runtime import Testbed, TestbedError
+from aguante.testbed.testbed_spec import TestbedSpec
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 LIMIT_S = 10.0

@@ -15,10 +15,10 @@ import pytest
 from openapi_contract import hold
 from schemathesis_run import STATE_IS_KEPT, findings
 
-from aguante.collect.otlp import Collector
-from aguante.runtimes.base import Testbed
-from aguante.runtimes.native import NativeRuntime
-from aguante.testbed import TestbedSpec
+from aguante.collect.otlp_collector import Collector
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.testbed.runtime import Testbed
+from aguante.testbed.testbed_spec import TestbedSpec
 from stress.hostile.attack import UnfitAnswerError
 from stress.hostile.inputs import Input, hostile_inputs
 from stress.hostile.siege import besiege, processes

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from race_world import Shop, shop_with
+from race_harness import Shop, shop_with
 
-from aguante.testbed import TestbedSpec
+from aguante.testbed.testbed_spec import TestbedSpec
 
 pytestmark = pytest.mark.alone
 

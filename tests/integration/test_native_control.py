@@ -9,10 +9,10 @@ import aiohttp
 import psutil
 import pytest
 
-from aguante.runtimes.base import RunningService, Testbed, TestbedError
-from aguante.runtimes.native import NativeRuntime
-from aguante.runtimes.state import living, read_state
-from aguante.testbed import TestbedSpec
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.runtimes.testbed_state import living, read_state
+from aguante.testbed.runtime import RunningService, Testbed, TestbedError
+from aguante.testbed.testbed_spec import TestbedSpec
 
 Up = tuple[NativeRuntime, Testbed]
 

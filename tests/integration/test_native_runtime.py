@@ -14,13 +14,15 @@ import asyncpg
 import psutil
 import pytest
 
-from aguante.runtimes import ending, native, services
-from aguante.runtimes.base import Testbed, TestbedError
-from aguante.runtimes.layout import Layout, lay_out
-from aguante.runtimes.native import NativeRuntime
+from aguante.runtimes import teardown as ending
+from aguante.runtimes.native import native_runtime as native
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.runtimes.native.native_runtime import service_processes as services
+from aguante.runtimes.native.port_map import Layout, lay_out
 from aguante.runtimes.processes import Account, ProcessRef
-from aguante.runtimes.state import SavedState, claim, folders, make_private, sweep
-from aguante.testbed import TestbedSpec
+from aguante.runtimes.testbed_state import SavedState, claim, folders, make_private, sweep
+from aguante.testbed.runtime import Testbed, TestbedError
+from aguante.testbed.testbed_spec import TestbedSpec
 
 
 async def get(url: str) -> str:
@@ -305,7 +307,8 @@ async def test_a_folder_that_postgres_cannot_enter_is_named(
     closed = parent / "closed"
     closed.mkdir(mode=0o700)
     monkeypatch.setattr(
-        "aguante.runtimes.postgres.unprivileged_account", lambda: Account("nobody", 65534, 65534)
+        "aguante.runtimes.native.postgres_server.unprivileged_account",
+        lambda: Account("nobody", 65534, 65534),
     )
     with pytest.raises(TestbedError, match=r"runs as nobody .*closed.*AGUANTE_STATE"):
         await NativeRuntime(closed / "testbeds").up(standin, "default", "")

@@ -18,12 +18,12 @@ import asyncpg
 import psutil
 import pytest
 
-from aguante.drivers.toxiproxy import ToxiproxyDriver
-from aguante.plan import PlannedFault, ToxiproxyFault
-from aguante.runtimes.base import Testbed
-from aguante.runtimes.native import NativeRuntime
-from aguante.setup import play_setup
-from aguante.testbed import TestbedSpec
+from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
+from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.load.seed_events import play_setup
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.testbed.runtime import Testbed
+from aguante.testbed.testbed_spec import TestbedSpec
 
 RECOVERY_LIMIT_S = 15.0
 OPERATIONAL = {"/healthz", "/readyz", "/metrics", "/policy"}

@@ -10,8 +10,8 @@ import promql_parser
 import pytest
 from ruamel.yaml import YAML
 
-from aguante.runtimes.prometheus import Target, configuration
-from aguante.testbed import TestbedSpec
+from aguante.runtimes.native.prometheus_server import Target, configuration
+from aguante.testbed.testbed_spec import TestbedSpec
 from services.kit import metrics
 
 FOLDER = Path(__file__).parents[2] / "dashboards" / "prometheus"

@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from race_world import Shop, shop_with
+from race_harness import Shop, shop_with
 
-from aguante.testbed import TestbedSpec
+from aguante.testbed.testbed_spec import TestbedSpec
 from stress.client import Wish
 
 pytestmark = pytest.mark.alone

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from race_world import Shop, shop_with, with_a_policy_for_each_lock
+from race_harness import Shop, shop_with, with_a_policy_for_each_lock
 
-from aguante.testbed import TestbedSpec
+from aguante.testbed.testbed_spec import TestbedSpec
 
 pytestmark = pytest.mark.alone
 

@@ -15,18 +15,18 @@ import aiohttp
 import asyncpg
 import msgspec
 import pytest
-from native_world import aguante
+from native_harness import aguante
 
 from aguante.collect.settle import settle
-from aguante.drivers.toxiproxy import ToxiproxyDriver
-from aguante.measure.audit import Audit
-from aguante.measure.reports import Report
-from aguante.plan import PlannedFault, ToxiproxyFault
-from aguante.records import RequestRecord
-from aguante.runtimes.base import Testbed
-from aguante.runtimes.native import NativeRuntime
-from aguante.setup import play_setup
-from aguante.testbed import TestbedSpec
+from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
+from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.load.seed_events import play_setup
+from aguante.load_protocol.records import RequestRecord
+from aguante.measure.audit.invariant_audit import Audit
+from aguante.measure.audit.sql_reports import Report
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.testbed.runtime import Testbed
+from aguante.testbed.testbed_spec import TestbedSpec
 from services.reservations.repository import LEASE_S
 
 RESERVATIONS = 24

@@ -13,9 +13,9 @@ import pytest
 from aiohttp import web
 
 from aguante.collect.relay import READERS_MAX
+from aguante.runtimes.native.service_processes import wait_ready_at
 from aguante.runtimes.ports import HOST
 from aguante.runtimes.processes import Child, Command, run_to_end, spawn
-from aguante.runtimes.services import wait_ready_at
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 LIMIT_S = 10.0

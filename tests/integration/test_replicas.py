@@ -15,13 +15,13 @@ import aiohttp
 import duckdb
 import pytest
 
-from aguante.collect.otlp import Collector
-from aguante.collect.spans import decode_spans
-from aguante.runfolder import RunFolder
-from aguante.runtimes.base import RunningService, Testbed
-from aguante.runtimes.native import NativeRuntime
-from aguante.setup import play_setup
-from aguante.testbed import TestbedSpec
+from aguante.collect.otlp_collector import Collector
+from aguante.collect.span_decoder import decode_spans
+from aguante.load.seed_events import play_setup
+from aguante.run_folder.folder import RunFolder
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.testbed.runtime import RunningService, Testbed
+from aguante.testbed.testbed_spec import TestbedSpec
 
 CONNECTIONS = 40
 _SEEN = re.compile(

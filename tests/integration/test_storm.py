@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from native_world import private_folder
+from native_harness import private_folder
 
 ROOT = Path(__file__).parents[2]
 STORMS = {

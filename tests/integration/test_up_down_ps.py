@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import requests
-from native_world import aguante, processes_in, wait_until_gone
+from native_harness import aguante, processes_in, wait_until_gone
 
-from aguante.runtimes.base import Testbed
 from aguante.runtimes.processes import ProcessRef, setpriv
-from aguante.runtimes.state import folders, read_state
+from aguante.runtimes.testbed_state import folders, read_state
+from aguante.testbed.runtime import Testbed
 
 LIMIT_S = 30
 

@@ -3,10 +3,10 @@
 import pytest
 from shop import ROOT, read_shop
 
-from aguante.plan import Plan
-from aguante.planner import build_plan
-from aguante.spec import Experiment, load_experiment
-from aguante.testbed import TestbedSpec
+from aguante.experiment import Experiment, load_experiment
+from aguante.plan.build import build_plan
+from aguante.plan.plan import Plan
+from aguante.testbed.testbed_spec import TestbedSpec
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,10 @@ from pathlib import Path
 from shop import ROOT, read_shop
 from synthetic_run import Story, write_run
 
-from aguante.frozen import judge_again, read_frozen
-from aguante.planner import build_plan
-from aguante.runfolder import RunFolder
-from aguante.spec import load_experiment
+from aguante.experiment import load_experiment
+from aguante.plan.build import build_plan
+from aguante.report.stored_run import judge_again, read_frozen
+from aguante.run_folder.folder import RunFolder
 
 EXPERIMENT = ROOT / "tests" / "unit" / "payments-slow.yaml"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from aguante.testbed import TestbedSpec
+from aguante.testbed.testbed_spec import TestbedSpec
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,9 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from aguante.events import (
+from aguante.load_protocol.records import RequestRecord
+from aguante.plan.plan import Plan
+from aguante.run_folder.events import (
     CollectorClosed,
     FaultChanged,
     LoadFinished,
@@ -23,9 +25,7 @@ from aguante.events import (
     Settled,
     Stopped,
 )
-from aguante.plan import Plan
-from aguante.records import RequestRecord
-from aguante.runfolder import RunFolder
+from aguante.run_folder.folder import RunFolder
 
 T0_NS = 1_700_000_000_000_000_000
 RATE_RPS = 60

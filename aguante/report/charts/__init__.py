@@ -9,13 +9,13 @@ import re
 
 import vl_convert
 
-from aguante.measure.model import Measures
-from aguante.plan import Plan
+from aguante.measure.measures import Measures
+from aguante.plan.plan import Plan
 from aguante.report import series
-from aguante.report.charts.answers import answers_panel
-from aguante.report.charts.breakers import breakers_panel
+from aguante.report.charts.breaker_chart import breakers_panel
 from aguante.report.charts.canvas import FRAMES, Frame, Spec, Timeline
-from aguante.report.charts.latency import latency_panel
+from aguante.report.charts.latency_chart import latency_panel
+from aguante.report.charts.status_chart import answers_panel
 from aguante.report.palette import CauseStyle
 
 __all__ = ["FRAMES", "Frame", "Timeline", "draw", "svg_of", "timeline_of"]

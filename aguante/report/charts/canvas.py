@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aguante.measure.model import SecondLatency
-from aguante.plan import Plan
+from aguante.measure.measures import SecondLatency
+from aguante.plan.plan import Plan
 from aguante.report import series
 from aguante.report.palette import CauseStyle
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from dashboard_world import LATE_S, RATE_INTERVAL_S
-from native_world import private_folder
-from observed_world import (
+from dashboard_harness import LATE_S, RATE_INTERVAL_S
+from native_harness import private_folder
+from observed_harness import (
     Observed,
     broken,
     buy,
@@ -18,13 +18,13 @@ from observed_world import (
     until_good,
 )
 
+from aguante.clients.prometheus_queries import Prometheus
 from aguante.collect.settle import settle
-from aguante.prometheus import Prometheus
-from aguante.runtimes.base import Testbed
-from aguante.runtimes.native import NativeRuntime
-from aguante.runtimes.observing import Observers
-from aguante.setup import play_setup
-from aguante.testbed import TestbedSpec
+from aguante.load.seed_events import play_setup
+from aguante.runtimes.native.native_runtime import NativeRuntime
+from aguante.runtimes.sidecars import Observers
+from aguante.testbed.runtime import Testbed
+from aguante.testbed.testbed_spec import TestbedSpec
 
 CRASHED = 3
 KNOWN_LIMIT_S = 20.0

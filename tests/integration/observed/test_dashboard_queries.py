@@ -4,11 +4,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 import pytest
-from dashboard_world import LATE_S, Grafana, Line, every_query, the_panel
-from observed_world import Observed
+from dashboard_harness import LATE_S, Grafana, Line, every_query, the_panel
+from observed_harness import Observed
 
-from aguante.measure.facts import read_facts
-from aguante.verdict.model import Verdict
+from aguante.run_folder.run_log import read_facts
+from aguante.verdict.verdict import Verdict
 
 LINK = "reservations-payments"
 SCRAPE_S = 1.0

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import aiohttp
 import pytest
-from observed_world import (
+from observed_harness import (
     RUN_ID,
     Observed,
     Span,
@@ -22,12 +22,12 @@ from observed_world import (
     trace,
 )
 
-from aguante.measure.facts import RunFacts, read_facts
-from aguante.observe import opened
-from aguante.pipeline import examine_pipeline
-from aguante.prometheus import Prometheus
-from aguante.runfolder import RunFolder
-from aguante.verdict.model import Verdict
+from aguante.cli.diagnose.telemetry_check import examine_pipeline
+from aguante.clients.prometheus_queries import Prometheus
+from aguante.run.reopen import opened
+from aguante.run_folder.folder import RunFolder
+from aguante.run_folder.run_log import RunFacts, read_facts
+from aguante.verdict.verdict import Verdict
 
 pytestmark = pytest.mark.slow
 PROMQL = table("Question -> PromQL")

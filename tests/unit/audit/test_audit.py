@@ -4,14 +4,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from audit_world import record, shop_in_order
+from audit_harness import record, shop_in_order
 from click.testing import CliRunner
 
-from aguante.commands.audit import audit_command
-from aguante.measure.audit import NO_LEDGER, NOTHING_TRIED, Audit, audit
-from aguante.measure.facts import EvidenceError
-from aguante.runfolder import RunFolder
-from aguante.testbed import TestbedSpec
+from aguante.cli.commands.audit import audit_command
+from aguante.measure.audit.invariant_audit import NO_LEDGER, NOTHING_TRIED, Audit, audit
+from aguante.run_folder.folder import RunFolder
+from aguante.run_folder.run_log import EvidenceError
+from aguante.testbed.testbed_spec import TestbedSpec
 
 LEDGER_INVARIANTS = {"acknowledged_is_kept", "definite_failure_never_confirmed"}
 Told = tuple[int, str]

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import duckdb
 import pytest
-from audit_world import shop_in_order
+from audit_harness import shop_in_order
 
-from aguante.measure.invariants import check_invariant
-from aguante.measure.model import InvariantMeasure
-from aguante.testbed import TestbedSpec
+from aguante.measure.audit.invariants import check_invariant
+from aguante.measure.measures import InvariantMeasure
+from aguante.testbed.testbed_spec import TestbedSpec
 from services.reservations.domain import PRICE_CENTS_PER_SEAT, TERMINAL
 from services.reservations.repository import LEASE_S
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 import pytest
-from audit_world import record, shop_in_order
+from audit_harness import record, shop_in_order
 from click.testing import CliRunner
 
-from aguante.commands.reconcile import reconcile_command, since_of
-from aguante.measure.facts import EvidenceError
-from aguante.measure.reports import Report, Since, run_report
-from aguante.runfolder import RunFolder
-from aguante.testbed import TestbedSpec
+from aguante.cli.commands.reconcile import reconcile_command, since_of
+from aguante.measure.audit.sql_reports import Report, Since, run_report
+from aguante.run_folder.folder import RunFolder
+from aguante.run_folder.run_log import EvidenceError
+from aguante.testbed.testbed_spec import TestbedSpec
 from services.reservations import domain
 
 Rows = dict[str, dict[str, str | None]]

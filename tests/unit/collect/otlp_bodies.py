@@ -6,7 +6,7 @@ import duckdb
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from aguante.runfolder import RunFolder
+from aguante.run_folder.folder import RunFolder
 
 Attributes = dict[str, str | int]
 

@@ -10,16 +10,16 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 
-from aguante.collect.announce import Announcer, encode, gauges, next_edge_s
-from aguante.eventlog import EventLog
-from aguante.events import Announced
-from aguante.measure.facts import read_facts
-from aguante.plan import Plan
-from aguante.planner import build_plan
-from aguante.play import note_announced
-from aguante.progress import QuietProgress
-from aguante.spec import load_experiment
-from aguante.testbed import TestbedSpec
+from aguante.collect.phase_publisher import Announcer, encode, gauges, next_edge_s
+from aguante.experiment import load_experiment
+from aguante.plan.build import build_plan
+from aguante.plan.plan import Plan
+from aguante.run.load_and_faults import note_announced
+from aguante.run.progress import QuietProgress
+from aguante.run_folder.event_log import EventLog
+from aguante.run_folder.events import Announced
+from aguante.run_folder.run_log import read_facts
+from aguante.testbed.testbed_spec import TestbedSpec
 
 SLOW = Path(__file__).parents[1] / "payments-slow.yaml"
 EPOCH_NS = 1_700_000_000_000_000_000

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from aguante.collect import logs
-from aguante.collect.logs import copy_logs
+from aguante.run_folder import log_files as logs
+from aguante.run_folder.log_files import copy_logs
 
 
 def test_every_log_is_copied(tmp_path: Path) -> None:

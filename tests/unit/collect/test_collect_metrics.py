@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from aguante.collect.metrics import Scrape, changes, parse, read_series
+from aguante.collect.metrics_scraper import Scrape, changes, parse, read_series
 
 
 def test_samples_are_read_from_what_prometheus_client_writes() -> None:

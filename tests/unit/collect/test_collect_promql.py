@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from aguante.collect.promql import (
+from aguante.collect.promql_samples import (
     NO_PROMETHEUS,
     SETTLE_S,
     Query,
@@ -18,10 +18,10 @@ from aguante.collect.promql import (
     scraped_in_s,
     write_promql,
 )
-from aguante.planner import build_plan
-from aguante.spec import Experiment, load_experiment
-from aguante.spec.expectations import Clause
-from aguante.testbed import TestbedSpec
+from aguante.expectations.clauses import Clause
+from aguante.experiment import Experiment, load_experiment
+from aguante.plan.build import build_plan
+from aguante.testbed.testbed_spec import TestbedSpec
 
 EPOCH_S = 1_700_000_000.0
 QUERY = Query("sum(up)", 8.0, 10.0)

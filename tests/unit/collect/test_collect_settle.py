@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from aguante.collect.settle import UNREAD, wait_settled
-from aguante.events import Settled
+from aguante.run_folder.events import Settled
 
 
 class FakeTime:

@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from otlp_bodies import body, folder_with, frame, put, read, span
 
-from aguante.collect.spans import COLUMNS, SpanRow, decode_spans
+from aguante.collect.span_decoder import COLUMNS, SpanRow, decode_spans
 
 
 def test_the_columns_and_their_types_are_those_that_the_measures_read(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ import msgspec
 from otlp_bodies import body, folder_with, frame, span
 from shop import read_shop
 
-from aguante.collect.spans import decode_spans
-from aguante.measure import kept
+from aguante.collect.span_decoder import decode_spans
+from aguante.load_protocol.records import RequestRecord
+from aguante.measure import sampled_traces as kept
 from aguante.measure.evidence import open_evidence
-from aguante.measure.kept import FAILING_PER_CAUSE, GOOD_PER_PHASE
-from aguante.plan import Plan, PlannedLoad, Window
-from aguante.records import RequestRecord
-from aguante.runfolder import RunFolder
+from aguante.measure.sampled_traces import FAILING_PER_CAUSE, GOOD_PER_PHASE
+from aguante.plan.plan import Plan, PlannedLoad, Window
+from aguante.run_folder.folder import RunFolder
 
 PLAN = Plan(
     run_id="r",

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from aguante.compare import Comparison, Row, compare, measures_of
-from aguante.report.comparison import comparison_html, comparison_text, difference, interval
-from aguante.statistics import bootstrap_difference
-from aguante.verdict.model import Verdict
+from aguante.core.statistics import bootstrap_difference
+from aguante.report.comparison_page import comparison_html, comparison_text, difference, interval
+from aguante.report.differences import Comparison, Row, compare, measures_of
+from aguante.verdict.verdict import Verdict
 
 # The hand-made verdicts live beside the tests of the report.
 sys.path.append(str(Path(__file__).parents[1] / "report"))

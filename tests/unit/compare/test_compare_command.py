@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from aguante import cli
-from aguante.commands import compare as command
-from aguante.commands.suites import SuiteOptions
-from aguante.suite import Job, Suite, SuiteRun
+from aguante.cli import main as cli
+from aguante.cli.commands import compare as command
+from aguante.cli.play_suite import SuiteOptions
+from aguante.suite.many_runs import Job
+from aguante.verdict.suite_result import Suite, SuiteRun
 
 # The hand-made verdicts live beside the tests of the report.
 sys.path.append(str(Path(__file__).parents[1] / "report"))

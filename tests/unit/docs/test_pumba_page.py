@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from shop import ROOT
 
-from aguante.drivers.pumba_commands import COMMANDS
-from aguante.spec import load_experiment
-from aguante.testbed import PumbaSpec, TestbedSpec
+from aguante.experiment import load_experiment
+from aguante.faults.pumba_commands import COMMANDS
+from aguante.testbed.testbed_spec import PumbaSpec, TestbedSpec
 
 PAGE = (ROOT / "docs" / "pumba.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| `([a-z -]+)` \| (.*?) \|", PAGE, re.MULTILINE))

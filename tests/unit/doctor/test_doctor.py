@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from aguante import cli
-from aguante.doctor import Check, Machine, examine
-from aguante.servers.find import Places, cached_path
-from aguante.servers.model import SERVERS
+from aguante.cli import main as cli
+from aguante.cli.diagnose.machine_check import Check, Machine, examine
+from aguante.runtimes.servers.find_server import Places, cached_path
+from aguante.runtimes.servers.server_spec import SERVERS
 
 SPEC = SERVERS["toxiproxy"]
 

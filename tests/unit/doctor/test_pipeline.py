@@ -6,9 +6,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from aguante import pipeline
-from aguante.doctor import Check
-from aguante.runtimes.base import RunningService, Testbed
+from aguante.cli.diagnose import telemetry_check as pipeline
+from aguante.cli.diagnose.machine_check import Check
+from aguante.testbed.runtime import RunningService, Testbed
 
 NOBODY = "http://127.0.0.1:9"
 """The discard port: refused at once."""

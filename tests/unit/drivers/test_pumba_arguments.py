@@ -2,7 +2,7 @@
 
 import pytest
 
-from aguante.drivers.pumba_arguments import (
+from aguante.drivers.pumba.pumba_arguments import (
     Target,
     arguments,
     iptables_rules,
@@ -10,8 +10,8 @@ from aguante.drivers.pumba_arguments import (
     seed_of,
     stressors,
 )
-from aguante.drivers.pumba_commands import COMMANDS, complete
-from aguante.plan import PlannedFault, PumbaFault
+from aguante.faults.planned_fault import PlannedFault, PumbaFault
+from aguante.faults.pumba_commands import COMMANDS, complete
 
 TARGET = Target("shop-1", "payments", "shop-1-payments-2")
 GLOBAL = [

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from aguante.commands import recover
-from aguante.commands.recover import driver_for
-from aguante.drivers.base import FaultError, ProcessUndo, PumbaUndo, ToxiproxyUndo
+from aguante.cli.commands import recover
+from aguante.cli.commands.recover import driver_for
+from aguante.drivers.driver import FaultError
 from aguante.drivers.router import Drivers
-from aguante.drivers.toxiproxy import ToxiproxyDriver
-from aguante.journal import Journal, pending
-from aguante.plan import PlannedFault, ProcessFault, PumbaFault
+from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
+from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault
+from aguante.faults.undo import ProcessUndo, PumbaUndo, ToxiproxyUndo
+from aguante.run_folder.journal import Journal, pending
 
 UNDO = ProcessUndo(fault_id="hit", testbed="t1", instances=("payments-1",), pids=(4711,))
 LINK = ToxiproxyUndo(fault_id="slow", api="http://127.0.0.1:1", proxy="a-b", toxic="x")

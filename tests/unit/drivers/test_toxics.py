@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aguante.drivers.toxics import TOXICS, complete, findings
+from aguante.faults.toxics import TOXICS, complete, findings
 
 KINDS = st.sampled_from(list(TOXICS.values()))
 

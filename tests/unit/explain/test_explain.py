@@ -8,17 +8,17 @@ from ruamel.yaml import YAML
 from run_folders import judged
 from synthetic_run import T0_NS
 
-from aguante import cli
-from aguante.events import FaultChanged
-from aguante.explain import Question, UnknownSubjectError, explain, parse_question
-from aguante.explain.subject import first_unmet, worst_second
-from aguante.explain.window import asked_window
-from aguante.frozen import FrozenRun, JudgedRun, read_frozen, read_judged
-from aguante.measure.facts import RunFacts
-from aguante.plan import Plan
-from aguante.records import RequestRecord
-from aguante.runfolder import RunFolder
-from aguante.spec.expectations import Clause, Rate, Recovery
+from aguante.cli import main as cli
+from aguante.expectations.clauses import Clause, Rate, Recovery
+from aguante.load_protocol.records import RequestRecord
+from aguante.plan.plan import Plan
+from aguante.report.explain import Question, UnknownSubjectError, explain, parse_question
+from aguante.report.explain.question import first_unmet, worst_second
+from aguante.report.explain.question_window import asked_window
+from aguante.report.stored_run import FrozenRun, JudgedRun, read_frozen, read_judged
+from aguante.run_folder.events import FaultChanged
+from aguante.run_folder.folder import RunFolder
+from aguante.run_folder.run_log import RunFacts
 
 LINK = "reservations-payments"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from aguante.measure.foreign import adopt, translation
-from aguante.testbed import TestbedSpec
-from aguante.testbed_file import load_testbed
+from aguante.measure.foreign_attribution import adopt, translation
+from aguante.testbed.testbed_file import load_testbed
+from aguante.testbed.testbed_spec import TestbedSpec
 
 SPEC = load_testbed(Path(__file__).parents[3] / "examples" / "two-services" / "testbed.yaml")
 

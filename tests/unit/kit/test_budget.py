@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from aguante.plan import PlannedLoad
+from aguante.plan.plan import PlannedLoad
 from services.kit.budget import CLIENT_TIMEOUT_S, LEASE_S, STEPS, check
 from services.kit.budget_model import BudgetFinding, Severity, pauses_s, seconds, usable_s
 from services.kit.policy import (

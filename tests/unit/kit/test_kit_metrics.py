@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from kit_fakes import LINK
 
-from aguante.plan import PlannedLoad
+from aguante.plan.plan import PlannedLoad
 from services.kit import metrics as module
 from services.kit.events import (
     AttemptFinished,

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from aguante.records import LoadPlan
+from aguante.load_protocol.records import LoadPlan
 
 PLAN = LoadPlan(
     base_url="http://127.0.0.1:6000",

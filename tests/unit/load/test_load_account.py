@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aguante.records import LoadSummary, RequestRecord
+from aguante.load_protocol.records import LoadSummary, RequestRecord
 from loadtests.account import Tally, UnexpectedAnswerError, closing
 from loadtests.operations import EXPECTED, OPERATIONS, is_expected
 from loadtests.recorder import RecordFile

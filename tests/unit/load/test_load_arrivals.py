@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aguante.rates import Shape, curve_of
+from aguante.load_protocol.rates import Shape, curve_of
 from loadtests import arrivals
 
 RATES = st.floats(min_value=0.5, max_value=500)

@@ -5,7 +5,7 @@ import math
 import pytest
 from load_plans import plan
 
-from aguante.rates import Shape
+from aguante.load_protocol.rates import Shape
 from loadtests.check import findings, unreachable
 from loadtests.operations import mix_of
 

@@ -8,8 +8,8 @@ import gevent
 import pytest
 from load_plans import plan
 
-from aguante.rates import Shape, curve_of
-from aguante.records import LoadSummary
+from aguante.load_protocol.rates import Shape, curve_of
+from aguante.load_protocol.records import LoadSummary
 from loadtests import closedloop
 from loadtests.closedloop import ClosedLoop
 from loadtests.profiles import Choice, Intent, intents

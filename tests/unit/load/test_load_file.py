@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from aguante import cli
-from aguante.loadfile import ACHIEVED, LoadTest
-from aguante.rates import Shape
-from aguante.spec import load_experiment
-from aguante.testbed import TestbedSpec
+from aguante.cli import main as cli
+from aguante.experiment import load_experiment
+from aguante.experiment.load_test import ACHIEVED, LoadTest
+from aguante.load_protocol.rates import Shape
+from aguante.testbed.testbed_spec import TestbedSpec
 
 MIXED = {"reserve": 0.75, "read_event": 0.25}
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from load_plans import plan
 
-from aguante.rates import Shape
-from aguante.records import LoadPlan
+from aguante.load_protocol.rates import Shape
+from aguante.load_protocol.records import LoadPlan
 from loadtests.profiles import PROFILES, intents
 
 SHAPES = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aguante.rates import Shape, curve_of, troubles
+from aguante.load_protocol.rates import Shape, curve_of, troubles
 
 
 def test_a_ramp_is_a_line() -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import msgspec
 
-from aguante.load import RecordTail, build_load_plan
-from aguante.plan import Plan, PlannedLoad, Window
-from aguante.records import RequestRecord
-from aguante.runfolder import RunFolder
-from aguante.runtimes.base import Testbed
+from aguante.load.generator import RecordTail, build_load_plan
+from aguante.load_protocol.records import RequestRecord
+from aguante.plan.plan import Plan, PlannedLoad, Window
+from aguante.run_folder.folder import RunFolder
+from aguante.testbed.runtime import Testbed
 
 
 def line(ended_s: float, status: int = 200) -> bytes:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from aguante.commands.load import _shares, load_command
-from aguante.loadfile import LoadTest
-from aguante.rates import Shape
-from aguante.spec import Experiment, load_experiment
-from aguante.testbed_file import load_testbed
+from aguante.cli.commands.load import _shares, load_command
+from aguante.experiment import Experiment, load_experiment
+from aguante.experiment.load_test import LoadTest
+from aguante.load_protocol.rates import Shape
+from aguante.testbed.testbed_file import load_testbed
 
 ROOT = Path(__file__).parents[3]
 THRESHOLDS = ROOT / "loadtests" / "thresholds.yaml"

@@ -6,13 +6,13 @@ import msgspec
 import pytest
 from synthetic_run import Story, write_run
 
-from aguante.measure.answers import answer
+from aguante.expectations.clauses import Achieved
+from aguante.load_protocol.records import RequestRecord
 from aguante.measure.evidence import open_evidence
-from aguante.measure.model import Answer
-from aguante.plan import Plan
-from aguante.records import RequestRecord
-from aguante.spec.expectations import Achieved
-from aguante.testbed import TestbedSpec
+from aguante.measure.measurements import answer
+from aguante.measure.measures import Answer
+from aguante.plan.plan import Plan
+from aguante.testbed.testbed_spec import TestbedSpec
 
 
 def asked(question: Achieved, story: Story, runs: Path, plan: Plan, shop: TestbedSpec) -> Answer:

@@ -6,15 +6,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aguante.events import CollectorClosed, FaultChanged, RunStarted
-from aguante.measure.answers import answer
+from aguante.expectations.clauses import Detection, Expectation, Latency, Rate
+from aguante.load_protocol.records import RequestRecord
 from aguante.measure.evidence import open_evidence
-from aguante.measure.model import Answer
-from aguante.plan import Plan
-from aguante.records import RequestRecord
-from aguante.runfolder import RunFolder
-from aguante.spec.expectations import Detection, Expectation, Latency, Rate
-from aguante.testbed import TestbedSpec
+from aguante.measure.measurements import answer
+from aguante.measure.measures import Answer
+from aguante.plan.plan import Plan
+from aguante.run_folder.events import CollectorClosed, FaultChanged, RunStarted
+from aguante.run_folder.folder import RunFolder
+from aguante.testbed.testbed_spec import TestbedSpec
 from aguante.verdict.kinds import rule, sentence
 
 Ask = Callable[..., Answer]

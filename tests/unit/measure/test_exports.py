@@ -5,9 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aguante.collect.metrics import Scrape
+from aguante.collect.metrics_scraper import Scrape
 from aguante.measure.exports import spans_felt
-from aguante.signals import SPANS_EXPORTED
+from aguante.testbed.metric_names import SPANS_EXPORTED
 
 BASELINE, FAULT = (2.0, 8.0), (8.0, 14.0)
 

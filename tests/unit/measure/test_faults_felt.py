@@ -6,13 +6,14 @@ from typing import Literal
 
 import pytest
 
-from aguante.drivers.pumba_commands import complete
-from aguante.events import STARTED_ANEW, FaultChanged, RunStarted
+from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault, ToxiproxyFault
+from aguante.faults.pumba_commands import complete
 from aguante.measure.evidence import Evidence, open_evidence
-from aguante.measure.faults import measure_fault
-from aguante.plan import Plan, PlannedFault, ProcessFault, PumbaFault, ToxiproxyFault
-from aguante.runfolder import RunFolder
-from aguante.testbed import TestbedSpec
+from aguante.measure.fault_evidence import measure_fault
+from aguante.plan.plan import Plan
+from aguante.run_folder.events import STARTED_ANEW, FaultChanged, RunStarted
+from aguante.run_folder.folder import RunFolder
+from aguante.testbed.testbed_spec import TestbedSpec
 
 SPAN = """
     INSERT INTO spans BY NAME SELECT $trace AS trace_id, $service AS service, $kind AS kind,

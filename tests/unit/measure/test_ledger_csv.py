@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aguante.measure.facts import EvidenceError
-from aguante.measure.ledger_csv import write_csv
-from aguante.records import RequestRecord
+from aguante.load_protocol.records import RequestRecord
+from aguante.measure.audit.ledger_csv import write_csv
+from aguante.run_folder.run_log import EvidenceError
 
 
 def row(seq: int, intended_s: float, status: int, latency_ms: float, **more: object) -> bytes:

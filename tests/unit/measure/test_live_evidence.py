@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 from synthetic_run import write_run
 
-from aguante.measure.answers import answer
+from aguante.experiment import Experiment
+from aguante.experiment.live_conditions import LIVE
 from aguante.measure.evidence import open_evidence
-from aguante.measure.facts import EvidenceError
-from aguante.measure.live import LiveEvidence
-from aguante.plan import Plan
-from aguante.runfolder import RunFolder
-from aguante.spec import Experiment
-from aguante.spec.live import LIVE
-from aguante.testbed import TestbedSpec
+from aguante.measure.live_evidence import LiveEvidence
+from aguante.measure.measurements import answer
+from aguante.plan.plan import Plan
+from aguante.run_folder.folder import RunFolder
+from aguante.run_folder.run_log import EvidenceError
+from aguante.testbed.testbed_spec import TestbedSpec
 
 
 class Played:

@@ -6,15 +6,15 @@ import msgspec
 import pytest
 from synthetic_run import LINK, Span, Story, span, write_run
 
-from aguante.events import Announced
-from aguante.measure.facts import EvidenceError
-from aguante.measure.model import Announcements, BreakerTransition, LinkAmplification, Measures
-from aguante.measure.run import measure
-from aguante.plan import Plan
-from aguante.records import RequestRecord
-from aguante.runfolder import RunFolder
-from aguante.spec import Experiment
-from aguante.testbed import InvariantSpec, TestbedSpec
+from aguante.experiment import Experiment
+from aguante.load_protocol.records import RequestRecord
+from aguante.measure.measure_run import measure
+from aguante.measure.measures import Announcements, BreakerTransition, LinkAmplification, Measures
+from aguante.plan.plan import Plan
+from aguante.run_folder.events import Announced
+from aguante.run_folder.folder import RunFolder
+from aguante.run_folder.run_log import EvidenceError
+from aguante.testbed.testbed_spec import InvariantSpec, TestbedSpec
 
 PHASES = {"warmup": 120, "baseline": 360, "fault": 720, "recovery": 600}
 

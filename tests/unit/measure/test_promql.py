@@ -2,9 +2,9 @@
 
 import pytest
 
-from aguante.collect.promql import Recorded
-from aguante.measure.promql import NOT_ASKED, answer_promql
-from aguante.spec.expectations import Promql
+from aguante.collect.promql_samples import Recorded
+from aguante.expectations.clauses import Promql
+from aguante.measure.promql_values import NOT_ASKED, answer_promql
 
 POINTS = ((8.0, 0.25), (9.0, 1.0), (10.0, None), (11.0, 0.5))
 

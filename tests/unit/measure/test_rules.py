@@ -2,14 +2,14 @@
 
 import pytest
 
-from aguante.drivers.pumba_commands import COMMANDS, complete
-from aguante.drivers.toxics import TOXICS
-from aguante.measure.bites import BiteRule
-from aguante.measure.breakers import BreakerTimes, breaker_times
-from aguante.measure.faults import bite_rule, felt
-from aguante.measure.model import BreakerTransition
-from aguante.measure.recovery import recovery_of
-from aguante.plan import PlannedFault, PumbaFault, ToxiproxyFault
+from aguante.faults.observed import BiteRule
+from aguante.faults.planned_fault import PlannedFault, PumbaFault, ToxiproxyFault
+from aguante.faults.pumba_commands import COMMANDS, complete
+from aguante.faults.toxics import TOXICS
+from aguante.measure.breaker_states import BreakerTimes, breaker_times
+from aguante.measure.fault_evidence import bite_rule, felt
+from aguante.measure.goodput_recovery import recovery_of
+from aguante.measure.measures import BreakerTransition
 
 
 def fault(toxic: str, *attributes: tuple[str, int]) -> PlannedFault:

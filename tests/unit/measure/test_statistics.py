@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aguante.measure.percentiles import percentile
-from aguante.statistics import (
+from aguante.core.statistics import (
     newcombe,
     rank,
     rank_interval,
@@ -15,6 +14,7 @@ from aguante.statistics import (
     samples_needed,
     wilson,
 )
+from aguante.measure.percentiles import percentile
 
 SHARES = st.sampled_from([0.5, 0.9, 0.95, 0.99])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aguante.runtimes.docker import Docker, DockerError
+from aguante.clients.docker_cli import Docker, DockerError
 from offline import build, debian, plugin, standins
 from offline.build import Maker
 from offline.engine import Engine

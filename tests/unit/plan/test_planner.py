@@ -6,12 +6,13 @@ import pytest
 from pydantic import JsonValue
 from shop import ROOT
 
-from aguante.drivers.pumba_commands import complete
-from aguante.plan import Plan, PlannedSetup, ProcessFault, ToxiproxyFault, Window
-from aguante.planner import build_plan, new_run_id
-from aguante.spec import Experiment, load_experiment
-from aguante.spec.experiment import ProcessSection, PumbaSection, RepeatSection, SetupSection
-from aguante.testbed import TestbedSpec
+from aguante.experiment import Experiment, load_experiment
+from aguante.experiment.experiment import ProcessSection, PumbaSection, RepeatSection, SetupSection
+from aguante.faults.planned_fault import ProcessFault, ToxiproxyFault
+from aguante.faults.pumba_commands import complete
+from aguante.plan.build import build_plan, new_run_id
+from aguante.plan.plan import Plan, PlannedSetup, Window
+from aguante.testbed.testbed_spec import TestbedSpec
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from report_samples import sample_traces
 
-from aguante.measure.model import (
+from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.measure.measures import (
     Answer,
     Attribution,
     BreakerTransition,
@@ -25,8 +26,8 @@ from aguante.measure.model import (
     SecondLatency,
     SpanHealth,
 )
-from aguante.plan import Plan, PlannedFault, PlannedLoad, ToxiproxyFault, Window
-from aguante.verdict.model import ExpectationResult, InvariantResult, Verdict
+from aguante.plan.plan import Plan, PlannedLoad, Window
+from aguante.verdict.verdict import ExpectationResult, InvariantResult, Verdict
 
 LINK = "reservations-payments"
 OK = (200, "", "", "")

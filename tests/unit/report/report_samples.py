@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from aguante.measure.model import SampleSpan, SampleTrace
+from aguante.measure.measures import SampleSpan, SampleTrace
 
 LINK = "reservations-payments"
 

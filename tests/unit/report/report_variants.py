@@ -2,8 +2,8 @@
 
 from report_factory import Run, held_run
 
-from aguante.measure.model import Attribution, Cause, InvariantMeasure, LinkAmplification
-from aguante.verdict.model import InvariantResult
+from aguante.measure.measures import Attribution, Cause, InvariantMeasure, LinkAmplification
+from aguante.verdict.verdict import InvariantResult
 
 HOSTILE = "<script>alert('1')</script>\"&|`x`\n](javascript:alert(1)) \x07"
 

@@ -1,8 +1,8 @@
 import pytest
 from report_factory import held_run
 
-from aguante.measure.model import Announcements
-from aguante.report.page import render_html
+from aguante.measure.measures import Announcements
+from aguante.report.run_page import render_html
 
 
 @pytest.mark.parametrize(("failed", "said"), [(0, False), (2, True)])

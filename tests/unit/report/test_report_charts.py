@@ -8,10 +8,10 @@ from report_factory import held_run
 from report_variants import HOSTILE, empty_run, hostile_run
 
 from aguante.report import charts, series
-from aguante.report.charts.answers import answers_panel
-from aguante.report.charts.breakers import breakers_panel
+from aguante.report.charts.breaker_chart import breakers_panel
 from aguante.report.charts.canvas import fitting
-from aguante.report.charts.latency import latency_panel
+from aguante.report.charts.latency_chart import latency_panel
+from aguante.report.charts.status_chart import answers_panel
 from aguante.report.palette import styles_of
 
 FRAMES = pytest.mark.parametrize("frame", charts.FRAMES, ids=lambda frame: frame.name)

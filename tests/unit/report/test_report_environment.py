@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from report_factory import held_run
 
-from aguante.environment import Environment, git_describe, read_environment
-from aguante.report.page import render_html
+from aguante.collect.environment import Environment, git_describe, read_environment
+from aguante.report.run_page import render_html
 
 
 def page_of(environment: Environment | None) -> str:

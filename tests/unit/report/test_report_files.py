@@ -5,9 +5,9 @@ from report_factory import held_run
 
 from aguante.report.junit import render_junit
 from aguante.report.markdown import render_markdown
-from aguante.report.page import render_html
-from aguante.report.write import write_reports
-from aguante.runfolder import RunFolder
+from aguante.report.run_page import render_html
+from aguante.report.write_reports import write_reports
+from aguante.run_folder.folder import RunFolder
 
 
 @pytest.fixture

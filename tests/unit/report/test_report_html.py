@@ -10,7 +10,7 @@ import pytest
 from report_factory import held_run
 from report_variants import HOSTILE, deviated_run, empty_run, hostile_run, inconclusive_run
 
-from aguante.report.page import render_html
+from aguante.report.run_page import render_html
 
 RUNS = (held_run, deviated_run, inconclusive_run, empty_run, hostile_run)
 EVERY_RUN = pytest.mark.parametrize("make", RUNS, ids=lambda make: make.__name__)

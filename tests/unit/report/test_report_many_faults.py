@@ -3,10 +3,10 @@
 from report_factory import held_run
 from test_report_charts import texts, timeline_of
 
-from aguante.drivers.pumba_commands import complete
-from aguante.plan import PlannedFault, ProcessFault, PumbaFault
+from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault
+from aguante.faults.pumba_commands import complete
 from aguante.report import charts
-from aguante.report.page import render_html
+from aguante.report.run_page import render_html
 from aguante.report.series import fault_names
 
 

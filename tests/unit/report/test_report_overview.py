@@ -7,7 +7,7 @@ import pytest
 from report_factory import held_run
 from report_variants import deviated_run
 
-from aguante.measure.model import Cause
+from aguante.measure.measures import Cause
 from aguante.report import text
 from aguante.report.junit import render_junit
 from aguante.report.overview import (
@@ -18,9 +18,9 @@ from aguante.report.overview import (
     word_of,
     write_overview,
 )
-from aguante.runfolder import RunFolder
-from aguante.suite import Suite, SuiteRun
-from aguante.verdict.model import Verdict
+from aguante.run_folder.folder import RunFolder
+from aguante.verdict.suite_result import Suite, SuiteRun
+from aguante.verdict.verdict import Verdict
 
 
 def line_of(verdict: Verdict, run_id: str, **changes: object) -> SuiteRun:

@@ -4,7 +4,7 @@ import pytest
 from report_factory import held_run
 from report_variants import empty_run
 
-from aguante.measure.model import SampleTrace
+from aguante.measure.measures import SampleTrace
 from aguante.report import series, view
 from aguante.report.palette import styles_of
 from aguante.report.waterfall import services_of, waterfall

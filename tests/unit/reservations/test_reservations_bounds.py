@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 import pytest
-from saga_world import Process, World
+from saga_harness import Process, World
 
 from services.reservations import compensation
 from services.reservations import outbox as outbox_module

@@ -1,7 +1,7 @@
 """One behaviour of the saga each; that they hold in any order is what the properties are for."""
 
 import pytest
-from saga_world import Act, Process, World
+from saga_harness import Act, Process, World
 
 from services.kit.deadline import Deadline
 from services.kit.problem import Problem

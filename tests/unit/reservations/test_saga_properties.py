@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from saga_world import CAPACITY, Act, CrashError, Process, World
+from saga_harness import CAPACITY, Act, CrashError, Process, World
 
 from services.inventory.domain import AllocationState
 from services.kit.deadline import Deadline

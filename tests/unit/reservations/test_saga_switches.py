@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import pytest
-from saga_world import CAPACITY, Act, CrashError, Process, World
+from saga_harness import CAPACITY, Act, CrashError, Process, World
 
 from services.inventory.domain import AllocationState
 from services.kit.deadline import Deadline

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from aguante.runtimes.base import TestbedError
-from aguante.runtimes.compose_file import needed_ports, read_compose_file
-from aguante.testbed import TestbedSpec
-from aguante.testbed_file import load_testbed
+from aguante.runtimes.compose.compose_file import needed_ports, read_compose_file
+from aguante.testbed.runtime import TestbedError
+from aguante.testbed.testbed_file import load_testbed
+from aguante.testbed.testbed_spec import TestbedSpec
 
 ROOT = Path(__file__).parents[3]
 

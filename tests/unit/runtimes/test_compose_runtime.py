@@ -5,17 +5,25 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-import compose_world as world
+import compose_harness as world
 import pytest
-from compose_world import FakeDocker, Said, fake_docker, inspected, listed
+from compose_harness import FakeDocker, Said, fake_docker, inspected, listed
 
-from aguante.runtimes.base import TestbedError
-from aguante.runtimes.compose import ComposeRuntime
-from aguante.runtimes.docker import Docker
+from aguante.clients.docker_cli import Docker
+from aguante.runtimes.compose.compose_runtime import ComposeRuntime
 from aguante.runtimes.processes import ProcessRef, this_process
-from aguante.runtimes.state import CONTAINERS, SavedState, claim, folders, living, read_state, sweep
-from aguante.testbed import TestbedSpec
-from aguante.testbed_file import load_testbed
+from aguante.runtimes.testbed_state import (
+    CONTAINERS,
+    SavedState,
+    claim,
+    folders,
+    living,
+    read_state,
+    sweep,
+)
+from aguante.testbed.runtime import TestbedError
+from aguante.testbed.testbed_file import load_testbed
+from aguante.testbed.testbed_spec import TestbedSpec
 
 ROOT = Path(__file__).parents[3]
 HERE: Mapping[str, Said] = {

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-import compose_world as world
+import compose_harness as world
 import pytest
-from compose_world import fake_docker, inspected, listed
+from compose_harness import fake_docker, inspected, listed
 
-from aguante.runtimes.attach_find import find_testbed_of
-from aguante.runtimes.base import TestbedError
-from aguante.runtimes.docker import Docker, DockerError
-from aguante.runtimes.docker_causes import FREEZE_TRIES, cause_of
-from aguante.testbed import TestbedSpec
+from aguante.clients.docker_causes import FREEZE_TRIES, cause_of
+from aguante.clients.docker_cli import Docker, DockerError
+from aguante.runtimes.attach.find_testbed import find_testbed_of
+from aguante.testbed.runtime import TestbedError
+from aguante.testbed.testbed_spec import TestbedSpec
 
 
 async def test_what_docker_printed_comes_back(tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-import compose_world as world
+import compose_harness as world
 import pytest
-from compose_world import FakeDocker, Said, fake_docker, inspected, listed
+from compose_harness import FakeDocker, Said, fake_docker, inspected, listed
 
-from aguante.runtimes.docker import Docker, DockerError
+from aguante.clients.docker_cli import Docker, DockerError
 from offline.stack import WITHOUT_GRAFANA, start_stack
 from offline.wanted import COMPOSE_FILE
 

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from aguante.runtimes import ports
-from aguante.runtimes.base import TestbedError
-from aguante.runtimes.layout import Layout, check_replicas, lay_out
-from aguante.runtimes.ports import Ports
-from aguante.runtimes.services import (
+from aguante.runtimes.native.port_map import Layout, check_replicas, lay_out
+from aguante.runtimes.native.service_processes import (
     Instance,
     link_variable,
     service_command,
     service_environment,
 )
-from aguante.testbed import REPLICAS_MAX, TestbedSpec
+from aguante.runtimes.ports import Ports
+from aguante.testbed.runtime import TestbedError
+from aguante.testbed.testbed_spec import REPLICAS_MAX, TestbedSpec
 
 
 @pytest.fixture

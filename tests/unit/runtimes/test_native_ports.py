@@ -6,8 +6,8 @@ import socket
 import pytest
 
 from aguante.runtimes import ports
-from aguante.runtimes.base import TestbedError
 from aguante.runtimes.ports import PORTS_EACH, SLOTS, Ports, is_free
+from aguante.testbed.runtime import TestbedError
 
 
 def test_slots_do_not_overlap_and_stay_below_ephemeral_ports() -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from aguante.runtimes import postgres
-from aguante.runtimes.base import TestbedError
-from aguante.runtimes.postgres import _can_enter, _creation, find_binaries
+from aguante.runtimes.native import postgres_server as postgres
+from aguante.runtimes.native.postgres_server import _can_enter, _creation, find_binaries
 from aguante.runtimes.processes import Account
+from aguante.testbed.runtime import TestbedError
 
 
 @pytest.mark.parametrize(("mode", "entered"), [(0o755, True), (0o711, True), (0o700, False)])

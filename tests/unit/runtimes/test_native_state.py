@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from aguante.runtimes import state
-from aguante.runtimes.base import TestbedError
+from aguante.runtimes import testbed_state as state
 from aguante.runtimes.ports import SLOTS
 from aguante.runtimes.processes import ProcessRef, tail, this_process
-from aguante.runtimes.state import (
+from aguante.runtimes.testbed_state import (
     SavedState,
     claim,
     default_parent,
@@ -21,6 +20,7 @@ from aguante.runtimes.state import (
     read_state,
     sweep,
 )
+from aguante.testbed.runtime import TestbedError
 
 
 def saved(testbed_id: str) -> SavedState:

@@ -6,15 +6,15 @@ from pathlib import Path
 import click
 import pytest
 
-from aguante.commands.observers import observers_of
-from aguante.commands.up import up_command
+from aguante.cli.commands.up import up_command
+from aguante.cli.options.with_option import observers_of
 from aguante.runtimes import ports
-from aguante.runtimes.base import TestbedError
-from aguante.runtimes.layout import lay_out
-from aguante.runtimes.observing import Observers, addresses
+from aguante.runtimes.native.port_map import lay_out
+from aguante.runtimes.native.prometheus_server import Places, Target, arguments, configuration
 from aguante.runtimes.ports import Ports
-from aguante.runtimes.prometheus import Places, Target, arguments, configuration
-from aguante.testbed import TestbedSpec
+from aguante.runtimes.sidecars import Observers, addresses
+from aguante.testbed.runtime import TestbedError
+from aguante.testbed.testbed_spec import TestbedSpec
 
 OPTION = next(each for each in up_command.params if each.name == "observers")
 

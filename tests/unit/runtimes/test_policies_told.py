@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aguante.runtimes.policies_told import difference, read_policy
+from aguante.runtimes.attach.policy_match import difference, read_policy
 from services.kit.policy_file import load_policy
 
 POLICIES = sorted((Path(__file__).parents[3] / "policies").glob("*.yaml"))

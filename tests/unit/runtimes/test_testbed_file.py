@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aguante.testbed_file import InvalidTestbed, load_testbed
+from aguante.testbed.testbed_file import InvalidTestbed, load_testbed
 
 ROOT = Path(__file__).parents[3]
 

@@ -1,7 +1,7 @@
 """The setup request's body."""
 
-from aguante.setup import body_of
-from aguante.testbed import SetupRequest
+from aguante.load.seed_events import body_of
+from aguante.testbed.testbed_spec import SetupRequest
 
 
 def test_a_placeholder_that_stands_alone_keeps_its_type() -> None:

@@ -3,8 +3,8 @@
 import click
 import pytest
 
-from aguante.commands.running import replicas_of
-from aguante.commands.up import up_command
+from aguante.cli.commands.up import up_command
+from aguante.cli.options.testbed_choice import replicas_of
 
 OPTION = next(each for each in up_command.params if each.name == "replicas")
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from aguante import cli
-from aguante.commands.runtimes import ChosenRuntime
-from aguante.load import LoadError
-from aguante.measure.facts import EvidenceError
-from aguante.runtimes.base import TestbedError
-from aguante.saturation import play
-from aguante.saturation.model import Level
+from aguante.cli import main as cli
+from aguante.cli.options.runtime_choice import ChosenRuntime
+from aguante.load.generator import LoadError
+from aguante.measure.saturation_levels import Level
+from aguante.run_folder.run_log import EvidenceError
+from aguante.suite import saturation_sweep as play
+from aguante.testbed.runtime import TestbedError
 
 FAILS = [
     LoadError("a worker was lost", 1),

@@ -6,13 +6,13 @@ import altair
 import msgspec
 import pytest
 
-from aguante.measure.level import measure_level
-from aguante.records import LoadSummary, RequestRecord
+from aguante.load_protocol.records import LoadSummary, RequestRecord
+from aguante.measure.load_level import measure_level
+from aguante.measure.saturation_levels import Level, Saturation, Sweep, enough, words
 from aguante.report import charts
 from aguante.report.charts.canvas import FRAMES
-from aguante.saturation.chart import panels
-from aguante.saturation.model import Level, Saturation, Sweep, enough, words
-from aguante.saturation.page import level_line, saturation_html
+from aguante.report.saturation_chart import panels
+from aguante.report.saturation_page import level_line, saturation_html
 
 
 def level(offered_rps: float, goodput_rps: float, **changed: object) -> Level:

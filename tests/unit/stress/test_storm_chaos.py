@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import cast
 
-from aguante.drivers.base import FaultError
-from aguante.drivers.toxiproxy import ToxiproxyDriver
-from aguante.plan import PlannedFault
-from aguante.runtimes.native import NativeRuntime
+from aguante.drivers.driver import FaultError
+from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
+from aguante.faults.planned_fault import PlannedFault
+from aguante.runtimes.native.native_runtime import NativeRuntime
 from stress.chaos import Chaos, Kill
 from stress.schedule import AIMED_AT, Strike
 from stress.witness import Witness

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
-from aguante.records import RequestRecord
+from aguante.load_protocol.records import RequestRecord
 from stress.client import Client, Wish
 from stress.ledger import Ledger
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aguante.records import RequestRecord
+from aguante.load_protocol.records import RequestRecord
 from stress.client import Client, Reading, Wish
 from stress.customers import Customers, ask_what_became_of
 from stress.ledger import Ledger

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from aguante.events import Settled
-from aguante.records import RequestRecord
-from aguante.runfolder import RunFolder
-from aguante.testbed import TestbedSpec
+from aguante.load_protocol.records import RequestRecord
+from aguante.run_folder.events import Settled
+from aguante.run_folder.folder import RunFolder
+from aguante.testbed.testbed_spec import TestbedSpec
 from stress.audit import Audit, audit, opened, violations
 from stress.chaos import Damage, Kill
 from stress.client import Client, Reading

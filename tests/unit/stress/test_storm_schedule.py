@@ -5,9 +5,9 @@ from itertools import islice
 
 import pytest
 
-from aguante.drivers.toxics import TOXICS as KNOWN
-from aguante.drivers.toxics import findings
-from aguante.testbed import TestbedSpec
+from aguante.faults.toxics import TOXICS as KNOWN
+from aguante.faults.toxics import findings
+from aguante.testbed.testbed_spec import TestbedSpec
 from stress.schedule import AIMED_AT, TOXICS, capacities, gusts, orders, strikes
 
 LINKS = ("a-b", "b-c", "c-db")

@@ -1,6 +1,7 @@
 """Lines of suites, made by hand."""
 
-from aguante.suite import Entry, Job, Suite, SuiteRun
+from aguante.suite.many_runs import Entry, Job
+from aguante.verdict.suite_result import Suite, SuiteRun
 
 SLOW = Entry("slow.yaml", "payments-slow", "Payments is slow", "default")
 DOWN = Entry("down.yaml", "inventory-down", "Inventory is down", "default")

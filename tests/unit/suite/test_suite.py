@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from suite_lines import DOWN, SLOW, line, line_of, suite
 
-from aguante.suite import Job, SuiteRun, interleave, new_suite_id, play_jobs, worst
+from aguante.suite.many_runs import Job, interleave, new_suite_id, play_jobs
+from aguante.verdict.suite_result import SuiteRun, worst
 
 
 class Player:

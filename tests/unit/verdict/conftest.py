@@ -3,11 +3,11 @@
 import pytest
 from synthetic_run import write_run
 
-from aguante.measure.model import Measures
-from aguante.measure.run import measure
-from aguante.plan import Plan
-from aguante.spec import Experiment
-from aguante.testbed import TestbedSpec
+from aguante.experiment import Experiment
+from aguante.measure.measure_run import measure
+from aguante.measure.measures import Measures
+from aguante.plan.plan import Plan
+from aguante.testbed.testbed_spec import TestbedSpec
 
 
 @pytest.fixture(scope="session")

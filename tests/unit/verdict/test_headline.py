@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from synthetic_run import write_run
 
-from aguante.drivers.pumba_commands import complete
-from aguante.measure.model import Measures
-from aguante.measure.run import measure
-from aguante.plan import Plan, PlannedFault, ProcessFault, PumbaFault
-from aguante.spec import Experiment
-from aguante.testbed import TestbedSpec
+from aguante.experiment import Experiment
+from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault
+from aguante.faults.pumba_commands import complete
+from aguante.measure.measure_run import measure
+from aguante.measure.measures import Measures
+from aguante.plan.plan import Plan
+from aguante.testbed.testbed_spec import TestbedSpec
 from aguante.verdict.headline import headline
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from synthetic_run import Span, Story, write_run
 
-from aguante.measure.model import FaultMeasure, InvariantMeasure, Measures
-from aguante.measure.run import measure
-from aguante.plan import Plan
-from aguante.spec import Experiment
-from aguante.testbed import TestbedSpec
-from aguante.verdict import judge
-from aguante.verdict.model import Verdict
+from aguante.experiment import Experiment
+from aguante.measure.measure_run import measure
+from aguante.measure.measures import FaultMeasure, InvariantMeasure, Measures
+from aguante.plan.plan import Plan
+from aguante.testbed.testbed_spec import TestbedSpec
+from aguante.verdict.judge import judge
+from aguante.verdict.verdict import Verdict
 
 Change = Callable[[Measures], dict[str, object]]
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from aguante.measure.model import Answer, Fact
-from aguante.spec.expectations import (
+from aguante.expectations.clauses import (
     Achieved,
     Amplification,
     Attribution,
@@ -16,6 +15,7 @@ from aguante.spec.expectations import (
     Rate,
     Recovery,
 )
+from aguante.measure.measures import Answer, Fact
 from aguante.verdict.kinds import KINDS, rule, sentence
 
 RATE = Rate(phase="fault", status=503, origin="reservations", mechanism="breaker_open", min=0.4)

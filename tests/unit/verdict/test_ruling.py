@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aguante.verdict.model import Outcome
 from aguante.verdict.ruling import (
     all_of,
     bound_percent,
@@ -15,6 +14,7 @@ from aguante.verdict.ruling import (
     window_words,
     within,
 )
+from aguante.verdict.verdict import Outcome
 
 OUTCOMES = st.lists(st.sampled_from(get_args(Outcome)), max_size=8)
 

@@ -9,12 +9,12 @@ from ruamel.yaml import YAML
 from shop import ROOT
 from synthetic_run import write_run
 
-from aguante.measure.run import measure
-from aguante.plan import Plan
-from aguante.schemas import rendered
-from aguante.spec import Experiment
-from aguante.testbed import TestbedSpec
-from aguante.verdict import judge
+from aguante.experiment import Experiment
+from aguante.measure.measure_run import measure
+from aguante.plan.plan import Plan
+from aguante.report.schemas import rendered
+from aguante.testbed.testbed_spec import TestbedSpec
+from aguante.verdict.judge import judge
 
 yaml = YAML(typ="safe", pure=True)
 
@@ -26,7 +26,7 @@ def schema(name: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("name", sorted(rendered()))
 def test_the_schemas_in_the_repository_are_current(name: str) -> None:
-    """Made from the classes: ``python -m aguante.schemas`` writes them anew."""
+    """Made from the classes: ``python -m aguante.report.schemas`` writes them anew."""
     assert (ROOT / "schemas" / name).read_text(encoding="utf-8") == rendered()[name]
 
 

@@ -5,12 +5,12 @@ from typing import Any, get_args
 
 import pytest
 
-from aguante.measure.model import Answer, Measures
-from aguante.plan import Plan
-from aguante.spec import Experiment
-from aguante.spec.expectations import Clause, Expectation
-from aguante.verdict import judge
-from aguante.verdict.model import Verdict
+from aguante.expectations.clauses import Clause, Expectation
+from aguante.experiment import Experiment
+from aguante.measure.measures import Answer, Measures
+from aguante.plan.plan import Plan
+from aguante.verdict.judge import judge
+from aguante.verdict.verdict import Verdict
 
 REASON = (
     "The system was not in its steady state before the fault: rate of 200 in baseline >= 97 %,"

@@ -1,0 +1,183 @@
+"""``aguante audit``: the safety invariants on the databases of a testbed that runs, or of a recorded run."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import click
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from aguante.cli.options.arguments import find_testbed, testbed_option
+from aguante.cli.options.testbed_choice import one_state, recorded_spec
+from aguante.cli.render.verdict_text import STYLE, verdict_console
+from aguante.collect.database_dump import DumpError, dump_tables
+from aguante.collect.settle import settle
+from aguante.measure.audit.invariant_audit import Audit, AuditedInvariant, audit
+from aguante.run_folder.folder import RunFolder
+from aguante.run_folder.run_log import EvidenceError, read_facts
+from aguante.testbed.runtime import Testbed
+from aguante.testbed.testbed_spec import InvariantSpec, TestbedSpec
+
+VIOLATED, UNKNOWN, UNREADABLE = 1, 2, 4
+"""Exit codes, as of every command: deviated, inconclusive, the testbed's fault."""
+ROWS_SHOWN = 5
+
+
+@click.command("audit")
+@click.argument("testbed_id", metavar="[ID]", required=False)
+@click.option(
+    "--run",
+    "run_folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Audit the tables and the ledger of a run folder instead of a running testbed.",
+)
+@click.option(
+    "--ledger",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What clients were told: requests.jsonl. Without it the invariants that ask it are unknown.",
+)
+@click.option("--invariant", "names", multiple=True, help="Check this one alone; may be repeated.")
+@click.option(
+    "--within",
+    "within_s",
+    type=click.FloatRange(0, 600),
+    metavar="SECONDS",
+    help="How long to wait until the system is at rest; default: as in a run. 0: read at once.",
+)
+@testbed_option
+@click.option("--json", "as_json", is_flag=True, help="Print all that was found as JSON.")
+def audit_command(  # noqa: PLR0913 - an argument for each option
+    testbed_id: str | None,
+    run_folder: Path | None,
+    ledger: Path | None,
+    names: tuple[str, ...],
+    within_s: float | None,
+    testbed: Path | None,
+    as_json: bool,
+) -> int:
+    """Read the databases of testbed ID (without ID: the only one) and check every safety invariant.
+
+    \b
+    Exit codes:
+      0  every invariant that was tried held
+      1  an invariant is violated, or the system did not come to rest in time
+      2  something that was asked for is unknown
+      4  the databases or the ledger cannot be read
+    """
+    if run_folder and testbed_id:
+        message = "give either a testbed's ID or --run FOLDER"
+        raise click.UsageError(message)
+    try:
+        if run_folder:
+            found = _of_run(RunFolder(run_folder), ledger, names)
+        else:
+            state = one_state(testbed_id)
+            spec = find_testbed(testbed)
+            found = asyncio.run(_of_testbed(state.up, spec, ledger, names, within_s))
+    except (DumpError, EvidenceError) as error:
+        click.echo(f"error: {error}", err=True)
+        return UNREADABLE
+    return _told(found, names, as_json)
+
+
+def _of_run(folder: RunFolder, ledger: Path | None, names: tuple[str, ...]) -> Audit:
+    spec, facts = recorded_spec(folder), read_facts(folder.events)
+    return audit(
+        str(folder.root),
+        spec,
+        folder.tables,
+        ledger=ledger or (folder.records if folder.records.exists() else None),
+        settled=facts.settled.settled if facts.settled else None,
+        wanted=_wanted(spec, names),
+    )
+
+
+async def _of_testbed(
+    testbed: Testbed,
+    spec: TestbedSpec,
+    ledger: Path | None,
+    names: tuple[str, ...],
+    within_s: float | None,
+) -> Audit:
+    wanted, settled = _wanted(spec, names), None
+    if within_s != 0:
+        patience = {} if within_s is None else {"within_s": within_s}
+        settled = (await settle(spec.settle.model_copy(update=patience), testbed)).settled
+    with tempfile.TemporaryDirectory(prefix="aguante-audit-") as name:
+        await dump_tables(testbed.databases, Path(name))
+        return audit(
+            f"testbed {testbed.id}",
+            spec,
+            Path(name),
+            ledger=ledger,
+            settled=settled,
+            wanted=wanted,
+        )
+
+
+def _wanted(spec: TestbedSpec, names: tuple[str, ...]) -> tuple[InvariantSpec, ...] | None:
+    """The invariants of these names, all when there are none.
+
+    Raises:
+        click.UsageError: an unknown name.
+    """
+    if not names:
+        return None
+    known = {each.name: each for each in spec.invariants}
+    for name in names:
+        if name not in known:
+            message = (
+                f"--invariant {name}: there is none of that name; there are: {', '.join(known)}"
+            )
+            raise click.UsageError(message)
+    return tuple(known[name] for name in dict.fromkeys(names))
+
+
+def _told(found: Audit, names: tuple[str, ...], as_json: bool) -> int:
+    """Print an audit, and return its exit code."""
+    questions = found.open_questions(names)
+    if as_json:
+        click.echo(found.model_dump_json(indent=2))
+    else:
+        _print(found, questions)
+    if found.violated:
+        return VIOLATED
+    return UNKNOWN if questions else 0
+
+
+def _print(found: Audit, questions: tuple[str, ...]) -> None:
+    console = verdict_console()
+    table = Table(box=box.SIMPLE_HEAD, title=found.subject, title_justify="left", pad_edge=False)
+    table.add_column("outcome")
+    table.add_column("invariant")
+    table.add_column("tried on", justify="right")
+    table.add_column("violations", justify="right")
+    for each in found.invariants:
+        word = f"[{STYLE[each.outcome]}]{each.outcome}[/]"
+        table.add_row(word, each.name, str(each.exposure), str(each.violations))
+    console.print(table)
+    if found.settled is False:
+        console.print("[red]The system did not come to rest in time: work is under way.[/]")
+    for each in found.invariants:
+        _print_rows(console, each)
+    notes = [f"{e.name}: {e.because}" for e in found.invariants if e.outcome == "unknown"]
+    for note in dict.fromkeys((*notes, *(q for q in questions if q.startswith("nothing")))):
+        console.print(f"  - {escape(note)}", highlight=False, soft_wrap=True)
+
+
+def _print_rows(console: Console, each: AuditedInvariant) -> None:
+    if not each.rows:
+        return
+    shown = each.rows[:ROWS_SHOWN]
+    table = Table(
+        *(escape(column) for column in each.columns),
+        box=box.SIMPLE_HEAD,
+        title=f"{each.name}: {len(shown)} of {each.violations} offending rows",
+        title_justify="left",
+    )
+    for row in shown:
+        table.add_row(*(escape(cell) for cell in row))
+    console.print(table)

@@ -1,0 +1,78 @@
+"""``aguante doctor``: what is here, what is missing, and how to get it; or whether a testbed's telemetry arrives."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from pydantic import TypeAdapter
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from aguante.cli.diagnose.machine_check import SUPPORTED, Check, Machine, examine
+from aguante.cli.diagnose.telemetry_check import examine_pipeline
+from aguante.cli.options.arguments import find_testbed, testbed_option
+from aguante.cli.options.run_folders import runs_option
+from aguante.cli.render.verdict_text import verdict_console
+from aguante.clients.docker_cli import Docker
+from aguante.runtimes.attach.find_testbed import find_testbed_of
+from aguante.runtimes.testbed_state import default_parent
+
+STYLE = {"ok": "green", "note": "yellow", "missing": "bold red", "broken": "bold red"}
+
+
+@click.command("doctor")
+@runs_option
+@testbed_option
+@click.option(
+    "--attach",
+    metavar="WHICH",
+    help="Look at the telemetry of a testbed that runs instead: its ID (`aguante ps`), a Compose project, or FILE.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor_command(runs: Path, testbed: Path | None, attach: str | None, as_json: bool) -> int:
+    """Look at this machine: what a native run needs, what is there, what is missing and how to get it.
+
+    Starts, builds and downloads nothing. With --attach it sends one request through the testbed's entry and follows
+    it: metrics, lost spans, the relay, Prometheus's targets, and whether Jaeger gets the trace.
+
+    Exit 0: a run can be started, or telemetry arrives; 4: something is missing, or broken.
+    """
+    if attach is None:
+        checks = examine(Machine.here(runs))
+        good, bad = "A run can be started.", "no run can be started"
+    else:
+        checks = _of_testbed(attach, testbed)
+        good, bad = "Telemetry arrives.", "telemetry does not arrive"
+    wrong = [each for each in checks if each.state in ("missing", "broken")]
+    if as_json:
+        click.echo(TypeAdapter(tuple[Check, ...]).dump_json(checks, indent=2).decode())
+        return 4 if wrong else 0
+    console = verdict_console()
+    console.print(_table(checks))
+    if attach is None:
+        console.print(f"Supported: {SUPPORTED}.", highlight=False)
+    said = f"{len(wrong)} {wrong[0].state}: {bad}" if wrong else good
+    console.print(said, highlight=False)
+    return 4 if wrong else 0
+
+
+def _of_testbed(which: str, testbed: Path | None) -> tuple[Check, ...]:
+    async def look() -> tuple[Check, ...]:
+        spec = find_testbed(testbed)
+        return await examine_pipeline(
+            await find_testbed_of(which, spec, default_parent(), Docker())
+        )
+
+    return asyncio.run(look())
+
+
+def _table(checks: Sequence[Check]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("", "what", "found", "what to do"):
+        table.add_column(column, overflow="fold")
+    for each in checks:
+        state = f"[{STYLE[each.state]}]{each.state}[/]"
+        table.add_row(state, escape(each.name), escape(each.found), escape(each.mend))
+    return table

@@ -1,0 +1,45 @@
+"""``aguante explain``: why a run went as it did."""
+
+from pathlib import Path
+
+import click
+
+from aguante.cli.options.run_folders import or_usage, run_folder, runs_option
+from aguante.report.explain import UnknownSubjectError, explain, parse_question
+from aguante.report.stored_run import judge_again, read_frozen, read_judged
+from aguante.run_folder.run_log import EvidenceError
+
+
+@click.command("explain")
+@click.argument("words", nargs=-1, metavar="[RUN] [expectation N | reservation ID | trace ID]")
+@runs_option
+def explain_command(words: tuple[str, ...], runs: Path) -> int:
+    """Explain a run: an expectation, or one request through client, faults, spans, breakers, rows and logs.
+
+    \b
+      aguante explain                     the latest run: its first unmet expectation, else its worst second
+      aguante explain RUN                 the same of another run
+      aguante explain RUN expectation 5   what was answered in its window, and a request that speaks against it
+      aguante explain RUN reservation ID  everything that is known about it (or: trace ID, or a key)
+
+    Reads the run folder alone; nothing is started. Times are seconds since load began. RUN is a folder, a
+    run id or a part of one, or `latest`. Exit 0: explained; 3: no such run or subject.
+    """
+    folder, rest = _run_and_rest(words, runs)
+    try:
+        run = or_usage(read_frozen, folder)
+        stored = run.folder.verdict.exists() and run.folder.measures.exists()
+        judged = or_usage(read_judged, folder) if stored else judge_again(run)
+        click.echo(explain(run, judged, parse_question(rest)))
+    except (UnknownSubjectError, EvidenceError) as error:
+        raise click.UsageError(str(error)) from error
+    return 0
+
+
+def _run_and_rest(words: tuple[str, ...], runs: Path) -> tuple[Path, tuple[str, ...]]:
+    """The first word is a run unless it begins a question about the latest one."""
+    if not words or words[0] in ("expectation", "reservation", "trace"):
+        return run_folder(None, runs), words
+    if words[0] == "latest":
+        return run_folder(None, runs), words[1:]
+    return run_folder(words[0], runs), words[1:]

@@ -1,0 +1,168 @@
+"""``aguante inject`` and ``aguante heal``: one fault by hand on a testbed that runs."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from aguante.cli.options import completion_names as names
+from aguante.cli.options.run_folders import runs_option
+from aguante.cli.options.stop_signals import stop_on_signals
+from aguante.cli.options.testbed_choice import one_state
+from aguante.drivers.driver import FaultError
+from aguante.faults.planned_fault import ToxiproxyFault
+from aguante.faults.toxics import findings
+from aguante.plan.build import new_run_id
+from aguante.run.fault_executor import HealError
+from aguante.run.manual_fault import (
+    HOLD_MAX_S,
+    Injection,
+    WrongValuesError,
+    heal_testbed,
+    hold,
+    toxic_of,
+)
+from aguante.testbed.runtime import Testbed, TestbedError
+
+_UNITS_S = {"": 1.0, "s": 1.0, "ms": 0.001, "min": 60.0, "h": 3600.0}
+
+testbed_id_option = click.option(
+    "--testbed-id", metavar="ID", help="Which testbed, see `aguante ps`; the only one by default."
+)
+
+
+class Length(click.ParamType[float]):
+    """``30s``, ``2min``, ``500ms``, ``1h``, or seconds alone; above 0, at most a day."""
+
+    name = "length"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Seconds.
+
+        Raises:
+            click.BadParameter: it is no length, or out of range.
+        """
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|min|h)?", str(value))
+        length_s = float(match[1]) * _UNITS_S[match[2] or ""] if match else 0.0
+        if not 0 < length_s <= HOLD_MAX_S:
+            self.fail(
+                f"found {value!r}, expected a length such as 30s or 2min, at most 24h", param, ctx
+            )
+        return length_s
+
+
+@click.command("inject")
+@click.argument("link", shell_complete=names.links)
+@click.argument("toxic", shell_complete=names.toxics)
+@click.argument("values", nargs=-1, metavar="[VALUE] [NAME=VALUE...]")
+@click.option(
+    "--for", "for_s", type=Length(), default=HOLD_MAX_S, help="Lift it after this time: 30s, 2min."
+)
+@click.option(
+    "--upstream", is_flag=True, help="On the way to the callee; by default on its answers."
+)
+@click.option(
+    "--toxicity",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Share of the connections (not of the requests).",
+)
+@testbed_id_option
+@runs_option
+def inject_command(  # noqa: PLR0913 - an argument for each option
+    link: str,
+    toxic: str,
+    values: tuple[str, ...],
+    for_s: float,
+    upstream: bool,
+    toxicity: float,
+    testbed_id: str | None,
+    runs: Path,
+) -> int:
+    """Break LINK of a running testbed with TOXIC, until Ctrl-C or --for; then heal it, and verify.
+
+    \b
+      aguante inject reservations-payments latency 3500 jitter_ms=200 --for 30s
+      aguante inject inventory-db down
+
+    Start a testbed with `aguante up` in another terminal. The undo is journaled before the fault, as in a
+    run: after a kill `aguante recover` heals it; `aguante heal` does so at any time.
+    Exit 0: healed; 3: wrong usage; 4: it could not be applied, or not be healed.
+    """
+    testbed = _testbed(testbed_id)
+    links = sorted(each.name for each in testbed.links)
+    if link not in links:
+        message = f"there is no link {link!r}; there are {', '.join(links)}"
+        raise click.UsageError(message)
+    fault = _fault(link, toxic, values, upstream=upstream, toxicity=toxicity)
+    run_id = new_run_id(f"inject-{link}", datetime.now(UTC), secrets.token_hex(2))
+    injection = Injection(run_id, testbed.toxiproxy, fault, for_s)
+
+    async def work() -> None:
+        with stop_on_signals() as stop:
+            await hold(injection, runs, stop, click.echo)
+
+    return _or_testbed_failed(work)
+
+
+@click.command("heal")
+@click.argument("links", nargs=-1, metavar="[LINK...]", shell_complete=names.links)
+@testbed_id_option
+def heal_command(links: tuple[str, ...], testbed_id: str | None) -> int:
+    """Take every toxic off a running testbed and enable every proxy; of LINKs alone, if any are given.
+
+    An `aguante inject` that still holds notices, and ends. Do not use it on the testbed of a run: the run
+    would be inconclusive. Exit 0: nothing is broken any more, read back; 4: something could not be healed.
+    """
+    testbed = _testbed(testbed_id)
+
+    async def work() -> None:
+        healed = await heal_testbed(testbed.toxiproxy, links)
+        click.echo("\n".join(healed) if healed else "nothing was broken")
+
+    return _or_testbed_failed(work)
+
+
+def _testbed(testbed_id: str | None) -> Testbed:
+    state = one_state(testbed_id)
+    if state.testbed is None:
+        message = f"testbed {state.id} is still starting: try again in a moment"
+        raise TestbedError(message)
+    return state.testbed
+
+
+def _fault(
+    link: str, toxic: str, values: tuple[str, ...], *, upstream: bool, toxicity: float
+) -> ToxiproxyFault:
+    try:
+        attributes = toxic_of(toxic, values)
+    except WrongValuesError as error:
+        raise click.UsageError(str(error)) from error
+    wrong = findings(toxic, dict(attributes), toxicity)
+    if wrong:
+        raise click.UsageError("; ".join(wrong))
+    return ToxiproxyFault(
+        link=link,
+        toxic=toxic,
+        stream="upstream" if upstream else "downstream",
+        toxicity=toxicity,
+        attributes=attributes,
+    )
+
+
+def _or_testbed_failed(work: Callable[[], Coroutine[None, None, None]]) -> int:
+    try:
+        asyncio.run(work())
+    except (FaultError, HealError) as error:
+        click.echo(f"error: {error}", err=True)
+        return 4
+    return 0

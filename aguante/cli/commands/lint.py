@@ -1,0 +1,134 @@
+"""``aguante lint``: what the times of a policy amount to, told by the system's own hook in a child process."""
+
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import click
+from pydantic import ValidationError
+
+from aguante.cli.options import completion_names as names
+from aguante.cli.options.arguments import find_testbed, testbed_option
+from aguante.core.findings import did_you_mean
+from aguante.core.values import Value
+from aguante.testbed.testbed_spec import TestbedSpec
+
+HOOK_S = 60.0
+"""The hook only reads files; longer than this it hangs."""
+
+
+class LintFinding(Value):
+    """One finding of the hook; ``line`` 0: none in particular."""
+
+    severity: Literal["error", "warning", "info"]
+    rule: str
+    line: int
+    where: str
+    message: str
+    mend: str
+
+    def told(self, file: str) -> str:
+        """``file:line: severity: where: message; mend: ... [rule]``."""
+        place = f"{file}:{self.line}" if self.line else file
+        return f"{place}: {self.severity}: {self.where}: {self.message}; mend: {self.mend} [{self.rule}]"
+
+
+class LintedPolicy(Value):
+    """One policy file and its findings."""
+
+    file: str
+    findings: tuple[LintFinding, ...]
+
+
+class LintReport(Value):
+    """What the hook prints to stdout, as JSON; another system's hook prints the same."""
+
+    format_version: Literal[1]
+    policies: tuple[LintedPolicy, ...]
+
+    def count(self, severity: str) -> int:
+        """How many findings of one severity there are in all files."""
+        return sum(found.severity == severity for each in self.policies for found in each.findings)
+
+
+@click.command("lint")
+@click.argument("policies", nargs=-1, metavar="[POLICY...]", shell_complete=names.policies)
+@testbed_option
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def lint_command(policies: tuple[str, ...], testbed: Path | None, *, as_json: bool) -> int:
+    """Check policies: their writing, and what their timeouts, retries and deadline amount to together.
+
+    POLICY is a name in the testbed's folder of policies or a file; without any, all of that folder are checked.
+    Each finding says where it is, what can never come about or is cut short, and how to mend it.
+
+    Exit 0: no errors (there may be warnings); 1: errors; 3: no such policy, or a testbed without a lint hook.
+    """
+    spec = find_testbed(testbed)
+    report = run_hook(spec, [_file(spec, name) for name in policies] or _all(spec))
+    if as_json:
+        click.echo(report.model_dump_json(indent=2))
+    else:
+        click.echo("\n".join(_lines(report)))
+    return 1 if report.count("error") else 0
+
+
+def run_hook(spec: TestbedSpec, files: Sequence[Path]) -> LintReport:
+    """Run the testbed's hook over ``files`` in a child process.
+
+    Raises:
+        click.ClickException: there is no hook, or it fails, hangs, or prints something else than a report.
+    """
+    if spec.lint is None:
+        msg = "this testbed has no lint hook: add `lint: {module: ...}` to its testbed.yaml"
+        raise click.ClickException(msg)
+    command = [sys.executable, "-m", spec.lint.module, *map(str, files)]
+    try:
+        done = subprocess.run(
+            command, cwd=spec.root, capture_output=True, text=True, timeout=HOOK_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        msg = f"the lint hook {spec.lint.module} did not end within {HOOK_S:g} s"
+        raise click.ClickException(msg) from error
+    try:
+        return LintReport.model_validate_json(done.stdout)
+    except ValidationError as error:
+        said = (done.stderr or done.stdout).strip()[-500:] or "nothing"
+        msg = f"the lint hook {spec.lint.module} (exit {done.returncode}) printed no report: {said}"
+        raise click.ClickException(msg) from error
+
+
+def _all(spec: TestbedSpec) -> list[Path]:
+    return sorted(spec.policies.glob("*.yaml"))
+
+
+def _file(spec: TestbedSpec, name: str) -> Path:
+    named = spec.policies / f"{name}.yaml"
+    if named.is_file():
+        return named
+    if Path(name).is_file():
+        return Path(name).resolve()
+    hint = did_you_mean(name, [path.stem for path in _all(spec)], "name one of that folder")
+    msg = f"there is no policy {name}: neither in {spec.policies} nor a file; {hint}"
+    raise click.ClickException(msg)
+
+
+def _lines(report: LintReport) -> Iterable[str]:
+    for policy in report.policies:
+        file = _shown(policy.file)
+        yield from (found.told(file) for found in policy.findings)
+        if not policy.findings:
+            yield f"{file}: nothing found"
+    counts = ", ".join(
+        f"{report.count(each)} {each}{'s' if each != 'info' else ''}"
+        for each in ("error", "warning", "info")
+    )
+    yield f"{len(report.policies)} policies: {counts}"
+
+
+def _shown(file: str) -> str:
+    """The path as a user would type it from here."""
+    here = Path.cwd()
+    path = Path(file)
+    return str(path.relative_to(here)) if path.is_relative_to(here) else file

@@ -1,0 +1,207 @@
+"""``aguante list``: the experiments that are here, and the runs that were."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from aguante.cli.options.arguments import find_testbed, testbed_option
+from aguante.cli.options.experiment_choice import expand, tag_option
+from aguante.cli.render.verdict_text import STYLE, verdict_console
+from aguante.core.values import Value
+from aguante.experiment import Experiment, InvalidExperiment, load_experiment
+from aguante.plan.plan import Plan
+from aguante.testbed.testbed_spec import TestbedSpec
+from aguante.verdict.verdict import Verdict
+
+BESIDE_NAMES = 50
+"""Columns that the rest of a table needs to be readable."""
+
+
+class ListedExperiment(Value):
+    """One file."""
+
+    path: str
+    name: str = ""
+    title: str = ""
+    policy: str = ""
+    tags: tuple[str, ...] = ()
+    length_s: float | None = None
+    expected_verdict: str = ""
+    findings: int = 0
+    """How many faults the file has; the rest is empty then."""
+
+
+class ListedRun(Value):
+    """One run folder."""
+
+    run_id: str
+    experiment: str
+    policy: str
+    seed: int
+    verdict: str
+    """Empty: it was not judged (it still goes on, or was killed)."""
+    headline: str = ""
+
+
+@click.command("list")
+@click.argument("places", nargs=-1, metavar="[EXPERIMENT...]", type=click.Path(path_type=Path))
+@testbed_option
+@tag_option
+@click.option("--runs", "of_runs", is_flag=True, help="List past runs instead, the latest first.")
+@click.option(
+    "--runs-folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of the runs.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def list_command(
+    places: tuple[Path, ...],
+    testbed: Path | None,
+    tags: tuple[str, ...],
+    of_runs: bool,
+    runs_folder: Path,
+    as_json: bool,
+) -> int:
+    """List the experiments with title, tags and policy; with --runs the runs that were played.
+
+    EXPERIMENT is a file, a folder or a pattern in quotes; chaos-experiments by default. Exit 3: it is not there.
+    """
+    console = verdict_console()
+    if of_runs:
+        found = listed_runs(runs_folder)
+        _json(found) if as_json else print_runs(console, found)
+        return 0
+    spec = find_testbed(testbed)
+    listed = [_experiment(path, spec) for path in _there(places or (Path("chaos-experiments"),))]
+    chosen = [each for each in listed if not tags or set(tags) & set(each.tags)]
+    _json(chosen) if as_json else print_experiments(console, chosen)
+    return 0
+
+
+def _there(places: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The files that are meant.
+
+    Raises:
+        click.UsageError: one of the places is not there.
+    """
+    found = expand(places)
+    missing = [str(path) for path in found if not path.exists()]
+    if missing:
+        message = f"{', '.join(missing)}: not there; give a file, a folder or a pattern in quotes"
+        raise click.UsageError(message)
+    return found
+
+
+def listed_runs(runs: Path) -> list[ListedRun]:
+    """Every run below a folder, the latest first; what cannot be read is left out."""
+    found = []
+    for path in sorted(runs.glob("*/plan.json"), reverse=True):
+        try:
+            plan = Plan.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            continue
+        found.append(_run(path.parent, plan))
+    return found
+
+
+def _run(folder: Path, plan: Plan) -> ListedRun:
+    word, headline = "", ""
+    try:
+        verdict = Verdict.model_validate_json((folder / "verdict.json").read_bytes())
+        word, headline = verdict.verdict, verdict.headline
+    except (OSError, ValidationError):
+        pass  # not judged yet: shown as such
+    return ListedRun(
+        run_id=folder.name,
+        experiment=plan.experiment,
+        policy=plan.policy,
+        seed=plan.seed,
+        verdict=word,
+        headline=headline,
+    )
+
+
+def _experiment(path: Path, spec: TestbedSpec) -> ListedExperiment:
+    try:
+        experiment: Experiment = load_experiment(path, spec)
+    except InvalidExperiment as error:
+        return ListedExperiment(path=str(path), findings=len(error.findings))
+    return ListedExperiment(
+        path=str(path),
+        name=experiment.name,
+        title=experiment.title,
+        policy=experiment.policy,
+        tags=experiment.tags,
+        length_s=sum(length for _, length in experiment.phases.lengths()),
+        expected_verdict=experiment.expected_verdict,
+    )
+
+
+def _json(found: Sequence[Value]) -> None:
+    click.echo(f"[{', '.join(each.model_dump_json(indent=2) for each in found)}]")
+
+
+def print_experiments(console: Console, found: Sequence[ListedExperiment]) -> None:
+    """A table; a file with faults says so in place of its title."""
+    rows = [
+        (
+            each.path,
+            f"[red]not valid: {_findings(each.findings)}[/] (aguante validate)"
+            if each.findings
+            else escape(each.title),
+            escape(each.policy),
+            "" if each.length_s is None else f"{each.length_s:g} s",
+            each.expected_verdict,
+            escape(", ".join(each.tags)),
+        )
+        for each in found
+    ]
+    _print(console, ("file", "title", "policy", "length", "expected", "tags"), rows)
+
+
+def _findings(count: int) -> str:
+    return "1 finding" if count == 1 else f"{count} findings"
+
+
+def print_runs(console: Console, found: Sequence[ListedRun]) -> None:
+    """A table, in the order given."""
+    rows = [
+        (
+            each.run_id,
+            f"[{STYLE[each.verdict]}]{each.verdict}[/]" if each.verdict else "not judged",
+            escape(each.experiment),
+            escape(each.policy),
+            str(each.seed),
+        )
+        for each in found
+    ]
+    _print(console, ("run", "verdict", "experiment", "policy", "seed"), rows)
+
+
+def _print(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Names stand unbroken, to be copied; where a table has no room beside them, the rest goes below."""
+    if not rows:
+        console.print("nothing is there")
+        return
+    if console.width < max(len(name) for name, *_ in rows) + BESIDE_NAMES:
+        for name, *cells in rows:
+            console.print(escape(name), soft_wrap=True, highlight=False)
+            below = Padding(", ".join(filter(None, cells)), (0, 0, 0, 4))
+            console.print(below, highlight=False)
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(heads[0], no_wrap=True)
+    for head in heads[1:]:
+        table.add_column(head, overflow="fold")
+    for name, *cells in rows:
+        table.add_row(escape(name), *cells)
+    console.print(table)

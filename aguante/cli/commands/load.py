@@ -1,0 +1,230 @@
+"""``aguante load``: load without a fault, judged by thresholds."""
+
+import asyncio
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from aguante.cli.commands.run import heal_leftovers
+from aguante.cli.consoles import ProgressConsole
+from aguante.cli.options.arguments import Loaded, find_testbed, testbed_option
+from aguante.cli.options.completion_names import policies
+from aguante.cli.options.experiment_choice import select
+from aguante.cli.options.run_folders import runs_option
+from aguante.cli.options.runtime_choice import RuntimeName, attach_option, chosen, runtime_option
+from aguante.cli.options.stop_signals import stop_on_signals
+from aguante.cli.play_single import Stage, check_policy, play_here
+from aguante.cli.render.verdict_text import verdict_console
+from aguante.experiment.load_test import ACHIEVED, LoadTest
+from aguante.load_protocol.rates import Shape
+from aguante.measure.audit.ledger_csv import write_csv
+from aguante.run_folder.folder import RunFolder
+from aguante.suite.many_runs import Job
+from aguante.verdict.suite_result import SuiteRun
+
+
+@click.command("load")
+@click.option("--profile", default="mixed", show_default=True, help="See docs/load.md.")
+@click.option(
+    "--rate",
+    "rate_rps",
+    type=float,
+    default=60.0,
+    show_default=True,
+    metavar="RPS",
+    help="Requests per second; ramp, step, spike: at the start.",
+)
+@click.option(
+    "--duration",
+    "duration_s",
+    type=float,
+    default=30.0,
+    show_default=True,
+    metavar="S",
+    help="What is judged, after the warm-up.",
+)
+@click.option(
+    "--warmup",
+    "warmup_s",
+    type=float,
+    default=2.0,
+    show_default=True,
+    metavar="S",
+    help="Not judged.",
+)
+@click.option(
+    "--to", "to_rps", type=float, metavar="RPS", help="ramp, step, spike: the other rate."
+)
+@click.option("--steps", type=int, metavar="N", help="step: levels.")
+@click.option("--at", "at_s", type=float, metavar="S", help="spike: when it begins.")
+@click.option("--for", "for_s", type=float, metavar="S", help="spike: how long it lasts.")
+@click.option("--racers", type=int, metavar="N", help="race: requests for one seat at one instant.")
+@click.option(
+    "--mix",
+    "mix",
+    multiple=True,
+    metavar="OPERATION=SHARE",
+    help="May be repeated; the shares sum to 1. Default: reserve=0.75, read_event=0.25; race: reserve.",
+)
+@click.option(
+    "--arrivals",
+    type=click.Choice(("fixed", "poisson")),
+    default="poisson",
+    show_default=True,
+    help="Equally spaced, or at random.",
+)
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that send it.")
+@click.option("--users", type=int, default=0, help="A closed loop of so many users instead.")
+@click.option(
+    "--expect",
+    "thresholds",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="YAML with `expect:`, as in an experiment; default: 99 % of the load was achieved.",
+)
+@click.option(
+    "--policy",
+    default="default",
+    show_default=True,
+    shell_complete=policies,
+    help="Name of a policy.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of every random draw.")
+@testbed_option
+@runtime_option
+@attach_option
+@runs_option
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else.")
+@click.option("--quiet", is_flag=True, help="No progress; print the verdict alone.")
+@click.option("--ci", is_flag=True, help="Plain lines, no colours, nothing redrawn.")
+def load_command(  # noqa: PLR0913 - an argument for each option
+    profile: str,
+    rate_rps: float,
+    duration_s: float,
+    warmup_s: float,
+    to_rps: float | None,
+    steps: int | None,
+    at_s: float | None,
+    for_s: float | None,
+    racers: int | None,
+    mix: tuple[str, ...],
+    arrivals: str,
+    workers: int,
+    users: int,
+    thresholds: Path | None,
+    policy: str,
+    seed: int | None,
+    testbed: Path | None,
+    runtime_name: RuntimeName | None,
+    attach: str | None,
+    runs: Path,
+    as_json: bool,
+    quiet: bool,
+    ci: bool,
+) -> int:
+    """Offer load without any fault, audit the databases, and judge by thresholds.
+
+    \b
+      aguante load --rate 60 --duration 30
+      aguante load --attach ID --profile ramp --rate 20 --to 200 --workers 2
+      aguante load --profile race --racers 50 --rate 100 --duration 10
+
+    Starts a testbed of its own, or plays on one that runs (--attach). An answer of 409, 429, 503 or 504 is
+    no failure by itself: the thresholds say what share of each is right. The run folder holds verdict.json,
+    report.html, junit.xml, requests.csv and summary.csv; the exit code is that of the verdict.
+    """
+    asked = LoadTest(
+        profile=profile,
+        rate_rps=rate_rps,
+        duration_s=duration_s,
+        warmup_s=warmup_s,
+        shape=Shape(to_rps=to_rps, steps=steps, at_s=at_s, for_s=for_s, racers=racers),
+        mix=_shares(mix, profile),
+        arrivals=arrivals,
+        workers=workers,
+        users=users,
+        policy=policy,
+        thresholds=_text(thresholds) if thresholds else ACHIEVED,
+    )
+    runtime = chosen(runtime_name, attach)
+    check_policy(find_testbed(testbed), policy)
+    loaded = _loaded(asked, runs, testbed)
+    if loaded.invalid:
+        return 3
+    progress = ProgressConsole(plain=ci)
+    if not heal_leftovers(runs, progress):
+        return 4
+    verdicts = progress if as_json else verdict_console(plain=ci)
+    live = progress.is_terminal and not ci
+    stage = Stage(loaded.spec, runs, progress, verdicts, quiet, live, runtime)
+    result = asyncio.run(_play(loaded, policy, seed, stage))
+    _tell_csv(RunFolder(runs / result.run_id), verdicts)
+    if as_json:
+        click.echo(result.model_dump_json(indent=2))
+    return result.exit_code
+
+
+def _shares(given: tuple[str, ...], profile: str) -> dict[str, float]:
+    """``reserve=0.75`` for each operation.
+
+    Raises:
+        click.UsageError: something else; what the names and shares must be is the experiment's to check.
+    """
+    if not given:
+        return {"reserve": 1.0} if profile == "race" else {"reserve": 0.75, "read_event": 0.25}
+    shares: dict[str, float] = {}
+    for each in given:
+        name, _, share = each.partition("=")
+        if name in shares:
+            message = f"--mix {each}: {name} is there twice; give each operation one share"
+            raise click.UsageError(message)
+        try:
+            shares[name] = float(share)
+        except ValueError as why:
+            message = f"--mix {each}: expected OPERATION=SHARE, as in reserve=0.75"
+            raise click.UsageError(message) from why
+    return shares
+
+
+def _text(thresholds: Path) -> str:
+    """The file as it was written.
+
+    Raises:
+        click.UsageError: it is no text, or cannot be read.
+    """
+    try:
+        return thresholds.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as why:
+        message = f"--expect {thresholds}: {why}; expected a YAML file with `expect:`"
+        raise click.UsageError(message) from why
+
+
+def _loaded(asked: LoadTest, runs: Path, testbed: Path | None) -> Loaded:
+    """What was asked for, written down and checked; what is refused leaves no file behind.
+
+    Raises:
+        click.ClickException: it cannot be written.
+    """
+    known = asked.path(runs).exists()
+    try:
+        path = asked.write(runs)
+    except OSError as why:
+        message = f"--runs {runs}: {why}; give a folder that can be written"
+        raise click.ClickException(message) from why
+    loaded = select((path,), (), testbed)
+    if loaded.invalid and not known:
+        path.unlink()
+    return loaded
+
+
+async def _play(loaded: Loaded, policy: str, seed: int | None, stage: Stage) -> SuiteRun:
+    ((path, experiment),) = loaded.experiments
+    job = Job(1, str(path), experiment.name, experiment.title, policy, False, seed, 1)
+    with stop_on_signals() as stop:
+        return await play_here(job, experiment, stage, stop)
+
+
+def _tell_csv(folder: RunFolder, console: Console) -> None:
+    if folder.records.exists():
+        requests, summary = write_csv(folder.records, folder.root)
+        console.print(f"csv: {requests} {summary}", highlight=False, soft_wrap=True)

@@ -1,0 +1,81 @@
+"""``aguante plan``: the dry run, as a time line in text."""
+
+from pathlib import Path
+
+import click
+
+from aguante.cli.options.arguments import experiment_argument, set_option, testbed_option
+from aguante.cli.options.completion_names import policies
+from aguante.cli.options.experiment_choice import select, tag_option
+from aguante.cli.options.runtime_choice import RuntimeName, runtime_option
+from aguante.cli.play_single import check_policy
+from aguante.cli.render.plan_text import preview
+from aguante.experiment import Experiment
+from aguante.plan.build import build_plan
+from aguante.plan.plan import Plan
+from aguante.testbed.policy_file import timeouts_s
+from aguante.testbed.testbed_spec import TestbedSpec
+
+
+@click.command("plan")
+@experiment_argument
+@testbed_option
+@set_option
+@tag_option
+@click.option(
+    "--policy",
+    shell_complete=policies,
+    help="Plan with this policy instead of the experiment's own.",
+)
+@runtime_option
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the plan as JSON (seed 0); a list of plans where several experiments are meant.",
+)
+def plan_command(  # noqa: PLR0913 - an argument for each option
+    experiments: tuple[Path, ...],
+    testbed: Path | None,
+    sets: tuple[str, ...],
+    tags: tuple[str, ...],
+    policy: str | None,
+    runtime_name: RuntimeName | None,
+    as_json: bool,
+) -> int:
+    """Show what `aguante run` would do with EXPERIMENT: phases, faults, load and claims by time.
+
+    EXPERIMENT is a file, a folder (all its *.yaml), or a pattern in quotes.
+
+    Starts nothing, and draws no seed. With --runtime, faults that it cannot do are refused. Exit 0: all files
+    are valid; 3: at least one is not.
+    """
+    loaded = select(experiments, tags, testbed, sets, runtime_name or "")
+    check_policy(loaded.spec, policy)
+    plans: list[Plan] = []
+    for path, experiment in loaded.experiments:
+        chosen = experiment.model_copy(update={"policy": policy or experiment.policy})
+        plan = build_plan(
+            chosen,
+            loaded.spec,
+            run_id="plan",
+            seed=0,
+            source=str(path),
+            runtime=runtime_name or "native",
+        )
+        plans.append(plan)
+        if not as_json:
+            click.echo(_time_line(plan, chosen, loaded.spec))
+    if as_json:
+        click.echo(_json(plans))
+    return 3 if loaded.invalid else 0
+
+
+def _time_line(plan: Plan, experiment: Experiment, spec: TestbedSpec) -> str:
+    limits_s = timeouts_s(spec.policies / f"{plan.policy}.yaml")
+    return preview(plan, experiment, limits_s, spec.settle.within_s) + "\n"
+
+
+def _json(plans: list[Plan]) -> str:
+    texts = [plan.model_dump_json(indent=2) for plan in plans]
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"

@@ -1,0 +1,74 @@
+"""``aguante report`` and ``aguante verdict``: from a run folder, without playing anything."""
+
+from pathlib import Path
+
+import click
+
+from aguante.cli.options import completion_names as names
+from aguante.cli.options.run_folders import or_usage, run_folder, runs_option
+from aguante.cli.render.verdict_text import print_verdict, verdict_console
+from aguante.core.stored_values import read_value
+from aguante.report.overview import write_overview
+from aguante.report.stored_run import JudgedRun, judge_again, read_frozen, read_judged
+from aguante.report.write_reports import write_reports
+from aguante.run_folder.run_log import EvidenceError
+from aguante.verdict.suite_result import Suite
+
+run_argument = click.argument("run", metavar="[RUN]", required=False, shell_complete=names.runs)
+
+
+@click.command("report")
+@run_argument
+@runs_option
+def report_command(run: str | None, runs: Path) -> int:
+    """Write report.html, report.md and junit.xml of RUN again, from its measures and verdict.
+
+    RUN is a run folder, a run id or a part of one; without it the latest run. A suite's folder gets its
+    overview again. Judges nothing anew (that is `aguante verdict`). Exit 3: no such run.
+    """
+    folder = run_folder(run, runs)
+    suite = folder / "suite.json"
+    if suite.exists():
+        write_overview(or_usage(read_value, Suite, suite), folder)
+        click.echo(folder / "overview.html")
+        return 0
+    judged = or_usage(read_judged, folder)
+    _write_reports(judged)
+    click.echo(judged.folder.report_html)
+    return 0
+
+
+@click.command("verdict")
+@run_argument
+@runs_option
+@click.option("--write", is_flag=True, help="Store it: measures, verdict and reports are replaced.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+def verdict_command(run: str | None, runs: Path, write: bool, as_json: bool) -> int:
+    """Judge RUN again from its evidence alone: requests, spans, tables, and the experiment as it was.
+
+    The same folder gives the same verdict; a difference to the stored one is said (an earlier version
+    judged otherwise, or the folder was changed). RUN as for `aguante report`.
+    Exit: as the verdict; 3: no such run.
+    """
+    folder = run_folder(run, runs)
+    try:
+        judged = judge_again(or_usage(read_frozen, folder))
+    except EvidenceError as error:
+        raise click.UsageError(str(error)) from error
+    text = judged.verdict.model_dump_json(indent=2)
+    stored = judged.folder.verdict
+    if stored.exists() and stored.read_text() != text:
+        click.echo(f"differs from the stored {stored}", err=True)
+    if write:
+        judged.folder.measures.write_text(judged.measures.model_dump_json(indent=2))
+        stored.write_text(text)
+        _write_reports(judged)
+    if as_json:
+        click.echo(text)
+    else:
+        print_verdict(verdict_console(), judged.verdict, judged.folder)
+    return judged.verdict.exit_code
+
+
+def _write_reports(judged: JudgedRun) -> None:
+    or_usage(write_reports, judged.folder, judged.plan, judged.measures, judged.verdict)

@@ -1,0 +1,18 @@
+"""``aguante schema``: the JSON Schema of a public format, for editors and tools."""
+
+import click
+
+from aguante.report.schemas import NAMES, rendered
+
+
+@click.command("schema")
+@click.argument("name", type=click.Choice(NAMES), default="experiment")
+def schema_command(name: str) -> int:
+    """Print the JSON Schema of experiment files, of verdict.json or of testbed.yaml.
+
+    An editor finds it by the first line of a file:
+
+        # yaml-language-server: $schema=../schemas/experiment.schema.json
+    """
+    click.echo(rendered()[f"{name}.schema.json"], nl=False)
+    return 0

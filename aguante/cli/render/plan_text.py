@@ -1,0 +1,170 @@
+"""A plan as a person reads it before anything is started: phases, faults, load and claims on one time line."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from aguante.experiment.experiment import Experiment
+from aguante.experiment.live_conditions import is_live
+from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.plan.plan import Plan, PlannedLoad
+from aguante.report.series import fault_names
+from aguante.verdict.kinds import sentence
+
+WIDTH = 64
+"""Characters of the drawn time line."""
+
+
+def preview(
+    plan: Plan, experiment: Experiment, timeouts_s: Mapping[str, float], settle_s: float
+) -> str:
+    """The whole dry run as text.
+
+    Args:
+        plan: what would be played.
+        experiment: its claims.
+        timeouts_s: what the policy lets each link take; links without a timeout are absent.
+        settle_s: how long the testbed may take to come to rest.
+    """
+    parts = [
+        f"{plan.experiment}: {plan.title}",
+        f"  {plan.learn}",
+        "",
+        *_drawing(plan),
+        "",
+        *(f"{at_s:6.1f} s  {text}" for at_s, text in _moments(plan, settle_s)),
+        "",
+        "Expected:",
+        *_claims(experiment),
+        *_aborts(experiment),
+        *_notes(plan, timeouts_s),
+        "",
+        f"Nothing was started. To play it: {_command(plan)}",
+    ]
+    return "\n".join(parts)
+
+
+def _command(plan: Plan) -> str:
+    return plan.command.rsplit(" --seed", 1)[0]
+
+
+def _drawing(plan: Plan) -> list[str]:
+    """Phases as one bar, each fault as a bar below it."""
+    end_s = plan.end_s
+    name = max(8, *(len(fault.id) for fault in plan.faults)) if plan.faults else 8
+    phases = "".join(
+        _bar(w.phase, _columns(w.end_s, end_s) - _columns(w.start_s, end_s)) for w in plan.phases
+    )
+    lines = [f"{'':{name}}  {phases}|"]
+    for fault in plan.faults:
+        start, end = _columns(fault.start_s, end_s), _columns(fault.end_s, end_s)
+        lines.append(f"{fault.id:{name}}  {' ' * start}{'#' * max(1, end - start)}")
+    return lines
+
+
+def _columns(at_s: float, end_s: float) -> int:
+    return round(WIDTH * at_s / end_s)
+
+
+def _bar(phase: str, width: int) -> str:
+    return f"|{phase[: max(0, width - 1)]:.<{max(0, width - 1)}}" if width else ""
+
+
+def _moments(plan: Plan, settle_s: float) -> list[tuple[float, str]]:
+    """Everything that happens, in order of time; at one time phases come before faults."""
+    moments = [
+        (window.start_s, 0, _phase(window.phase, window.end_s - window.start_s))
+        for window in plan.phases
+    ]
+    moments[0] = (moments[0][0], 0, f"{moments[0][2]}; {_load(plan)}")
+    for fault in plan.faults:
+        moments.append((fault.start_s, 1, f"  {fault_names(fault)[0]}{_reach(fault)}"))
+        moments.append((fault.end_s, -1, f"  {fault.id} is lifted, and verified to be"))
+    answers = f"load ends; answers are awaited for up to {plan.load.timeout_s:g} s"
+    moments.append(
+        (plan.end_s, 2, f"{answers}, then rest for up to {settle_s:g} s; then the audit")
+    )
+    return [(at_s, text) for at_s, _, text in sorted(moments, key=lambda m: (m[0], m[1]))]
+
+
+def _phase(phase: str, length_s: float) -> str:
+    return f"{phase} begins ({length_s:g} s)"
+
+
+def _load(plan: Plan) -> str:
+    mix = ", ".join(f"{share:.0%} {operation}" for operation, share in plan.load.mix)
+    load = plan.load
+    total = round(load.curve.arrivals(0, load.duration_s))
+    loop = f"closed loop of {load.users} users" if load.users else f"{load.arrivals} arrivals"
+    by = f" by {load.workers} workers" if load.workers > 1 else ""
+    return (
+        f"{rate_words(load)} ({mix}), profile {load.profile}, {loop}{by}: "
+        f"about {total} requests under policy {plan.policy}"
+    )
+
+
+def rate_words(load: PlannedLoad) -> str:
+    """``60 requests/s``, or how the rate goes."""
+    rate, high = f"{load.rate_rps:g}", f"{load.to_rps or 0:g}"
+    match load.profile:
+        case "ramp":
+            return f"{rate} to {high} requests/s along a line"
+        case "step":
+            return f"{rate} to {high} requests/s in {load.steps} steps"
+        case "spike":
+            return f"{rate} requests/s, {high} for {load.for_s:g} s from {load.at_s:g} s on"
+        case "race":
+            return f"{rate} requests/s, {load.racers} at once"
+    return f"{rate} requests/s"
+
+
+def _reach(fault: PlannedFault) -> str:
+    """Which way and how many connections, where that is not everything."""
+    if not isinstance(fault.fault, ToxiproxyFault) or fault.fault.toxic == "down":
+        return ""
+    way = "on the answers" if fault.fault.stream == "downstream" else "on the requests"
+    share = fault.fault.toxicity
+    some = "" if share == 1 else f", {share:.0%} of the connections (not of the requests)"
+    return f" ({way}{some})"
+
+
+def _claims(experiment: Experiment) -> Iterator[str]:
+    for at, clause in enumerate(experiment.expect, start=1):
+        yield f"  {at}. {sentence(clause.expectation)}"
+    chosen = experiment.invariants
+    yield f"  and {'every invariant' if chosen == 'all' else ', '.join(chosen) or 'no invariant'}"
+    if experiment.expected_verdict != "held":
+        yield f"  The verdict is expected to be {experiment.expected_verdict}: then the exit code is 0."
+
+
+def _aborts(experiment: Experiment) -> Iterator[str]:
+    if experiment.abort_when:
+        yield "Ended early when:"
+    for clause in experiment.abort_when:
+        late = "" if is_live(clause) else " (asked when the run is over)"
+        yield f"  {sentence(clause.expectation)}{late}"
+
+
+def _notes(plan: Plan, timeouts_s: Mapping[str, float]) -> Sequence[str]:
+    """What the policy's timeouts make of each delay, and of each fault's length."""
+    notes = [note for fault in plan.faults for note in _delay(fault, timeouts_s, plan.policy)]
+    if any(fault.end_s - fault.start_s < 3 for fault in plan.faults):
+        notes.append("A fault shorter than 3 s may end before a timeout has shown it.")
+    return ["Notes:", *(f"  {note}" for note in notes)] if notes else []
+
+
+def _delay(fault: PlannedFault, timeouts_s: Mapping[str, float], policy: str) -> Iterator[str]:
+    if not isinstance(fault.fault, ToxiproxyFault) or fault.fault.toxic != "latency":
+        return
+    link, delay_s = fault.fault.link, dict(fault.fault.attributes).get("latency", 0) / 1000
+    limit_s = timeouts_s.get(link)
+    if limit_s is None:
+        return
+    if delay_s > limit_s:
+        yield (
+            f"{fault.id}: {delay_s:g} s is more than the {limit_s:g} s that policy {policy} waits on {link}: "
+            "its calls end as timeouts, though the callee does the work."
+        )
+    else:
+        yield (
+            f"{fault.id}: {delay_s:g} s is within the {limit_s:g} s that policy {policy} waits on {link}: "
+            "its calls are slow, and succeed."
+        )

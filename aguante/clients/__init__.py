@@ -1,0 +1,1 @@
+"""Clients of other programs: Docker, Toxiproxy, Prometheus, OTLP."""

@@ -1,0 +1,256 @@
+"""toxiproxy-python 0.1.1 with its gaps closed: its own address and limit per client, every error raised.
+
+The library keeps host and port on one class, knows no timeout, raises for three status codes only,
+cannot update a toxic, and reads all proxies to find one. Its two modules are given a consumer that
+takes the address from a context variable, so that each thread (and each testbed) talks to its own
+Toxiproxy; code that uses the library beside us sees no change.
+
+Everything here blocks, for at most the client's limit a call: use it in a thread.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import requests
+import toxiproxy.proxy
+import toxiproxy.server
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from toxiproxy.api import APIConsumer, validate_response
+from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
+
+from aguante.core.values import Value
+
+CALL_LIMIT_S = 5.0
+
+
+class ToxiproxyError(Exception):
+    """Toxiproxy refused, or gave no usable answer. The message says which call to which server."""
+
+
+class NotThereError(ToxiproxyError):
+    """Toxiproxy has no such proxy or toxic."""
+
+
+class AlreadyThereError(ToxiproxyError):
+    """A proxy or toxic of this name is there already."""
+
+
+class NoAnswerError(ToxiproxyError):
+    """No answer in time: the call may or may not have taken effect."""
+
+
+class _Reported(Value):
+    """What Toxiproxy reports; it adds fields of its own (``Logger``) that are none of our business."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class ToxicState(_Reported):
+    """One toxic as Toxiproxy reports it."""
+
+    name: str
+    type: str
+    stream: str
+    toxicity: float
+    attributes: dict[str, int]
+
+
+class ProxyState(_Reported):
+    """One proxy as Toxiproxy reports it."""
+
+    name: str
+    listen: str
+    upstream: str
+    enabled: bool
+    toxics: tuple[ToxicState, ...] = ()
+
+    def toxic(self, name: str) -> ToxicState | None:
+        """The toxic of this name, or None."""
+        return next((each for each in self.toxics if each.name == name), None)
+
+
+class NewProxy(Value):
+    """One proxy to be made."""
+
+    name: str
+    listen: str
+    upstream: str
+    enabled: bool = True
+
+
+class _Version(_Reported):
+    version: str
+
+
+@dataclass(frozen=True)
+class _Server:
+    base: str
+    timeout_s: float
+
+
+_SERVER: ContextVar[_Server] = ContextVar("toxiproxy_server")
+
+
+class _Consumer(APIConsumer):  # type: ignore[misc]  # the library has no types
+    """The library's consumer, asking the server of the current context."""
+
+    @classmethod
+    def get(cls, url: str, params: object = None, **_: object) -> requests.Response:
+        return _ask("GET", url)
+
+    @classmethod
+    def delete(cls, url: str, **_: object) -> requests.Response:
+        return _ask("DELETE", url)
+
+    @classmethod
+    def post(
+        cls, url: str, data: object = None, json: Any = None, **_: object
+    ) -> requests.Response:
+        return _ask("POST", url, json)
+
+
+def _ask(method: str, url: str, json: Any = None) -> requests.Response:
+    server = _SERVER.get()
+    with requests.Session() as session:
+        session.trust_env = False  # an HTTP proxy of the environment has no business on loopback
+        answer = session.request(method, server.base + url, json=json, timeout=server.timeout_s)
+    validate_response(answer)
+    if not answer.ok:  # the library lets every other status pass as a success
+        message = f"{method} {url}: {answer.status_code} {answer.text.strip()[:200]}"
+        raise ToxiproxyError(message)
+    return answer
+
+
+class _Proxy(toxiproxy.proxy.Proxy):  # type: ignore[misc]  # the library has no types
+    """A proxy of the library, made without reading it first."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=quote(name, safe=""), upstream="", enabled=True, listen="")
+
+
+class _Redirect:
+    """Stands in for ``APIConsumer`` in the library's modules: ours within a client, else the original."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(APIConsumer if _SERVER.get(None) is None else _Consumer, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(APIConsumer, name, value)
+
+
+toxiproxy.proxy.APIConsumer = toxiproxy.server.APIConsumer = _Redirect()
+
+
+class ToxiproxyClient:
+    """One Toxiproxy server's API. Every method blocks for at most ``timeout_s`` and raises ToxiproxyError.
+
+    Args:
+        api: base URL, ``http://127.0.0.1:8474``.
+        timeout_s: limit on connecting and on each silence of the server.
+
+    Raises:
+        NotThereError: no such proxy or toxic.
+        AlreadyThereError: the name is taken.
+        NoAnswerError: unreachable, or silent for ``timeout_s``.
+        ToxiproxyError: any other refusal.
+    """
+
+    def __init__(self, api: str, timeout_s: float = CALL_LIMIT_S) -> None:
+        parts = urlsplit(api)
+        if parts.scheme != "http" or not parts.hostname:
+            message = f"{api!r} is no address of a Toxiproxy API; give http://HOST:PORT"
+            raise ValueError(message)
+        self._server = _Server(api.rstrip("/"), timeout_s)
+
+    @property
+    def api(self) -> str:
+        """Base URL."""
+        return self._server.base
+
+    @property
+    def timeout_s(self) -> float:
+        """Limit of one call, seconds."""
+        return self._server.timeout_s
+
+    def version(self) -> str:
+        """What the server says it is: ``2.12.0``, or ``git``."""
+        with self._talking():
+            return _Version.model_validate_json(_Consumer.get("/version").content).version
+
+    def proxies(self) -> dict[str, ProxyState]:
+        """All proxies with their toxics, by name."""
+        with self._talking():
+            return _PROXIES.validate_json(_Consumer.get("/proxies").content)
+
+    def proxy(self, name: str) -> ProxyState:
+        """One proxy with its toxics, in one read."""
+        with self._talking():
+            answer = _Consumer.get(f"/proxies/{quote(name, safe='')}")
+            return ProxyState.model_validate_json(answer.content)
+
+    def populate(self, proxies: Sequence[NewProxy]) -> None:
+        """Make proxies, all in one call; the library takes two calls a proxy."""
+        with self._talking():
+            _Consumer.post("/populate", json=[proxy.model_dump() for proxy in proxies])
+
+    def set_enabled(self, name: str, enabled: bool) -> None:
+        """Disable (cuts live connections) or enable a proxy; doing it twice does no harm."""
+        with self._talking():
+            proxy = _Proxy(name)
+            if enabled:
+                proxy.enable()
+            else:
+                proxy.disable()
+
+    def add_toxic(self, proxy: str, toxic: ToxicState) -> None:
+        """Put a new toxic on a proxy. Attributes must have passed ``drivers.toxics.findings``."""
+        with self._talking():
+            _Proxy(proxy).add_toxic(**toxic.model_dump())
+
+    def update_toxic(self, proxy: str, toxic: ToxicState) -> None:
+        """Change attributes and toxicity of a toxic that is there; type and stream cannot change."""
+        body = {"attributes": toxic.attributes, "toxicity": toxic.toxicity}
+        path = f"/proxies/{quote(proxy, safe='')}/toxics/{quote(toxic.name, safe='')}"
+        with self._talking():
+            _Consumer.post(path, json=body)
+
+    def remove_toxic(self, proxy: str, name: str) -> None:
+        """Take a toxic off a proxy. Can go on inside Toxiproxy after NoAnswerError: read back."""
+        with self._talking():
+            _Proxy(proxy).destroy_toxic(quote(name, safe=""))
+
+    @contextlib.contextmanager
+    def _talking(self) -> Iterator[None]:
+        token = _SERVER.set(self._server)
+        try:
+            yield
+        except (requests.ConnectionError, requests.Timeout) as why:
+            message = f"Toxiproxy at {self.api} gave no answer: {type(why).__name__}: {why}"
+            raise NoAnswerError(message) from why
+        except _RAISED as why:
+            message = f"Toxiproxy at {self.api} refused: {_text(why)}"
+            raise _MEANING.get(type(why), ToxiproxyError)(message) from why
+        except (requests.RequestException, ValidationError) as why:
+            message = f"Toxiproxy at {self.api} gave an answer we do not understand: {why}"
+            raise ToxiproxyError(message) from why
+        finally:
+            _SERVER.reset(token)
+
+
+_PROXIES = TypeAdapter(dict[str, ProxyState])
+_RAISED = (NotFound, ProxyExists, InvalidToxic)
+_MEANING: Mapping[type, type[ToxiproxyError]] = {
+    NotFound: NotThereError,
+    ProxyExists: AlreadyThereError,
+}
+
+
+def _text(why: Exception) -> str:
+    content = why.args[0] if why.args else ""
+    return (
+        content.decode("utf-8", "replace").strip() if isinstance(content, bytes) else str(content)
+    )

@@ -1,0 +1,112 @@
+"""Where a run took place: versions, cores, memory, load. Written once, at the start, to ``environment.json``."""
+
+import asyncio
+import contextlib
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import asyncpg
+import psutil
+
+from aguante.clients.toxiproxy_client import ToxiproxyClient, ToxiproxyError
+from aguante.core.values import Value
+from aguante.testbed.runtime import Testbed
+
+GIT_LIMIT_S = 5.0
+ASK_LIMIT_S = 5.0
+PACKAGES = ("aguante", "aiohttp", "asyncpg", "locust", "opentelemetry-sdk", "pybreaker", "uvloop")
+
+
+class Environment(Value):
+    """The machine and the programs of one run. Text that is not known is empty, a number None."""
+
+    system: str
+    """``Linux 6.8.0 x86_64``."""
+    python: str
+    source: str
+    """``git describe`` of the checkout that the runner's code comes from; empty outside a checkout."""
+    packages: tuple[tuple[str, str], ...]
+    toxiproxy: str
+    postgresql: str
+    cores: int
+    """Those that this process may use."""
+    memory_bytes: int
+    memory_available_bytes: int
+    load_1m: float
+    """Load average of the last minute at the start; above ``cores``, times of this run say little."""
+    load_5m: float
+
+
+def read_environment() -> Environment:
+    """Look at this machine; takes a few milliseconds, and never fails. The servers are asked later."""
+    memory = psutil.virtual_memory()
+    load_1m, load_5m, _ = os.getloadavg()
+    return Environment(
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        source=git_describe(Path(__file__).parents[2]),
+        packages=tuple((name, found) for name in PACKAGES if (found := _installed(name))),
+        toxiproxy="",
+        postgresql="",
+        cores=len(os.sched_getaffinity(0)),
+        memory_bytes=memory.total,
+        memory_available_bytes=memory.available,
+        load_1m=round(load_1m, 2),
+        load_5m=round(load_5m, 2),
+    )
+
+
+async def add_server_versions(path: Path, testbed: Testbed) -> None:
+    """Ask the servers of a testbed for their versions, and note them in ``environment.json``.
+
+    A server that does not tell is left empty: a version is worth no run.
+
+    Raises:
+        OSError: the file cannot be read or written.
+    """
+    toxiproxy, postgresql = await asyncio.gather(
+        asyncio.to_thread(_toxiproxy_version, testbed.toxiproxy), _postgresql_version(testbed)
+    )
+    found = Environment.model_validate_json(await asyncio.to_thread(path.read_bytes))
+    told = found.model_copy(update={"toxiproxy": toxiproxy, "postgresql": postgresql})
+    await asyncio.to_thread(path.write_text, told.model_dump_json(indent=2))
+
+
+def _toxiproxy_version(api: str) -> str:
+    with contextlib.suppress(ToxiproxyError):
+        return ToxiproxyClient(api).version()
+    return ""
+
+
+async def _postgresql_version(testbed: Testbed) -> str:
+    if not testbed.databases:
+        return ""
+    with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError):
+        connection = await asyncpg.connect(testbed.databases[0].dsn, timeout=ASK_LIMIT_S)
+        try:
+            return str(await connection.fetchval("SHOW server_version", timeout=ASK_LIMIT_S))
+        finally:
+            await connection.close(timeout=ASK_LIMIT_S)
+    return ""
+
+
+def git_describe(folder: Path) -> str:
+    """``v0.1.0-3-g1a2b3c4-dirty`` or ``1a2b3c4``; empty where this is no git checkout."""
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--tags"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=GIT_LIMIT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""

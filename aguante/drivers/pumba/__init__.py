@@ -1,0 +1,1 @@
+"""Faults on containers, injected by Pumba."""

@@ -1,0 +1,170 @@
+"""What a fault is called on the command lines of Pumba, iptables and stress-ng. Pure."""
+
+import hashlib
+import ipaddress
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from aguante.clients.docker_cli import PROJECT_LABEL, SERVICE_LABEL
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.pumba_commands import COMMANDS, STRESSORS, PumbaCommand
+from aguante.faults.pumba_options import Option, OptionValue
+
+SEED_LIMIT = 2**31
+
+
+@dataclass(frozen=True)
+class Target:
+    """One container, by everything that names it."""
+
+    project: str
+    service: str
+    container: str
+    """Its exact name."""
+
+
+def matching(targets: "list[Target] | tuple[Target, ...]") -> list[str]:
+    """A dry run: Pumba says which of these it would kill, and does nothing."""
+    chosen = [each.container for each in targets]
+    return [*_global(targets[0], "info"), "--dry-run", "kill", *chosen]
+
+
+def arguments(fault: PlannedFault, target: Target, image: str, seed: int) -> list[str]:
+    """Everything behind ``pumba`` for one container.
+
+    The target is always one exact name, and its labels beside it: Pumba takes no name at all for "all
+    containers", and inspects every container that the labels do not rule out.
+
+    Args:
+        fault: planned, and therefore checked.
+        target: the container.
+        image: of the helper container; ignored where there is none.
+        seed: marks the container of stress-ng, and repeats its random draws.
+    """
+    command, values = COMMANDS[fault.pumba.command], dict(fault.pumba.options)
+    parent, _, child = command.name.partition(" ")
+    own = [each for each in command.options if not each.early]
+    early = [each for each in command.options if each.early]
+    return [
+        *_global(target, "debug" if command.helper else "info"),
+        parent,
+        *_duration(command, fault),
+        *_image(command, image),
+        *(word for option in early for word in _flag(option, values)),
+        *([child] if child else []),
+        *(word for option in own if _wanted(option, values) for word in _flag(option, values)),
+        *_more(command, fault, values, seed),
+        target.container,
+    ]
+
+
+def _global(target: Target, level: str) -> list[str]:
+    return [
+        "--json",
+        f"--log-level={level}",
+        f"--label={PROJECT_LABEL}={target.project}",
+        f"--label={SERVICE_LABEL}={target.service}",
+    ]
+
+
+def _duration(command: PumbaCommand, fault: PlannedFault) -> list[str]:
+    """Of ``stop`` Pumba wants one too, and without ``--restart`` makes nothing of it."""
+    if not command.lasts and command.name != "stop":
+        return []
+    return [f"--duration={round((fault.end_s - fault.start_s) * 1000)}ms"]
+
+
+def _image(command: PumbaCommand, image: str) -> list[str]:
+    """It is here by then: a pull would come between the planned time and the fault."""
+    return [f"--{command.helper}-image={image}", "--pull-image=false"] if command.helper else []
+
+
+def _flag(option: Option, values: Mapping[str, OptionValue]) -> list[str]:
+    value = values[option.key]
+    if not option.flag or (value in ("", (), False) and not isinstance(value, int | float)):
+        return []
+    if isinstance(value, bool):
+        return [option.flag] if value else []
+    if isinstance(value, tuple):
+        joined = (",".join(value),) if option.maximum else value
+        return [f"{option.flag}={each}" for each in joined]
+    told = f"{value:g}" if isinstance(value, float) else str(value)
+    return [f"{option.flag}={told}{option.unit}"]
+
+
+def _wanted(option: Option, values: Mapping[str, OptionValue]) -> bool:
+    """Of the two ways to say how much iptables drops, one is given."""
+    if option.key in ("every", "packet"):
+        return bool(values["every"])
+    return option.key != "probability" or not values["every"]
+
+
+def _more(
+    command: PumbaCommand, fault: PlannedFault, values: Mapping[str, OptionValue], seed: int
+) -> Iterator[str]:
+    """What no single option says."""
+    if command.name == "rm":
+        yield from ("--force", "--links=false", "--volumes=false")
+    elif command.name == "iptables loss":
+        yield f"--mode={'nth' if values['every'] else 'random'}"
+    elif command.name == "stress":
+        words = stressors(values, fault.end_s - fault.start_s, seed)
+        yield f"--stressors={' '.join(words)}"
+
+
+def stressors(values: Mapping[str, OptionValue], length_s: float, seed: int) -> list[str]:
+    """The arguments of stress-ng; it ends by itself a second after Pumba should have ended it."""
+    sizes = {
+        "cpu_workers": ["--cpu-load", str(values["cpu_load_percent"])],
+        "memory_workers": ["--vm-bytes", f"{values['memory_mb']}m"],
+    }
+    chosen = [key for key in STRESSORS if values[key]]
+    workers = [
+        word for key in chosen for word in (STRESSORS[key], str(values[key]), *sizes.get(key, []))
+    ]
+    return [*workers, *seeded(seed), "--timeout", f"{math.ceil(length_s) + 1}s"]
+
+
+def seeded(seed: int) -> tuple[str, str]:
+    """The arguments by which a container of stress-ng is known as this fault's."""
+    return "--seed", str(seed)
+
+
+def seed_of(token: str) -> int:
+    """A number of a fault's own, the same wherever it is worked out."""
+    return int.from_bytes(hashlib.sha256(token.encode()).digest()[:8]) % SEED_LIMIT
+
+
+def iptables_rules(fault: PlannedFault) -> tuple[tuple[str, ...], ...]:
+    """The rules that Pumba puts in: chain and match, without ``-I``. Each address and port has one of its own."""
+    if fault.pumba.command != "iptables loss":
+        return ()
+    values = dict(fault.pumba.options)
+    protocol = str(values["protocol"])
+    chain: tuple[str, ...] = ("INPUT", "-i", str(values["interface"]))
+    chain += () if protocol == "any" else ("-p", protocol)
+    filters: list[tuple[str, ...]] = [
+        *(("-s", _network(each)) for each in _texts(values["from_ips"])),
+        *(("-d", _network(each)) for each in _texts(values["to_ips"])),
+        *(("--sport", each) for each in _texts(values["from_ports"])),
+        *(("--dport", each) for each in _texts(values["to_ports"])),
+    ]
+    return tuple((*chain, *each, *_statistic(values)) for each in (filters or [()]))
+
+
+def _statistic(values: Mapping[str, OptionValue]) -> tuple[str, ...]:
+    how: tuple[str, ...]
+    if values["every"]:
+        how = ("nth", "--every", str(values["every"]), "--packet", str(values["packet"]))
+    else:
+        how = ("random", "--probability", f"{values['probability']:.2f}")  # as Pumba writes it
+    return ("-m", "statistic", "--mode", *how, "-j", "DROP")
+
+
+def _texts(value: OptionValue) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
+def _network(text: str) -> str:
+    return ipaddress.IPv4Network(text, strict=False).with_prefixlen

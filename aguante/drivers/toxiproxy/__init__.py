@@ -1,0 +1,1 @@
+"""Faults on links, injected through Toxiproxy."""

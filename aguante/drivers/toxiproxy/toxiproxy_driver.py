@@ -1,0 +1,259 @@
+"""Faults on a link: toxics and ``down``, by Toxiproxy's API.
+
+Toxiproxy draws ``toxicity`` once per connection and direction, so a share of kept-alive connections
+is all or nothing for each of them.
+
+Removing a toxic makes Toxiproxy flush what it holds back, and wait 5 s for each chunk whose reader is
+gone, while the proxy takes no new connection: with ``latency`` and callers that time out, the usual
+case, that was more than 20 s for ten chunks. So such a toxic is first made harmless in place, which
+flushes without that wait and ends the fault at once; the connections of readers that are gone then end
+by themselves, and what is left to remove holds nothing. Removal has a longer limit all the same, and is
+read back.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+from aguante.clients.toxiproxy_client import (
+    CALL_LIMIT_S,
+    AlreadyThereError,
+    NoAnswerError,
+    NotThereError,
+    ProxyState,
+    ToxicState,
+    ToxiproxyClient,
+    ToxiproxyError,
+)
+from aguante.drivers.driver import FaultError
+from aguante.faults import toxics
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.undo import ToxiproxyUndo
+
+REMOVAL_LIMIT_S = 20.0
+READ_BACK_EVERY_S = 0.25
+HARMLESS_FOR_S = 0.1
+"""Between making a toxic harmless and removing it: connections whose reader is gone notice by then."""
+
+_HARMLESS = {
+    "latency": {"latency": 0, "jitter": 0},
+    "bandwidth": {"rate": 10_000_000},
+}
+"""The toxics that hold data back for long, and the attributes with which they do not."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class ToxiproxyDriver:
+    """A :class:`~aguante.drivers.driver.FaultDriver` for the proxies of one Toxiproxy.
+
+    Args:
+        api: base URL of Toxiproxy's API.
+        run_id: prefix of every toxic's name, so that what is left over names its run.
+        call_limit_s: limit of one API call.
+        removal_limit_s: limit of one removal, reading back included.
+        sleep: waits between two reads back.
+    """
+
+    def __init__(
+        self,
+        api: str,
+        run_id: str,
+        *,
+        call_limit_s: float = CALL_LIMIT_S,
+        removal_limit_s: float = REMOVAL_LIMIT_S,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._client = ToxiproxyClient(api, call_limit_s)
+        self._run_id = run_id
+        self._removal_limit_s = removal_limit_s
+        self._sleep = sleep
+
+    async def prepare(self, fault: PlannedFault) -> ToxiproxyUndo:
+        """Check target and values, and say what will have to be restored. Changes nothing.
+
+        Raises:
+            FaultError: no such proxy, a proxy that is disabled already, or values that would hurt.
+        """
+        wanted = fault.toxiproxy
+        faults = toxics.findings(wanted.toxic, dict(wanted.attributes), wanted.toxicity)
+        if faults:
+            message = f"fault {fault.id} on {wanted.link}: {'; '.join(faults)}"
+            raise FaultError(message)
+        proxy = await self._read(wanted.link, f"fault {fault.id}")
+        if not proxy.enabled:
+            message = (
+                f"fault {fault.id}: the proxy {wanted.link} is disabled before anything was injected; "
+                f"enable it, or start a fresh testbed"
+            )
+            raise FaultError(message)
+        return ToxiproxyUndo(
+            fault_id=fault.id,
+            api=self._client.api,
+            proxy=wanted.link,
+            toxic="" if wanted.toxic == toxics.DOWN else self._name(fault),
+        )
+
+    async def apply(self, fault: PlannedFault) -> None:
+        """Put the toxic on the link, or disable it. A toxic of the same fault is brought up to date.
+
+        Raises:
+            FaultError: it was refused, or no answer came in time.
+        """
+        what = f"fault {fault.id} could not be applied to {fault.toxiproxy.link}"
+        if fault.toxiproxy.toxic == toxics.DOWN:
+            await self._call(what, self._client.set_enabled, fault.toxiproxy.link, False)
+            return
+        toxic = self._toxic(fault)
+        try:
+            await asyncio.to_thread(self._client.add_toxic, fault.toxiproxy.link, toxic)
+        except AlreadyThereError:
+            await self._call(what, self._client.update_toxic, fault.toxiproxy.link, toxic)
+        except ToxiproxyError as why:
+            message = f"{what}: {why}"
+            raise FaultError(message) from why
+
+    async def undo(self, undo: ToxiproxyUndo) -> None:
+        """Enable the proxy (after ``down``) or take the toxic off; idempotent.
+
+        A toxic's undo leaves ``enabled`` alone: another fault may hold the same link down just then.
+
+        Raises:
+            FaultError: it could not be restored in time.
+        """
+        client = self._client_of(undo)
+        what = f"fault {undo.fault_id} could not be undone on {undo.proxy}"
+        if not undo.toxic:
+            await self._call(what, client.set_enabled, undo.proxy, True)
+            return
+        deadline = time.monotonic() + self._removal_limit_s
+        try:
+            await self._soften(undo, client)
+            await asyncio.to_thread(client.remove_toxic, undo.proxy, undo.toxic)
+        except NotThereError:
+            return
+        except NoAnswerError:
+            await self._await_removal(undo, client, deadline)
+        except ToxiproxyError as why:
+            message = f"{what}: {why}"
+            raise FaultError(message) from why
+
+    async def _soften(self, undo: ToxiproxyUndo, client: ToxiproxyClient) -> None:
+        """Make a toxic harmless in place, so that nothing is left to wait for when it is removed.
+
+        Raises:
+            ToxiproxyError: as :meth:`undo` handles it.
+        """
+        proxy = await asyncio.to_thread(client.proxy, undo.proxy)
+        toxic = proxy.toxic(undo.toxic)
+        if toxic is None:
+            message = f"{undo.proxy} has no toxic {undo.toxic}"
+            raise NotThereError(message)
+        if toxic.type in _HARMLESS:
+            harmless = toxic.model_copy(update={"attributes": _HARMLESS[toxic.type]})
+            with contextlib.suppress(NoAnswerError):  # removal is tried all the same
+                await asyncio.to_thread(client.update_toxic, undo.proxy, harmless)
+            await self._sleep(HARMLESS_FOR_S)
+
+    async def verify(self, undo: ToxiproxyUndo) -> None:
+        """Read back that the proxy is enabled (after ``down``), or that the toxic is gone.
+
+        Raises:
+            FaultError: it is not so, or it could not be read.
+        """
+        what = f"fault {undo.fault_id} could not be verified undone"
+        proxy = await self._call(what, self._client_of(undo).proxy, undo.proxy)
+        if undo.toxic and proxy.toxic(undo.toxic):
+            message = (
+                f"fault {undo.fault_id} still holds: {undo.toxic} is on {undo.proxy}; remove it by "
+                f"DELETE {undo.api}/proxies/{undo.proxy}/toxics/{undo.toxic}"
+            )
+            raise FaultError(message)
+        if not undo.toxic and not proxy.enabled:
+            message = (
+                f"fault {undo.fault_id} still holds: {undo.proxy} is disabled; enable it by "
+                f'POST {undo.api}/proxies/{undo.proxy} {{"enabled": true}}'
+            )
+            raise FaultError(message)
+
+    async def evidence(self, fault: PlannedFault) -> str:
+        """The proxy and this fault's toxic as Toxiproxy reports them, or why it does not."""
+        try:
+            proxy = await asyncio.to_thread(self._client.proxy, fault.toxiproxy.link)
+        except ToxiproxyError as why:
+            return f"{fault.toxiproxy.link}: not known: {why}"
+        return _described(proxy, self._name(fault), fault.toxiproxy.toxic == toxics.DOWN)
+
+    async def _await_removal(
+        self, undo: ToxiproxyUndo, client: ToxiproxyClient, deadline: float
+    ) -> None:
+        """Toxiproxy goes on removing after our call gave up: read back until the toxic is gone."""
+        last = "the toxic is still there"
+        while time.monotonic() < deadline:
+            try:
+                proxy = await asyncio.to_thread(client.proxy, undo.proxy)
+            except ToxiproxyError as why:
+                last = str(why)
+            else:
+                if proxy.toxic(undo.toxic) is None:
+                    return
+            await self._sleep(READ_BACK_EVERY_S)
+        message = (
+            f"fault {undo.fault_id}: Toxiproxy did not remove {undo.toxic} from {undo.proxy} within "
+            f"{self._removal_limit_s:.0f} s ({last}); restart the testbed, this proxy may be stuck"
+        )
+        raise FaultError(message)
+
+    async def _read(self, link: str, who: str) -> ProxyState:
+        try:
+            return await asyncio.to_thread(self._client.proxy, link)
+        except NotThereError as why:
+            known = await self._call(who, self._client.proxies)
+            message = f"{who}: there is no proxy {link}; there are {', '.join(sorted(known))}"
+            raise FaultError(message) from why
+        except ToxiproxyError as why:
+            message = f"{who}: {why}"
+            raise FaultError(message) from why
+
+    async def _call(
+        self, what: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        try:
+            return await asyncio.to_thread(function, *args, **kwargs)
+        except ToxiproxyError as why:
+            message = f"{what}: {why}"
+            raise FaultError(message) from why
+
+    def _client_of(self, undo: ToxiproxyUndo) -> ToxiproxyClient:
+        """An undo names its own Toxiproxy: a later run may heal what a killed one left."""
+        return (
+            self._client
+            if undo.api == self._client.api
+            else ToxiproxyClient(undo.api, self._client.timeout_s)
+        )
+
+    def _name(self, fault: PlannedFault) -> str:
+        return f"{self._run_id}.{fault.id}"
+
+    def _toxic(self, fault: PlannedFault) -> ToxicState:
+        return ToxicState(
+            name=self._name(fault),
+            type=fault.toxiproxy.toxic,
+            stream=fault.toxiproxy.stream,
+            toxicity=fault.toxiproxy.toxicity,
+            attributes=toxics.complete(fault.toxiproxy.toxic, dict(fault.toxiproxy.attributes)),
+        )
+
+
+def _described(proxy: ProxyState, name: str, down: bool) -> str:
+    state = f"{proxy.name}: {'enabled' if proxy.enabled else 'disabled'}"
+    if down:
+        return state
+    toxic = proxy.toxic(name)
+    if toxic is None:
+        return f"{state}, no toxic {name}"
+    values = " ".join(f"{key}={value}" for key, value in sorted(toxic.attributes.items()))
+    return f"{state}, {toxic.type} {toxic.stream} toxicity={toxic.toxicity:g} {values}".rstrip()

@@ -1,0 +1,69 @@
+"""Units in key names: what a key wants, and what a value or key with a wrong unit was meant to be."""
+
+import re
+
+from aguante.core.findings import did_you_mean, nearest
+
+UNITS = {
+    "s": "seconds",
+    "ms": "milliseconds",
+    "us": "microseconds",
+    "rps": "requests per second",
+    "kb_per_s": "kilobytes per second",
+    "bytes": "bytes",
+}
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_QUANTITY = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*([a-zA-Zµ%]*)\s*")
+
+
+def unit_of(key: str) -> str:
+    """The unit that ends a key's name, e.g. ``ms`` of ``p95_ms_max``; empty where there is none."""
+    bare = key.removesuffix("_max").removesuffix("_min")
+    found = [unit for unit in UNITS if bare.endswith(f"_{unit}") or bare == unit]
+    return max(found, key=len, default="")
+
+
+def a_number(key: str) -> str:
+    """What a key wants, in words: ``a number of milliseconds``."""
+    unit = unit_of(key)
+    return f"a number of {UNITS[unit]}" if unit else "a number"
+
+
+def meant_number(key: str, text: str) -> str:
+    """The hint for text where a number belongs: converts ``3.5s`` to the key's own unit.
+
+    Args:
+        key: the key's name, which carries its unit.
+        text: the text found, e.g. ``3.5s``, ``97%``, ``fast``.
+    """
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        return "write a plain number, without quotes"
+    amount, unit = float(match[1]), match[2].lower()
+    if unit == "%":
+        return f"write {amount / 100:g}: shares go from 0 to 1"
+    want = unit_of(key)
+    if unit in _SECONDS and want in _SECONDS:
+        return f"write {amount * _SECONDS[unit] / _SECONDS[want]:g}: the unit is in the key's name"
+    return f"write {amount:g}, without quotes"
+
+
+def meant_key(key: str, known: list[str]) -> tuple[str, str]:
+    """(the known key that was probably meant or empty, the hint that says so).
+
+    That is the one with a unit, or with another unit, else the nearest in spelling.
+
+    Args:
+        key: as found.
+        known: the keys that the mapping may have.
+    """
+    stem = _stem(key)
+    for name in known:
+        if name != key and _stem(name) == stem and unit_of(name):
+            return name, f"say {name} (the unit ends the name: {UNITS[unit_of(name)]})"
+    return nearest(key, known) or "", did_you_mean(key, known, "remove it")
+
+
+def _stem(key: str) -> str:
+    unit = unit_of(key)
+    return key.removesuffix(f"_{unit}") if unit else key

@@ -1,0 +1,160 @@
+"""``vars:``, ``${name}`` and ``--set``: what a file says once, and what a command line says instead.
+
+Both are done on the data as written, before any other check, so that every later message is about what
+is really meant. A message about something that was set names the setting in place of a line.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from aguante.core.findings import Finding, Problem, did_you_mean, one_of, shown
+from aguante.core.yaml_document import Document, plain_value
+
+Path_ = tuple[str | int, ...]
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+_REFERENCE = re.compile(r"\$\{([^{}]*)\}")
+_STEPS = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_PLACE = re.compile(r"[0-9]{1,5}")
+VARS = "vars"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One ``--set name=value``."""
+
+    text: str
+    name: str
+    value: object
+
+    @property
+    def path(self) -> Path_:
+        """``faults[0].start_s`` as steps; ``faults.0.start_s`` too."""
+        steps = (match[1] or match[2] for match in _STEPS.finditer(self.name))
+        return tuple(int(step) if _PLACE.fullmatch(step) else step for step in steps)
+
+
+def resolved(document: Document, sets: Sequence[str], known: Iterable[str]) -> Document:
+    """The document with settings applied and variables put in; what is wrong is among its findings.
+
+    Args:
+        document: as ``read_document`` returned it, with a mapping as its data.
+        sets: ``name=value``, of a variable (``rate=30``) or of a place (``load.rate_rps=30``).
+        known: the keys that a file may have at its top.
+    """
+    findings: list[Finding] = []
+    data, places = document.data, dict(document.sets)
+    for text in sets:
+        try:
+            setting = _read(text)
+            path = _place(setting, data, tuple(known))
+            data = _with(data, path, setting.value)
+        except _UnusableError as error:
+            where = text.partition("=")[0].strip() or "setting"
+            findings.append(Finding(f"--set {text}", 0, where, *error.args))
+        else:
+            places[path] = text
+    changed = replace(document, data=data, sets=places)
+    problems = list(_names(data))
+    changed = replace(changed, data=_put_in(data, _variables(data), problems))
+    located = [changed.locate(problem) for problem in problems]
+    return replace(changed, findings=(*document.findings, *findings, *located))
+
+
+class _UnusableError(Exception):
+    """A setting that cannot be applied; its arguments: found, expected, hint."""
+
+
+def _read(text: str) -> Setting:
+    name, sign, value = text.partition("=")
+    if not sign or not name.strip():
+        hint = "write --set rate=30 or --set load.rate_rps=30"
+        raise _UnusableError(repr(text), "name=value", hint)
+    return Setting(text, name.strip(), plain_value(value))
+
+
+def _place(setting: Setting, data: object, known: Sequence[str]) -> Path_:
+    """Where it belongs: a variable of this name first, else a path from the top."""
+    variables = _variables(data)
+    if setting.name in variables:
+        return (VARS, setting.name)
+    top = setting.path[0] if setting.path else ""
+    if top not in known:
+        names = [*variables, *known]
+        hint = did_you_mean(str(top), names, "declare it under vars:")
+        raise _UnusableError(str(top), one_of(names), hint)
+    return setting.path
+
+
+def _with(data: object, path: Path_, value: object) -> object:
+    """A copy of the data with one value changed or added; nothing is made on the way to it."""
+    step, *rest = path
+    if isinstance(data, dict) and isinstance(step, str) and (not rest or step in data):
+        inner = _with(data[step], tuple(rest), value) if rest else value
+        return {**data, step: inner}
+    if isinstance(data, list) and isinstance(step, int) and step < len(data):
+        inner = _with(data[step], tuple(rest), value) if rest else value
+        return [*data[:step], inner, *data[step + 1 :]]
+    names = list(data) if isinstance(data, dict) else [str(at) for at in range(_length(data))]
+    hint = did_you_mean(str(step), names, "only what is in the file can be set")
+    raise _UnusableError(str(step), one_of(names), hint)
+
+
+def _length(data: object) -> int:
+    return len(data) if isinstance(data, list) else 0
+
+
+def _variables(data: object) -> Mapping[str, object]:
+    named = data.get(VARS) if isinstance(data, dict) else None
+    return named if isinstance(named, dict) else {}
+
+
+def _names(data: object) -> Iterator[Problem]:
+    for name, value in _variables(data).items():
+        if not NAME.fullmatch(name):
+            meant = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "a_name"
+            expected = "lower-case letters, digits and underscores"
+            yield Problem((VARS, name), f"the name {name}", expected, f"write {meant}")
+        if isinstance(value, str) and _REFERENCE.search(value):
+            hint = "write the value out: variables do not refer to each other"
+            yield Problem((VARS, name), shown(value), "a value", hint)
+
+
+def _put_in(data: object, variables: Mapping[str, object], problems: list[Problem]) -> object:
+    """The data with each ``${name}`` replaced, everywhere but under ``vars``."""
+
+    def walk(value: object, path: Path_) -> object:
+        if isinstance(value, dict):
+            return {
+                key: inner if not path and key == VARS else walk(inner, (*path, key))
+                for key, inner in value.items()
+            }
+        if isinstance(value, list):
+            return [walk(inner, (*path, at)) for at, inner in enumerate(value)]
+        return _filled(value, path, variables, problems) if isinstance(value, str) else value
+
+    return walk(data, ())
+
+
+def _filled(
+    text: str, path: Path_, variables: Mapping[str, object], problems: list[Problem]
+) -> object:
+    """A text that is one reference gets the variable's value and type; else the result is read anew."""
+    names = _REFERENCE.findall(text)
+    if not names:
+        return text
+    unknown = [name for name in names if name not in variables]
+    for name in unknown:
+        hint = did_you_mean(name, variables, f"add {name} under vars:")
+        if not variables:
+            hint = f"add vars: {{{name}: ...}}"
+        problems.append(Problem(path, f"${{{name}}}", one_of(variables), hint))
+    if unknown:
+        return text
+    if _REFERENCE.fullmatch(text):
+        return variables[names[0]]
+    return plain_value(_REFERENCE.sub(lambda match: _written(variables[match[1]]), text))
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,1 @@
+"""The vocabulary of faults: keys, bounds, undo values, and when a fault counts as observed. Nothing here acts."""

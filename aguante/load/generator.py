@@ -1,0 +1,294 @@
+"""The runner's side of the load generator: a child process of its own session, told its start by one line.
+
+The locustfile that ``testbed.yaml`` names is run as a program; what it promises is written in
+``loadtests/child.py``. The child's end is awaited under every exit from here: no process is left.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from aguante.core.values import Value
+from aguante.load_protocol.records import LoadPlan, LoadSummary
+from aguante.plan.plan import Plan
+from aguante.run_folder.folder import RunFolder
+from aguante.testbed.runtime import Testbed
+from aguante.testbed.testbed_spec import TestbedSpec
+
+T0_LEAD_S = 0.3
+"""t0 lies this far ahead when it is handed out, so that every part has it before it passes."""
+READY_LIMIT_S = 30.0
+GRACE_S = 5.0
+"""Beyond the client's own timeout, for the generator to write its last line."""
+STOP_GRACE_S = 3.0
+"""Beyond a request's own limit, before a child that was told to stop is killed."""
+LOG_TAIL_LINES = 8
+RECENT_S = 1.0
+
+
+class LoadError(Exception):
+    """The load generator refused its plan, failed, died or overran. Says its last words.
+
+    ``exit_code`` is the child's own (2: gateway not there, 3: bad plan, 1: it failed), negative when a
+    signal ended it, None when it was still running.
+    """
+
+    def __init__(self, message: str, exit_code: int | None) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def build_load_plan(
+    plan: Plan,
+    testbed: Testbed,
+    event_ids: Sequence[str],
+    folder: RunFolder,
+    sold_out_id: str = "",
+) -> LoadPlan:
+    """The plan's load with the addresses and events of a testbed that is up."""
+    return LoadPlan(
+        base_url=testbed.gateway,
+        profile=plan.load.profile,
+        arrivals=plan.load.arrivals,
+        rate_rps=plan.load.rate_rps,
+        shape=plan.load.shape,
+        duration_s=plan.load.duration_s,
+        mix=dict(plan.load.mix),
+        event_ids=list(event_ids),
+        seed=plan.seed,
+        timeout_s=plan.load.timeout_s,
+        run_id=plan.run_id,
+        experiment=plan.experiment,
+        phases=[(window.phase, window.start_s, window.end_s) for window in plan.phases],
+        records_path=str(folder.records),
+        sold_out_id=sold_out_id,
+        users=plan.load.users or 0,
+        workers=plan.load.workers,
+    )
+
+
+class LoadChild:
+    """One load generator: start, ready, begin, finish, in that order; ``stop`` at any time."""
+
+    def __init__(self, process: asyncio.subprocess.Process, plan: LoadPlan, log: Path) -> None:
+        self._process = process
+        self._plan = plan
+        self._log = log
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def start(
+        cls, plan: LoadPlan, spec: TestbedSpec, log: Path
+    ) -> AsyncIterator["LoadChild"]:
+        """Start the process; whatever happens in the body, it is gone afterwards.
+
+        Its plan is written beside the records, its stderr goes to ``log``.
+
+        Raises:
+            OSError: the plan or the log cannot be written, or no process can be started.
+        """
+        plan_path = Path(plan.records_path).with_name("load-plan.json").absolute()
+        plan_path.write_bytes(msgspec.json.encode(plan))
+        child = cls(await _spawn(plan_path, spec, log), plan, log)
+        try:
+            yield child
+        finally:
+            await child.stop()
+
+    @property
+    def pid(self) -> int:
+        """Of the child process."""
+        return self._process.pid
+
+    async def ready(self, timeout_s: float) -> None:
+        """Wait until it could start at once.
+
+        Raises:
+            LoadError: it refused the plan, died, or was not ready in time; it is ended then.
+        """
+        line = await self._line(timeout_s, "was not ready")
+        if line.strip() != "ready":
+            raise await self._failed(f"said {line.strip()!r} instead of ready")
+
+    def begin(self, t0_s: float) -> None:
+        """Tell it t0, seconds of ``time.monotonic()`` (one clock for all processes of a machine).
+
+        A child that died meanwhile is reported by ``finish``.
+        """
+        stdin = self._process.stdin
+        assert stdin is not None  # noqa: S101 - start() asked for a pipe
+        stdin.write(f"t0 {t0_s!r}\n".encode())
+
+    def end_arrivals(self) -> None:
+        """No further arrivals; does not wait. ``finish`` gives the summary once answers under way are in."""
+        self._signal(signal.SIGTERM)
+
+    def hang_up(self) -> None:
+        """Close its stdin, as the runner's death would: it ends at once before t0, and stops after."""
+        stdin = self._process.stdin
+        assert stdin is not None  # noqa: S101 - start() asked for a pipe
+        stdin.close()
+
+    async def finish(self, timeout_s: float) -> LoadSummary:
+        """Wait for the end of the load and of the process.
+
+        Raises:
+            LoadError: it failed or died, or did not end in time; it is ended then.
+        """
+        line = await self._line(timeout_s, "did not finish")
+        try:
+            summary = msgspec.json.decode(line, type=LoadSummary)
+        except msgspec.MsgspecError as garbled:
+            raise await self._failed(f"said {line.strip()!r} instead of a summary") from garbled
+        await self._end(STOP_GRACE_S)
+        if self._process.returncode:
+            raise await self._failed("failed after its summary")
+        return summary
+
+    async def stop(self) -> None:
+        """End it: no further arrivals, answers under way are awaited, then SIGKILL. Idempotent.
+
+        Takes up to the request timeout and ``STOP_GRACE_S``. ``finish`` still gives the summary of a
+        child that was stopped after ``begin``.
+        """
+        self.end_arrivals()
+        await self._end(self._plan.timeout_s + STOP_GRACE_S)
+
+    async def _line(self, timeout_s: float, what: str) -> str:
+        stdout = self._process.stdout
+        assert stdout is not None  # noqa: S101 - start() asked for a pipe
+        try:
+            async with asyncio.timeout(timeout_s):
+                line = await stdout.readline()
+        except TimeoutError as late:
+            raise await self._failed(f"{what} within {timeout_s:g} s") from late
+        if not line:
+            raise await self._failed("ended")
+        return line.decode(errors="replace")
+
+    async def _failed(self, what: str) -> LoadError:
+        """The error to raise, once the process is surely gone."""
+        await self._end(0.5)
+        code = self._process.returncode
+        said = "\n".join(tail(self._log, LOG_TAIL_LINES))
+        return LoadError(
+            f"the load generator {what} (exit code {code}); {self._log}:\n{said}", code
+        )
+
+    async def _end(self, grace_s: float) -> None:
+        """Wait for the process, then kill it and whatever it started; shielded against a second cancellation."""
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._process.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._signal(signal.SIGKILL)
+            await asyncio.shield(self._process.wait())
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+
+async def _spawn(plan: Path, spec: TestbedSpec, log: Path) -> asyncio.subprocess.Process:
+    search = os.pathsep.join(filter(None, (str(spec.root), os.environ.get("PYTHONPATH"))))
+    with log.open("ab") as stderr:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # the locustfile's own folder must not shadow other modules
+            str(spec.load.locustfile),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+            env=os.environ | {"AGUANTE_LOAD_PLAN": str(plan), "PYTHONPATH": search},
+            start_new_session=True,  # Ctrl-C is the runner's to handle
+        )
+
+
+def tail(log: Path, lines: int) -> list[str]:
+    """The last lines of a text file; empty when it cannot be read."""
+    try:
+        return log.read_text(errors="replace").splitlines()[-lines:]
+    except OSError:
+        return []
+
+
+class LiveLoad(Value):
+    """What the records say so far: for eyes, not for judgement."""
+
+    completed: int
+    """Records so far."""
+    codes: dict[str, int]
+    """Answers so far by status code (``0``: no answer), in order of code."""
+    recent_codes: dict[str, int]
+    """The same, of the requests that ended in the last second."""
+    achieved_rps: float
+    """Requests that ended in the last second, per second."""
+
+
+class _Seen(msgspec.Struct):
+    """The columns that live progress needs; the others are skipped undecoded."""
+
+    intended_s: float
+    latency_ms: float
+    status: int
+
+
+class RecordTail:
+    """Follows the records while they are written; each ``poll`` reads only what is new."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._decoder = msgspec.json.Decoder(_Seen)
+        self._by_status: Counter[int] = Counter()
+        self._recent: deque[tuple[float, int]] = deque()
+        self._latest_s = 0.0
+
+    def poll(self, now_s: float | None = None) -> LiveLoad:
+        """Take in new complete lines. No file yet reads as nothing yet.
+
+        Args:
+            now_s: seconds since t0, where the last second ends; by default where the latest record ended,
+                which cannot show that answers have ceased altogether.
+        """
+        for line in self._new_lines():
+            seen = self._decoder.decode(line)
+            self._by_status[seen.status] += 1
+            ended_s = seen.intended_s + seen.latency_ms / 1000
+            self._latest_s = max(self._latest_s, ended_s)
+            self._recent.append((ended_s, seen.status))
+        horizon_s = (self._latest_s if now_s is None else now_s) - RECENT_S
+        while self._recent and self._recent[0][0] < horizon_s:
+            self._recent.popleft()
+        recent = Counter(status for _, status in self._recent)
+        return LiveLoad(
+            completed=self._by_status.total(),
+            codes=_by_code(self._by_status),
+            recent_codes=_by_code(recent),
+            achieved_rps=recent.total() / RECENT_S,
+        )
+
+    def _new_lines(self) -> list[bytes]:
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        whole = data[: data.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return whole.splitlines()
+
+
+def _by_code(counts: Counter[int]) -> dict[str, int]:
+    return {str(status): count for status, count in sorted(counts.items())}

@@ -1,0 +1,1 @@
+"""The request record and the rate curve: all that ``loadtests`` imports."""

@@ -1,0 +1,32 @@
+"""Offered against achieved load, and how late the generator itself was."""
+
+from aguante.measure.evidence import Evidence
+from aguante.measure.measures import LoadMeasure
+from aguante.measure.percentiles import percentiles_of
+
+_LATENESS = "SELECT greatest(0, started_s - intended_s) * 1000 AS value FROM requests"
+
+
+def measure_load(evidence: Evidence) -> LoadMeasure:
+    """Achieved counts what is in the ledger; offered is the plan, or the generator's own larger count.
+
+    A generator that died early thus shows as a shortfall. Poisson arrivals offer what they drew: their
+    own count is taken when the generator ended well. A closed loop draws none, whatever its plan says: its
+    users are held to the plan, so that what they did not ask while they waited is a shortfall.
+    """
+    plan, summary = evidence.plan.load, evidence.facts.load
+    recorded, (p50, p99) = percentiles_of(evidence, _LATENESS, (0.50, 0.99))
+    offered = round(plan.curve.arrivals(0, plan.duration_s))
+    if summary is not None and summary.exit_code == 0:
+        drew = summary.offered
+        drawn = plan.arrivals == "poisson" and not plan.users
+        offered = drew if drawn else max(offered, drew)
+    return LoadMeasure(
+        offered=offered,
+        sent=summary.sent if summary else recorded,
+        shed=summary.shed if summary else 0,
+        offered_rps=offered / plan.duration_s,
+        achieved_rps=recorded / plan.duration_s,
+        lateness_p50_ms=p50.value_ms,
+        lateness_p99_ms=p99.value_ms,
+    )

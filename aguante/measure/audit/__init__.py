@@ -1,0 +1,1 @@
+"""The safety invariants and the client's ledger."""

@@ -1,0 +1,90 @@
+"""The client's ledger, ``requests.jsonl``, as columns: read by DuckDB in one pass."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from aguante.load_protocol.records import RequestRecord
+from aguante.plan.plan import Window
+from aguante.run_folder.run_log import whole_lines
+
+_DUCKDB_TYPES = {int: "BIGINT", float: "DOUBLE", str: "VARCHAR", bool: "BOOLEAN"}
+
+
+def load_ledger(connection: duckdb.DuckDBPyConnection, records: Path) -> None:
+    """Make ``client.requests`` of a ledger's whole lines; a file that is not there gives an empty table.
+
+    Raises:
+        duckdb.Error: a line is no RequestRecord.
+    """
+    connection.execute("CREATE SCHEMA client")
+    with readable(records, final=False) as path:
+        read_ledger(connection, path).create("client.requests")
+
+
+def read_ledger(connection: duckdb.DuckDBPyConnection, path: str) -> duckdb.DuckDBPyRelation:
+    """The columns of RequestRecord; the file is read when the relation is used, and must be there until then."""
+    columns = {f.name: _DUCKDB_TYPES[f.type] for f in msgspec.structs.fields(RequestRecord)}
+    return connection.read_json(path, columns=columns, format="newline_delimited")
+
+
+def with_phases(rows: duckdb.DuckDBPyRelation, phases: Sequence[Window]) -> duckdb.DuckDBPyRelation:
+    """Besides the phase of each request's intended start (empty: none), the seconds since then, and its end."""
+    return rows.project(
+        f"*, {_of_phase(phases, lambda each: _text(each.phase), _text(''))} AS phase,"
+        f" intended_s - {_of_phase(phases, lambda each: _double(each.start_s), 'NULL')} AS since_phase_s,"
+        " intended_s + latency_ms / 1000 AS ended_s"
+    )
+
+
+def _of_phase(phases: Sequence[Window], told: Callable[[Window], str], otherwise: str) -> str:
+    """An SQL expression: what is told of the phase in which a request was meant to start."""
+    cases = (
+        f"WHEN intended_s >= {_double(each.start_s)} AND intended_s < {_double(each.end_s)} THEN {told(each)}"
+        for each in phases
+    )
+    return f"CASE {' '.join(cases)} ELSE {otherwise} END" if phases else otherwise
+
+
+def _double(value: float) -> str:
+    """A number without a detour over DECIMAL, which could round it."""
+    return f"'{value!r}'::DOUBLE"
+
+
+def _text(value: str) -> str:
+    doubled = value.replace("'", "''")
+    return f"'{doubled}'"
+
+
+@contextlib.contextmanager
+def readable(records: Path | None, *, final: bool) -> Iterator[str]:
+    """The records themselves when their writer has ended well; else a copy up to the last line end."""
+    if records and final and _ends_a_line(records):
+        yield str(records)
+        return
+    with lines_as_file(whole_lines(records) if records and records.exists() else b"") as path:
+        yield path
+
+
+@contextlib.contextmanager
+def lines_as_file(lines: bytes) -> Iterator[str]:
+    """A file with these lines, gone afterwards."""
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
+        file.write(lines)
+        file.flush()
+        yield file.name
+
+
+def _ends_a_line(path: Path) -> bool:
+    """Whether the last byte is a line end."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+    except OSError:
+        return False

@@ -1,0 +1,98 @@
+"""From a run folder to Measures: the only stage that reads rows."""
+
+from aguante.experiment.experiment import Experiment
+from aguante.measure.achieved_load import measure_load
+from aguante.measure.audit.invariants import measure_invariants
+from aguante.measure.evidence import Evidence, open_evidence
+from aguante.measure.fault_evidence import measure_fault
+from aguante.measure.goodput_recovery import measure_recovery
+from aguante.measure.measurements import answer_all
+from aguante.measure.measures import Announcements, Measures
+from aguante.measure.phases import (
+    measure_latency,
+    measure_phases,
+    measure_seconds,
+    measure_story,
+)
+from aguante.measure.sampled_traces import write_traces
+from aguante.measure.span_measures import (
+    measure_amplification,
+    measure_attribution,
+    measure_breakers,
+    measure_spans,
+)
+from aguante.measure.trace_samples import measure_samples
+from aguante.plan.plan import Plan
+from aguante.run_folder.folder import RunFolder
+from aguante.run_folder.run_log import RunFacts
+from aguante.testbed.testbed_spec import InvariantSpec, TestbedSpec
+
+
+def measure(
+    folder: RunFolder,
+    plan: Plan,
+    experiment: Experiment,
+    testbed: TestbedSpec,
+    *,
+    keep_traces: bool = False,
+) -> Measures:
+    """Everything that a verdict and a report need, small.
+
+    Works on an unfinished run too: what is missing is measured as missing.
+
+    Args:
+        folder: the evidence.
+        plan: what was to happen.
+        experiment: what was expected of it.
+        testbed: of what.
+        keep_traces: also write ``traces.jsonl``, while the evidence is open.
+
+    Raises:
+        EvidenceError: a file of the folder is there and cannot be read.
+        OSError: ``traces.jsonl`` cannot be written.
+    """
+    evidence = open_evidence(folder, plan, testbed)
+    try:
+        if keep_traces:
+            write_traces(evidence, folder.traces)
+        return _measure(evidence, folder, experiment)
+    finally:
+        evidence.connection.close()
+
+
+def _measure(evidence: Evidence, folder: RunFolder, experiment: Experiment) -> Measures:
+    facts = evidence.facts
+    wanted = chosen_invariants(experiment, evidence.testbed)
+    return Measures(
+        phases=measure_phases(evidence),
+        answers=answer_all(evidence, experiment.expect),
+        abort_answers=answer_all(evidence, experiment.abort_when),
+        amplification=measure_amplification(evidence),
+        breakers=measure_breakers(evidence),
+        attribution=measure_attribution(evidence),
+        recovery=measure_recovery(evidence),
+        load=measure_load(evidence),
+        faults=tuple(measure_fault(evidence, fault) for fault in evidence.plan.faults),
+        invariants=measure_invariants(evidence, folder, wanted),
+        settled=facts.rest,
+        settle_took_s=facts.settled.took_s if facts.settled else None,
+        spans=measure_spans(evidence),
+        seconds=measure_seconds(evidence),
+        latency=measure_latency(evidence),
+        samples=measure_samples(evidence),
+        stopped=facts.stopped.reason if facts.stopped else "",
+        story=measure_story(evidence),
+        announced=_announced(facts),
+    )
+
+
+def _announced(facts: RunFacts) -> Announcements | None:
+    said = facts.announced
+    return None if said is None else Announcements(taken=said.taken, failed=said.failed)
+
+
+def chosen_invariants(experiment: Experiment, testbed: TestbedSpec) -> tuple[InvariantSpec, ...]:
+    """The invariants that the experiment names, or all of the testbed's."""
+    if experiment.invariants == "all":
+        return testbed.invariants
+    return tuple(each for each in testbed.invariants if each.name in experiment.invariants)

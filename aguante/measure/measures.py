@@ -1,0 +1,273 @@
+"""All that a verdict and a report need, and small: hundreds of values, never rows of requests.
+
+Units end names: ``_s`` seconds since t0 (or a length in seconds), ``_ms`` milliseconds, ``_rps`` per second.
+"""
+
+from typing import Literal
+
+from aguante.core.values import Value
+
+
+class Cause(Value):
+    """How many requests ended with this status for this reason."""
+
+    status: int
+    origin: str
+    link: str
+    mechanism: str
+    """Empty together with origin and link for a success."""
+    requests: int
+
+
+class Percentile(Value):
+    """An order statistic with its distribution-free interval (None where n < 10/(1-p))."""
+
+    p: float
+    value_ms: float | None
+    low_ms: float | None
+    high_ms: float | None
+
+
+class PhaseMeasure(Value):
+    """One phase; a request belongs to the phase of its intended start."""
+
+    phase: str
+    start_s: float
+    end_s: float
+    requests: int
+    causes: tuple[Cause, ...]
+    latency_of_200: tuple[Percentile, ...]
+    """p50, p95, p99."""
+    offered_rps: float
+    goodput_rps: float
+    """200s per second."""
+
+
+class Fact(Value):
+    """One of several things that one expectation asks, e.g. when a breaker opened and when it closed."""
+
+    name: str
+    value: float | None
+    """None: it did not happen (an Answer that cannot be known says so in ``unknown_because``)."""
+
+
+class Answer(Value):
+    """What was measured for one expectation or abort condition, in the plan's order."""
+
+    index: int
+    n: int
+    """Requests (or attempts, transitions) that the question was about; 0 means: nothing to judge."""
+    observed: float | None
+    """The rate, the percentile in ms, the time in s ...; None when it cannot be known."""
+    low: float | None = None
+    high: float | None = None
+    """An interval where one is honest (baseline rates: Wilson 95 %)."""
+    unknown_because: str = ""
+    """Why it cannot be known; empty otherwise."""
+    detail: str = ""
+    """One sentence of evidence, e.g. ``opened 3.1 s after the fault, closed 6.0 s after it was lifted``."""
+    facts: tuple[Fact, ...] = ()
+    """For kinds that ask several things at once."""
+
+
+class LinkAmplification(Value):
+    """Retry amplification of one link: attempts per call."""
+
+    link: str
+    calls: int
+    attempts: int
+    rejected: int
+    """Calls refused before any attempt (breaker, bulkhead, deadline)."""
+
+
+class BreakerTransition(Value):
+    """One change of one breaker, from the spans."""
+
+    at_s: float
+    service: str
+    instance: str
+    link: str
+    from_state: str
+    to_state: str
+
+
+class Attribution(Value):
+    """How many non-200 answers name their origin, link and mechanism."""
+
+    failures: int
+    attributed: int
+    confirmed_by_spans: int
+    """Of those with a trace: how many have a span whose ``error.type`` agrees."""
+    contradicted_by_spans: int
+    unexplained: tuple[Cause, ...]
+
+
+class Recovery(Value):
+    """How the system came back after the last fault ended."""
+
+    outcome: Literal["recovered", "degraded", "metastable", "unknown", "not_applicable"]
+    after_s: float | None
+    """From the end of the last fault to the start of the first of 3 good 1 s windows."""
+    detail: str = ""
+
+
+class LoadMeasure(Value):
+    """Offered against achieved."""
+
+    offered: int
+    sent: int
+    shed: int
+    offered_rps: float
+    achieved_rps: float
+    lateness_p50_ms: float | None
+    lateness_p99_ms: float | None
+
+
+class FaultMeasure(Value):
+    """One fault: planned against actual, and whether the caller's attempts show that it bit."""
+
+    id: str
+    link: str
+    """Empty for a fault on processes."""
+    service: str = ""
+    """The service, or the one instance of it, whose processes the fault was done to; else empty."""
+    kind: str
+    """The toxic (or ``down``), or the action on a process."""
+    planned_start_s: float
+    planned_end_s: float
+    actual_start_s: float | None
+    """When the driver began to apply it: nothing of it can have been felt before."""
+    actual_held_s: float | None = None
+    """From when on it certainly held."""
+    actual_end_s: float | None
+    undone_verified: bool
+    attempts_in_window: int
+    attempts_bitten: int
+    injection_observed: bool
+    evidence: str
+
+
+class InvariantMeasure(Value):
+    """One safety invariant, read from the databases and the client's ledger."""
+
+    name: str
+    exposure: int
+    """What it was tried on; 0 means that this run could not have broken it."""
+    violations: int
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    """The first 20 offending rows, as text."""
+    story: str = ""
+    """The invariant in numbers, for a headline (``0 stray charges on 67 that were taken back``); may be empty."""
+    error: str = ""
+    """Why it could not be read, or empty."""
+
+
+class SpanHealth(Value):
+    """Whether the traces are complete."""
+
+    spans: int
+    traces: int
+    dropped: int
+    """-1: not known."""
+    lost_because: str = ""
+    """Why the runner itself could not keep what it was sent, or empty."""
+
+
+class Announcements(Value):
+    """Pushes of phases and faults to Prometheus: where one is missing, its dashboards have a hole."""
+
+    taken: int
+    failed: int
+
+
+class CauseStory(Value):
+    """One cause during the faults: when it was first and last seen, and how fast it was."""
+
+    status: int
+    origin: str
+    link: str
+    mechanism: str
+    requests: int
+    share: float
+    """Of all requests of the fault phase."""
+    first_after_s: float
+    """From the start of the first fault to the end of the first such answer."""
+    last_after_s: float
+    p50_ms: float
+
+
+class SecondCauses(Value):
+    """Requests by cause in one second of intended start: the chart's data."""
+
+    second: int
+    causes: tuple[Cause, ...]
+
+
+class SecondLatency(Value):
+    """Latency in one second of intended start, over all answers and over 200s."""
+
+    second: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p50_of_200_ms: float | None
+    p95_of_200_ms: float | None
+
+
+class SampleSpan(Value):
+    """A span of a sample trace, for the waterfall."""
+
+    span_id: str
+    parent_id: str
+    service: str
+    name: str
+    kind: str
+    start_ms: float
+    """Since the trace's first span."""
+    duration_ms: float
+    link: str
+    attempt: int
+    error_type: str
+    status_code: int
+    events: tuple[tuple[float, str], ...]
+    """(ms since the trace's first span, text)."""
+
+
+class SampleTrace(Value):
+    """One trace to look at, chosen as the first of its cause."""
+
+    trace_id: str
+    at_s: float
+    operation: str
+    status: int
+    mechanism: str
+    link: str
+    spans: tuple[SampleSpan, ...]
+
+
+class Measures(Value):
+    """Everything that was measured in one run."""
+
+    phases: tuple[PhaseMeasure, ...]
+    answers: tuple[Answer, ...]
+    abort_answers: tuple[Answer, ...]
+    amplification: tuple[LinkAmplification, ...]
+    breakers: tuple[BreakerTransition, ...]
+    attribution: Attribution
+    recovery: Recovery
+    load: LoadMeasure
+    faults: tuple[FaultMeasure, ...]
+    invariants: tuple[InvariantMeasure, ...]
+    settled: bool | None
+    """None: the run ended before it could be asked."""
+    settle_took_s: float | None
+    spans: SpanHealth
+    seconds: tuple[SecondCauses, ...]
+    latency: tuple[SecondLatency, ...]
+    samples: tuple[SampleTrace, ...]
+    stopped: str = ""
+    """Why the run ended early, or empty."""
+    story: tuple[CauseStory, ...] = ()
+    """Causes of the fault phase, in the order of their first answer."""
+    announced: Announcements | None = None
+    """None: there was no Prometheus, or the run ended before it could be counted."""

@@ -1,0 +1,275 @@
+"""Everything that a run folder knows about one request, as moments on one axis; and which request to look at.
+
+Nothing is known here of the system under test: tables are asked by their column ``reservation_id``, logs by
+the trace and reservation ids that stand in them.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from aguante.expectations.clauses import Expectation, Latency, Rate, Window
+from aguante.measure.evidence import Evidence, Row
+from aguante.measure.measurements import statuses_of, window_of
+
+LINES_MAX = 200_000
+"""Of one log: what lies beyond is not searched."""
+TIME_COLUMNS = ("at", "updated_at", "created_at")
+"""Of a table's row: the first that it has says when."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One thing that happened."""
+
+    at_s: float
+    """Seconds since t0."""
+    source: str
+    """Who says so: ``client``, ``payments-1``, ``saga_log``, ``fault`` ..."""
+    text: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One request of the load generator."""
+
+    seq: int
+    operation: str
+    phase: str
+    intended_s: float
+    started_s: float
+    ended_s: float
+    status: int
+    origin: str
+    link: str
+    mechanism: str
+    trace_id: str
+    reservation_id: str
+    idempotency_key: str
+
+    @property
+    def outcome(self) -> str:
+        """``504 timeout from reservations on reservations-payments``."""
+        words = [str(self.status) if self.status else "no answer", self.mechanism]
+        words += [f"from {self.origin}"] if self.origin else []
+        words += [f"on {self.link}"] if self.link else []
+        return " ".join(word for word in words if word)
+
+
+_SUBJECT = """
+    SELECT seq, operation, phase, intended_s, started_s, ended_s, status, origin, link, mechanism,
+           trace_id, reservation_id, idempotency_key
+    FROM requests AS r
+"""
+_BY_ID = """
+    WHERE starts_with(trace_id, $id) OR starts_with(reservation_id, $id) OR idempotency_key = $id
+    ORDER BY intended_s, seq LIMIT 20
+"""
+_OF_SECOND = """
+    WHERE intended_s >= $second AND intended_s < $second + 1 AND status <> 200
+    ORDER BY count(*) OVER (PARTITION BY status, origin, link, mechanism) DESC, intended_s, seq LIMIT 1
+"""
+_ASKED = """
+    SELECT seq, operation, phase, intended_s, started_s, ended_s, status, origin, link, mechanism,
+           trace_id, reservation_id, idempotency_key
+    FROM asked($phase, $operation::VARCHAR, $after_s::DOUBLE, $before_s::DOUBLE)
+"""
+_MATCHES = """
+    (($any_status OR list_contains($statuses::INTEGER[], status)
+      OR list_contains($classes::INTEGER[], status // 100))
+     AND ($origin::VARCHAR IS NULL OR origin = $origin)
+     AND ($link::VARCHAR IS NULL OR link = $link)
+     AND ($mechanism::VARCHAR IS NULL OR mechanism = $mechanism)) = $wanted
+"""
+_MOST_FREQUENT = """
+    ORDER BY count(*) OVER (PARTITION BY status, origin, link, mechanism) DESC, intended_s, seq LIMIT 1
+"""
+
+
+def subjects_by_id(evidence: Evidence, wanted: str) -> list[Subject]:
+    """Requests with this trace id or reservation id (or its beginning), or this idempotency key."""
+    return [Subject(*row) for row in evidence.rows(_SUBJECT + _BY_ID, id=wanted)]
+
+
+def subject_of_second(evidence: Evidence, second: int) -> Subject | None:
+    """The first request of a second's most frequent failure."""
+    return _first(evidence.rows(_SUBJECT + _OF_SECOND, second=second))
+
+
+def subject_of(
+    evidence: Evidence, asked: Expectation, within_s: tuple[float, float], *, met: bool
+) -> Subject | None:
+    """A request to look at: the first of the most frequent cause that speaks against the expectation.
+
+    For a rate that is met, one of those that it counts. ``within_s`` is the time that one is looked for in where
+    the expectation itself does not choose requests.
+    """
+    if isinstance(asked, Rate):
+        parameters = window_of(asked) | {
+            **statuses_of(asked.status),
+            "origin": asked.origin,
+            "link": asked.link,
+            "mechanism": asked.mechanism,
+            "wanted": met or asked.min is None,  # too few of them: then one of the others
+        }
+        return _first(evidence.rows(_ASKED + "WHERE" + _MATCHES + _MOST_FREQUENT, **parameters))
+    if isinstance(asked, Latency):
+        slowest = _ASKED + "WHERE status = $of_status ORDER BY latency_ms DESC, seq LIMIT 1"
+        return _first(evidence.rows(slowest, **window_of(asked), of_status=asked.of_status))
+    if isinstance(asked, Window):
+        return _first(
+            evidence.rows(_ASKED + "WHERE status <> 200" + _MOST_FREQUENT, **window_of(asked))
+        )
+    failed = "WHERE intended_s >= $from_s AND intended_s < $until_s AND status <> 200"
+    asking = _SUBJECT + failed + _MOST_FREQUENT
+    return _first(evidence.rows(asking, from_s=within_s[0], until_s=within_s[1]))
+
+
+def _first(rows: list[Row]) -> Subject | None:
+    return Subject(*rows[0]) if rows else None
+
+
+def moments_of(evidence: Evidence, root: Path, subject: Subject) -> tuple[Moment, ...]:
+    """One timeline: client, faults, spans, breakers, rows and logs; in order of time."""
+    found = [
+        *_client(subject),
+        *_spans(evidence, subject),
+        *_span_events(evidence),
+        *_rows(evidence, root / "tables", subject),
+        *_logs(evidence, root / "logs", subject),
+    ]
+    end_s = max(each.at_s for each in found)
+    found += surroundings(evidence, subject.started_s, end_s)
+    return tuple(sorted(found, key=lambda each: each.at_s))
+
+
+def surroundings(evidence: Evidence, from_s: float, to_s: float) -> Iterator[Moment]:
+    """Faults that held in this time, with what the driver read back, and every breaker's changes in it."""
+    for change in evidence.facts.faults:
+        undone_s = evidence.facts.undone_s(change.id)
+        held = change.at_s <= to_s and (undone_s is None or undone_s >= from_s)
+        if held and change.action == "applied":
+            yield Moment(
+                change.at_s, "fault", f"{change.id} applied: {change.error or change.evidence}"
+            )
+        elif from_s <= change.at_s <= to_s:
+            yield Moment(
+                change.at_s, "fault", f"{change.id} {change.action} {change.error}".strip()
+            )
+    changes = """SELECT at_s, instance, link, from_state, to_state, trace_id FROM span_events
+        WHERE name = 'breaker.transition' AND at_s BETWEEN $from_s AND $to_s
+        ORDER BY at_s, instance, link, from_state"""
+    for at_s, instance, link, before, after, _ in evidence.rows(changes, from_s=from_s, to_s=to_s):
+        yield Moment(at_s, "breaker", f"{link} of {instance}: {before} -> {after}")
+
+
+def _client(subject: Subject) -> Iterator[Moment]:
+    yield Moment(subject.started_s, "client", f"sends {subject.operation} (request {subject.seq})")
+    took_ms = (subject.ended_s - subject.intended_s) * 1000
+    yield Moment(
+        subject.ended_s, "client", f"has its answer after {took_ms:.0f} ms: {subject.outcome}"
+    )
+
+
+_TRACES = """
+    CREATE OR REPLACE TEMP TABLE own_traces AS
+    SELECT DISTINCT trace_id FROM spans
+    WHERE ($trace_id <> '' AND trace_id = $trace_id)
+       OR ($reservation_id <> '' AND reservation_id = $reservation_id)
+"""
+_SPANS = """
+    SELECT start_s, instance, kind, name, link, coalesce(attempt, 0), ms, error_type,
+           coalesce(http_status, 0), coalesce(db_system, '')
+    FROM spans SEMI JOIN own_traces USING (trace_id) ORDER BY start_ns, end_ns DESC, span_id
+"""
+_NOTES = """
+    SELECT at_s, instance, name, link, error_type
+    FROM span_events SEMI JOIN own_traces USING (trace_id) ORDER BY at_s, span_id, name
+"""
+
+
+def _spans(evidence: Evidence, subject: Subject) -> Iterator[Moment]:
+    ids = {"trace_id": subject.trace_id, "reservation_id": subject.reservation_id}
+    evidence.rows(_TRACES, **ids)
+    rows = evidence.rows(_SPANS)
+    for start_s, instance, kind, name, link, attempt, ms, error, status, database in rows:
+        verb = {"server": "serves", "client": "asks the database:" if database else "calls"}
+        how = f", attempt {attempt}" if attempt > 1 else ""
+        where = f" on {link}{how}" if link and kind == "client" else ""
+        end = error or (str(status) if status else "done")
+        text = f"{verb.get(kind, 'does')} {name}{where}: {end} after {ms:.0f} ms"
+        yield Moment(start_s, instance, text)
+
+
+def _span_events(evidence: Evidence) -> Iterator[Moment]:
+    """Of the traces that ``_spans`` chose."""
+    for at_s, instance, name, link, error in evidence.rows(_NOTES):
+        if name != "breaker.transition":  # told once, among the surroundings
+            yield Moment(at_s, instance, " ".join(word for word in (name, link, error) if word))
+
+
+def _rows(evidence: Evidence, tables: Path, subject: Subject) -> Iterator[Moment]:
+    """Rows with this reservation, from the databases as they were at the end."""
+    for path in sorted(tables.glob("*.csv")) if subject.reservation_id else ():
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                if row.get("reservation_id") == subject.reservation_id:
+                    yield from _row(evidence, path.stem, row)
+
+
+def _row(evidence: Evidence, table: str, row: dict[str, str]) -> Iterator[Moment]:
+    column = next((each for each in TIME_COLUMNS if row.get(each)), None)
+    at_s = _since_t0(evidence, row[column]) if column else None
+    if at_s is None:
+        return
+    if "to_state" in row:
+        text = f"{row.get('from_state') or 'nothing'} -> {row['to_state']}: {row.get('reason', '')}"
+    else:
+        shown = (
+            "state",
+            "quantity",
+            "amount_cents",
+            "attempts",
+            "delivered_at",
+            "failure_mechanism",
+        )
+        text = ", ".join(f"{key} {row[key]}" for key in shown if row.get(key))
+        text = f"in the end: {text}"
+    yield Moment(at_s, table, text)
+
+
+def _logs(evidence: Evidence, logs: Path, subject: Subject) -> Iterator[Moment]:
+    ids = [each for each in (subject.trace_id, subject.reservation_id) if each]
+    wanted = re.compile("|".join(map(re.escape, ids))) if ids else None
+    for path in sorted(logs.glob("*.log")) if wanted else ():
+        with path.open(errors="replace") as file:
+            for line, _ in zip(file, range(LINES_MAX), strict=False):
+                moment = (
+                    _log_line(evidence, path.stem, line) if wanted and wanted.search(line) else None
+                )
+                if moment:
+                    yield moment
+
+
+def _log_line(evidence: Evidence, instance: str, line: str) -> Moment | None:
+    try:
+        entry = json.loads(line)
+        at_s = _since_t0(evidence, str(entry["time"]))
+        text = f"logs {entry.get('level', '')}: {entry.get('message', '')}"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return None if at_s is None else Moment(at_s, instance, text)
+
+
+def _since_t0(evidence: Evidence, text: str) -> float | None:
+    """ISO 8601, as PostgreSQL and our logs write it; None where it is no time, or t0 is not known."""
+    try:
+        at = datetime.fromisoformat(re.sub(r"([+-]\d\d)$", r"\1:00", text.strip()))
+    except ValueError:
+        return None
+    t0_ns = evidence.facts.epoch_ns
+    return None if t0_ns is None or at.tzinfo is None else at.timestamp() - t0_ns / 1e9

@@ -1,0 +1,145 @@
+"""The explanation as text: the claim, what was seen around it, and one request through all parts."""
+
+from collections.abc import Iterator
+
+from aguante.measure.evidence import Evidence, open_evidence
+from aguante.measure.measures import Cause, SecondCauses
+from aguante.measure.timeline_events import (
+    Moment,
+    Subject,
+    moments_of,
+    subject_of,
+    subject_of_second,
+    subjects_by_id,
+    surroundings,
+)
+from aguante.report.explain.question import Question, UnknownSubjectError, first_unmet, worst_second
+from aguante.report.explain.question_window import asked_window
+from aguante.report.stored_run import FrozenRun, JudgedRun
+from aguante.verdict.verdict import ExpectationResult
+
+BAR = 20
+MOMENTS_MAX = 120
+
+
+def explain(run: FrozenRun, judged: JudgedRun, question: Question) -> str:
+    """Explain what was asked.
+
+    Raises:
+        UnknownSubjectError: the run has no such expectation or request.
+        EvidenceError: a file of the folder is there and cannot be read.
+    """
+    evidence = open_evidence(run.folder, run.plan, run.spec)
+    try:
+        return "\n".join(_lines(run, judged, question, evidence))
+    finally:
+        evidence.connection.close()
+
+
+def _lines(
+    run: FrozenRun, judged: JudgedRun, question: Question, evidence: Evidence
+) -> Iterator[str]:
+    verdict = judged.verdict
+    yield f"{verdict.run_id}: {verdict.verdict} (policy {verdict.policy})"
+    yield f"  {verdict.headline}"
+    if question.id:
+        yield from _of_id(run, evidence, question.id)
+        return
+    number = question.expectation or first_unmet(verdict)
+    if number is not None:
+        yield from _of_expectation(run, judged, number, evidence)
+        return
+    second = worst_second(judged.measures)
+    if second is None:
+        yield ""
+        yield "Nothing failed in this run: every request was answered with 200."
+        return
+    yield ""
+    yield f"Every expectation is met. The worst second is the one from {second} s:"
+    yield from _seconds(judged, second - 2, second + 3)
+    yield from _story(run, evidence, subject_of_second(evidence, second))
+
+
+def _of_id(run: FrozenRun, evidence: Evidence, wanted: str) -> Iterator[str]:
+    found = subjects_by_id(evidence, wanted)
+    if not found:
+        message = f"no request of this run has a trace, reservation or key {wanted!r}"
+        raise UnknownSubjectError(message)
+    if len(found) > 1:
+        yield ""
+        yield f"{len(found)} requests are called so; this is the first of them."
+    yield from _story(run, evidence, found[0])
+
+
+def _of_expectation(
+    run: FrozenRun, judged: JudgedRun, number: int, evidence: Evidence
+) -> Iterator[str]:
+    claims = judged.verdict.expectations
+    if not 1 <= number <= len(claims):
+        message = f"there is no expectation {number}; there are 1 to {len(claims)}"
+        raise UnknownSubjectError(message)
+    claim = claims[number - 1]
+    yield ""
+    yield from _claim(number, claim)
+    asked = run.experiment.expect[number - 1].expectation
+    window = asked_window(asked, run.plan, evidence.facts)
+    if window is None:
+        yield from ("", "It asks about a time that this run has not: no such phase, or no fault.")
+        return
+    yield ""
+    yield f"Second by second ({window.name}):"
+    yield from _seconds(judged, int(window.start_s), round(window.end_s))
+    yield ""
+    yield "Meanwhile:"
+    around = sorted(surroundings(evidence, window.start_s, window.end_s), key=lambda m: m.at_s)
+    yield from map(_moment, around)
+    met = claim.outcome == "met"
+    speaks = "it is about" if met else "speaks against it"
+    within_s = (window.start_s, window.end_s)
+    yield from _story(run, evidence, subject_of(evidence, asked, within_s, met=met), speaks)
+
+
+def _claim(number: int, claim: ExpectationResult) -> Iterator[str]:
+    yield f"Expectation {number} ({claim.where}) is {claim.outcome}:"
+    yield f"  {claim.text}"
+    yield f"  observed {claim.observed}, required {claim.required}; {claim.reason}"
+
+
+def _seconds(judged: JudgedRun, first: int, end: int) -> Iterator[str]:
+    for each in judged.measures.seconds:
+        if first <= each.second < end:
+            yield _second(each)
+
+
+def _second(each: SecondCauses) -> str:
+    total = sum(cause.requests for cause in each.causes)
+    good = sum(cause.requests for cause in each.causes if cause.status == 200)
+    bar = "#" * round(BAR * good / total) if total else ""
+    causes = sorted(each.causes, key=lambda cause: -cause.requests)
+    return f"  {each.second:4d} s  {bar:.<{BAR}}  {', '.join(map(_cause, causes))}"
+
+
+def _cause(cause: Cause) -> str:
+    name = f"{cause.status or 'no answer'} {cause.mechanism}".strip()
+    return f"{cause.requests} x {name}"
+
+
+def _story(
+    run: FrozenRun, evidence: Evidence, subject: Subject | None, speaks: str = ""
+) -> Iterator[str]:
+    yield ""
+    if subject is None:
+        yield f"No request of this run {speaks or 'shows it'}."
+        return
+    names = f"trace {subject.trace_id or '-'}, reservation {subject.reservation_id or '-'}"
+    yield f"A request that {speaks}:" if speaks else "One request:"
+    yield f"  {subject.operation} of the {subject.phase or 'time after the'} phase: {subject.outcome}"
+    yield f"  {names}"
+    moments = moments_of(evidence, run.folder.root, subject)
+    yield from map(_moment, moments[:MOMENTS_MAX])
+    if len(moments) > MOMENTS_MAX:
+        yield f"  ... and {len(moments) - MOMENTS_MAX} more"
+
+
+def _moment(moment: Moment) -> str:
+    return f"  {moment.at_s:9.3f} s  {moment.source:24.24}  {moment.text}"

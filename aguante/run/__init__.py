@@ -1,0 +1,1 @@
+"""Playing one plan on one testbed."""

@@ -1,0 +1,1 @@
+"""Where everything about one run is stored: paths, events, the undo journal."""

@@ -1,0 +1,1 @@
+"""The attach runtime: a testbed that is already running."""

@@ -1,0 +1,228 @@
+"""The attach runtime: a testbed that already runs is borrowed for one run, and left as it was.
+
+What it is, is checked before anything is done to it: the links of testbed.yaml, the experiment's policy and
+replicas, proxies in order, a relay of spans. It is never started, restarted or ended from here.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+
+from aguante.clients.docker_cli import Docker
+from aguante.clients.docker_project import save_logs
+from aguante.clients.toxiproxy_client import ToxiproxyClient, ToxiproxyError
+from aguante.run_folder.log_files import copy_logs
+from aguante.runtimes.attach.find_testbed import find_testbed_of
+from aguante.runtimes.attach.policy_match import difference, read_policy
+from aguante.runtimes.compose.docker_control import ContainerControl, ContainerWatch
+from aguante.runtimes.native.testbed_setup import policy_file
+from aguante.runtimes.processes import process_alive
+from aguante.runtimes.testbed_state import default_parent, make_private
+from aguante.testbed.runtime import ONE_EACH, Alive, Testbed, TestbedError
+from aguante.testbed.testbed_spec import TestbedSpec
+
+ASK_LIMIT_S = 5.0
+
+
+class AttachRuntime:
+    """Borrows one testbed that runs; a :class:`~aguante.testbed.runtime.Runtime`.
+
+    Args:
+        which: the id of a testbed, a Compose project, a file with what ``aguante up --json`` printed, or
+            ``-`` for that on stdin; empty: the only testbed there is.
+        parent: folder of all testbeds; ``AGUANTE_STATE`` or a temporary one when None.
+        docker: calls Docker.
+    """
+
+    def __init__(
+        self, which: str = "", *, parent: Path | None = None, docker: Docker | None = None
+    ) -> None:
+        self._which = which
+        self._parent = parent
+        self._docker = docker or Docker()
+        self._testbed: Testbed | None = None
+        self._services: frozenset[str] = frozenset()
+        self._watch = ContainerWatch(self._docker)
+        self._control: ContainerControl | None = None
+        self._lock = -1
+
+    @property
+    def control(self) -> ContainerControl | None:
+        """Docker can start a container again; of plain processes only whoever started them knows how."""
+        return self._control
+
+    def parts(self) -> Mapping[str, Alive]:
+        """Toxiproxy and PostgreSQL, as containers or by pid."""
+        if self._testbed is None or self._testbed.runtime == "compose":
+            return self._watch.parts
+        return {name: process_alive(pid) for name, pid in self._testbed.servers.items()}
+
+    async def save_logs(self, target: Path) -> None:
+        """Write the end of what every process said, also before this run; raises TestbedError or OSError."""
+        if self._testbed is None:
+            return
+        if self._testbed.runtime == "compose":
+            containers = await self._docker.containers(self._testbed.id)
+            await save_logs(self._docker, containers, self._services, target)
+        else:
+            await asyncio.to_thread(copy_logs, self._testbed.state / "logs", target)
+
+    async def up(
+        self,
+        spec: TestbedSpec,
+        policy: str,
+        otlp_endpoint: str,
+        replicas: Mapping[str, int] = ONE_EACH,
+    ) -> Testbed:
+        """Find the testbed, and check that it is what the experiment wants. Starts nothing.
+
+        Args:
+            spec: what it must be.
+            policy: that its services must have been started with.
+            otlp_endpoint: not used: its services post their spans to its relay.
+            replicas: how many of each service there must be; one where it is not named.
+
+        Raises:
+            TestbedError: there is no such testbed, it is another one, another run has it, or something in it
+                is broken already. Nothing was done to it.
+        """
+        file = policy_file(spec, policy)
+        parent = self._parent or default_parent()
+        make_private(parent)
+        try:
+            found = await find_testbed_of(self._which, spec, parent, self._docker)
+            testbed = self._testbed = found.model_copy(update={"policy": policy})
+            self._services = frozenset(each.name for each in spec.services)
+            self._take(parent, testbed.id)
+            check_shape(spec, testbed, replicas)
+            await check_policies(testbed, policy, file)
+            await check_in_order(testbed)
+            if testbed.runtime == "compose":
+                await self._reach_containers(spec, testbed)
+        except BaseException:
+            await self.down()
+            raise
+        return testbed
+
+    async def down(self) -> None:
+        """Let go of the testbed, which goes on; idempotent."""
+        self._testbed, self._control = None, None
+        await self._watch.end()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    async def _reach_containers(self, spec: TestbedSpec, testbed: Testbed) -> None:
+        self._control = ContainerControl(self._docker, spec, testbed)
+        containers = await self._docker.containers(testbed.id)
+        await self._watch.begin(
+            {each.service: each.name for each in containers if each.service in testbed.servers}
+        )
+
+    def _take(self, parent: Path, testbed_id: str) -> None:
+        """One run at a time: two would see each other's faults."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        self._lock = os.open(parent / f"attach-{testbed_id}.lock", flags, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as held:
+            message = (
+                f"another run is attached to testbed {testbed_id}: wait for its end, or start another testbed "
+                "(`aguante up --detach`)"
+            )
+            raise TestbedError(message) from held
+
+
+def check_shape(spec: TestbedSpec, testbed: Testbed, replicas: Mapping[str, int]) -> None:
+    """Check links, services, replicas and the way of the spans. Pure.
+
+    Raises:
+        TestbedError: one of them is not what the experiment wants; nothing can be attributed without spans.
+    """
+    have, want = {each.name for each in testbed.links}, {each.name for each in spec.links}
+    if want - have:
+        message = (
+            f"testbed {testbed.id} has no link {', '.join(sorted(want - have))}: it is another system than "
+            f"{spec.name}; give the testbed.yaml that it was started from (--testbed)"
+        )
+        raise TestbedError(message)
+    for service in spec.services:
+        found = sum(each.name == service.name for each in testbed.services)
+        wanted = replicas.get(service.name, 1)
+        if found != wanted:
+            message = (
+                f"testbed {testbed.id} runs {found} of {service.name}, the experiment wants {wanted}: start it "
+                f"with as many (`aguante up --replicas {service.name}={wanted}`), or play without --attach"
+            )
+            raise TestbedError(message)
+    if not testbed.telemetry:
+        message = (
+            f"testbed {testbed.id} has no relay of spans that could be read, so no failure could be attributed: "
+            "start it by `aguante up` or from docker-compose.yml, which have one"
+        )
+        raise TestbedError(message)
+
+
+async def check_policies(testbed: Testbed, policy: str, file: Path) -> None:
+    """Check that every instance runs with the experiment's policy; one without ``/policy`` cannot be asked.
+
+    Raises:
+        TestbedError: one has another; says which, and where the first difference is.
+    """
+    wanted = read_policy(file)
+    limit = aiohttp.ClientTimeout(total=ASK_LIMIT_S)
+    async with aiohttp.ClientSession(timeout=limit) as session:
+        for each in testbed.services:
+            told = await _told(session, each.url)
+            found = "" if told is None else difference(wanted, told)
+            if found:
+                message = (
+                    f"{each.instance} does not run with policy {policy}: {found}. Start the testbed with it "
+                    f"(`aguante up --policy {policy}`, or AGUANTE_POLICY={policy} docker compose up --wait), "
+                    "or play with the policy that it has (--policy)"
+                )
+                raise TestbedError(message)
+
+
+async def check_in_order(testbed: Testbed) -> None:
+    """Check that nothing is broken already.
+
+    Raises:
+        TestbedError: a proxy is disabled or has a toxic, or Toxiproxy does not answer.
+    """
+    try:
+        proxies = await asyncio.to_thread(ToxiproxyClient(testbed.toxiproxy).proxies)
+    except ToxiproxyError as why:
+        message = f"Toxiproxy of testbed {testbed.id} does not answer: {why}"
+        raise TestbedError(message) from why
+    broken = [
+        f"{name} {'has ' + proxy.toxics[0].name if proxy.toxics else 'is disabled'}"
+        for name, proxy in sorted(proxies.items())
+        if proxy.toxics or not proxy.enabled
+    ]
+    if broken:
+        message = (
+            f"testbed {testbed.id} is broken already: {', '.join(broken)}; `aguante heal` mends it, "
+            "`aguante recover` after a run that was killed"
+        )
+        raise TestbedError(message)
+
+
+async def _told(session: aiohttp.ClientSession, url: str) -> object:
+    """What ``/policy`` answers; None where there is no such thing: a 404, or something that is no JSON."""
+    try:
+        async with session.get(f"{url}/policy") as answer:
+            if answer.status == 404:
+                return None
+            answer.raise_for_status()
+            told: object = await answer.json(content_type=None)
+            return told
+    except ValueError:
+        return None
+    except (aiohttp.ClientError, TimeoutError) as why:
+        message = f"{url}/policy gave no answer ({type(why).__name__}: {why}): is the testbed up?"
+        raise TestbedError(message) from why

@@ -1,0 +1,1 @@
+"""The compose runtime: the services in containers."""

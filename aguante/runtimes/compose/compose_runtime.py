@@ -1,0 +1,227 @@
+"""The compose runtime: the repository's own docker-compose.yml, as a project of its own for each testbed.
+
+Ports are taken from the testbed's slot and given to the file by its variables, so that a container which
+is killed and started again has the address that it had. A runner that was killed leaves containers: the
+next start finds the folder whose lock nobody holds, and removes the project of its name.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aguante.clients.docker_cli import Docker, DockerError
+from aguante.clients.docker_project import end_project, save_logs
+from aguante.runtimes.compose.compose_file import ComposeFile, needed_ports, read_compose_file
+from aguante.runtimes.compose.docker_control import ContainerControl, ContainerWatch
+from aguante.runtimes.compose.docker_testbed import Project, describe
+from aguante.runtimes.compose.docker_trouble import why_not_up
+from aguante.runtimes.native.port_map import check_replicas
+from aguante.runtimes.native.testbed_setup import policy_file
+from aguante.runtimes.ports import Ports, require_free
+from aguante.runtimes.processes import this_process
+from aguante.runtimes.testbed_state import CONTAINERS, SavedState, Workspace, claim, default_parent
+from aguante.testbed.runtime import ONE_EACH, Alive, Testbed, TestbedError
+from aguante.testbed.testbed_spec import TestbedSpec
+
+COMPOSE_MIN = (2, 20)
+"""From here on `up --wait` waits for dependencies that end, as one that makes passwords does."""
+UP_LIMIT_S = 180.0
+"""For everything to get healthy; images that have to be pulled or built come on top."""
+PULL_LIMIT_S = 1200.0
+
+
+@dataclass(frozen=True)
+class _Up:
+    """A project from before its first container on."""
+
+    spec: TestbedSpec
+    workspace: Workspace
+    file: ComposeFile
+    docker: Docker
+    """With the environment that the file interpolates."""
+
+
+class ComposeRuntime:
+    """Starts and ends one testbed of containers; a :class:`~aguante.testbed.runtime.Runtime`.
+
+    Args:
+        parent: folder of all testbeds; ``AGUANTE_STATE`` or a temporary one when None.
+        docker: calls Docker.
+        gateway_port: where the entry link is published; a free port when None.
+        detach: the testbed outlives this process, until ``aguante down``.
+        observers: ``prometheus``, ``jaeger``: started too, to be asked.
+    """
+
+    def __init__(
+        self,
+        parent: Path | None = None,
+        *,
+        docker: Docker | None = None,
+        gateway_port: int | None = None,
+        detach: bool = False,
+        observers: Collection[str] = (),
+    ) -> None:
+        self._parent = parent
+        self._docker = docker or Docker()
+        self._gateway_port = gateway_port
+        self._detach = detach
+        self._observers = frozenset(observers)
+        self._running: _Up | None = None
+        self._watch = ContainerWatch(self._docker)
+        self._control: ContainerControl | None = None
+
+    @property
+    def control(self) -> ContainerControl | None:
+        """Docker kills, stops, pauses and starts every container; None before ``up``."""
+        return self._control
+
+    def parts(self) -> Mapping[str, Alive]:
+        """Toxiproxy's and PostgreSQL's containers."""
+        return self._watch.parts
+
+    async def save_logs(self, target: Path) -> None:
+        """Write what every container said; raises TestbedError or OSError."""
+        if self._running:
+            docker, project = self._running.docker, self._running.workspace.id
+            services = {each.name for each in self._running.spec.services}
+            await save_logs(docker, await docker.containers(project), services, target)
+
+    async def up(
+        self,
+        spec: TestbedSpec,
+        policy: str,
+        otlp_endpoint: str,
+        replicas: Mapping[str, int] = ONE_EACH,
+    ) -> Testbed:
+        """Start every container and wait until each is healthy.
+
+        Args:
+            spec: what to start; its ``compose`` names the file.
+            policy: name of a policy in ``spec.policies``.
+            otlp_endpoint: not used: containers post their spans to the relay beside them.
+            replicas: how many of each service, 1 to ``REPLICAS_MAX``; one where it is not named.
+
+        Raises:
+            TestbedError: Docker or Compose is missing, or something did not come up; all that had been
+                started is removed again.
+        """
+        if spec.compose is None:
+            message = "testbed.yaml names no compose file: add `compose: docker-compose.yml`, or play natively"
+            raise TestbedError(message)
+        policy_file(spec, policy)
+        check_replicas(spec, replicas)
+        file = read_compose_file(spec.compose, spec, self._observers)
+        await require_docker(self._docker)
+        if self._gateway_port:
+            require_free(self._gateway_port, "--gateway-port")
+        try:
+            return await self._boot(spec, policy, file, replicas)
+        except BaseException:
+            await asyncio.shield(self.down())
+            raise
+
+    async def down(self) -> None:
+        """End the services, then remove every container, network and volume; idempotent.
+
+        Raises:
+            TestbedError: Docker does not answer. The folder stays, for the next start to try again.
+        """
+        running, self._running, self._control = self._running, None, None
+        await self._watch.end()
+        if running is None:
+            return
+        services = [each.name for each in running.spec.services]
+        try:
+            await end_project(running.docker, running.workspace.id, services)
+        except BaseException:
+            running.workspace.release()
+            raise
+        await asyncio.to_thread(running.workspace.remove)
+
+    async def _boot(
+        self, spec: TestbedSpec, policy: str, file: ComposeFile, replicas: Mapping[str, int]
+    ) -> Testbed:
+        workspace = await claim(self._parent or default_parent(), prefix=CONTAINERS)
+        ports = self._ports(spec, file, Ports(workspace.slot), replicas)
+        environment = {
+            **ports,
+            "AGUANTE_POLICY": policy,
+            "AGUANTE_POLICIES": str(spec.policies.resolve()),
+        }
+        docker = replace(self._docker, environment={**self._docker.environment, **environment})
+        up = self._running = _Up(spec, workspace, file, docker)
+        self._save(up, None)
+        await self._compose_up(up, replicas)
+        containers = await docker.containers(workspace.id)
+        project = Project(workspace.id, containers, policy, workspace.root)
+        testbed = await describe(docker, spec, project)
+        self._control = ContainerControl(docker, spec, testbed)
+        names = {each.service: each.name for each in containers if each.service in testbed.servers}
+        await self._watch.begin(names)
+        self._save(up, testbed)
+        if self._detach:
+            await self._watch.end()
+            workspace.release()
+        return testbed
+
+    def _ports(
+        self, spec: TestbedSpec, file: ComposeFile, ports: Ports, replicas: Mapping[str, int]
+    ) -> dict[str, str]:
+        """The value of every variable that publishes a port; replicas get as many ports, one behind the other."""
+        found = dict.fromkeys(file.ports.values(), "0")
+        for service, inside in needed_ports(spec, file, self._observers):
+            number = replicas.get(service, 1)
+            found[file.ports[service, inside]] = ports.take_range(number)
+        if self._gateway_port:
+            entry = next(link.port for link in spec.links if link.name == spec.entry)
+            found[file.ports["toxiproxy", entry]] = str(self._gateway_port)
+        return found
+
+    async def _compose_up(self, up: _Up, replicas: Mapping[str, int]) -> None:
+        scales = [part for name, n in replicas.items() for part in ("--scale", f"{name}={n}")]
+        wanted = up.file.started(up.spec, self._observers)
+        call = (
+            *_compose(up.workspace.id, up.file.path),
+            *("up", "--detach", "--wait", f"--wait-timeout={UP_LIMIT_S:g}", "--quiet-pull"),
+            *scales,
+            *wanted,
+        )
+        answer = await up.docker.ask(*call, limit_s=UP_LIMIT_S + PULL_LIMIT_S)
+        if answer.code:
+            why = await why_not_up(up.docker, up.workspace.id, answer)
+            message = f"{why}\nAll that had been started is removed again."
+            raise TestbedError(message)
+
+    def _save(self, up: _Up, testbed: Testbed | None) -> None:
+        up.workspace.save(
+            SavedState(
+                id=up.workspace.id,
+                owner=this_process("runner"),
+                detached=self._detach and testbed is not None,
+                testbed=testbed,
+                project=up.workspace.id,
+            )
+        )
+
+
+def _compose(project: str, file: Path) -> tuple[str, ...]:
+    return ("compose", "--project-name", project, "--file", str(file), "--progress=plain")
+
+
+async def require_docker(docker: Docker) -> None:
+    """Check that the daemon answers, and that Compose is there and new enough.
+
+    Raises:
+        DockerError: says which is not, and how to get it.
+    """
+    await docker.run("version", "--format", "{{.Server.Version}}")
+    version = (await docker.run("compose", "version", "--short")).strip().removeprefix("v")
+    found = tuple(int(part) for part in version.split("-")[0].split(".")[:2] if part.isdecimal())
+    if found < COMPOSE_MIN:
+        least = ".".join(map(str, COMPOSE_MIN))
+        message = (
+            f"Docker Compose {version or '(of unknown version)'} is too old: {least} or newer is needed; "
+            "install docker-compose-plugin (or docker-compose-v2) of a current release"
+        )
+        raise DockerError(message)

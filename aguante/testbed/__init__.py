@@ -1,0 +1,1 @@
+"""The system under test as the runner knows it: its specification, and the Protocol of whatever runs it."""

@@ -1,0 +1,209 @@
+"""Reads ``testbed.yaml`` and its links file into a TestbedSpec: every fault of both at once, with file:line."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from aguante.core.findings import Finding, Problem, did_you_mean, one_of, shown
+from aguante.core.pydantic_wording import expected_of
+from aguante.core.values import Value
+from aguante.core.yaml_document import Document, read_document
+from aguante.testbed.testbed_spec import COLLECTOR, EVERY_SERVICE, LinkSpec, TestbedSpec
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
+"""Names become file names, environment variables and SQL identifiers."""
+
+Step = tuple[str | int, ...]
+
+
+class InvalidTestbed(Exception):  # noqa: N818 - it names the thing that is wrong, as InvalidExperiment does
+    """A TestbedSpec that cannot be used: exit code 3. Carries every fault of its files."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(sorted(findings))
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+class _LinksFile(Value):
+    links: tuple[LinkSpec, ...]
+
+
+def load_testbed(path: Path) -> TestbedSpec:
+    """Read a TestbedSpec; all its paths come back absolute, resolved against the file's folder.
+
+    Raises:
+        InvalidTestbed: with every fault of ``testbed.yaml`` and of the links file it names.
+    """
+    document = read_document(path)
+    root = path.resolve().parent
+    data = document.data if isinstance(document.data, dict) else {}
+    named = data.get("links")
+    links_document = read_document(root / named) if isinstance(named, str) else None
+    findings = [*document.findings, *(links_document.findings if links_document else ())]
+    if findings:
+        raise InvalidTestbed(findings)
+    links, link_problems = _links(links_document)
+    spec, problems = _spec(_resolved(data, root, links))
+    if spec:
+        problems += _missing_paths(spec) + _unknown_names(spec)
+    findings = [document.locate(problem) for problem in problems]
+    if links_document:
+        findings += [links_document.locate(problem) for problem in link_problems]
+    if findings or spec is None:
+        raise InvalidTestbed(findings)
+    return spec
+
+
+def _links(document: Document | None) -> tuple[tuple[LinkSpec, ...], list[Problem]]:
+    if document is None:
+        return (), []
+    try:
+        links = TypeAdapter(_LinksFile).validate_python(document.data).links
+    except ValidationError as error:
+        return (), _problems(error, _LinksFile)
+    return links, [*_bad_names("links", links), *_twice("links", links)]
+
+
+def _spec(data: dict[str, object]) -> tuple[TestbedSpec | None, list[Problem]]:
+    try:
+        return TestbedSpec.model_validate(data), []
+    except ValidationError as error:
+        return None, _problems(error, TestbedSpec)
+
+
+def _resolved(data: dict[str, object], root: Path, links: Sequence[LinkSpec]) -> dict[str, object]:
+    """The document's data with root and links put in (no file says where it is), and every path made absolute."""
+    resolved = {**data, "root": root, "given": ""}
+    if isinstance(data.get("links"), str):
+        resolved["links"] = links
+    for keys in (
+        ("policies",),
+        ("load", "locustfile"),
+        ("settle", "query"),
+        ("compose",),
+        ("rules",),
+    ):
+        _resolve(resolved, keys, root)
+    for key in ("invariants", "reports"):
+        queries = data.get(key)
+        if isinstance(queries, list):
+            resolved[key] = [_with_path(each, "sql", root) for each in queries]
+    return resolved
+
+
+def _resolve(data: dict[str, object], keys: tuple[str, ...], root: Path) -> None:
+    first, *rest = keys
+    if rest and first in data:
+        data[first] = _with_path(data.get(first), rest[0], root)
+    elif not rest and isinstance(data.get(first), str):
+        data[first] = root / str(data[first])
+
+
+def _with_path(value: object, key: str, root: Path) -> object:
+    if isinstance(value, dict) and isinstance(value.get(key), str):
+        return {**value, key: root / value[key]}
+    return value
+
+
+def _problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    return [
+        _problem(each["type"], each["loc"], each["input"], expected_of(each), model)
+        for each in error.errors(include_url=False)
+    ]
+
+
+def _problem(
+    kind: str, path: Step, value: object, expected: str, model: type[BaseModel]
+) -> Problem:
+    if kind == "missing":
+        return Problem(path, "nothing", "this key", f"add {path[-1]}:", at_key=False)
+    if kind == "extra_forbidden":
+        hint = did_you_mean(str(path[-1]), model.model_fields, "remove it")
+        return Problem(path, "a key that nobody reads", "no such key", hint)
+    return Problem(path, shown(value), expected, "correct the value")
+
+
+def _missing_paths(spec: TestbedSpec) -> list[Problem]:
+    wanted: list[tuple[Step, Path, bool]] = [
+        (("policies",), spec.policies, spec.policies.is_dir()),
+        (("load", "locustfile"), spec.load.locustfile, spec.load.locustfile.is_file()),
+        *((("settle", "query"), q, q.is_file()) for q in [spec.settle.query] if q),
+        *((("rules",), folder, folder.is_dir()) for folder in [spec.rules] if folder),
+        *(
+            (("invariants", at, "sql"), each.sql, each.sql.is_file())
+            for at, each in enumerate(spec.invariants)
+        ),
+        *(
+            (("reports", at, "sql"), each.sql, each.sql.is_file())
+            for at, each in enumerate(spec.reports)
+        ),
+    ]
+    hint = "create it, or correct the path (relative to this file's folder)"
+    return [
+        Problem(where, f"{path}, which is not there", "an existing path", hint)
+        for where, path, there in wanted
+        if not there
+    ]
+
+
+def _unknown_names(spec: TestbedSpec) -> list[Problem]:
+    services = {each.name for each in spec.services}
+    databases = {each.name for each in spec.databases}
+    links = {each.name for each in spec.links}
+    checks: list[tuple[Step, str, set[str]]] = [
+        (("entry",), spec.entry, links),
+    ]
+    if spec.setup.request:
+        checks.append((("setup", "request", "service"), spec.setup.request.service, services))
+    if spec.settle.query:
+        checks.append((("settle", "database"), spec.settle.database, databases))
+    known = {*spec.mechanisms}
+    checks += [(("error_types", key), each, known) for key, each in spec.error_types.items()]
+    for link in spec.links:
+        callees = {"http": services, "postgresql": databases, "otlp": {COLLECTOR}}[link.kind]
+        callers = {EVERY_SERVICE} if link.kind == "otlp" else services
+        checks.append((("links",), link.callee, callees))
+        if link.name != spec.entry:  # the entry's caller is the client, which is no service
+            checks.append((("links",), link.caller, callers))
+    problems = _of_spans([each.name for each in spec.links if each.kind == "otlp"])
+    problems += [
+        Problem(where, shown(name), one_of(sorted(names)), did_you_mean(name, names, "correct it"))
+        for where, name, names in checks
+        if name not in names
+    ]
+    for key, each in (("services", spec.services), ("databases", spec.databases)):
+        problems += [*_bad_names(key, each), *_twice(key, each)]
+    for key, queries in (("invariants", spec.invariants), ("reports", spec.reports)):
+        problems += _twice(key, queries)
+    return problems
+
+
+def _of_spans(names: Sequence[str]) -> list[Problem]:
+    if len(names) < 2:
+        return []
+    found, hint = " and ".join(names), "every service's spans take the same way"
+    return [Problem(("links",), f"the links {found} of kind otlp", "at most one", hint)]
+
+
+def _bad_names(key: str, named: Sequence[BaseModel]) -> list[Problem]:
+    expected = "lower case letters, digits and hyphens, a letter first, at most 41"
+    return [
+        Problem((key, at, "name"), shown(name), expected, "rename it")
+        for at, name in enumerate(_names(named))
+        if not NAME.fullmatch(name)
+    ]
+
+
+def _twice(key: str, named: Sequence[BaseModel]) -> list[Problem]:
+    names = _names(named)
+    return [
+        Problem((key, at, "name"), f"{name} again", "each name once", "rename or remove one")
+        for at, name in enumerate(names)
+        if name in names[:at]
+    ]
+
+
+def _names(named: Sequence[BaseModel]) -> list[str]:
+    return [str(getattr(each, "name", "")) for each in named]

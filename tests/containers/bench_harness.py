@@ -1,0 +1,103 @@
+"""Plays experiments as a user does, by the command line, and reads what came of them."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from stack_harness import ROOT
+
+from aguante.verdict.verdict import Verdict
+
+RUN_LIMIT_S = 180
+SEEN_LIMIT_S = 60.0
+RETRIES = 2
+
+
+class Played(NamedTuple):
+    """What came of one run."""
+
+    exit_code: int
+    said: str
+    verdict: Verdict
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """By expectation."""
+        return {each.text: each.outcome for each in self.verdict.expectations}
+
+
+class Bench:
+    """Experiment files, a runs folder, and a state folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.beds = folder / "beds"
+        self.runs = folder / "runs"
+
+    def aguante(self, *words: str) -> list[str]:
+        """The command line of any command."""
+        code = "import sys; from aguante.cli.main import main; main(sys.argv[1:])"
+        return [sys.executable, "-c", code, *words]
+
+    def command(self, text: str, *options: str) -> list[str]:
+        """``aguante run`` of an experiment."""
+        name = re.search(r"^name: (\S+)$", text, re.MULTILINE)
+        assert name
+        file = self.folder / f"{name[1]}.yaml"
+        file.write_text(text)
+        where = ("--testbed", str(ROOT / "testbed.yaml"), "--runs", str(self.runs))
+        return self.aguante("run", str(file), "--quiet", *where, *options)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {**os.environ, "AGUANTE_STATE": str(self.beds)}
+
+    def call(
+        self, command: list[str], limit_s: float = RUN_LIMIT_S
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            command,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
+            check=False,
+        )
+
+    def play(self, text: str, *options: str) -> Played:
+        """Play it to its end; a run that is inconclusive on a busy machine is played anew."""
+        before = set(self._verdicts())
+        command = self.command(text, "--retry-inconclusive", str(RETRIES), *options)
+        done = self.call(command, (1 + RETRIES) * RUN_LIMIT_S)
+        said = done.stdout + done.stderr
+        fresh = sorted(set(self._verdicts()) - before)
+        assert fresh, said
+        return Played(done.returncode, said, Verdict.model_validate_json(fresh[-1].read_bytes()))
+
+    def recover(self) -> subprocess.CompletedProcess[str]:
+        """``aguante recover`` of all that was killed here."""
+        return self.call(self.aguante("recover", "--runs", str(self.runs)), 90)
+
+    def folders(self) -> set[Path]:
+        """Of all runs so far, retried ones too."""
+        return {each.parent for each in self.runs.glob("*/plan.json")}
+
+    def _verdicts(self) -> list[Path]:
+        return list(self.runs.glob("*/verdict.json"))
+
+
+def eventually(what: str, seen: Callable[[], Any], limit_s: float = SEEN_LIMIT_S) -> Any:
+    """What ``seen`` returns once it is not empty."""
+    deadline = time.monotonic() + limit_s
+    while not (found := seen()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what}: not within {limit_s:g} s")
+        time.sleep(0.1)
+    return found

@@ -1,0 +1,89 @@
+"""The clock of a run."""
+
+import asyncio
+import time
+
+import pytest
+
+from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.plan.plan import Plan, PlannedLoad, Window
+from aguante.plan.schedule import Action, ApplyFault, Clock, EndOfRun, UndoFault, actions_of, play
+
+
+def fault(fault_id: str, start_s: float, end_s: float) -> PlannedFault:
+    return PlannedFault(
+        id=fault_id,
+        fault=ToxiproxyFault(link="reservations-payments", toxic="down"),
+        start_s=start_s,
+        end_s=end_s,
+    )
+
+
+def plan(*faults: PlannedFault) -> Plan:
+    return Plan(
+        run_id="r",
+        experiment="e",
+        title="t",
+        learn="l",
+        source="e.yaml",
+        policy="default",
+        seed=1,
+        phases=(Window(phase="baseline", start_s=0, end_s=4),),
+        faults=faults,
+        load=PlannedLoad(profile="mixed", rate_rps=1, duration_s=4, mix=(("reserve", 1.0),)),
+    )
+
+
+def test_actions_come_in_the_order_of_their_offsets() -> None:
+    """Apply, undo and the end of the run are sorted by time, whatever the order of the file."""
+    actions = actions_of(plan(fault("late", 2, 3), fault("early", 1, 4)))
+    assert [(type(a).__name__, a.at_s) for a in actions] == [
+        ("ApplyFault", 1),
+        ("ApplyFault", 2),
+        ("UndoFault", 3),
+        ("UndoFault", 4),
+        ("EndOfRun", 4),
+    ]
+
+
+def test_of_two_actions_at_one_moment_undo_comes_first() -> None:
+    """Two faults back to back on one link never hold at the same time."""
+    actions = actions_of(plan(fault("second", 2, 3), fault("first", 1, 2)))
+    at_two = [a for a in actions if a.at_s == 2]
+    assert [type(a) for a in at_two] == [UndoFault, ApplyFault]
+
+
+async def test_a_stop_ends_the_play_between_two_actions() -> None:
+    """After stop no further action is begun, and play says that it was cut short."""
+    stop = asyncio.Event()
+    begun: list[Action] = []
+
+    async def act(action: Action) -> None:
+        begun.append(action)
+        stop.set()
+
+    whole = await play((EndOfRun(0), EndOfRun(60)), Clock(time.monotonic()), stop, act)
+    assert not whole
+    assert begun == [EndOfRun(0)]
+
+
+async def test_a_play_to_the_end_says_so() -> None:
+    """Every action was carried out, in order."""
+    begun: list[Action] = []
+
+    async def act(action: Action) -> None:
+        begun.append(action)
+
+    actions = (EndOfRun(-2), EndOfRun(-1))
+    assert await play(actions, Clock(time.monotonic()), asyncio.Event(), act)
+    assert begun == list(actions)
+
+
+async def test_an_action_that_fails_ends_the_play() -> None:
+    """The error reaches the runner, which heals; later actions are not begun."""
+
+    async def act(action: Action) -> None:
+        raise ValueError(str(action.at_s))
+
+    with pytest.raises(ValueError, match="-2"):
+        await play((EndOfRun(-2), EndOfRun(-1)), Clock(time.monotonic()), asyncio.Event(), act)
