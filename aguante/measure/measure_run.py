@@ -24,7 +24,7 @@ from aguante.measure.span_measures import (
 from aguante.measure.trace_samples import measure_samples
 from aguante.plan.plan import Plan
 from aguante.run_folder.folder import RunFolder
-from aguante.run_folder.run_log import RunFacts
+from aguante.run_folder.run_log import RunLog
 from aguante.testbed.testbed_spec import InvariantSpec, TestbedSpec
 
 
@@ -86,7 +86,7 @@ def _measure(evidence: Evidence, folder: RunFolder, experiment: Experiment) -> M
     )
 
 
-def _announced(facts: RunFacts) -> Announcements | None:
+def _announced(facts: RunLog) -> Announcements | None:
     said = facts.announced
     return None if said is None else Announcements(taken=said.taken, failed=said.failed)
 

@@ -20,7 +20,7 @@ from observed_harness import (
 
 from aguante.clients.prometheus_queries import Prometheus
 from aguante.collect.settle import settle
-from aguante.load.seed_events import play_setup
+from aguante.load.seed_events import seed_events
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.runtimes.sidecars import Observers
 from aguante.testbed.runtime import Testbed
@@ -66,7 +66,7 @@ async def story(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Trace ids of reservations whose payment's answer was lost, and of those whose owner was killed at work."""
     testbed = runtime.testbed
-    event_id, *_ = await play_setup(spec, testbed, "observed")
+    event_id, *_ = await seed_events(spec, testbed, "observed")
     await until_good(testbed, event_id)
     lost = await lose_answers(testbed, event_id)
     await until_good(testbed, event_id)
