@@ -20,7 +20,7 @@ _EVENT: TypeAdapter[RunEvent] = TypeAdapter(RunEvent)
 
 
 class EvidenceError(Exception):
-    """Evidence of a run folder that cannot be read. Says which file, what was found, how to mend it."""
+    """Evidence of a run folder that cannot be read. Says which file, what was found, how to fix it."""
 
 
 @dataclass(frozen=True)
