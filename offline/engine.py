@@ -25,7 +25,7 @@ class Engine:
     docker: Docker = field(default_factory=lambda: Docker(environment={"DOCKER_BUILDKIT": "0"}))
 
     async def check(self) -> None:
-        """Raises DockerError with cause and mend when no engine answers."""
+        """Raises DockerError with cause and fix when no engine answers."""
         await self.docker.run("version", "--format", "{{.Server.Version}}")
 
     async def image_id(self, tag: str) -> str:

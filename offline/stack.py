@@ -26,7 +26,7 @@ async def start_stack(docker: Docker, files: Sequence[Path], say: Say) -> None:
         say: takes what is told meanwhile.
 
     Raises:
-        DockerError: it did not get healthy; says why, how to mend it, and what is there now.
+        DockerError: it did not get healthy; says why, how to fix it, and what is there now.
     """
     await require_docker(docker)
     compose = ("compose", *(word for each in files for word in ("--file", str(each))))

@@ -1,4 +1,4 @@
-"""Breaks things until it is told to stop: two lanes of toxics, two of kills. Each lane mends what it broke.
+"""Breaks things until it is told to stop: two lanes of toxics, two of kills. Each lane fixes what it broke.
 
 A lane of toxics owns its links and a lane of kills its services, so that no lane meets another's work.
 """
@@ -76,11 +76,11 @@ class Chaos:
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
-        """Let every lane end what it is at, and mend it."""
+        """Let every lane end what it is at, and fix it."""
         self._stop.set()
 
     async def rage(self, seed: int, links: Sequence[str], services: Sequence[str]) -> None:
-        """Break things until ``stop``; returns when all is mended.
+        """Break things until ``stop``; returns when all is fixed.
 
         Raises:
             FaultError: a toxic could not be applied, undone or verified (in an ExceptionGroup).

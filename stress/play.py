@@ -1,4 +1,4 @@
-"""Plays one storm: testbed up, customers and chaos side by side, everything mended, rest, audit."""
+"""Plays one storm: testbed up, customers and chaos side by side, everything fixed, rest, audit."""
 
 import asyncio
 import shutil
@@ -67,7 +67,7 @@ class Storm:
     tell: Callable[[str], None]
 
     async def play(self) -> Result:
-        """Let it rage, mend everything, wait for rest, and audit.
+        """Let it rage, fix everything, wait for rest, and audit.
 
         Raises:
             StormError: not enough of it within the limit, or something is still broken.
@@ -101,7 +101,7 @@ class Storm:
         return Result(self.wanted.seed, tally, settled, (*measures, *told), against)
 
     async def _rage(self, customers: Customers, chaos: Chaos, ledger: Ledger) -> None:
-        """Customers and chaos side by side until there was enough; then all that was broken is mended."""
+        """Customers and chaos side by side until there was enough; then all that was broken is fixed."""
         links = [link.name for link in self.spec.links]
         services = [service.name for service in self.spec.services]
         raging = asyncio.create_task(chaos.rage(self.wanted.seed, links, services))

@@ -1,4 +1,4 @@
-"""The docker command line, called with a limit: what it said, or one error with the cause and how to mend it.
+"""The docker command line, called with a limit: what it said, or one error with the cause and how to fix it.
 
 The command line and not the socket: it alone knows contexts, ``DOCKER_HOST`` and Compose. Containers are
 found by the labels that Compose puts on them, never by a pattern of names.
@@ -28,7 +28,7 @@ NOT_BESIDE = "com.docker.compose.oneoff=False"
 
 
 class DockerError(TestbedError):
-    """Docker cannot do what was asked. The message says what, why, and how to mend it; exit code 4."""
+    """Docker cannot do what was asked. The message says what, why, and how to fix it; exit code 4."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ class Docker:
 
 
 def failed(args: Sequence[str], answer: Answer) -> DockerError:
-    """The error that says what failed, why, and how to mend it."""
+    """The error that says what failed, why, and how to fix it."""
     found = cause_of(answer.err or answer.out)
     return DockerError(f"`{_told(args)}` failed: {found}")
 

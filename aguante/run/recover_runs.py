@@ -30,7 +30,7 @@ class Recovered(Value):
     how: str
     """What was done; empty when it failed."""
     error: str = ""
-    """Why it still holds, and how to mend it; empty when it is healed."""
+    """Why it still holds, and how to fix it; empty when it is healed."""
 
 
 def _never(_: AnyUndo) -> bool:

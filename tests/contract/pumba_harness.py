@@ -77,7 +77,7 @@ class World:
         found = await self.docker.containers(self.project)
         return {each.instance: each.started_at for each in found}
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Let no failed test spoil the next."""
 
     def name(self, instance: str) -> str:
@@ -193,7 +193,7 @@ class Real(World):
             raise
         return made
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         for service, count in SERVICES.items():
             names = [self.name(f"{service}-{n + 1}") for n in range(count)]
             _docker("unpause", *names)

@@ -389,7 +389,7 @@ async def test_the_generator_stops_when_the_runner_goes_during_the_run(
 async def test_a_gateway_that_is_not_there_is_said_before_anything_runs(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Exit 2, with how to mend it."""
+    """Exit 2, with how to fix it."""
     with pytest.raises(LoadError, match=r"nothing answers at http://127\.0\.0\.1:1 ") as caught:
         await play(plan_for(tmp_path, 1), spec, tmp_path)
     assert caught.value.exit_code == 2

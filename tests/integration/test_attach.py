@@ -119,7 +119,7 @@ async def test_what_is_broken_already_is_refused(
         told = await refusal(standin, own_parent)
     finally:
         await asyncio.to_thread(client.set_enabled, "front-back", True)
-    assert "is broken already: front-back is disabled; `aguante heal` mends it" in told
+    assert "is broken already: front-back is disabled; `aguante heal` fixes it" in told
 
 
 async def test_two_runs_cannot_share_a_testbed(

@@ -112,7 +112,7 @@ class Containers:
         """Compose's own hash of one service's containers, when it would make the very same again.
 
         Raises:
-            FaultError: it would not; says why, and how to mend it.
+            FaultError: it would not; says why, and how to fix it.
         """
         now = ""
         for each in containers:

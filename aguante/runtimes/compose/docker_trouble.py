@@ -1,4 +1,4 @@
-"""Why a Compose project did not come up: the cause and its mend, or the last words of who is not well."""
+"""Why a Compose project did not come up: the cause and its fix, or the last words of who is not well."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ async def why_not_up(docker: Docker, project: str, answer: Answer) -> str:
     told = "\n".join(parts)
     return (
         f"the containers did not get healthy; Compose said: {error or 'nothing'}\n{told}\n"
-        "Mend what they complain about and start again."
+        "Fix what they complain about and start again."
     )
 
 

@@ -183,7 +183,7 @@ def policy_file(spec: TestbedSpec, policy: str) -> Path:
 
 @contextlib.contextmanager
 def one_error() -> Iterator[None]:
-    """Of a task group's errors raise one TestbedError: a port taken if any (another try mends it)."""
+    """Of a task group's errors raise one TestbedError: a port taken if any (another try fixes it)."""
     try:
         yield
     except BaseExceptionGroup as group:
