@@ -10,7 +10,6 @@ import msgspec
 
 from aguante.clients.prometheus_queries import Prometheus, PrometheusError, Series
 from aguante.expectations.clauses import Promql
-from aguante.experiment.experiment import Experiment
 from aguante.plan.plan import Plan
 
 SETTLE_S = 1.5
@@ -45,9 +44,9 @@ class Query(NamedTuple):
     end_s: float
 
 
-def queries_of(experiment: Experiment, plan: Plan) -> tuple[Query, ...]:
-    """Every ``promql`` of an experiment, in ``expect`` and in ``abort_when``, each once."""
-    clauses = (*experiment.expect, *experiment.abort_when)
+def queries_of(plan: Plan) -> tuple[Query, ...]:
+    """Every ``promql`` of a plan, in ``expect`` and in ``abort_when``, each once."""
+    clauses = (each.clause for each in (*plan.expect, *plan.abort_when))
     promqls = (each.promql for each in clauses if each.promql is not None)
     return tuple(dict.fromkeys(Query(each.query, *window_of(each, plan)) for each in promqls))
 

@@ -17,7 +17,6 @@ from aguante.drivers.process.process_driver import ProcessDriver
 from aguante.drivers.pumba.pumba_driver import PumbaDriver
 from aguante.drivers.router import Drivers
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
-from aguante.experiment import Experiment
 from aguante.load.generator import (
     GRACE_S,
     READY_LIMIT_S,
@@ -52,7 +51,6 @@ class Stage:
     """What every step of a run needs."""
 
     plan: Plan
-    experiment: Experiment
     spec: TestbedSpec
     folder: RunFolder
     log: EventLog
@@ -141,7 +139,7 @@ async def _play_out(
             await faults.undo(action.fault)
 
     reason = ""
-    watch = AbortWatch(stage.folder, stage.plan, stage.experiment, stage.spec)
+    watch = AbortWatch(stage.folder, stage.plan, stage.spec)
     async with _beside(
         stage.stop,
         MetricsScraper(testbed, stage.folder.metrics).run(clock.now_s),
@@ -249,7 +247,7 @@ async def gather_evidence(stage: Stage, testbed: Testbed) -> dict[str, int | Non
 
 async def _ask_prometheus(stage: Stage, testbed: Testbed) -> None:
     """Keep what Prometheus gives for each ``promql``, so that the run can be judged without it."""
-    queries = queries_of(stage.experiment, stage.plan)
+    queries = queries_of(stage.plan)
     epoch_ns = read_run_log(stage.folder.events).epoch_ns
     if not queries or epoch_ns is None:
         return

@@ -18,7 +18,6 @@ from aguante.collect.otlp_collector import Collector
 from aguante.collect.otlp_forwarder import Forwarder
 from aguante.collect.span_decoder import decode_spans
 from aguante.collect.span_stream import SpanStream
-from aguante.experiment import Experiment
 from aguante.load.seed_events import seed_events
 from aguante.measure.measure_run import measure
 from aguante.plan.plan import Plan
@@ -41,11 +40,10 @@ T = TypeVar("T")
 class RunRequest:
     """One run, as asked for."""
 
-    experiment: Experiment
     plan: Plan
     spec: TestbedSpec
     source: bytes
-    """The experiment file, byte for byte."""
+    """The experiment file as it was validated, byte for byte."""
     runs: Path
     """Folder of all runs."""
 
@@ -131,9 +129,7 @@ async def _play_in(
     unhealed: HealError | None = None
     with EventLog(folder.events) as log:
         async with Collector(folder.otlp) as collector:
-            stage = Stage(
-                request.plan, request.experiment, request.spec, folder, log, progress, stop, runtime
-            )
+            stage = Stage(request.plan, request.spec, folder, log, progress, stop, runtime)
             try:
                 dropped = await _on_testbed(stage, collector)
             except HealError as error:
@@ -201,8 +197,6 @@ async def _play_and_gather(stage: Stage, testbed: Testbed) -> int | None:
 def _as_planned(stage: Stage) -> TestbedSpec:
     """The TestbedSpec with the experiment's own setup in place of its own."""
     setup = stage.plan.setup
-    if setup is None:
-        return stage.spec
     chosen = {"events": setup.events, "capacity": setup.capacity}
     return stage.spec.model_copy(update={"setup": stage.spec.setup.model_copy(update=chosen)})
 
@@ -243,9 +237,9 @@ def analyse(folder: RunFolder, request: RunRequest) -> Verdict:
         OSError: a file of the run folder cannot be read or written.
     """
     decode_spans(folder)
-    measures = measure(folder, request.plan, request.experiment, request.spec, keep_traces=True)
+    measures = measure(folder, request.plan, request.spec, keep_traces=True)
     folder.measures.write_text(measures.model_dump_json(indent=2))
-    verdict = judge(request.plan, request.experiment, measures)
+    verdict = judge(request.plan, measures)
     folder.verdict.write_text(verdict.model_dump_json(indent=2))
     write_reports(folder, request.plan, measures, verdict)
     return verdict

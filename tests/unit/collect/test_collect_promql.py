@@ -133,7 +133,7 @@ def test_the_same_question_is_asked_once(shop: TestbedSpec) -> None:
     )
     plan = build_plan(experiment, shop, run_id="r", seed=1, source="x")
     fault, baseline = plan.window("fault"), plan.window("baseline")
-    assert queries_of(experiment, plan) == (
+    assert queries_of(plan) == (
         Query("sum(up)", fault.start_s + 3, fault.start_s + 5),
         Query("sum(up)", baseline.start_s, baseline.end_s),
     )

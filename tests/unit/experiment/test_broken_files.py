@@ -53,7 +53,7 @@ def test_the_good_file_is_good(small_shop: TestbedSpec, tmp_path: Path) -> None:
         "breaker",
         "recovery",
     ]
-    assert experiment.place(1) == f"{path}:12"
+    assert experiment.origin.places["expect", 1] == f"{path}:12"
 
 
 def test_every_fault_of_a_file_is_reported_at_once(small_shop: TestbedSpec, tmp_path: Path) -> None:

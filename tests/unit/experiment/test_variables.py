@@ -48,7 +48,7 @@ def test_a_setting_changes_a_variable_wherever_it_is_used(
     experiment = load(WITH_VARS, shop, tmp_path, "rate=30", "what=inventory")
     assert experiment.load.rate_rps == 30
     assert toxic(experiment)[0] == "reservations-inventory"
-    assert experiment.sets == ("rate=30", "what=inventory")
+    assert experiment.origin.sets == ("rate=30", "what=inventory")
 
 
 @pytest.mark.parametrize(
