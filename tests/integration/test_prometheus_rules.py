@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from aguante.runtimes.prometheus import Target, configuration
 from aguante.testbed import TestbedSpec
-from services.kit import metrics
+from services.kit.telemetry import metrics
 
 FOLDER = Path(__file__).parents[2] / "dashboards" / "prometheus"
 RULES = sorted((FOLDER / "rules").glob("*.yml"))
