@@ -106,7 +106,7 @@ def drivers_of(stage: Stage, testbed: Testbed) -> Drivers:
     run_id, control = stage.plan.run_id, stage.runtime.control
     pumba = None
     if isinstance(control, ContainerControl):
-        settings = stage.spec.pumba.told_by(os.environ)
+        settings = stage.spec.pumba.with_overrides_from(os.environ)
         pumba = PumbaDriver(control.docker, testbed.id, run_id, settings)
     process = ProcessDriver(control, stage.spec.ready_paths) if control else None
     return Drivers(ToxiproxyDriver(testbed.toxiproxy, run_id), process, pumba)

@@ -174,7 +174,7 @@ class Real(World):
 
     @classmethod
     def make(cls, folder: Path) -> "Real":
-        settings = PumbaSpec().told_by(os.environ)
+        settings = PumbaSpec().with_overrides_from(os.environ)
         if not shutil.which(settings.program):
             pytest.skip("no Pumba: put it on PATH, or name it by AGUANTE_PUMBA")
         if not shutil.which("docker") or _docker("version").returncode:
