@@ -1,4 +1,4 @@
-"""A connection that sends any bytes and believes nothing: an answer counts only when every byte of it is there."""
+"""A connection that sends arbitrary bytes and accepts a response only when it is complete."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ HEAD_BYTES_MAX = 16 * 1024
 BODY_BYTES_MAX = 4 * 2**20
 
 
-class BrokenAnswerError(Exception):
-    """What came is not one complete HTTP answer; the message says what was seen."""
+class BrokenResponseError(Exception):
+    """What arrived is not a complete HTTP response; the message describes it."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One complete answer."""
+class Response:
+    """One complete HTTP response."""
 
     version: str
     status: int
@@ -22,13 +22,13 @@ class Answer:
 
     @property
     def last(self) -> bool:
-        """Whether the server closes after it."""
+        """Whether the server closes the connection after it."""
         connection = self.headers.get("connection", "").lower()
         return connection == "close" or (self.version == "HTTP/1.0" and connection != "keep-alive")
 
 
-class Wire:
-    """One connection, made anew when the last one is closed."""
+class RawConnection:
+    """One connection, opened again after it was closed."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host
@@ -36,38 +36,39 @@ class Wire:
         self._ends: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def send(self, data: bytes) -> None:
-        """Send all of ``data``; a server that closes meanwhile is no failure: it has answered, or not."""
+        """Send all of ``data``; a server that closes meanwhile is not an error here."""
         if self._ends is None:
             self._ends = await asyncio.open_connection(
                 self._host, self._port, limit=2 * HEAD_BYTES_MAX
             )
         self._ends[1].write(data)
 
-    async def answer(self, method: str) -> Answer | None:
-        """Return the next answer, interim ones skipped; None when the server closed without a word.
+    async def response(self, method: str) -> Response | None:
+        """Return the next final response, or None when the server closed without sending a byte.
 
-        Raises ``BrokenAnswerError`` for anything else.
+        Raises:
+            BrokenResponseError: anything else arrived.
         """
-        assert self._ends is not None  # noqa: S101 - something was sent
+        assert self._ends is not None  # noqa: S101 - `send` comes first
         reader = self._ends[0]
         while True:
             try:
                 head = await reader.readuntil(b"\r\n\r\n")
             except asyncio.IncompleteReadError as cut:
                 if cut.partial:
-                    msg = f"a head that ends: {cut.partial[:80]!r}"
-                    raise BrokenAnswerError(msg) from cut
+                    msg = f"an incomplete head: {cut.partial[:80]!r}"
+                    raise BrokenResponseError(msg) from cut
                 return None
             except asyncio.LimitOverrunError as long:
-                raise BrokenAnswerError(str(long)) from long
+                raise BrokenResponseError(str(long)) from long
             except ConnectionError:
                 return None
             version, status, headers = _parsed(head)
             if status >= 200:
-                return Answer(version, status, headers, await _body(reader, method, headers))
+                return Response(version, status, headers, await _body(reader, method, headers))
 
     def drop(self) -> None:
-        """Cut the connection."""
+        """Abort the connection."""
         if self._ends is not None:
             self._ends[1].transport.abort()
             self._ends = None
@@ -79,7 +80,7 @@ def _parsed(head: bytes) -> tuple[str, int, dict[str, str]]:
     code = rest[:3]
     if version not in ("HTTP/1.1", "HTTP/1.0") or not code.isdigit():
         msg = f"no status line: {first[:80]!r}"
-        raise BrokenAnswerError(msg)
+        raise BrokenResponseError(msg)
     return (
         version,
         int(code),
@@ -90,12 +91,12 @@ def _parsed(head: bytes) -> tuple[str, int, dict[str, str]]:
 async def _body(reader: asyncio.StreamReader, method: str, headers: dict[str, str]) -> bytes:
     length = headers.get("content-length", "")
     if not length.isdigit() or int(length) > BODY_BYTES_MAX:
-        msg = f"no Content-Length that makes sense: {length!r}"
-        raise BrokenAnswerError(msg)
+        msg = f"no valid Content-Length: {length!r}"
+        raise BrokenResponseError(msg)
     if method == "HEAD":
         return b""
     try:
         return await reader.readexactly(int(length))
     except (asyncio.IncompleteReadError, ConnectionError) as cut:
         msg = f"a body shorter than its Content-Length of {length}"
-        raise BrokenAnswerError(msg) from cut
+        raise BrokenResponseError(msg) from cut

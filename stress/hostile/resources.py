@@ -1,4 +1,4 @@
-"""What a process holds, from outside: memory, files, children of its metrics, and what it wrote into its log."""
+"""A process seen from outside: its memory, open files, metric series and log."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,18 +10,18 @@ import aiohttp
 import psutil
 
 RSS_GROWTH_MIB_MAX = 16.0
-"""Between the end of the warm-up and the end: caches fill and allocators fragment, but nothing may keep growing."""
+"""Growth allowed after the warm-up: caches fill and allocators fragment, but nothing may keep growing."""
 FILES_GROWTH_MAX = 16
-"""Pools of connections may be fuller than before."""
+"""Connection pools may hold more connections than before."""
 METRIC_LINES_MAX = 3_000
-"""A histogram child is 15 lines: this is room for every route, status and mechanism there is, and for no path."""
+"""A histogram child is 15 lines: enough for every route, status and mechanism, but not for a label per path."""
 SETTLE_S = 8.0
 LOG_FORBIDDEN = ('"level":"ERROR"', '"exception"', "Traceback", "--- Logging error ---")
 
 
 @dataclass(frozen=True)
 class Process:
-    """One service under attack. ``log``: its standard output; ``start``: from where in it the attack begins."""
+    """One service under attack. ``log`` is the file of its standard output."""
 
     name: str
     host: str
@@ -31,8 +31,8 @@ class Process:
 
 
 @dataclass(frozen=True)
-class Held:
-    """What it held at one moment."""
+class Resources:
+    """What a process holds at one moment."""
 
     rss_mib: float
     files: int
@@ -40,31 +40,36 @@ class Held:
     active_requests: float
 
 
-async def held(process: Process) -> Held:
-    """Measure; raises ``psutil.NoSuchProcess`` or ``aiohttp.ClientError`` when it is not alive."""
+async def measure(process: Process) -> Resources:
+    """Measure now.
+
+    Raises:
+        psutil.NoSuchProcess: the process has ended.
+        aiohttp.ClientError: it does not answer.
+    """
     seen = psutil.Process(process.pid)
     url = f"http://{process.host}:{process.port}/metrics"
     connector = aiohttp.TCPConnector(force_close=True)
-    async with aiohttp.ClientSession(connector=connector) as session, session.get(url) as answer:
-        lines = (await answer.text()).splitlines()
+    async with aiohttp.ClientSession(connector=connector) as session, session.get(url) as response:
+        lines = (await response.text()).splitlines()
     active = next(line for line in lines if line.startswith("http_server_active_requests"))
     rss_mib = seen.memory_info().rss / 2**20
-    return Held(rss_mib, seen.num_fds(), len(lines), float(active.split()[-1]))
+    return Resources(rss_mib, seen.num_fds(), len(lines), float(active.split()[-1]))
 
 
-async def settled(process: Process, files: int) -> Held:
-    """Measure once it has let go of what the attack left open, or ``SETTLE_S`` later."""
-    now = await held(process)
+async def measure_settled(process: Process, files: int) -> Resources:
+    """Measure once the connections of the attack are closed, or after ``SETTLE_S``. Raises like ``measure``."""
+    now = await measure(process)
     for _ in range(round(SETTLE_S / 0.25)):
         if now.files <= files + FILES_GROWTH_MAX and now.active_requests == 0:
             break
         await asyncio.sleep(0.25)
-        now = await held(process)
+        now = await measure(process)
     return now
 
 
-def growth(before: Held, after: Held) -> list[str]:
-    """Return what grew beyond its bound."""
+def growth(before: Resources, after: Resources) -> list[str]:
+    """Describe each resource that grew beyond its bound."""
     grown = after.rss_mib - before.rss_mib
     found = []
     if grown > RSS_GROWTH_MIB_MAX:
@@ -74,13 +79,13 @@ def growth(before: Held, after: Held) -> list[str]:
     if after.metric_lines > METRIC_LINES_MAX:
         found.append(f"{after.metric_lines} lines of metrics (allowed: {METRIC_LINES_MAX})")
     if after.active_requests:
-        found.append(f"{after.active_requests:.0f} requests are still being worked on")
+        found.append(f"{after.active_requests:.0f} requests are still active")
     return found
 
 
 @contextmanager
-def log_watched(process: Process, found: list[str]) -> Iterator[None]:
-    """Add to ``found`` the lines that must not be in a log, written while the body ran."""
+def log_checked(process: Process, found: list[str]) -> Iterator[None]:
+    """Add to ``found`` the first five log lines written during the body that report an error."""
     start = process.log.stat().st_size
     yield
     with process.log.open("rb") as log:

@@ -6,8 +6,8 @@ from aguante.measure.measures import InvariantMeasure
 from stress.result import Result, Tally
 
 
-def told(result: Result) -> str:
-    """The summary that a storm ends with."""
+def report_text(result: Result) -> str:
+    """The summary that a storm prints at its end."""
     return "\n".join(_lines(result))
 
 
@@ -52,7 +52,7 @@ def _after(tally: Tally) -> Iterator[str]:
 
 def _invariant(measure: InvariantMeasure) -> Iterator[str]:
     outcome = measure.error or f"{measure.violations} violations"
-    yield f"  {measure.name:34} {outcome}, tried on {measure.exposure}"
+    yield f"  {measure.name:34} {outcome}, checked on {measure.exposure}"
     if measure.rows:
         yield "    " + " | ".join(measure.columns)
     for row in measure.rows:

@@ -1,4 +1,4 @@
-"""A request broken as bytes: flipped, cut, doubled, glued, with its framing contradicted."""
+"""Mutates the bytes of a request: flips, cuts, duplicates, concatenates, and contradicts its framing."""
 
 import random
 
@@ -33,7 +33,7 @@ FRAMING = (
 
 
 def mutated(chance: random.Random, data: bytes) -> bytes:
-    """Return ``data`` broken in one to three ways."""
+    """Return ``data`` with one to three mutations."""
     for _ in range(chance.randint(1, 3)):
         data = chance.choice(_WAYS)(chance, data)
     return data
@@ -62,7 +62,7 @@ def _insert(chance: random.Random, data: bytes) -> bytes:
     return data[:start] + noise + data[start:]
 
 
-def _double(chance: random.Random, data: bytes) -> bytes:
+def _duplicate(chance: random.Random, data: bytes) -> bytes:
     start = chance.randrange(len(data) + 1)
     return data[:start] + data[start : start + 60] * 2 + data[start + 60 :]
 
@@ -79,10 +79,10 @@ def _replace(chance: random.Random, data: bytes) -> bytes:
     return chance.choice(NOT_HTTP)
 
 
-def _glue(chance: random.Random, data: bytes) -> bytes:
+def _concatenate(chance: random.Random, data: bytes) -> bytes:
     return data + data
 
 
 _WAYS = (
-    _flip, _flip, _flip, _cut_out, _cut_off, _insert, _double, _bare_line_ends, _contradict, _replace, _glue,
+    _flip, _flip, _flip, _cut_out, _cut_off, _insert, _duplicate, _bare_line_ends, _contradict, _replace, _concatenate,
 )  # fmt: skip

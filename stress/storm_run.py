@@ -1,4 +1,4 @@
-"""Plays one storm: testbed up, customers and chaos side by side, everything fixed, rest, audit."""
+"""Runs one storm: starts the testbed, runs customers and faults side by side, heals, settles, audits."""
 
 import asyncio
 import shutil
@@ -16,136 +16,140 @@ from aguante.testbed.testbed_spec import TestbedSpec
 from stress.audit import opened, take_tables
 from stress.chaos import Chaos, driver_for
 from stress.client import Client
-from stress.customers import Customers, ask_what_became_of
+from stress.customers import Customers, read_reservations
 from stress.ledger import Ledger
-from stress.result import Result, answers_agree, count, objections, reads_tell_the_end
+from stress.result import Result, answers_agree, count, objections, reads_match_the_end
+from stress.saga_observer import saga_observer
 from stress.schedule import capacities, orders
-from stress.witness import witness
 
 OUTSTANDING_MAX = 200
-"""Customers at once; more wait at the door and come late."""
-TELL_EVERY_S = 10.0
-GOOD_READ_MAX = 100
+"""Concurrent customers; further arrivals wait and start late."""
+PROGRESS_EVERY_S = 10.0
+CONFIRMED_READ_MAX = 100
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """How much of a storm."""
+class StormOptions:
+    """The size of a storm."""
 
     seed: int
     reservations: int
-    """Orders at least."""
+    """The minimum number of orders."""
     kills_between: int
-    """Kills between pay and confirm at least."""
+    """The minimum number of kills between pay and confirm."""
     rate_rps: float
-    """Orders a second."""
+    """Orders per second."""
     limit_s: float
-    """When it is given up because these were not reached."""
+    """The storm is given up when these minimums are not reached by then."""
     policy: str = "default"
 
 
 class StormError(Exception):
-    """The storm did not come to its end, so that it proves nothing."""
+    """The storm did not finish, so it proves nothing."""
 
 
 @dataclass(frozen=True)
 class Storm:
-    """One storm, to be played once.
+    """One storm, to be run once.
 
     Args:
-        wanted: how much of it.
-        spec: our own system.
+        wanted: its size.
+        spec: the shop.
         folder: receives ledger, tables and logs.
         runtime: starts the testbed.
-        tell: takes a line on how it goes, now and then.
+        report_progress: receives a line of progress every 10 s.
     """
 
-    wanted: Wanted
+    wanted: StormOptions
     spec: TestbedSpec
     folder: RunFolder
     runtime: NativeRuntime
-    tell: Callable[[str], None]
+    report_progress: Callable[[str], None]
 
-    async def play(self) -> Result:
-        """Let it rage, fix everything, wait for rest, and audit.
+    async def run(self) -> Result:
+        """Run customers and faults, heal, wait until the system settles, and audit.
 
         Raises:
-            StormError: not enough of it within the limit, or something is still broken.
-            TestbedError: the testbed, or a service that was killed, did not come up.
-            FaultError: a toxic could not be put on or lifted.
-            DumpError: the tables cannot be read at the end.
+            StormError: the minimums were not reached within the limit, or a fault is not undone.
+            TestbedError: the testbed or a killed service did not start.
+            FaultError: a toxic could not be applied or removed.
+            DumpError: the final tables cannot be read.
         """
         async with self.runtime.running(self.spec, self.wanted.policy) as testbed:
             try:
                 with Ledger(self.folder.records) as ledger:
-                    return await self._play_on(testbed, ledger)
+                    return await self._run_on(testbed, ledger)
             finally:
                 logs = testbed.state / "logs"
                 shutil.copytree(logs, self.folder.logs, dirs_exist_ok=True)
 
-    async def _play_on(self, testbed: Testbed, ledger: Ledger) -> Result:
+    async def _run_on(self, testbed: Testbed, ledger: Ledger) -> Result:
         await _make_events(testbed)
-        async with Client(testbed.gateway, ledger) as client, witness(testbed) as watching:
+        async with Client(testbed.gateway, ledger) as client, saga_observer(testbed) as observer:
             driver = driver_for(testbed, self.wanted.seed)
-            chaos = Chaos(self.runtime, driver, watching, ledger.now_s)
+            chaos = Chaos(self.runtime, driver, observer, ledger.now_s)
             customers = Customers(client)
-            await self._rage(customers, chaos, ledger)
+            await self._break_and_serve(customers, chaos, ledger)
             await _require_healed(testbed)
             settled = await settle(self.spec.settle, testbed)
-            readings = await ask_what_became_of(client, _worth_asking(ledger))
+            readings = await read_reservations(client, _reservations_to_read(ledger))
         await take_tables(testbed, self.folder)
         with opened(self.spec, self.folder) as (evidence, measures):
             tally = count(evidence, chaos.damage)
-            told = (answers_agree(customers), reads_tell_the_end(evidence, readings))
-        against = objections(tally, settled, (*measures, *told), self.wanted.kills_between)
-        return Result(self.wanted.seed, tally, settled, (*measures, *told), against)
+            responses = (answers_agree(customers), reads_match_the_end(evidence, readings))
+        against = objections(tally, settled, (*measures, *responses), self.wanted.kills_between)
+        return Result(self.wanted.seed, tally, settled, (*measures, *responses), against)
 
-    async def _rage(self, customers: Customers, chaos: Chaos, ledger: Ledger) -> None:
-        """Customers and chaos side by side until there was enough; then all that was broken is fixed."""
+    async def _break_and_serve(self, customers: Customers, chaos: Chaos, ledger: Ledger) -> None:
+        """Run customers and faults side by side until the minimums are reached, then undo every fault."""
         links = [link.name for link in self.spec.links]
         services = [service.name for service in self.spec.services]
-        raging = asyncio.create_task(chaos.rage(self.wanted.seed, links, services))
+        breaking = asyncio.create_task(chaos.run(self.wanted.seed, links, services))
         serving = asyncio.create_task(self._serve(customers, chaos, ledger))
         try:
             await asyncio.wait(
-                {raging, serving},
+                {breaking, serving},
                 timeout=self.wanted.limit_s,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            late = not raging.done() and not serving.done()
+            late = not breaking.done() and not serving.done()
         finally:
             chaos.stop()
             if not serving.done():
                 serving.cancel()
-            await asyncio.gather(raging, serving, return_exceptions=True)
-        raging.result()
+            await asyncio.gather(breaking, serving, return_exceptions=True)
+        breaking.result()
         if late:
             raise StormError(self._too_little(ledger, chaos))
         serving.result()
 
     async def _serve(self, customers: Customers, chaos: Chaos, ledger: Ledger) -> None:
-        """Let customers in, until there were enough of them and enough kills at the right moment."""
-        room = asyncio.Semaphore(OUTSTANDING_MAX)
-        told_s = 0.0
+        """Start customers until the minimums of orders and of kills are reached."""
+        slots = asyncio.Semaphore(OUTSTANDING_MAX)
+        reported_s = 0.0
         async with asyncio.TaskGroup() as group:
             for number, order in enumerate(orders(self.wanted.seed, self.wanted.rate_rps)):
                 if number >= self.wanted.reservations and self._enough(chaos):
                     return
                 await asyncio.sleep(max(0.0, order.at_s - ledger.now_s()))
-                await room.acquire()
-                group.create_task(customers.play(order)).add_done_callback(lambda _: room.release())
-                if ledger.now_s() > told_s + TELL_EVERY_S:
-                    told_s = ledger.now_s()
-                    self.tell(self._progress(number + 1, ledger, chaos))
+                await slots.acquire()
+                group.create_task(customers.play(order)).add_done_callback(
+                    lambda _: slots.release()
+                )
+                if ledger.now_s() > reported_s + PROGRESS_EVERY_S:
+                    reported_s = ledger.now_s()
+                    self.report_progress(self._progress(number + 1, ledger, chaos))
 
     def _enough(self, chaos: Chaos) -> bool:
         return chaos.damage.between >= self.wanted.kills_between
 
     def _progress(self, started: int, ledger: Ledger, chaos: Chaos) -> str:
         damage = chaos.damage
-        good = sum(each.status == 200 and each.operation == "reserve" for each in ledger.records)
+        confirmed = sum(
+            each.status == 200 and each.operation == "reserve" for each in ledger.records
+        )
         return (
-            f"{ledger.now_s():5.0f} s  {started} of {self.wanted.reservations} orders, {good} answers of 200, "
+            f"{ledger.now_s():5.0f} s  {started} of {self.wanted.reservations} orders, {confirmed} confirmed, "
             f"{len(damage.toxics)} toxics, {len(damage.kills)} kills, "
             f"{damage.between} of {self.wanted.kills_between} between pay and confirm"
         )
@@ -164,7 +168,7 @@ async def _make_events(testbed: Testbed) -> None:
 
 
 async def _require_healed(testbed: Testbed) -> None:
-    """Raises StormError: a lane left something behind, so that what follows would prove nothing."""
+    """Raise StormError when a lane left a fault behind: the audit would prove nothing."""
     proxies = await asyncio.to_thread(ToxiproxyClient(testbed.toxiproxy).proxies)
     broken = [name for name, proxy in proxies.items() if proxy.toxics or not proxy.enabled]
     if broken:
@@ -172,9 +176,11 @@ async def _require_healed(testbed: Testbed) -> None:
         raise StormError(message)
 
 
-def _worth_asking(ledger: Ledger) -> list[str]:
-    """Reservations to read in the end: all whose end was not told, and the last that were acknowledged."""
-    named = [each for each in ledger.records if each.operation == "reserve" and each.reservation_id]
-    unknown = {each.reservation_id for each in named if each.status != 200 and not each.definite}
-    good = [each.reservation_id for each in named if each.status == 200]
-    return sorted(unknown.union(good[-GOOD_READ_MAX:]))
+def _reservations_to_read(ledger: Ledger) -> list[str]:
+    """Reservations to read at the end: all with an unknown outcome, and the last ones that were acknowledged."""
+    reserved = [
+        each for each in ledger.records if each.operation == "reserve" and each.reservation_id
+    ]
+    unknown = {each.reservation_id for each in reserved if each.status != 200 and not each.definite}
+    confirmed = [each.reservation_id for each in reserved if each.status == 200]
+    return sorted(unknown.union(confirmed[-CONFIRMED_READ_MAX:]))

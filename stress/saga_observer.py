@@ -1,4 +1,4 @@
-"""Sees in the databases which reservations are paid and not yet confirmed, by the auditor's own way in."""
+"""Reads from the databases, bypassing the proxies, which reservations are charged and not yet confirmed."""
 
 import asyncio
 import time
@@ -17,17 +17,17 @@ _SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'reservations
 POLL_S = 0.005
 
 
-class Witness:
-    """Two open connections; not for use by two tasks at once."""
+class SagaObserver:
+    """Uses two open connections; not for concurrent use by two tasks."""
 
     def __init__(self, sagas: asyncpg.Connection, charges: asyncpg.Connection) -> None:
         self._sagas = sagas
         self._charges = charges
 
     async def between(self) -> frozenset[str]:
-        """Reservations with a captured charge whose saga is between pay and confirm, and in somebody's hands.
+        """Reservations with a captured charge whose saga is between pay and confirm and has a live owner.
 
-        One that has stood still for 5 s, a whole deadline, was given up by its owner before, and waits for recovery.
+        A saga unchanged for 5 s, a whole deadline, is left out: its owner gave it up, and it waits for recovery.
         """
         under_way = [row[0] for row in await self._sagas.fetch(_UNDER_WAY)]
         if not under_way:
@@ -35,7 +35,7 @@ class Witness:
         return frozenset(row[0] for row in await self._charges.fetch(_PAID, under_way))
 
     async def wait_for_one(self, known: frozenset[str], limit_s: float) -> bool:
-        """Return True as soon as there is one that is not in ``known``; False when time is up."""
+        """Return True as soon as there is one that is not in ``known``, False after ``limit_s``."""
         give_up_s = time.monotonic() + limit_s
         while time.monotonic() < give_up_s:
             if await self.between() - known:
@@ -43,10 +43,10 @@ class Witness:
             await asyncio.sleep(POLL_S)
         return False
 
-    async def silence(self, limit_s: float) -> bool:
-        """Wait until no session of reservations is left, so that nothing which it sent can still arrive.
+    async def sessions_end(self, limit_s: float) -> bool:
+        """Wait until reservations has no database session left, so that no statement of it can still arrive.
 
-        False: one is left when time is up (held by a toxic, say).
+        Returns False when a session is left after ``limit_s`` (held by a toxic, for example).
         """
         give_up_s = time.monotonic() + limit_s
         while time.monotonic() < give_up_s:
@@ -57,19 +57,19 @@ class Witness:
 
 
 @asynccontextmanager
-async def witness(testbed: Testbed) -> AsyncIterator[Witness]:
-    """A witness for the time of the body.
+async def saga_observer(testbed: Testbed) -> AsyncIterator[SagaObserver]:
+    """Connect an observer for the duration of the body.
 
     Raises:
         OSError: a database cannot be reached.
-        asyncpg.PostgresError: it refuses.
+        asyncpg.PostgresError: a database refuses the connection.
     """
     dsn = {each.name: each.dsn for each in testbed.databases}
     sagas = await asyncpg.connect(dsn["reservations"])
     try:
         charges = await asyncpg.connect(dsn["payments"])
         try:
-            yield Witness(sagas, charges)
+            yield SagaObserver(sagas, charges)
         finally:
             charges.terminate()
     finally:
