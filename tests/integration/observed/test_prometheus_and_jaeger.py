@@ -89,8 +89,8 @@ async def test_the_rows_on_the_faults_time_say_from_when_to_when(
 ) -> None:
     """Asked after the run, to a step of the query."""
     for question, at_s in (
-        ("Since when does the fault hold (epoch seconds)?", facts.applied_s("slow")),
-        ("Until when did it hold?", facts.undone_s("slow")),
+        ("When did the fault start (epoch seconds)?", facts.applied_s("slow")),
+        ("When did the fault end?", facts.undone_s("slow")),
     ):
         assert at_s is not None
         ((labels, said_s),) = await prometheus.now(PROMQL[question], epoch_s(facts, 22))
@@ -102,7 +102,7 @@ async def test_the_row_on_the_difference_names_what_the_fault_brought(
     prometheus: Prometheus, facts: RunLog
 ) -> None:
     """More 503 by the open breaker than in the baseline, which had none; fewer 200s; nothing of what never came."""
-    asked = PROMQL["By how much over the baseline, per code and mechanism (answers a second)?"]
+    asked = PROMQL["How far is each code and mechanism above the baseline (responses per second)?"]
     added = {
         (labels["http_response_status_code"], labels.get("error_type", "")): value
         for labels, value in await prometheus.now(asked, epoch_s(facts, FAULT_END_S - 0.2))
@@ -137,7 +137,9 @@ async def test_the_row_of_codes_counts_what_the_verdict_counts(
     observed: Observed, prometheus: Prometheus, facts: RunLog
 ) -> None:
     """Over the whole run `increase` misses no burst of a kind that had not come before; it extrapolates by a step."""
-    asked = PROMQL["Which codes came out, from which mechanism?"].replace("[10s]", "[29s]")
+    asked = PROMQL["Which status codes did clients get, and from which mechanism?"].replace(
+        "[10s]", "[29s]"
+    )
     shown = {
         (labels["http_response_status_code"], labels.get("error_type", "")): value
         for labels, value in await prometheus.now(asked, epoch_s(facts, 19 + 6))
@@ -367,7 +369,7 @@ async def test_observe_stays_open_until_it_is_told_to_end(over: RunFolder, facts
                 await http.get("/api/services")
 
 
-CRASH = "What did a crash leave, and who finished it?"
+CRASH = "What did a crash leave unfinished, and which process finished it?"
 
 
 async def test_the_doctor_follows_a_request_through_the_whole_pipeline(observed: Observed) -> None:
