@@ -39,16 +39,16 @@ ROOT = Path(__file__).parents[1]
 
 def analyse_once(folder: RunFolder, requests: int) -> dict[str, float]:
     """CPU seconds of each step (all threads), wall seconds in all, and this process's peak memory in MB."""
-    plan, experiment, spec = planned(requests)
+    plan, spec = planned(requests)
     marks = [("start", time.process_time())]
     began = time.perf_counter()
 
     def done(step: str) -> None:
         marks.append((step, time.process_time()))
 
-    measures = measure(folder, plan, experiment, spec, keep_traces=True)
+    measures = measure(folder, plan, spec, keep_traces=True)
     done("measure")
-    verdict = judge(plan, experiment, measures)
+    verdict = judge(plan, measures)
     for path, value in (
         (folder.plan, plan),
         (folder.measures, measures),

@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from aguante.clients.otlp_frames import frame
-from aguante.experiment import Experiment, load_experiment
+from aguante.experiment import load_experiment
 from aguante.plan.build import build_plan
 from aguante.plan.plan import Plan
 from aguante.run_folder.events import (
@@ -138,13 +138,13 @@ def _events(requests: int) -> list[RunEvent]:
     ]
 
 
-def planned(requests: int) -> tuple[Plan, Experiment, TestbedSpec]:
+def planned(requests: int) -> tuple[Plan, TestbedSpec]:
     """The plan of payments-slow at the rate of this many requests in 30 s."""
     spec = load_testbed(ROOT / "testbed.yaml")
     experiment = load_experiment(ROOT / "chaos-experiments" / "payments-slow.yaml", spec)
     plan = build_plan(experiment, spec, run_id="analysis", seed=1, source="payments-slow.yaml")
     load = plan.load.model_copy(update={"rate_rps": requests / LENGTH_S})
-    return plan.model_copy(update={"load": load}), experiment, spec
+    return plan.model_copy(update={"load": load}), spec
 
 
 SPANS_PER_BODY = 512

@@ -17,7 +17,7 @@ from dashboards.panels import (
     number,
     states,
 )
-from services.kit import metrics
+from services.kit.telemetry import metrics
 
 OK = f'{q.GATEWAY},http_response_status_code="200"'
 FAILED = f'{q.GATEWAY},http_response_status_code!="200"'

@@ -4,7 +4,7 @@ All dashboards share three rules:
 
 * A **rate** is the difference of a counter over the window, divided by the window. PromQL's ``rate()`` needs two
   samples of a series and misses everything before the first one: the first burst of each failure that
-  ``services/kit/expected.py`` does not list. A counter that decreased was restarted, and counts from 0.
+  ``services/kit/telemetry/expected.py`` does not list. A counter that decreased was restarted, and counts from 0.
 * A **run** is a time range: services know nothing of runs, so the runner publishes a metric while one is active.
   ``All`` also matches ``up``, which always exists. Every query that is not ``always`` is restricted to the selected
   run (``panels.Query``).
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.kit import metrics
+from services.kit.telemetry import metrics
 
 PHASE = "aguante_phase"
 """1 for the phase that a run is in, by ``run_id``, ``experiment``, ``phase``; published by the runner."""

@@ -51,7 +51,7 @@ def _names(plan: LoadPlan) -> Iterator[str]:
 def _shape(plan: LoadPlan) -> Iterator[str]:
     late = too_late(plan.profile, plan.shape, plan.duration_s)
     for each in (*troubles(plan.profile, plan.shape, plan.duration_s), *filter(None, [late])):
-        yield f"{each.word}: found {each.found}, expected {each.expected}; {each.mend}"
+        yield f"{each.word}: found {each.found}, expected {each.expected}; {each.fix}"
     if not 0 <= plan.worker < plan.workers:
         yield f"worker: found {plan.worker} of {plan.workers}; count from 0 to one less than workers"
     if plan.users < 0:

@@ -7,7 +7,7 @@ from aguante.collect.database_dump import dump_tables
 from aguante.measure.audit.invariants import measure_invariants
 from aguante.measure.evidence import Evidence, open_evidence
 from aguante.measure.measures import InvariantMeasure
-from aguante.plan.plan import Plan, PlannedLoad, Window
+from aguante.plan.plan import Plan, PlannedLoad, PlannedSetup, Window
 from aguante.run_folder.folder import RunFolder
 from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_spec import TestbedSpec
@@ -34,7 +34,7 @@ def opened(spec: TestbedSpec, folder: RunFolder) -> Iterator[tuple[Evidence, Aud
     Raises:
         EvidenceError: an existing file of the folder cannot be read.
     """
-    evidence = open_evidence(folder, _plan(folder.root.name), spec)
+    evidence = open_evidence(folder, _plan(folder.root.name, spec), spec)
     try:
         yield evidence, measure_invariants(evidence, folder, spec.invariants)
     finally:
@@ -56,7 +56,7 @@ def violations(measures: Audit) -> int:
     return sum(each.violations or bool(each.error) for each in measures)
 
 
-def _plan(run_id: str) -> Plan:
+def _plan(run_id: str, spec: TestbedSpec) -> Plan:
     return Plan(
         run_id=run_id,
         experiment="storm",
@@ -65,6 +65,8 @@ def _plan(run_id: str) -> Plan:
         source="",
         policy="",
         seed=0,
+        setup=PlannedSetup(events=spec.setup.events, capacity=spec.setup.capacity),
+        expect=(),
         phases=(Window(phase="storm", start_s=0, end_s=END_S),),
         faults=(),
         load=PlannedLoad(profile="storm", rate_rps=1, duration_s=END_S, mix=()),

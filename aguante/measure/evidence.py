@@ -17,7 +17,7 @@ from aguante.measure.foreign_attribution import adopt
 from aguante.measure.promql_values import load_promql
 from aguante.plan.plan import Plan
 from aguante.run_folder.folder import RunFolder
-from aguante.run_folder.run_log import EvidenceError, RunFacts, read_facts
+from aguante.run_folder.run_log import EvidenceError, RunLog, read_run_log
 from aguante.testbed.testbed_spec import TestbedSpec
 
 Row = tuple[Any, ...]
@@ -88,7 +88,7 @@ class Evidence:
     connection: duckdb.DuckDBPyConnection
     plan: Plan
     testbed: TestbedSpec
-    facts: RunFacts
+    facts: RunLog
     root: Path
     """Of the run folder, for messages."""
     promql: tuple[Recorded, ...] = ()
@@ -147,7 +147,7 @@ def open_evidence(
     Raises:
         EvidenceError: a file is there and cannot be read.
     """
-    facts, promql = read_facts(folder.events), load_promql(folder.promql)
+    facts, promql = read_run_log(folder.events), load_promql(folder.promql)
     connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT})
     # Every question that wants an order says so; without this, tables fill on one thread's account.
     connection.execute("SET preserve_insertion_order = false")

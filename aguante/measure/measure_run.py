@@ -1,6 +1,5 @@
 """From a run folder to Measures: the only stage that reads rows."""
 
-from aguante.experiment.experiment import Experiment
 from aguante.measure.achieved_load import measure_load
 from aguante.measure.audit.invariants import measure_invariants
 from aguante.measure.evidence import Evidence, open_evidence
@@ -24,14 +23,13 @@ from aguante.measure.span_measures import (
 from aguante.measure.trace_samples import measure_samples
 from aguante.plan.plan import Plan
 from aguante.run_folder.folder import RunFolder
-from aguante.run_folder.run_log import RunFacts
+from aguante.run_folder.run_log import RunLog
 from aguante.testbed.testbed_spec import InvariantSpec, TestbedSpec
 
 
 def measure(
     folder: RunFolder,
     plan: Plan,
-    experiment: Experiment,
     testbed: TestbedSpec,
     *,
     keep_traces: bool = False,
@@ -42,8 +40,7 @@ def measure(
 
     Args:
         folder: the evidence.
-        plan: what was to happen.
-        experiment: what was expected of it.
+        plan: what was to happen, and what was expected.
         testbed: of what.
         keep_traces: also write ``traces.jsonl``, while the evidence is open.
 
@@ -55,24 +52,24 @@ def measure(
     try:
         if keep_traces:
             write_traces(evidence, folder.traces)
-        return _measure(evidence, folder, experiment)
+        return _measure(evidence, folder)
     finally:
         evidence.connection.close()
 
 
-def _measure(evidence: Evidence, folder: RunFolder, experiment: Experiment) -> Measures:
-    facts = evidence.facts
-    wanted = chosen_invariants(experiment, evidence.testbed)
+def _measure(evidence: Evidence, folder: RunFolder) -> Measures:
+    facts, plan = evidence.facts, evidence.plan
+    wanted = chosen_invariants(plan, evidence.testbed)
     return Measures(
         phases=measure_phases(evidence),
-        answers=answer_all(evidence, experiment.expect),
-        abort_answers=answer_all(evidence, experiment.abort_when),
+        answers=answer_all(evidence, plan.expect),
+        abort_answers=answer_all(evidence, plan.abort_when),
         amplification=measure_amplification(evidence),
         breakers=measure_breakers(evidence),
         attribution=measure_attribution(evidence),
         recovery=measure_recovery(evidence),
         load=measure_load(evidence),
-        faults=tuple(measure_fault(evidence, fault) for fault in evidence.plan.faults),
+        faults=tuple(measure_fault(evidence, fault) for fault in plan.faults),
         invariants=measure_invariants(evidence, folder, wanted),
         settled=facts.rest,
         settle_took_s=facts.settled.took_s if facts.settled else None,
@@ -86,13 +83,13 @@ def _measure(evidence: Evidence, folder: RunFolder, experiment: Experiment) -> M
     )
 
 
-def _announced(facts: RunFacts) -> Announcements | None:
+def _announced(facts: RunLog) -> Announcements | None:
     said = facts.announced
     return None if said is None else Announcements(taken=said.taken, failed=said.failed)
 
 
-def chosen_invariants(experiment: Experiment, testbed: TestbedSpec) -> tuple[InvariantSpec, ...]:
-    """The invariants that the experiment names, or all of the testbed's."""
-    if experiment.invariants == "all":
+def chosen_invariants(plan: Plan, testbed: TestbedSpec) -> tuple[InvariantSpec, ...]:
+    """The invariants that the plan names, or all of the testbed's."""
+    if plan.invariants == "all":
         return testbed.invariants
-    return tuple(each for each in testbed.invariants if each.name in experiment.invariants)
+    return tuple(each for each in testbed.invariants if each.name in plan.invariants)

@@ -9,7 +9,6 @@ from aguante.expectations.clauses import (
     Amplification,
     Attribution,
     Breaker,
-    Clause,
     Detection,
     Expectation,
     Goodput,
@@ -32,6 +31,7 @@ from aguante.measure.span_measures import (
     incomplete_because,
     measure_amplification,
 )
+from aguante.plan.plan import PlannedExpectation
 
 INDEPENDENT = ("warmup", "baseline")
 """Phases whose outcomes may be taken as independent; in a fault they share one breaker (a census)."""
@@ -60,9 +60,9 @@ _BASELINE = """
 """
 
 
-def answer_all(evidence: Evidence, clauses: Sequence[Clause]) -> tuple[Answer, ...]:
-    """An answer for each clause, in order."""
-    return tuple(answer(evidence, at, clause.expectation) for at, clause in enumerate(clauses))
+def answer_all(evidence: Evidence, planned: Sequence[PlannedExpectation]) -> tuple[Answer, ...]:
+    """An answer for each expectation, in order."""
+    return tuple(answer(evidence, at, each.asked) for at, each in enumerate(planned))
 
 
 def answer(evidence: Evidence, index: int, asked: Expectation) -> Answer:

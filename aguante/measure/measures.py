@@ -5,7 +5,7 @@ Units end names: ``_s`` seconds since t0 (or a length in seconds), ``_ms`` milli
 
 from typing import Literal
 
-from aguante.core.values import Value
+from aguante.core.values import Count, Value
 
 
 class Cause(Value):
@@ -168,8 +168,8 @@ class SpanHealth(Value):
 
     spans: int
     traces: int
-    dropped: int
-    """-1: not known."""
+    dropped: Count
+    """None: not known."""
     lost_because: str = ""
     """Why the runner itself could not keep what it was sent, or empty."""
 

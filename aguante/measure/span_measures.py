@@ -77,7 +77,7 @@ def incomplete_because(evidence: Evidence) -> str:
         return "the runner noted no t0, so spans have no place in time"
     if evidence.facts.spans_lost_because:
         return evidence.facts.spans_lost_because
-    if dropped < 0:
+    if dropped is None:
         return "the services' counters of dropped spans could not be read"
     return f"{dropped} spans were dropped" if dropped else ""
 

@@ -7,7 +7,6 @@ spans or the whole run can tell is asked when the run is over (``aguante.experim
 
 import asyncio
 
-from aguante.experiment.experiment import Experiment
 from aguante.experiment.live_conditions import is_live
 from aguante.measure.evidence import Evidence
 from aguante.measure.live_evidence import LiveEvidence
@@ -23,26 +22,24 @@ EVERY_S = 1.0
 MIN_N = 20
 
 
-def abort_reason(evidence: Evidence, experiment: Experiment) -> str:
+def abort_reason(evidence: Evidence, plan: Plan) -> str:
     """The first live abort condition that holds on what is recorded so far, as a sentence; empty: none does."""
-    for at, clause in enumerate(experiment.abort_when):
-        if not is_live(clause):
+    for at, planned in enumerate(plan.abort_when):
+        if not is_live(planned.clause):
             continue
-        told = answer(evidence, at, clause.expectation)
-        ruling = rule(clause.expectation, told)
-        if ruling.outcome == "met" and told.n >= MIN_N:
-            return f"abort condition: {sentence(clause.expectation)} (observed {ruling.observed})"
+        measured = answer(evidence, at, planned.asked)
+        ruling = rule(planned.asked, measured)
+        if ruling.outcome == "met" and measured.n >= MIN_N:
+            return f"abort condition: {sentence(planned.asked)} (observed {ruling.observed})"
     return ""
 
 
 class AbortWatch:
-    """Asks the conditions of one experiment while it is played."""
+    """Judges the abort conditions of a plan while it is played."""
 
-    def __init__(
-        self, folder: RunFolder, plan: Plan, experiment: Experiment, spec: TestbedSpec
-    ) -> None:
-        self._run, self._experiment = (folder, plan, spec), experiment
-        self._active = any(map(is_live, experiment.abort_when))
+    def __init__(self, folder: RunFolder, plan: Plan, spec: TestbedSpec) -> None:
+        self._run, self._plan = (folder, plan, spec), plan
+        self._active = any(is_live(each.clause) for each in plan.abort_when)
         self.reason = ""
         """Why the run was aborted, or empty."""
 
@@ -61,6 +58,6 @@ class AbortWatch:
 
     def _ask(self, live: LiveEvidence) -> str:
         try:
-            return abort_reason(live.refresh(), self._experiment)
+            return abort_reason(live.refresh(), self._plan)
         except EvidenceError as error:
             return f"abort conditions cannot be judged: {error}"

@@ -10,7 +10,6 @@ from aguante.cli.options.experiment_choice import select, tag_option
 from aguante.cli.options.runtime_choice import RuntimeName, runtime_option
 from aguante.cli.play_single import check_policy
 from aguante.cli.render.plan_text import preview
-from aguante.experiment import Experiment
 from aguante.plan.build import build_plan
 from aguante.plan.plan import Plan
 from aguante.testbed.policy_file import timeouts_s
@@ -65,15 +64,15 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
         )
         plans.append(plan)
         if not as_json:
-            click.echo(_time_line(plan, chosen, loaded.spec))
+            click.echo(_time_line(plan, loaded.spec))
     if as_json:
         click.echo(_json(plans))
     return 3 if loaded.invalid else 0
 
 
-def _time_line(plan: Plan, experiment: Experiment, spec: TestbedSpec) -> str:
+def _time_line(plan: Plan, spec: TestbedSpec) -> str:
     limits_s = timeouts_s(spec.policies / f"{plan.policy}.yaml")
-    return preview(plan, experiment, limits_s, spec.settle.within_s) + "\n"
+    return preview(plan, limits_s, spec.settle.within_s) + "\n"
 
 
 def _json(plans: list[Plan]) -> str:

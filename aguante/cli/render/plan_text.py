@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from aguante.experiment.experiment import Experiment
 from aguante.experiment.live_conditions import is_live
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
 from aguante.plan.plan import Plan, PlannedLoad
@@ -13,14 +12,11 @@ WIDTH = 64
 """Characters of the drawn time line."""
 
 
-def preview(
-    plan: Plan, experiment: Experiment, timeouts_s: Mapping[str, float], settle_s: float
-) -> str:
+def preview(plan: Plan, timeouts_s: Mapping[str, float], settle_s: float) -> str:
     """The whole dry run as text.
 
     Args:
         plan: what would be played.
-        experiment: its claims.
         timeouts_s: what the policy lets each link take; links without a timeout are absent.
         settle_s: how long the testbed may take to come to rest.
     """
@@ -33,8 +29,8 @@ def preview(
         *(f"{at_s:6.1f} s  {text}" for at_s, text in _moments(plan, settle_s)),
         "",
         "Expected:",
-        *_claims(experiment),
-        *_aborts(experiment),
+        *_claims(plan),
+        *_aborts(plan),
         *_notes(plan, timeouts_s),
         "",
         f"Nothing was started. To play it: {_command(plan)}",
@@ -126,21 +122,21 @@ def _reach(fault: PlannedFault) -> str:
     return f" ({way}{some})"
 
 
-def _claims(experiment: Experiment) -> Iterator[str]:
-    for at, clause in enumerate(experiment.expect, start=1):
-        yield f"  {at}. {sentence(clause.expectation)}"
-    chosen = experiment.invariants
+def _claims(plan: Plan) -> Iterator[str]:
+    for at, planned in enumerate(plan.expect, start=1):
+        yield f"  {at}. {sentence(planned.asked)}"
+    chosen = plan.invariants
     yield f"  and {'every invariant' if chosen == 'all' else ', '.join(chosen) or 'no invariant'}"
-    if experiment.expected_verdict != "held":
-        yield f"  The verdict is expected to be {experiment.expected_verdict}: then the exit code is 0."
+    if plan.expected_verdict != "held":
+        yield f"  The verdict is expected to be {plan.expected_verdict}: then the exit code is 0."
 
 
-def _aborts(experiment: Experiment) -> Iterator[str]:
-    if experiment.abort_when:
+def _aborts(plan: Plan) -> Iterator[str]:
+    if plan.abort_when:
         yield "Ended early when:"
-    for clause in experiment.abort_when:
-        late = "" if is_live(clause) else " (asked when the run is over)"
-        yield f"  {sentence(clause.expectation)}{late}"
+    for planned in plan.abort_when:
+        late = "" if is_live(planned.clause) else " (asked when the run is over)"
+        yield f"  {sentence(planned.asked)}{late}"
 
 
 def _notes(plan: Plan, timeouts_s: Mapping[str, float]) -> Sequence[str]:

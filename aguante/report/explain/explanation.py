@@ -81,7 +81,7 @@ def _of_expectation(
     claim = claims[number - 1]
     yield ""
     yield from _claim(number, claim)
-    asked = run.experiment.expect[number - 1].expectation
+    asked = run.plan.expect[number - 1].asked
     window = asked_window(asked, run.plan, evidence.facts)
     if window is None:
         yield from ("", "It asks about a time that this run has not: no such phase, or no fault.")

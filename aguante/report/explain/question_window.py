@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from aguante.expectations.clauses import Breaker, Detection, Expectation, PartOfPhase, Recovery
 from aguante.plan.plan import Plan
-from aguante.run_folder.run_log import RunFacts
+from aguante.run_folder.run_log import RunLog
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Asked:
     end_s: float
 
 
-def asked_window(asked: Expectation, plan: Plan, facts: RunFacts) -> Asked | None:
+def asked_window(asked: Expectation, plan: Plan, facts: RunLog) -> Asked | None:
     """The time that an expectation is judged by; None: this run has no such phase, or no fault.
 
     Args:
@@ -48,7 +48,7 @@ def _phase(name: str, plan: Plan) -> Asked | None:
 
 
 def _around_faults(
-    asked: Recovery | Breaker | Detection, plan: Plan, facts: RunFacts
+    asked: Recovery | Breaker | Detection, plan: Plan, facts: RunLog
 ) -> Asked | None:
     """From the first fault on, or from the end of the last: there a recovery is, and a breaker that closes."""
     if not plan.faults:

@@ -6,12 +6,11 @@ import msgspec
 import pytest
 from synthetic_run import LINK, Span, Story, span, write_run
 
-from aguante.experiment import Experiment
 from aguante.load_protocol.records import RequestRecord
 from aguante.measure.measure_run import measure
 from aguante.measure.measures import Announcements, BreakerTransition, LinkAmplification, Measures
 from aguante.plan.plan import Plan
-from aguante.run_folder.events import Announced
+from aguante.run_folder.events import PhasesPublished
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import EvidenceError
 from aguante.testbed.testbed_spec import InvariantSpec, TestbedSpec
@@ -22,30 +21,29 @@ PHASES = {"warmup": 120, "baseline": 360, "fault": 720, "recovery": 600}
 class Lab:
     """Writes a run and measures it."""
 
-    def __init__(self, runs: Path, plan: Plan, experiment: Experiment, shop: TestbedSpec) -> None:
-        self.runs, self.plan, self.experiment, self.shop = runs, plan, experiment, shop
+    def __init__(self, runs: Path, plan: Plan, shop: TestbedSpec) -> None:
+        self.runs, self.plan, self.shop = runs, plan, shop
 
     def folder(self, story: Story | None = None) -> RunFolder:
         return write_run(self.runs, self.plan, story)
 
     def measure(self, story: Story | None = None) -> Measures:
-        return measure(self.folder(story), self.plan, self.experiment, self.shop)
+        return measure(self.folder(story), self.plan, self.shop)
 
 
 @pytest.fixture
-def lab(tmp_path: Path, slow_plan: Plan, slow: Experiment, shop: TestbedSpec) -> Lab:
-    return Lab(tmp_path, slow_plan, slow, shop)
+def lab(tmp_path: Path, slow_plan: Plan, shop: TestbedSpec) -> Lab:
+    return Lab(tmp_path, slow_plan, shop)
 
 
 @pytest.fixture(scope="module")
 def measures(
     tmp_path_factory: pytest.TempPathFactory,
     slow_plan: Plan,
-    slow: Experiment,
     shop: TestbedSpec,
 ) -> Measures:
     """The plain story, measured once."""
-    return Lab(tmp_path_factory.mktemp("runs"), slow_plan, slow, shop).measure()
+    return Lab(tmp_path_factory.mktemp("runs"), slow_plan, shop).measure()
 
 
 def observed(measures: Measures) -> list[float | None]:
@@ -121,7 +119,7 @@ def test_the_breakers_timeline_comes_from_span_events(measures: Measures) -> Non
 def test_attempts_calls_and_refusals_of_a_link(lab: Lab) -> None:
     """Attempt 1 is a call, every attempt counts, a rejected call made none; statements are no attempts."""
     folder = lab.folder()
-    plain = measure(folder, lab.plan, lab.experiment, lab.shop).amplification
+    plain = measure(folder, lab.plan, lab.shop).amplification
     assert plain == (LinkAmplification(link=LINK, calls=787, attempts=787, rejected=468),)
     record = next(iter(records_of(folder)))
     again = {"service": "reservations", "kind": "client", "link": LINK, "name": "POST /pay"}
@@ -219,7 +217,7 @@ def test_an_invariant_whose_table_is_missing_cannot_be_read(lab: Lab) -> None:
     """It is an error of that invariant, never a pass; the others are still checked."""
     folder = lab.folder()
     (folder.tables / "payments.charges.csv").unlink()
-    seen = measure(folder, lab.plan, lab.experiment, lab.shop).invariants
+    seen = measure(folder, lab.plan, lab.shop).invariants
     unreadable = {each.name for each in seen if each.error}
     assert unreadable == {"charge_is_the_price", "confirmed_has_one_charge", "no_stray_charge"}
     assert all("payments.charges.csv" in each.error for each in seen if each.error)
@@ -229,7 +227,7 @@ def test_without_tables_no_invariant_can_be_read(lab: Lab) -> None:
     """A run that ended before the databases were read proves nothing about them."""
     folder = lab.folder()
     (folder.tables / "schema.json").unlink()
-    seen = measure(folder, lab.plan, lab.experiment, lab.shop).invariants
+    seen = measure(folder, lab.plan, lab.shop).invariants
     assert all(each.error for each in seen)
 
 
@@ -316,7 +314,7 @@ def test_a_broken_record_inside_the_ledger_is_an_error(lab: Lab) -> None:
     lines = folder.records.read_bytes().split(b"\n", 1)
     folder.records.write_bytes(lines[0] + b"\n{broken\n" + lines[1])
     with pytest.raises(EvidenceError, match="cannot be read"):
-        measure(folder, lab.plan, lab.experiment, lab.shop)
+        measure(folder, lab.plan, lab.shop)
 
 
 def test_an_event_that_is_none_is_an_error(lab: Lab) -> None:
@@ -324,16 +322,16 @@ def test_an_event_that_is_none_is_an_error(lab: Lab) -> None:
     folder = lab.folder()
     folder.events.write_text('{"kind": "t0", "epoch_ns": 1}\n{"kind": "party"}\n')
     with pytest.raises(EvidenceError, match=r"events\.jsonl:2: not a run event"):
-        measure(folder, lab.plan, lab.experiment, lab.shop)
+        measure(folder, lab.plan, lab.shop)
 
 
 def test_what_prometheus_took_is_measured_where_there_was_one(lab: Lab) -> None:
     """And unknown where there was none."""
     folder = lab.folder()
-    assert measure(folder, lab.plan, lab.experiment, lab.shop).announced is None
+    assert measure(folder, lab.plan, lab.shop).announced is None
     with folder.events.open("a") as file:
-        file.write(Announced(taken=28, failed=2).model_dump_json() + "\n")
-    measures = measure(folder, lab.plan, lab.experiment, lab.shop)
+        file.write(PhasesPublished(taken=28, failed=2).model_dump_json() + "\n")
+    measures = measure(folder, lab.plan, lab.shop)
     assert measures.announced == Announcements(taken=28, failed=2)
 
 
@@ -356,7 +354,7 @@ def test_no_spans_at_all_are_no_proof_of_a_closed_breaker(lab: Lab) -> None:
 def test_an_empty_folder_is_measured_as_nothing(lab: Lab) -> None:
     """A run that ended before it began has no data: every answer is unknown, nothing is invented."""
     folder = RunFolder.create(lab.runs, "empty")
-    measures = measure(folder, lab.plan, lab.experiment, lab.shop)
+    measures = measure(folder, lab.plan, lab.shop)
     assert all(answer.unknown_because for answer in measures.answers)
     assert measures.settled is None
     assert [p.requests for p in measures.phases] == [0, 0, 0, 0]
@@ -398,5 +396,5 @@ def test_measures_survive_their_file(measures: Measures) -> None:
 
 def test_named_invariants_alone_are_measured(lab: Lab) -> None:
     """An experiment may ask for some."""
-    lab.experiment = lab.experiment.model_copy(update={"invariants": ("seats_add_up",)})
+    lab.plan = lab.plan.model_copy(update={"invariants": ("seats_add_up",)})
     assert [each.name for each in lab.measure().invariants] == ["seats_add_up"]

@@ -26,7 +26,7 @@ from aguante.measure.measures import (
     SecondLatency,
     SpanHealth,
 )
-from aguante.plan.plan import Plan, PlannedLoad, Window
+from aguante.plan.plan import Plan, PlannedLoad, PlannedSetup, Window
 from aguante.verdict.verdict import ExpectationResult, InvariantResult, Verdict
 
 LINK = "reservations-payments"
@@ -128,6 +128,8 @@ def make_plan() -> Plan:
         source="chaos-experiments/payments-slow.yaml",
         policy="default",
         seed=7,
+        setup=PlannedSetup(events=10, capacity=1000),
+        expect=(),
         phases=tuple(Window(phase=n, start_s=a, end_s=b) for n, a, b in WINDOWS),
         faults=(PlannedFault(id="slow", fault=toxic, start_s=8.0, end_s=20.0),),
         load=PlannedLoad(
