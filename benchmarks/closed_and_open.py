@@ -124,9 +124,9 @@ def _facts(seen: LoopRecords) -> dict[str, str]:
     slow = sum(row.latency_ms > 1000 for row in whole)
     return {
         "requests in 30 s": str(len(whole)),
-        "intended to start in the 10 s of the outage": str(len(outage)),
-        "answered with 200 in the outage": str(statuses[200]),
-        "rejected with 429 in the outage": str(statuses[429]),
+        "of these, intended to start in the 10 s of the outage": str(len(outage)),
+        "status 200 in the outage": str(statuses[200]),
+        "status 429 in the outage": str(statuses[429]),
         "failed in the outage": f"{refused / len(outage):.0%}",
         "failed over the whole run": f"{sum(r.status != 200 for r in whole) / len(whole):.1%}",
         "slower than 1 s, of the whole run": f"{slow / len(whole):.1%}",
