@@ -1,4 +1,4 @@
-"""The *Experiment* dashboard: what a run's faults did to those who called, and which pattern answered how."""
+"""The *Experiment* dashboard: the effect of a run's faults on clients, and what each pattern did."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards import queries as q
 from dashboards.frame import filled, frame
-from dashboards.panels import ANY_IS_BAD, ON, Panels, Query, Told, lines, matrix, number, states
+from dashboards.panels import (
+    ANY_IS_BAD,
+    ON,
+    Panels,
+    PanelText,
+    Query,
+    lines,
+    matrix,
+    number,
+    states,
+)
 from services.kit.telemetry import metrics
 
 OK = f'{q.GATEWAY},http_response_status_code="200"'
@@ -19,7 +29,7 @@ STEP_S, DEADLINE_S = 3, 5
 
 
 def breakers(where: str = "") -> str:
-    """0 closed, 1 half-open, 2 open, for each link."""
+    """The breaker's state by link: 0 closed, 1 half-open, 2 open."""
     half = f'max by (link) ({metrics.BREAKER_STATE}{{state="half_open"{where}}})'
     opened = f'max by (link) ({metrics.BREAKER_STATE}{{state="open"{where}}})'
     return f"{half} + 2 * {opened}"
@@ -31,7 +41,7 @@ BY_ANSWER = Query(
 )
 _ANSWERS: Panels = [
     lines(
-        Told(
+        PanelText(
             "Answers by status and mechanism",
             "What the gateway answered, each second, and which mechanism made it: 429 is the "
             "gateway's own semaphore, 504 a timeout, 503 a breaker, a full bulkhead or nobody there.",
@@ -43,7 +53,7 @@ _ANSWERS: Panels = [
         stacked=True,
     ),
     number(
-        Told(
+        PanelText(
             "Goodput",
             "Requests a second that were answered with 200.",
             "reqps",
@@ -54,7 +64,7 @@ _ANSWERS: Panels = [
         Query(GOODPUT, "200"),
     ),
     number(
-        Told(
+        PanelText(
             "Share of 200",
             "Of all answers, how many are 200. Below 95 % the baseline is lost.",
             "percentunit",
@@ -65,7 +75,7 @@ _ANSWERS: Panels = [
         Query(q.share(GOODPUT, ALL), "200 of all"),
     ),
     states(
-        Told(
+        PanelText(
             "Faults and phases",
             "When each fault held, and which phase the run was in, as the runner tells it.",
             "short",
@@ -81,7 +91,7 @@ _ANSWERS: Panels = [
         Query(f"max by (phase) ({q.PHASE}{{{q.OF_RUN}}})", "{{phase}}", always=True),
     ),
     lines(
-        Told(
+        PanelText(
             "Latency of 200",
             "From the gateway's side, without the client's wait to be accepted. The dots are "
             "exemplars: each leads to its trace in Jaeger.",
@@ -94,7 +104,7 @@ _ANSWERS: Panels = [
         ),
     ),
     lines(
-        Told(
+        PanelText(
             "Latency of failures, p95",
             "How long a caller waits to be refused: a timeout costs its whole length, an open "
             "breaker some milliseconds.",
@@ -116,7 +126,7 @@ COUNTED = (
 )
 _PHASES: Panels = [
     matrix(
-        Told(
+        PanelText(
             "Answers a second in each phase",
             f"The mean over each phase of the chosen run. {COUNTED}",
             "reqps",
@@ -126,7 +136,7 @@ _PHASES: Panels = [
         Query(JOINED.format(f"({q.by_phase(q.ANSWERS, q.ANSWER, q.GATEWAY)}) > 0"), always=True),
     ),
     matrix(
-        Told(
+        PanelText(
             "Difference to the baseline",
             f"What each phase had more (or less) than the baseline, in answers a second. {COUNTED}",
             "reqps",
@@ -144,7 +154,7 @@ _PHASES: Panels = [
 
 _PATTERNS: Panels = [
     states(
-        Told(
+        PanelText(
             "Breakers",
             "The state of each link's breaker: open refuses at once, half-open lets one probe through.",
             "short",
@@ -153,7 +163,7 @@ _PATTERNS: Panels = [
         Query(breakers(), "{{link}}"),
     ),
     lines(
-        Told(
+        PanelText(
             "Calls refused before sending",
             "By link and mechanism: what the breaker, the bulkhead and the deadline kept off a callee.",
             "reqps",
@@ -166,7 +176,7 @@ _PATTERNS: Panels = [
         stacked=True,
     ),
     lines(
-        Told(
+        PanelText(
             "Retries",
             "Repetitions a second, by link and by what had failed. More than a tenth of the calls is the budget.",
             "reqps",
@@ -179,7 +189,7 @@ _PATTERNS: Panels = [
         stacked=True,
     ),
     lines(
-        Told(
+        PanelText(
             "Requests in flight at the gateway",
             "The default policy's semaphore has 64 places: at the line the gateway begins to answer 429.",
             "short",
@@ -191,7 +201,7 @@ _PATTERNS: Panels = [
 
 
 COMPENSATIONS = lines(
-    Told(
+    PanelText(
         "Compensations",
         "Releases and refunds sent, by how they ended: an empty mechanism held.",
         "ops",
@@ -204,7 +214,7 @@ COMPENSATIONS = lines(
 )
 _SAGA: Panels = [
     lines(
-        Told(
+        PanelText(
             "Saga transitions",
             "Committed changes of state a second: everything that is COMPENSATING must become COMPENSATED.",
             "ops",
@@ -219,7 +229,7 @@ _SAGA: Panels = [
 
 
 def build() -> Dashboard:
-    """The dashboard, with its panels in the order of the questions: what, since when, why."""
+    """The dashboard; its rows go from the effect on clients to its causes."""
     about = (
         "Status codes by the mechanism that made them, while an experiment breaks a link or a "
         "process. Red regions are faults, grey ones the run's phases."

@@ -1,4 +1,4 @@
-"""The *Links (Toxiproxy)* dashboard: each edge as its caller sees it, and as Toxiproxy counts it."""
+"""The *Links (Toxiproxy)* dashboard: each link as its caller and as Toxiproxy measure it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards import queries as q
 from dashboards.frame import filled, frame
-from dashboards.panels import ANY_IS_BAD, ON, UP, Panels, Query, Told, lines, states
+from dashboards.panels import ANY_IS_BAD, ON, UP, Panels, PanelText, Query, lines, states
 from services.kit.telemetry import metrics
 
 LINK = "{{link}}"
@@ -16,7 +16,7 @@ FAILED = q.per_second(q.ATTEMPTS, ("link", "error_type"), 'error_type!=""')
 SLOW = ((None, "green"), (3, "red"))
 _HTTP: Panels = [
     lines(
-        Told(
+        PanelText(
             "Attempts",
             "Attempts a second over each link, retries and compensations included.",
             "reqps",
@@ -24,7 +24,7 @@ _HTTP: Panels = [
         Query(q.per_second(q.ATTEMPTS, ("link",)), LINK),
     ),
     lines(
-        Told(
+        PanelText(
             "Attempts that failed",
             "By link and mechanism. On the link that is broken they come first; those above it follow.",
             "reqps",
@@ -34,7 +34,7 @@ _HTTP: Panels = [
         stacked=True,
     ),
     lines(
-        Told(
+        PanelText(
             "Latency p95",
             "From the caller's side, so with the toxic. Dots are exemplars and lead to Jaeger.",
             "s",
@@ -43,7 +43,7 @@ _HTTP: Panels = [
         Query(q.quantile(0.95, metrics.CLIENT_DURATION, ("link",)), LINK, exemplars=True),
     ),
     lines(
-        Told("Latency p50", "The same, of the middle attempt.", "s", SLOW),
+        PanelText("Latency p50", "The same, of the middle attempt.", "s", SLOW),
         Query(q.quantile(0.5, metrics.CLIENT_DURATION, ("link",)), LINK),
     ),
 ]
@@ -51,11 +51,11 @@ _HTTP: Panels = [
 
 _DATABASES: Panels = [
     lines(
-        Told("Statements", "Statements a second over each link to a database.", "ops"),
+        PanelText("Statements", "Statements a second over each link to a database.", "ops"),
         Query(q.per_second(q.STATEMENTS, ("link",)), LINK),
     ),
     lines(
-        Told(
+        PanelText(
             "Statements, p95",
             "With the toxic; a statement is given up after 1 s.",
             "s",
@@ -68,7 +68,7 @@ _DATABASES: Panels = [
 
 _TOXIPROXY: Panels = [
     lines(
-        Told(
+        PanelText(
             "Bytes through each proxy",
             "By Toxiproxy's own count, which moves only when a connection closes: kept-alive "
             "links show a step when their connections are cut.",
@@ -80,7 +80,7 @@ _TOXIPROXY: Panels = [
         ),
     ),
     states(
-        Told(
+        PanelText(
             "Faults on links",
             "What the runner has put on each link, and when.",
             "short",
@@ -93,7 +93,7 @@ _TOXIPROXY: Panels = [
         ),
     ),
     states(
-        Told(
+        PanelText(
             "Toxiproxy",
             "Whether its API answers Prometheus. It is one process: when it is down, every link is.",
             "short",
@@ -102,7 +102,7 @@ _TOXIPROXY: Panels = [
         Query('up{job="toxiproxy"}', "{{job}}", always=True),
     ),
     lines(
-        Told(
+        PanelText(
             "Goroutines of Toxiproxy",
             "Some for each connection; a number that only grows is a leak.",
             "short",

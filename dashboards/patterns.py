@@ -1,4 +1,4 @@
-"""The *Patterns* dashboard: one row a pattern, so that each can be watched alone, and switched off."""
+"""The *Patterns* dashboard: one row per pattern."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from dashboards import queries as q
 from dashboards.experiment import BREAKER, COMPENSATIONS, breakers
 from dashboards.frame import filled, frame
-from dashboards.panels import ANY_IS_BAD, Panels, Query, Told, lines, number, states
+from dashboards.panels import ANY_IS_BAD, Panels, PanelText, Query, lines, number, states
 from services.kit.telemetry import metrics
 
 LINK = "{{link}}"
@@ -25,7 +25,7 @@ def _ended(mechanism: str) -> str:
 
 _SEMAPHORE: Panels = [
     lines(
-        Told(
+        PanelText(
             "Turned away at the door",
             "Requests a second that the gateway answered with 429 before any work.",
             "reqps",
@@ -37,7 +37,7 @@ _SEMAPHORE: Panels = [
         ),
     ),
     lines(
-        Told(
+        PanelText(
             "In flight",
             "Requests inside the gateway; the default policy has 64 places.",
             "short",
@@ -50,7 +50,7 @@ _SEMAPHORE: Panels = [
 
 _TIME: Panels = [
     lines(
-        Told(
+        PanelText(
             "Attempts ended by a timeout",
             "By link; each of them took its whole timeout, and the callee may have done the work.",
             "reqps",
@@ -59,7 +59,7 @@ _TIME: Panels = [
         Query(_ended("timeout"), LINK),
     ),
     lines(
-        Told(
+        PanelText(
             "Refused or cut short by the deadline",
             "Attempts for which the request's 5 s left no time: not sent, or given up early.",
             "reqps",
@@ -75,7 +75,7 @@ ATTEMPTS = q.per_second(q.ATTEMPTS, ("link",))
 RETRIES = q.per_second(metrics.RETRIES, ("link",))
 _RETRY: Panels = [
     lines(
-        Told(
+        PanelText(
             "Retries",
             "Repetitions a second, by link and by what had failed before.",
             "reqps",
@@ -87,7 +87,7 @@ _RETRY: Panels = [
         ),
     ),
     lines(
-        Told(
+        PanelText(
             "Retry amplification",
             "Attempts for each call that was made once: 1 is none. The budget holds it near 1.1.",
             "short",
@@ -101,12 +101,14 @@ _RETRY: Panels = [
 CHANGES = ("link", "from_state", "to_state")
 _BREAKER: Panels = [
     states(
-        Told("State", "Of each link's breaker; there is none on gateway-reservations.", "short"),
+        PanelText(
+            "State", "Of each link's breaker; there is none on gateway-reservations.", "short"
+        ),
         BREAKER,
         Query(breakers(), LINK),
     ),
     lines(
-        Told(
+        PanelText(
             "Refused by an open breaker",
             "Calls a second that failed at once instead of waiting for a timeout.",
             "reqps",
@@ -115,7 +117,7 @@ _BREAKER: Panels = [
         Query(_refused("breaker_open"), LINK),
     ),
     lines(
-        Told(
+        PanelText(
             "Changes of state",
             "How often each breaker went from one state to another, in the window.",
             "short",
@@ -127,7 +129,7 @@ _BREAKER: Panels = [
         ),
     ),
     lines(
-        Told(
+        PanelText(
             "Probes",
             "Trial calls of a half-open breaker: one every 5 s while the callee stays broken.",
             "reqps",
@@ -139,7 +141,7 @@ _BREAKER: Panels = [
 
 _BOUNDS: Panels = [
     lines(
-        Told(
+        PanelText(
             "Refused by a full bulkhead",
             "Calls to notifications beyond its 8 places: their notice goes to the outbox.",
             "reqps",
@@ -148,7 +150,7 @@ _BOUNDS: Panels = [
         Query(_refused("bulkhead_full"), LINK),
     ),
     number(
-        Told(
+        PanelText(
             "Pool in use",
             "Of each service's database connections; a full pool makes callers wait, at most 0.5 s.",
             "percentunit",
@@ -161,7 +163,7 @@ _BOUNDS: Panels = [
         ),
     ),
     lines(
-        Told(
+        PanelText(
             "Statements, p95",
             "The slowest twentieth of each kind of statement. A row's lock shows as a slow "
             "SELECT of inventory: buyers of one event wait for each other.",
@@ -174,7 +176,7 @@ _BOUNDS: Panels = [
         ),
     ),
     lines(
-        Told(
+        PanelText(
             "Statements that failed",
             "By link and mechanism: a row waited for too long is a timeout, a cut link a lost database.",
             "ops",
@@ -195,7 +197,7 @@ NOTIFIED = q.per_second(
 )
 _SAGA: Panels = [
     lines(
-        Told(
+        PanelText(
             "Given up, and not yet given back",
             "Sagas that went into COMPENSATING and have not left it: back at 0 when all is settled.",
             "short",
@@ -206,7 +208,7 @@ _SAGA: Panels = [
     ),
     COMPENSATIONS,
     lines(
-        Told(
+        PanelText(
             "Notices",
             "What became of each attempt to notify; while they fail, reservations stand and their "
             "notices wait in the outbox.",
@@ -216,7 +218,7 @@ _SAGA: Panels = [
         stacked=True,
     ),
     lines(
-        Told("Reservations", "Sagas that ended, by how.", "ops"),
+        PanelText("Reservations", "Sagas that ended, by how.", "ops"),
         Query(
             q.per_second(
                 metrics.SAGA_TRANSITIONS,

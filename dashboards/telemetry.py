@@ -1,4 +1,4 @@
-"""The *Telemetry health* dashboard: whether what the others show can be believed."""
+"""The *Telemetry health* dashboard: whether the data of the other dashboards is complete."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards import queries as q
 from dashboards.frame import filled, frame
-from dashboards.panels import ANY_IS_BAD, UP, Panels, Query, Told, lines, number, states
+from dashboards.panels import ANY_IS_BAD, UP, Panels, PanelText, Query, lines, number, states
 from services.kit.telemetry import metrics
 
 EXPORTED = q.per_second(metrics.SPANS_EXPORTED)
 DROPPED = q.per_second(metrics.SPANS_DROPPED)
 _TRACES: Panels = [
     lines(
-        Told("Spans exported", "Spans a second that the collector took, by service.", "ops"),
+        PanelText("Spans exported", "Spans a second that the collector took, by service.", "ops"),
         Query(q.per_second(metrics.SPANS_EXPORTED, ("service",), q.CHOSEN), "{{service}}"),
     ),
     lines(
-        Told(
+        PanelText(
             "Spans dropped",
             "By service and reason: queue_full when more is made than can be sent, export_failed "
             "when the collector is away. A verdict drawn from incomplete spans says unknown.",
@@ -31,7 +31,7 @@ _TRACES: Panels = [
         stacked=True,
     ),
     number(
-        Told(
+        PanelText(
             "Share of spans lost",
             "Of all spans that were finished lately.",
             "percentunit",
@@ -40,7 +40,7 @@ _TRACES: Panels = [
         Query(q.share(DROPPED, f"({DROPPED}) + ({EXPORTED})"), "lost"),
     ),
     number(
-        Told(
+        PanelText(
             "Spans for each request",
             "About 13 for a reservation; a sudden rise is a span made twice.",
             "short",
@@ -57,7 +57,7 @@ _TRACES: Panels = [
 
 _METRICS: Panels = [
     states(
-        Told(
+        PanelText(
             "Read by Prometheus",
             "Whether each target answered. A service that was killed or paused is down here first.",
             "short",
@@ -66,7 +66,7 @@ _METRICS: Panels = [
         Query("up", "{{job}} {{instance}}", always=True),
     ),
     lines(
-        Told(
+        PanelText(
             "Time to read a target",
             "Prometheus gives up after its timeout; a service renders on its event loop, so that this "
             "also shows how busy it is.",
@@ -76,7 +76,7 @@ _METRICS: Panels = [
         Query("scrape_duration_seconds", "{{job}} {{instance}}", always=True),
     ),
     lines(
-        Told(
+        PanelText(
             "Samples of each target",
             "Every label is bounded, so that this levels off.",
             "short",
@@ -85,7 +85,7 @@ _METRICS: Panels = [
         Query("scrape_samples_scraped", "{{job}} {{instance}}", always=True),
     ),
     lines(
-        Told(
+        PanelText(
             "Series that are new in each read",
             "Many after the start, few at a failure that nobody foresaw, then none.",
             "short",
