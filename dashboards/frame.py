@@ -58,7 +58,7 @@ def frame(uid: str, title: str, about: str, *, service: bool = False) -> builder
         board = board.with_variable(_variable("service", "Service", services))
     trace = builders.TextBoxVariable("trace_id").label("Trace id").default_value("")
     board = board.with_variable(
-        trace.description("For the link to Jaeger: a trace_id of a log line or an answer.")
+        trace.description("For the link to Jaeger: the trace id of a log line or response.")
     )
     for windows in (
         Windows(

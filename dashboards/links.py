@@ -1,4 +1,4 @@
-"""The *Links (Toxiproxy)* dashboard: each link as its caller and as Toxiproxy measure it."""
+"""The *Links (Toxiproxy)* dashboard: each link as its caller sees it, and as Toxiproxy counts it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _HTTP: Panels = [
     lines(
         PanelText(
             "Attempts",
-            "Attempts a second over each link, retries and compensations included.",
+            "Attempts per second on each link, including retries and compensations.",
             "reqps",
         ),
         Query(q.per_second(q.ATTEMPTS, ("link",)), LINK),
     ),
     lines(
         PanelText(
-            "Attempts that failed",
-            "By link and mechanism. On the link that is broken they come first; those above it follow.",
+            "Failed attempts",
+            "By link and mechanism. Failures appear first on the broken link, then on the links above it.",
             "reqps",
             ANY_IS_BAD,
         ),
@@ -36,14 +36,14 @@ _HTTP: Panels = [
     lines(
         PanelText(
             "Latency p95",
-            "From the caller's side, so with the toxic. Dots are exemplars and lead to Jaeger.",
+            "Measured by the caller, so it includes the toxic. Dots are exemplars and link to Jaeger.",
             "s",
             SLOW,
         ),
         Query(q.quantile(0.95, metrics.CLIENT_DURATION, ("link",)), LINK, exemplars=True),
     ),
     lines(
-        PanelText("Latency p50", "The same, of the middle attempt.", "s", SLOW),
+        PanelText("Latency p50", "The median attempt, measured by the caller.", "s", SLOW),
         Query(q.quantile(0.5, metrics.CLIENT_DURATION, ("link",)), LINK),
     ),
 ]
@@ -51,13 +51,13 @@ _HTTP: Panels = [
 
 _DATABASES: Panels = [
     lines(
-        PanelText("Statements", "Statements a second over each link to a database.", "ops"),
+        PanelText("Statements", "Statements per second on each link to a database.", "ops"),
         Query(q.per_second(q.STATEMENTS, ("link",)), LINK),
     ),
     lines(
         PanelText(
             "Statements, p95",
-            "With the toxic; a statement is given up after 1 s.",
+            "Includes the toxic. Statements time out after 1 s.",
             "s",
             ((None, "green"), (1, "red")),
         ),
@@ -70,8 +70,8 @@ _TOXIPROXY: Panels = [
     lines(
         PanelText(
             "Bytes through each proxy",
-            "By Toxiproxy's own count, which moves only when a connection closes: kept-alive "
-            "links show a step when their connections are cut.",
+            "Counted by Toxiproxy when a connection closes, so links with kept-alive connections "
+            "show a step when their connections are cut.",
             "Bps",
         ),
         Query(
@@ -82,7 +82,7 @@ _TOXIPROXY: Panels = [
     states(
         PanelText(
             "Faults on links",
-            "What the runner has put on each link, and when.",
+            "Faults that the runner applied to each link.",
             "short",
         ),
         ON,
@@ -95,7 +95,7 @@ _TOXIPROXY: Panels = [
     states(
         PanelText(
             "Toxiproxy",
-            "Whether its API answers Prometheus. It is one process: when it is down, every link is.",
+            "Whether Prometheus can scrape Toxiproxy. It is one process; if it is down, every link is down.",
             "short",
         ),
         UP,
@@ -104,7 +104,7 @@ _TOXIPROXY: Panels = [
     lines(
         PanelText(
             "Goroutines of Toxiproxy",
-            "Some for each connection; a number that only grows is a leak.",
+            "A few per connection; a number that only grows indicates a leak.",
             "short",
             ((None, "green"), (5000, "red")),
         ),
@@ -114,10 +114,10 @@ _TOXIPROXY: Panels = [
 
 
 def build() -> Dashboard:
-    """The dashboard."""
+    """Return the dashboard."""
     about = (
-        "Every edge of the system is one Toxiproxy proxy: what its caller sees of it, attempt by "
-        "attempt, and what went through the proxy."
+        "Every link of the system is one Toxiproxy proxy: the attempts as its caller sees them, "
+        "and the traffic through the proxy."
     )
     board = frame("aguante-links", "Aguante: Links (Toxiproxy)", about)
     rows = {

@@ -47,7 +47,7 @@ class PanelText:
     about: str
     """The description, shown at the panel's corner."""
     unit: str
-    """Grafana's name of the unit: ``reqps``, ``s``, ``percentunit``, ``short``."""
+    """Grafana's unit id: ``reqps``, ``s``, ``percentunit``, ``short``."""
     steps: Steps = GREEN
     span: int = 12
     """Width, of 24 columns."""
@@ -56,7 +56,7 @@ class PanelText:
 
 @dataclass(frozen=True)
 class Query:
-    """One PromQL query, and the name of its series (labels in double braces)."""
+    """One PromQL query and the legend of its series (labels in double braces)."""
 
     expr: str
     legend: str = ""

@@ -1,4 +1,4 @@
-"""The PromQL of the dashboards, over the metric names of ``services/kit/metrics.py``.
+"""The PromQL of the dashboards, over the metric names of ``services/kit/telemetry/metrics.py``.
 
 All dashboards share three rules:
 
@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from services.kit.telemetry import metrics
 
 PHASE = "aguante_phase"
-"""1 for the phase that a run is in, by ``run_id``, ``experiment``, ``phase``; published by the runner."""
+"""1 for the current phase of a run, by ``run_id``, ``experiment``, ``phase``; published by the runner."""
 FAULT_ACTIVE = "aguante_fault_active"
-"""1 while a fault holds, by ``run_id``, ``experiment``, ``fault``, ``link`` or ``service``, ``kind``; by the runner."""
+"""1 while a fault is active, by ``run_id``, ``experiment``, ``fault``, ``link`` or ``service``, ``kind``; likewise."""
 TOXIPROXY_RECEIVED = "toxiproxy_proxy_received_bytes_total"
 """Toxiproxy's own counter, by ``proxy`` and ``direction``; it is updated only when a connection closes."""
 
