@@ -3,19 +3,15 @@
 import os
 import re
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import pytest
-from stack_harness import ROOT
+from aguante_process import ROOT, aguante_command
 
 from aguante.verdict.verdict import Verdict
 
 RUN_LIMIT_S = 180
-SEEN_LIMIT_S = 60.0
 RETRIES = 2
 
 
@@ -40,11 +36,6 @@ class Bench:
         self.beds = folder / "beds"
         self.runs = folder / "runs"
 
-    def aguante(self, *words: str) -> list[str]:
-        """The command line of any command."""
-        code = "import sys; from aguante.cli.main import main; main(sys.argv[1:])"
-        return [sys.executable, "-c", code, *words]
-
     def command(self, text: str, *options: str) -> list[str]:
         """``aguante run`` of an experiment."""
         name = re.search(r"^name: (\S+)$", text, re.MULTILINE)
@@ -52,7 +43,7 @@ class Bench:
         file = self.folder / f"{name[1]}.yaml"
         file.write_text(text)
         where = ("--testbed", str(ROOT / "testbed.yaml"), "--runs", str(self.runs))
-        return self.aguante("run", str(file), "--quiet", *where, *options)
+        return aguante_command("run", str(file), "--quiet", *where, *options)
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -83,7 +74,7 @@ class Bench:
 
     def recover(self) -> subprocess.CompletedProcess[str]:
         """``aguante recover`` of all that was killed here."""
-        return self.call(self.aguante("recover", "--runs", str(self.runs)), 90)
+        return self.call(aguante_command("recover", "--runs", str(self.runs)), 90)
 
     def folders(self) -> set[Path]:
         """Of all runs so far, retried ones too."""
@@ -91,13 +82,3 @@ class Bench:
 
     def _verdicts(self) -> list[Path]:
         return list(self.runs.glob("*/verdict.json"))
-
-
-def eventually(what: str, seen: Callable[[], Any], limit_s: float = SEEN_LIMIT_S) -> Any:
-    """What ``seen`` returns once it is not empty."""
-    deadline = time.monotonic() + limit_s
-    while not (found := seen()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what}: not within {limit_s:g} s")
-        time.sleep(0.1)
-    return found

@@ -5,13 +5,13 @@ import json
 import math
 import shutil
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl
 
 import aiohttp
 import pytest
+from aguante_process import aguante_command
 from observed_harness import (
     RUN_ID,
     Observed,
@@ -29,7 +29,6 @@ from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import RunLog, read_run_log
 from aguante.verdict.verdict import Verdict
 
-pytestmark = pytest.mark.slow
 PROMQL = table("Question -> PromQL")
 SEARCHES = table("Question -> Jaeger search")
 FAULT_END_S = 14.0
@@ -348,7 +347,7 @@ async def test_a_run_that_is_over_is_opened_again(
 
 async def test_observe_stays_open_until_it_is_told_to_end(over: RunFolder, facts: RunLog) -> None:
     """Both answer at the addresses that it prints, for as long as it runs; Ctrl-C ends them too, and exits 0."""
-    argv = (sys.executable, "-m", "aguante", "observe", over.root.name, "--runs", over.root.parent)
+    argv = aguante_command("observe", over.root.name, "--runs", over.root.parent)
     command = await asyncio.create_subprocess_exec(
         *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
