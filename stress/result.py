@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aguante.measure.evidence import Evidence
 from aguante.measure.measures import InvariantMeasure
+from aguante.measure.run_evidence import RunEvidence
 from aguante.run_folder.events import Settled
 from stress.audit import Audit
 from stress.chaos import Damage
@@ -85,7 +85,7 @@ class Result:
     """Why it is not good; empty when it is."""
 
 
-def count(evidence: Evidence, damage: Damage) -> Tally:
+def count(evidence: RunEvidence, damage: Damage) -> Tally:
     """Count what happened."""
     found: dict[str, int] = dict(evidence.connection.sql(_ORDERS).fetchall())
     taken_over = {row[0] for row in evidence.rows(_TAKEN_OVER)}
@@ -114,7 +114,7 @@ def answers_agree(customers: Customers) -> InvariantMeasure:
     )
 
 
-def reads_tell_the_end(evidence: Evidence, readings: Sequence[Reading]) -> InvariantMeasure:
+def reads_tell_the_end(evidence: RunEvidence, readings: Sequence[Reading]) -> InvariantMeasure:
     """That what became of a reservation can be asked for: a read says what is stored, and that is final."""
     stored: dict[str, str] = dict(evidence.rows(_FINAL))
     rows = tuple(
