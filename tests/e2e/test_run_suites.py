@@ -145,7 +145,7 @@ def test_a_fault_by_hand_is_healed_by_time_by_signal_and_after_a_kill(
         tmp_path, "inject", "reservations-payments", "latency", "3500", "--for", "1s", *runs
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "its time was over" in done.stdout
+    assert "its time was up" in done.stdout
     with holding(tmp_path, "inventory-db", "down") as held:
         healed = aguante(tmp_path, "heal")
         assert healed.stdout == "inventory-db: enabled\n"
