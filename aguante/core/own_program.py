@@ -3,6 +3,6 @@
 import sys
 
 
-def aguante(*arguments: str) -> list[str]:
+def aguante_command(*arguments: str) -> list[str]:
     """The command line of ``aguante ...`` with the interpreter of this process."""
     return [sys.executable, "-m", "aguante", *arguments]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from aguante.core.own_program import aguante
+from aguante.core.own_program import aguante_command
 from aguante.suite.many_runs import Job
 from aguante.verdict.suite_result import Suite, SuiteRun
 
@@ -31,7 +31,7 @@ class ChildRuns:
     margin_s: float
     """How much longer than planned a child may take before it is asked to stop; healing has its own limits."""
     stop: asyncio.Event
-    program: Callable[..., list[str]] = aguante
+    program: Callable[..., list[str]] = aguante_command
 
     async def run(self, job: Job) -> SuiteRun:
         """Run one job to its end. Never raises for a run that fails; the result says so."""
