@@ -2,35 +2,30 @@
 
 Conditions on requests are judged on the requests so far, by the code that judges expectations after the run. A
 condition needs at least MIN_N requests, so that a single early failure does not abort a run. Conditions that need
-spans or the whole run are judged after it (``aguante.experiment.live_conditions``).
+spans or the whole run are judged after it.
 """
 
 import asyncio
 
-from aguante.experiment.live_conditions import is_live
-from aguante.measure.evidence import Evidence
 from aguante.measure.live_evidence import LiveEvidence
-from aguante.measure.measurements import answer
+from aguante.measure.run_evidence import RunEvidence
 from aguante.plan.plan import Plan
 from aguante.plan.schedule import Clock
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import EvidenceError
 from aguante.testbed.testbed_spec import TestbedSpec
-from aguante.verdict.kinds import rule, sentence
 
 EVERY_S = 1.0
 MIN_N = 20
 
 
-def abort_reason(evidence: Evidence, plan: Plan) -> str:
+def abort_reason(evidence: RunEvidence, plan: Plan) -> str:
     """The first live abort condition that is met by the evidence so far, as a sentence; empty: none is."""
-    for at, planned in enumerate(plan.abort_when):
-        if not is_live(planned.clause):
-            continue
-        measured = answer(evidence, at, planned.asked)
-        ruling = rule(planned.asked, measured)
+    for condition in (each.asked for each in plan.abort_when if each.asked.live):
+        measured = condition.measure(evidence)
+        ruling = condition.judge(measured)
         if ruling.outcome == "met" and measured.n >= MIN_N:
-            return f"abort condition: {sentence(planned.asked)} (observed {ruling.observed})"
+            return f"abort condition: {condition.sentence()} (observed {ruling.observed})"
     return ""
 
 
@@ -39,7 +34,7 @@ class AbortMonitor:
 
     def __init__(self, folder: RunFolder, plan: Plan, spec: TestbedSpec) -> None:
         self._run, self._plan = (folder, plan, spec), plan
-        self._active = any(is_live(each.clause) for each in plan.abort_when)
+        self._active = any(each.asked.live for each in plan.abort_when)
         self.reason = ""
         """Why the run was aborted, or empty."""
 

@@ -125,7 +125,7 @@ async def _heal(
 def _owned_its_testbed(folder: RunFolder) -> bool:
     """Whether the run had a native testbed of its own; False if its plan cannot be read, since restoring is harmless.
 
-    Not asked of containers, which ``gone`` checks: they are not swept while Docker does not respond.
+    Not checked for containers, which ``gone`` checks: they are not swept while Docker does not respond.
     """
     try:
         plan = msgspec.json.decode(folder.plan.read_bytes(), type=_PlanOfAnyVersion)

@@ -10,7 +10,9 @@ from run_folders import judged
 from synthetic_run import T0_NS
 
 from aguante.cli import main as cli
-from aguante.expectations.clauses import Clause, Rate, Recovery
+from aguante.expectations.rate import Rate
+from aguante.expectations.recovery import Recovery
+from aguante.expectations.registry import Clause
 from aguante.load_protocol.records import RequestRecord
 from aguante.plan.plan import Plan
 from aguante.report.analyse import FrozenRun, JudgedRun

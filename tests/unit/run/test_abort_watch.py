@@ -7,7 +7,10 @@ import pytest
 from synthetic_run import write_run
 
 from aguante.cli.render.plan_text import preview
-from aguante.expectations.clauses import Amplification, Breaker, Clause, Rate
+from aguante.expectations.amplification import Amplification
+from aguante.expectations.breaker import Breaker
+from aguante.expectations.rate import Rate
+from aguante.expectations.registry import Clause
 from aguante.experiment import Experiment
 from aguante.experiment.live_conditions import late_conditions
 from aguante.measure.live_evidence import LiveEvidence

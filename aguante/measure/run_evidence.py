@@ -7,20 +7,19 @@ every link, as its caller saw it), ``client.requests`` (the ledger for the invar
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
+import msgspec
 
-from aguante.collect.promql_samples import Recorded
+from aguante.collect.promql_samples import read_promql
+from aguante.expectations.evidence import LoadMeasure, PromqlResult, Row
+from aguante.measure.achieved_load import measure_load
 from aguante.measure.audit.ledger import read_ledger, readable, with_phases
 from aguante.measure.foreign_attribution import adopt
-from aguante.measure.promql_values import load_promql
 from aguante.plan.plan import Plan
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import EvidenceError, RunLog, read_run_log
 from aguante.testbed.testbed_spec import TestbedSpec
-
-Row = tuple[Any, ...]
 
 MEMORY_LIMIT = "1GB"
 """Of DuckDB; what does not fit goes through its temporary files."""
@@ -82,8 +81,8 @@ _ATTEMPTS = """
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """A run folder, opened. Asked with whole SQL statements and named parameters."""
+class RunEvidence:
+    """A run folder, opened: implements ``aguante.expectations.evidence.Evidence``."""
 
     connection: duckdb.DuckDBPyConnection
     plan: Plan
@@ -91,8 +90,7 @@ class Evidence:
     facts: RunLog
     root: Path
     """Of the run folder, for messages."""
-    promql: tuple[Recorded, ...] = ()
-    """What Prometheus gave, query by query."""
+    promql_results: tuple[PromqlResult, ...] = ()
 
     def rows(self, sql: str, **parameters: object) -> list[Row]:
         """All rows of a query; parameters as ``$name``.
@@ -109,6 +107,39 @@ class Evidence:
     def row(self, sql: str, **parameters: object) -> Row:
         """The one row of an aggregate."""
         return self.rows(sql, **parameters)[0]
+
+    def window(self, phase: str) -> tuple[float, float]:
+        """``[start, end)`` of a phase, seconds since t0; raises KeyError."""
+        window = self.plan.window(phase)
+        return window.start_s, window.end_s
+
+    def promql(self, query: str, start_s: float, end_s: float) -> PromqlResult | None:
+        """What Prometheus gave for a query over a window; None: it was not asked."""
+        wanted = (query, start_s, end_s)
+        found = (r for r in self.promql_results if (r.query, r.start_s, r.end_s) == wanted)
+        return next(found, None)
+
+    @property
+    def load(self) -> LoadMeasure:
+        """Offered against achieved load of the whole run."""
+        return measure_load(self, self.plan.load, self.facts.load)
+
+    @property
+    def has_faults(self) -> bool:
+        """Whether any fault was planned."""
+        return bool(self.plan.faults)
+
+    @property
+    def spans_incomplete_because(self) -> str:
+        """Why nothing follows from what spans do *not* show; empty: they are complete."""
+        facts = self.facts
+        if facts.epoch_ns is None:
+            return "the runner noted no t0, so spans have no place in time"
+        if facts.spans_lost_because:
+            return facts.spans_lost_because
+        if facts.spans_dropped is None:
+            return "the services' counters of dropped spans could not be read"
+        return f"{facts.spans_dropped} spans were dropped" if facts.spans_dropped else ""
 
     @property
     def first_fault_s(self) -> float | None:
@@ -132,7 +163,7 @@ class Evidence:
 
 def open_evidence(
     folder: RunFolder, plan: Plan, testbed: TestbedSpec, *, unread: bool = False
-) -> Evidence:
+) -> RunEvidence:
     """Open a run folder. Missing files are empty tables: no data is a result too.
 
     Requests are read into memory once; spans stay in their file, of which each question reads the columns
@@ -147,11 +178,11 @@ def open_evidence(
     Raises:
         EvidenceError: a file is there and cannot be read.
     """
-    facts, promql = read_run_log(folder.events), load_promql(folder.promql)
+    facts, promql = read_run_log(folder.events), _promql_results(folder.promql)
     connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT})
     # Every question that wants an order says so; without this, tables fill on one thread's account.
     connection.execute("SET preserve_insertion_order = false")
-    evidence = Evidence(connection, plan, testbed, facts, folder.root, promql)
+    evidence = RunEvidence(connection, plan, testbed, facts, folder.root, promql)
     try:
         _load_requests(evidence, None if unread else folder.records)
         _load_spans(evidence, None if unread else folder.spans)
@@ -165,7 +196,15 @@ def open_evidence(
     return evidence
 
 
-def _load_requests(evidence: Evidence, records: Path | None) -> None:
+def _promql_results(path: Path) -> tuple[PromqlResult, ...]:
+    try:
+        return read_promql(path)
+    except (msgspec.MsgspecError, OSError) as error:
+        message = f"{path}: Prometheus's answers cannot be read: {error}"
+        raise EvidenceError(message) from error
+
+
+def _load_requests(evidence: RunEvidence, records: Path | None) -> None:
     """``requests`` in one pass over the file, and ``client.requests`` as the client wrote them."""
     connection = evidence.connection
     with readable(records, final=evidence.facts.load is not None) as path:
@@ -181,7 +220,7 @@ def _load_requests(evidence: Evidence, records: Path | None) -> None:
     connection.execute(_ASKED)
 
 
-def _load_spans(evidence: Evidence, file: Path | None) -> None:
+def _load_spans(evidence: RunEvidence, file: Path | None) -> None:
     connection = evidence.connection
     epoch_ns = evidence.facts.epoch_ns
     spans = _raw_spans(connection, file).project(

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aguante.verdict.ruling import (
+from aguante.expectations.goodput import Goodput
+from aguante.expectations.ruling import (
+    Outcome,
     all_of,
     bound_percent,
     milliseconds,
     percent,
-    window_words,
     within,
 )
-from aguante.verdict.verdict import Outcome
 
 OUTCOMES = st.lists(st.sampled_from(get_args(Outcome)), max_size=8)
 
@@ -73,6 +73,10 @@ def test_numbers_are_said_with_their_unit() -> None:
     """Observed with one decimal, bounds as they were written."""
     assert (percent(0.0612), bound_percent(0.02)) == ("6.1 %", "2 %")
     assert (milliseconds(38.2), milliseconds(3.14)) == ("38 ms", "3.1 ms")
-    assert window_words("fault", "read_event", 6.5, 9) == (
-        "of read_event in fault after 6.5 s before 9 s"
-    )
+
+
+def test_a_window_is_said_with_its_operation_and_its_times() -> None:
+    """As one phrase."""
+    window = {"phase": "fault", "operation": "read_event", "after_s": 6.5, "before_s": 9}
+    asked = Goodput.model_validate({**window, "min_rps": 1})
+    assert asked.where() == "of read_event in fault after 6.5 s before 9 s"

@@ -2,9 +2,8 @@
 
 import pytest
 
-from aguante.collect.promql_samples import Recorded
-from aguante.expectations.clauses import Promql
-from aguante.measure.promql_values import NOT_ASKED, answer_promql
+from aguante.expectations.evidence import PromqlResult
+from aguante.expectations.promql import NOT_ASKED, Promql
 
 POINTS = ((8.0, 0.25), (9.0, 1.0), (10.0, None), (11.0, 0.5))
 
@@ -13,9 +12,9 @@ def asked(reduce: str) -> Promql:
     return Promql.model_validate({"query": "q", "phase": "fault", "reduce": reduce, "min": 0.0})
 
 
-def recorded(**changed: object) -> Recorded:
+def recorded(**changed: object) -> PromqlResult:
     known: dict[str, object] = {"query": "q", "start_s": 8.0, "end_s": 11.0}
-    return Recorded(**{**known, "series": 1, "labels": ({},), "points": POINTS, **changed})  # type: ignore[arg-type]
+    return PromqlResult(**{**known, "series": 1, "labels": ({},), "points": POINTS, **changed})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -23,9 +22,9 @@ def recorded(**changed: object) -> Recorded:
 )
 def test_the_windows_numbers_are_reduced(reduce: str, value: float) -> None:
     """A step without a number (a share of nothing) is left out."""
-    answer = answer_promql(asked(reduce), recorded())
-    assert (answer.n, answer.observed) == (3, pytest.approx(value))
-    assert answer.detail == f"{reduce} of 3 values from 8 to 11 s (0.25 to 1)"
+    seen = asked(reduce).reduced(recorded())
+    assert (seen.n, seen.observed) == (3, pytest.approx(value))
+    assert seen.detail == f"{reduce} of 3 values from 8 to 11 s (0.25 to 1)"
 
 
 @pytest.mark.parametrize(
@@ -48,8 +47,8 @@ def test_the_windows_numbers_are_reduced(reduce: str, value: float) -> None:
     ],
 )
 def test_without_one_number_the_answer_is_unknown_and_says_why(
-    line: Recorded | None, why: str
+    line: PromqlResult | None, why: str
 ) -> None:
     """No data is never met, and never unmet."""
-    answer = answer_promql(asked("last"), line)
-    assert (answer.n, answer.observed, answer.unknown_because) == (0, None, why)
+    seen = asked("last").reduced(line)
+    assert (seen.n, seen.observed, seen.unknown_because) == (0, None, why)

@@ -3,17 +3,26 @@
 from collections.abc import Mapping, Sequence
 
 from aguante.core.statistics import rank, rank_interval, samples_needed
-from aguante.measure.evidence import Evidence
-from aguante.measure.measures import Percentile
+from aguante.core.values import Value
+from aguante.expectations.evidence import Evidence
 
 _COUNT = "SELECT count(value) FROM ({values})"
 _AT_RANKS = "SELECT quantile_disc(value, $fractions::DOUBLE[]) FROM ({values})"
 
 
+class Percentile(Value):
+    """An order statistic with its distribution-free interval (None where n < 10/(1-p))."""
+
+    p: float
+    value_ms: float | None
+    low_ms: float | None
+    high_ms: float | None
+
+
 def percentiles_of(
     evidence: Evidence, values: str, ps: Sequence[float], **parameters: object
 ) -> tuple[int, tuple[Percentile, ...]]:
-    """How many values there are, and the asked percentiles of them; the values themselves stay in DuckDB.
+    """The number of values, and their percentiles; the values themselves stay in DuckDB.
 
     Args:
         evidence: the run.

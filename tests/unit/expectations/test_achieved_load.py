@@ -6,19 +6,20 @@ import msgspec
 import pytest
 from synthetic_run import Story, write_run
 
-from aguante.expectations.clauses import Achieved
+from aguante.expectations.achieved import Achieved
+from aguante.expectations.measurement import Measurement
 from aguante.load_protocol.records import RequestRecord
-from aguante.measure.evidence import open_evidence
-from aguante.measure.measurements import answer
-from aguante.measure.measures import Answer
+from aguante.measure.run_evidence import open_evidence
 from aguante.plan.plan import Plan
 from aguante.testbed.testbed_spec import TestbedSpec
 
 
-def asked(question: Achieved, story: Story, runs: Path, plan: Plan, shop: TestbedSpec) -> Answer:
+def asked(
+    question: Achieved, story: Story, runs: Path, plan: Plan, shop: TestbedSpec
+) -> Measurement:
     evidence = open_evidence(write_run(runs, plan, story), plan, shop)
     try:
-        return answer(evidence, 0, question)
+        return question.measure(evidence)
     finally:
         evidence.connection.close()
 

@@ -6,18 +6,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aguante.expectations.clauses import Detection, Expectation, Latency, Rate
+from aguante.expectations.detection import Detection
+from aguante.expectations.expectation import Expectation
+from aguante.expectations.latency import Latency
+from aguante.expectations.measurement import Measurement
+from aguante.expectations.rate import Rate
 from aguante.load_protocol.records import RequestRecord
-from aguante.measure.evidence import open_evidence
-from aguante.measure.measurements import answer
-from aguante.measure.measures import Answer
+from aguante.measure.run_evidence import open_evidence
 from aguante.plan.plan import Plan
 from aguante.run_folder.events import CollectorClosed, FaultChanged, RunStarted
 from aguante.run_folder.folder import RunFolder
 from aguante.testbed.testbed_spec import TestbedSpec
-from aguante.verdict.kinds import rule, sentence
 
-Ask = Callable[..., Answer]
+Ask = Callable[..., Measurement]
 FAULT_S = 8.0
 """When the fault phase of the plan begins."""
 
@@ -36,7 +37,7 @@ def row(
 def ask(tmp_path: Path, slow_plan: Plan, shop: TestbedSpec) -> Ask:
     """Asks one question of a ledger of these rows; the fault began on time."""
 
-    def asked(question: Expectation, *rows: RequestRecord, dropped: int = 0) -> Answer:
+    def asked(question: Expectation, *rows: RequestRecord, dropped: int = 0) -> Measurement:
         folder = RunFolder(tmp_path)
         folder.records.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in rows))
         fault = slow_plan.faults[0].id
@@ -48,7 +49,7 @@ def ask(tmp_path: Path, slow_plan: Plan, shop: TestbedSpec) -> Ask:
         folder.events.write_text("".join(each.model_dump_json() + "\n" for each in events))
         evidence = open_evidence(folder, slow_plan, shop)
         try:
-            return answer(evidence, 0, question)
+            return question.measure(evidence)
         finally:
             evidence.connection.close()
 
@@ -57,17 +58,17 @@ def ask(tmp_path: Path, slow_plan: Plan, shop: TestbedSpec) -> Ask:
 
 def test_a_fault_is_detected_when_the_first_failing_answer_arrives(ask: Ask) -> None:
     """Asked 1 s before the fault, answered 3.2 s later with 504: detected 2.2 s after the fault began."""
-    answered = ask(Detection(within_s=3), row(0, 7.0, 504, 3200.0), row(1, 9.0, 504, 3000.0))
-    assert answered.observed == pytest.approx(2.2)
-    assert rule(Detection(within_s=3), answered).outcome == "met"
-    assert rule(Detection(within_s=2), answered).outcome == "unmet"
+    seen = ask(Detection(within_s=3), row(0, 7.0, 504, 3200.0), row(1, 9.0, 504, 3000.0))
+    assert seen.observed == pytest.approx(2.2)
+    assert Detection(within_s=3).judge(seen).outcome == "met"
+    assert Detection(within_s=2).judge(seen).outcome == "unmet"
 
 
 def test_a_failure_before_the_fault_detects_nothing(ask: Ask) -> None:
     """What had arrived before cannot have told of it."""
-    answered = ask(Detection(within_s=3), row(0, 7.0, 504, 500.0), row(1, 8.5, 200))
-    assert answered.observed is None
-    assert rule(Detection(within_s=3), answered).observed == "never"
+    seen = ask(Detection(within_s=3), row(0, 7.0, 504, 500.0), row(1, 8.5, 200))
+    assert seen.observed is None
+    assert Detection(within_s=3).judge(seen).observed == "never"
 
 
 def test_sold_out_and_declined_are_answers_of_the_business(ask: Ask) -> None:
@@ -86,13 +87,13 @@ def test_detection_on_a_link_leaves_other_links_out(ask: Ask) -> None:
     )
     on = Detection(within_s=3, link="reservations-payments")
     assert ask(on, *rows).observed == pytest.approx(2.01)
-    assert sentence(on) == "detection on reservations-payments <= 3 s"
+    assert on.sentence() == "detection on reservations-payments <= 3 s"
 
 
 def test_that_nothing_was_detected_is_unknown_where_spans_are_missing(ask: Ask) -> None:
     """A breaker may have opened in one of those that were dropped."""
     asked = Detection(within_s=3)
-    assert rule(asked, ask(asked, row(0, 9.0, 200), dropped=3)).outcome == "unknown"
+    assert asked.judge(ask(asked, row(0, 9.0, 200), dropped=3)).outcome == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_a_rate_counts_statuses_classes_and_lists(
 def test_a_rate_says_its_statuses() -> None:
     """As they were written."""
     asked = Rate.model_validate({"phase": "fault", "status": [0, "5xx"], "max": 0.1})
-    assert sentence(asked) == "rate of no answer or 5xx in fault <= 10 %"
+    assert asked.sentence() == "rate of no answer or 5xx in fault <= 10 %"
 
 
 @pytest.mark.parametrize(("key", "p"), [("p75_ms_max", 0.75), ("p99_9_ms_max", 0.999)])
@@ -122,4 +123,4 @@ def test_a_latency_may_ask_for_any_percentile(key: str, p: float) -> None:
     """The key names it; the point is an underscore."""
     asked = Latency.model_validate({"phase": "fault", key: 250})
     assert (asked.p, asked.max_ms) == (p, 250)
-    assert sentence(asked) == f"p{p * 100:g} latency of 200 in fault <= 250 ms"
+    assert asked.sentence() == f"p{p * 100:g} latency of 200 in fault <= 250 ms"
