@@ -8,6 +8,7 @@ from dashboards import queries as q
 from dashboards.frame import filled, frame
 from dashboards.panels import ANY_IS_BAD, ON, Panels, Query, Told, lines, matrix, number, states
 from services.kit.telemetry import metrics
+from services.reservations import saga_metrics
 
 OK = f'{q.GATEWAY},http_response_status_code="200"'
 FAILED = f'{q.GATEWAY},http_response_status_code!="200"'
@@ -198,7 +199,7 @@ COMPENSATIONS = lines(
         ANY_IS_BAD,
     ),
     Query(
-        q.or_none(q.per_second(metrics.COMPENSATIONS, ("step", "error_type")), "step"),
+        q.or_none(q.per_second(saga_metrics.COMPENSATIONS, ("step", "error_type")), "step"),
         "{{step}} {{error_type}}",
     ),
 )
@@ -210,7 +211,7 @@ _SAGA: Panels = [
             "ops",
         ),
         Query(
-            q.per_second(metrics.SAGA_TRANSITIONS, ("from_state", "to_state")),
+            q.per_second(saga_metrics.SAGA_TRANSITIONS, ("from_state", "to_state")),
             "{{from_state}} to {{to_state}}",
         ),
     ),

@@ -27,7 +27,7 @@ from aguante.runtimes.base import Testbed
 from aguante.runtimes.native import NativeRuntime
 from aguante.setup import play_setup
 from aguante.testbed import TestbedSpec
-from services.reservations.repository import LEASE_S
+from services.shop.budget import LEASE_S
 
 RESERVATIONS = 24
 """One of four replicas gets none of 24 connections once in a thousand runs; then the test says so."""

@@ -11,7 +11,7 @@ from aguante.measure.invariants import check_invariant
 from aguante.measure.model import InvariantMeasure
 from aguante.testbed import TestbedSpec
 from services.reservations.domain import PRICE_CENTS_PER_SEAT, TERMINAL
-from services.reservations.repository import LEASE_S
+from services.shop.budget import LEASE_S
 
 
 @pytest.fixture
