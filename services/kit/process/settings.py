@@ -14,7 +14,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a service knows of its surroundings. ``links`` maps a link's name to its proxied address."""
+    """The configuration of one service. `links` maps a link's name to its proxied address."""
 
     service: str
     host: str
@@ -26,15 +26,15 @@ class Settings:
     resource_attributes: Mapping[str, str]
     log_level: str
     own_port: int | None = None
-    """Where this process alone listens; then ``port`` is shared with its replicas. None: ``port`` is its own."""
+    """A port of this process alone; then `port` is shared with its replicas. None: `port` is its own."""
 
 
 def read_settings(
     service: str, environ: Mapping[str, str], *, links: Sequence[str] = (), database: bool = False
 ) -> Settings:
-    """Read the settings of ``service``; raises ``Invalid`` with every fault.
+    """Read the settings of `service`; raises `Invalid` with every fault.
 
-    ``links``: the links that it calls over (``reservations-payments``). ``database``: whether it has one.
+    `links`: the links that it calls over (`reservations-payments`). `database`: whether it has one.
     """
     reader = _Reader(environ)
     settings = Settings(
@@ -59,12 +59,12 @@ def read_settings(
 
 
 def link_variable(link: str) -> str:
-    """Return the environment variable that holds a link's address: ``LINK_RESERVATIONS_PAYMENTS``."""
+    """Return the environment variable that holds a link's address: `LINK_RESERVATIONS_PAYMENTS`."""
     return "LINK_" + link.upper().replace("-", "_")
 
 
 class _Reader:
-    """Reads variables and collects what is wrong with them; returns a stand-in for what it could not read."""
+    """Reads variables and collects their faults; returns a placeholder for a value that it could not read."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
