@@ -13,6 +13,7 @@ from services.kit.policy.sections import LinkPolicy
 from services.shop.expected import Calls
 from services.shop.fields import KEY_HEADER
 from services.shop.links import GATEWAY_INVENTORY, GATEWAY_RESERVATIONS
+from services.shop.wire import ReservationResponse, ReserveBody
 
 CALLS: Calls = {
     GATEWAY_RESERVATIONS: [("POST", "/reserve"), ("GET", "/reservations/{reservation_id}")],
@@ -20,45 +21,8 @@ CALLS: Calls = {
 }
 
 
-class Order(msgspec.Struct, frozen=True):
-    """The body of reservations' `POST /reserve`."""
-
-    user_id: str
-    event_id: str
-    quantity: int
-
-
-class Notification(msgspec.Struct, frozen=True):
-    """Whether the user's notice was sent; false: it is waiting in the outbox."""
-
-    sent: bool
-
-
-class Failure(msgspec.Struct, frozen=True):
-    """Why a reservation failed."""
-
-    status: int
-    mechanism: str
-    origin: str
-    link: str | None
-    detail: str
-
-
-class Reservation(msgspec.Struct, frozen=True):
-    """A reservation, as reservations responds with it."""
-
-    reservation_id: str
-    state: str
-    user_id: str
-    event_id: str
-    quantity: int
-    amount_cents: int
-    notification: Notification
-    failure: Failure | None
-
-
-class Event(msgspec.Struct, frozen=True):
-    """An event's seats, as inventory responds with them."""
+class EventResponse(msgspec.Struct, frozen=True):
+    """An event's seats, as far as clients of the gateway get to know them."""
 
     event_id: str
     capacity: int
@@ -72,16 +36,16 @@ class Reservations:
         self._link = link
         self._pipeline = link.pipeline(policy)
 
-    async def reserve(self, order: Order, key: str, deadline: Deadline) -> Reservation:
+    async def reserve(self, body: ReserveBody, key: str, deadline: Deadline) -> ReservationResponse:
         """Reserve, charge and confirm; safe to repeat with the same `key`."""
         headers = {KEY_HEADER: key}
-        request = Request("POST", "/reserve", Reservation, body=order, headers=headers)
+        request = Request("POST", "/reserve", ReservationResponse, body=body, headers=headers)
         return await self._link.call(request, self._pipeline, deadline)
 
-    async def find(self, reservation_id: str, deadline: Deadline) -> Reservation:
+    async def find(self, reservation_id: str, deadline: Deadline) -> ReservationResponse:
         """Read one reservation."""
         path = f"/reservations/{quote(reservation_id, safe='')}"
-        request = Request("GET", "/reservations/{reservation_id}", Reservation, path)
+        request = Request("GET", "/reservations/{reservation_id}", ReservationResponse, path)
         return await self._link.call(request, self._pipeline, deadline)
 
 
@@ -92,8 +56,8 @@ class Inventory:
         self._link = link
         self._pipeline = link.pipeline(policy)
 
-    async def event(self, event_id: str, deadline: Deadline) -> Event:
+    async def event(self, event_id: str, deadline: Deadline) -> EventResponse:
         """Read one event."""
         path = f"/events/{quote(event_id, safe='')}"
-        request = Request("GET", "/events/{event_id}", Event, path)
+        request = Request("GET", "/events/{event_id}", EventResponse, path)
         return await self._link.call(request, self._pipeline, deadline)

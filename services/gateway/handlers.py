@@ -6,14 +6,14 @@ from pathlib import Path
 
 from aiohttp import web
 
-from services.gateway.clients import Inventory, Order, Reservations
+from services.gateway.clients import Inventory, Reservations
 from services.kit.failures.failed import failures_as_problems
 from services.kit.failures.problem import Problem
 from services.kit.http.server import POLICY, checked, note_reservation, read_json, respond_json
 from services.kit.patterns.deadline import Deadline
 from services.kit.patterns.semaphore import Semaphore
-from services.kit.policy.findings import Strict
-from services.shop.fields import KEY_HEADER, Id, Quantity, key_of
+from services.shop.fields import KEY_HEADER, key_of
+from services.shop.wire import EventPath, ReservationPath, ReserveBody
 
 OPENAPI = (Path(__file__).parent / "openapi.json").read_bytes()
 
@@ -22,34 +22,13 @@ RESERVATIONS: web.AppKey[Reservations] = web.AppKey("reservations", Reservations
 INVENTORY: web.AppKey[Inventory] = web.AppKey("inventory", Inventory)
 
 
-class ReserveBody(Strict, frozen=True):
-    """`POST /reserve`."""
-
-    user_id: Id
-    event_id: Id
-    quantity: Quantity
-
-
-class ReservationPath(Strict, frozen=True):
-    """The variable part of `/reservations/{reservation_id}`."""
-
-    reservation_id: Id
-
-
-class EventPath(Strict, frozen=True):
-    """The variable part of `/events/{event_id}`."""
-
-    event_id: Id
-
-
 async def reserve(request: web.Request) -> web.StreamResponse:
     """`POST /reserve`: 200 once the reservation is confirmed; every response carries the key."""
     with request.app[SEMAPHORE].slot():
         key = key_of(request.headers)
         with _key_sent_along(key):
             body = await read_json(request, ReserveBody)
-            order = Order(body.user_id, body.event_id, body.quantity)
-            confirmed = await request.app[RESERVATIONS].reserve(order, key, _deadline(request))
+            confirmed = await request.app[RESERVATIONS].reserve(body, key, _deadline(request))
         note_reservation(confirmed.reservation_id)
         return respond_json(confirmed, headers={KEY_HEADER: key})
 

@@ -12,35 +12,15 @@ from services.kit.failures.failed import failures_as_problems
 from services.kit.failures.problem import Mechanism, Problem
 from services.kit.http.server import checked, note_reservation, read_json, respond_json
 from services.kit.policy.findings import Strict
-from services.shop.fields import Id, Quantity
+from services.shop.wire import EventPath, HoldBody, UndoBody
 
 SEATS: web.AppKey[Seats] = web.AppKey("seats", Seats)
-
-
-class ReserveBody(Strict, frozen=True):
-    """`POST /reserve`."""
-
-    reservation_id: Id
-    event_id: Id
-    quantity: Quantity
-
-
-class ReleaseBody(Strict, frozen=True):
-    """`POST /release`."""
-
-    reservation_id: Id
 
 
 class CapacityBody(Strict, frozen=True):
     """`PUT /events/{event_id}`."""
 
     capacity: Annotated[int, Meta(ge=0, le=CAPACITY_MAX)]
-
-
-class EventPath(Strict, frozen=True):
-    """The variable part of `/events/{event_id}`."""
-
-    event_id: Id
 
 
 class AllocationResponse(msgspec.Struct, frozen=True):
@@ -62,7 +42,7 @@ class EventResponse(msgspec.Struct, frozen=True):
 
 async def reserve(request: web.Request) -> web.StreamResponse:
     """`POST /reserve`: 200, 404 unknown event, 409 sold out or voided, 422 other seats under this id."""
-    body = await read_json(request, ReserveBody)
+    body = await read_json(request, HoldBody)
     note_reservation(body.reservation_id)
     with failures_as_problems(body.reservation_id):
         verdict = await request.app[SEATS].reserve(
@@ -76,7 +56,7 @@ async def reserve(request: web.Request) -> web.StreamResponse:
 
 async def release(request: web.Request) -> web.StreamResponse:
     """`POST /release`: always 200, since nothing is held afterwards whatever was there."""
-    body = await read_json(request, ReleaseBody)
+    body = await read_json(request, UndoBody)
     note_reservation(body.reservation_id)
     with failures_as_problems(body.reservation_id):
         verdict = await request.app[SEATS].release(body.reservation_id)
@@ -114,7 +94,7 @@ def _event_response(event: Event) -> web.Response:
     )
 
 
-def _refuse(verdict: Verdict, body: ReserveBody) -> NoReturn:
+def _refuse(verdict: Verdict, body: HoldBody) -> NoReturn:
     mechanism, detail = {
         Verdict.NOT_FOUND: (Mechanism.NOT_FOUND, f"There is no event {body.event_id}."),
         Verdict.SOLD_OUT: (

@@ -6,22 +6,12 @@ import msgspec
 from aiohttp import web
 
 from services.kit.http.server import note_reservation, read_json, respond_json
-from services.kit.policy.findings import Strict
 from services.notifications.domain import Notice, SentNotices
-from services.shop.fields import Id, Quantity
+from services.shop.wire import NotifyBody
 
 SENT: web.AppKey[SentNotices] = web.AppKey("sent", SentNotices)
 
 _LOG = logging.getLogger(__name__)
-
-
-class NotifyBody(Strict, frozen=True):
-    """`POST /notify`."""
-
-    reservation_id: Id
-    user_id: Id
-    event_id: Id
-    quantity: Quantity
 
 
 class NoticeResponse(msgspec.Struct, frozen=True):

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 CARD_LIMIT_CENTS = 1_000_000
-AMOUNT_CENTS_MAX = 1_000_000_000
 DECLINED_USER_PREFIX = "declined-"
 """The fake bank's rule: a request can ask for a declined card by its user id."""
 

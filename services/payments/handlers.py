@@ -1,40 +1,16 @@
 """Payments' HTTP side: check the input, ask the bank, store the charge, respond."""
 
-from typing import Annotated
-
 import msgspec
 from aiohttp import web
-from msgspec import Meta
 
 from services.kit.failures.failed import failures_as_problems
 from services.kit.failures.problem import Mechanism, Problem
 from services.kit.http.server import checked, note_reservation, read_json, respond_json
-from services.kit.policy.findings import Strict
-from services.payments.domain import AMOUNT_CENTS_MAX, Charge, Verdict, ask_bank, judge_pay
+from services.payments.domain import Charge, Verdict, ask_bank, judge_pay
 from services.payments.repository import Charges
-from services.shop.fields import Id
+from services.shop.wire import PayBody, ReservationPath, UndoBody
 
 CHARGES: web.AppKey[Charges] = web.AppKey("charges", Charges)
-
-
-class PayBody(Strict, frozen=True):
-    """`POST /pay`."""
-
-    reservation_id: Id
-    user_id: Id
-    amount_cents: Annotated[int, Meta(ge=1, le=AMOUNT_CENTS_MAX)]
-
-
-class RefundBody(Strict, frozen=True):
-    """`POST /refund`."""
-
-    reservation_id: Id
-
-
-class ChargePath(Strict, frozen=True):
-    """The variable part of `/charges/{reservation_id}`."""
-
-    reservation_id: Id
 
 
 class ChargeResponse(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -63,7 +39,7 @@ async def pay(request: web.Request) -> web.StreamResponse:
 
 async def refund(request: web.Request) -> web.StreamResponse:
     """`POST /refund`: always 200, since nothing is captured afterwards whatever was there."""
-    body = await read_json(request, RefundBody)
+    body = await read_json(request, UndoBody)
     note_reservation(body.reservation_id)
     with failures_as_problems(body.reservation_id):
         state = await request.app[CHARGES].refund(body.reservation_id)
@@ -72,7 +48,7 @@ async def refund(request: web.Request) -> web.StreamResponse:
 
 async def read_charge(request: web.Request) -> web.StreamResponse:
     """`GET /charges/{reservation_id}`: 200 or 404."""
-    reservation_id = checked(dict(request.match_info), ChargePath).reservation_id
+    reservation_id = checked(dict(request.match_info), ReservationPath).reservation_id
     with failures_as_problems(reservation_id):
         charge = await request.app[CHARGES].find(reservation_id)
     if charge is None:

@@ -22,7 +22,6 @@ from services.reservations.recovery import RecoveryWorker
 from services.reservations.repository import SCHEMA, STATEMENTS, Sagas
 from services.reservations.saga import SagaRunner
 from services.reservations.saga_metrics import add_saga_metrics
-from services.reservations.spans import TracedSpans
 from services.reservations.transition_log import TransitionLog
 from services.shop.expected import EXPECTED, expect_calls
 from services.shop.links import RESERVATIONS_DB, STEPS
@@ -61,7 +60,7 @@ def create_app(settings: Settings, policy: Policy, telemetry: Telemetry) -> web.
 def _assemble(
     settings: Settings, policy: Policy, telemetry: Telemetry, session: ClientSession, sagas: Sagas
 ) -> Background:
-    emit, spans, links = telemetry.emit, TracedSpans(telemetry.tracing), policy.links
+    emit, tracing, links = telemetry.emit, telemetry.tracing, policy.links
     to_inventory, to_payments, to_notifications = (
         Link(name, settings.links[name], session, telemetry) for name in STEPS
     )
@@ -71,11 +70,11 @@ def _assemble(
     notifications = Notifications(to_notifications, links.reservations_notifications)
     log = TransitionLog(sagas, Retry(RESERVATIONS_DB, links.reservations_db.retry, emit), emit)
     clock = Time(time.monotonic, asyncio.sleep, random.random)
-    compensator = Compensator(policy.compensation, log, inventory, payments, emit, spans, clock)
+    compensator = Compensator(policy.compensation, log, inventory, payments, emit, tracing, clock)
     degrade, marks = policy.degradation is not None, SentMarks(sagas)
     runner = SagaRunner(log, inventory, payments, notifications, compensator, marks, degrade)
     return Background(
         runner,
-        RecoveryWorker(sagas, log, compensator, spans),
-        OutboxWorker(sagas, notifications, spans),
+        RecoveryWorker(sagas, log, compensator, tracing),
+        OutboxWorker(sagas, notifications, tracing),
     )

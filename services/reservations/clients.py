@@ -19,6 +19,7 @@ from services.shop.links import (
     RESERVATIONS_PAYMENTS,
 )
 from services.shop.policy import CompensationPolicy
+from services.shop.wire import HoldBody, NotifyBody, PayBody, UndoBody
 
 CALLS: Calls = {
     RESERVATIONS_INVENTORY: [("POST", "/reserve"), ("POST", "/release")],
@@ -44,37 +45,6 @@ class AnyResponse(msgspec.Struct, frozen=True):
     """Any JSON object."""
 
 
-class ReserveBody(msgspec.Struct, frozen=True):
-    """Inventory's `POST /reserve`."""
-
-    reservation_id: str
-    event_id: str
-    quantity: int
-
-
-class PayBody(msgspec.Struct, frozen=True):
-    """Payments' `POST /pay`."""
-
-    reservation_id: str
-    user_id: str
-    amount_cents: int
-
-
-class UndoBody(msgspec.Struct, frozen=True):
-    """`POST /release` and `POST /refund`."""
-
-    reservation_id: str
-
-
-class NotifyBody(msgspec.Struct, frozen=True):
-    """Notifications' `POST /notify`."""
-
-    reservation_id: str
-    user_id: str
-    event_id: str
-    quantity: int
-
-
 class Inventory:
     """`reservations-inventory`. Every method raises CallFailed, and may be repeated: both routes are idempotent."""
 
@@ -85,7 +55,7 @@ class Inventory:
 
     async def reserve(self, saga: Saga, deadline: Deadline) -> None:
         """Hold the saga's seats."""
-        body = ReserveBody(saga.reservation_id, saga.order.event_id, saga.order.quantity)
+        body = HoldBody(saga.reservation_id, saga.order.event_id, saga.order.quantity)
         request = Request("POST", "/reserve", StepResponse, body=body)
         await self._link.call(request, self._step, deadline)
 

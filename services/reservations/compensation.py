@@ -12,6 +12,7 @@ from services.kit.failures.failed import DatabaseFailed, Failed
 from services.kit.patterns.retry import backoff_s
 from services.kit.policy.sections import Backoff
 from services.kit.telemetry.events import Emit
+from services.kit.telemetry.tracing import Tracing
 from services.reservations.clients import Inventory, Payments
 from services.reservations.domain import (
     Decision,
@@ -22,7 +23,6 @@ from services.reservations.domain import (
     without_compensation,
 )
 from services.reservations.saga_metrics import CompensationAttempted
-from services.reservations.spans import Spans
 from services.reservations.transition_log import SagaLostError, TransitionLog
 from services.shop.policy import CompensationPolicy
 
@@ -50,7 +50,7 @@ class Compensator:
     inventory: Inventory
     payments: Payments
     emit: Emit
-    spans: Spans
+    tracing: Tracing
     time: Time
     _tasks: set[asyncio.Task[bool]] = field(default_factory=set)
 
@@ -76,7 +76,7 @@ class Compensator:
     async def _run(self, saga: Saga, backoff: Backoff) -> bool:
         """Undo in one round; True when everything is undone and committed, or another owner has the saga."""
         give_up_at_s = self.time.clock() + ROUND_S
-        with self.spans("compensate", saga.reservation_id):
+        with self.tracing.internal("compensate", {"aguante.reservation_id": saga.reservation_id}):
             done = await asyncio.gather(
                 *(self._undo(step, saga, backoff, give_up_at_s) for step in saga.owed)
             )

@@ -14,6 +14,7 @@ function of the saga's state and of how the step that belongs to it ended.
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 PRICE_CENTS_PER_SEAT = 2_500
 
@@ -76,12 +77,14 @@ class Failure:
     """How long the client should wait; for the first response only, it is not stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """The request that began a saga, in hexadecimal digits: later work is linked to it."""
 
     trace_id: str = ""
     span_id: str = ""
+
+
+NO_TRACE = Trace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ class Saga:
     settled: bool = False
     """It has failed, and nothing that it took is still held."""
     notification_sent: bool = False
-    trace: Trace = Trace()
+    trace: Trace = NO_TRACE
 
     @property
     def owed(self) -> tuple[Undo, ...]:

@@ -2,7 +2,6 @@
 
 from uuid import uuid4
 
-import msgspec
 from aiohttp import web
 
 from services.kit.failures.failed import failures_as_problems
@@ -14,58 +13,21 @@ from services.kit.http.server import (
     received_deadline,
     respond_json,
 )
-from services.kit.policy.findings import Strict
 from services.kit.telemetry.tracing import span_id_hex, trace_id_hex
 from services.reservations.domain import Failure, Order, Saga, Trace
 from services.reservations.repository import Sagas
 from services.reservations.saga import SagaRunner
-from services.shop.fields import KEY_HEADER, Id, Quantity, key_of
+from services.shop.fields import KEY_HEADER, key_of
+from services.shop.wire import (
+    FailurePart,
+    NotificationPart,
+    ReservationPath,
+    ReservationResponse,
+    ReserveBody,
+)
 
 RUNNER: web.AppKey[SagaRunner] = web.AppKey("runner", SagaRunner)
 SAGAS: web.AppKey[Sagas] = web.AppKey("sagas", Sagas)
-
-
-class ReserveBody(Strict, frozen=True):
-    """`POST /reserve`."""
-
-    user_id: Id
-    event_id: Id
-    quantity: Quantity
-
-
-class ReservationPath(Strict, frozen=True):
-    """The variable part of `/reservations/{reservation_id}`."""
-
-    reservation_id: Id
-
-
-class NotificationResponse(msgspec.Struct, frozen=True):
-    """Whether the user's notice was sent."""
-
-    sent: bool
-
-
-class FailureResponse(msgspec.Struct, frozen=True):
-    """Why a reservation failed."""
-
-    status: int
-    mechanism: str
-    origin: str
-    link: str | None
-    detail: str
-
-
-class ReservationResponse(msgspec.Struct, frozen=True):
-    """One reservation as it stands."""
-
-    reservation_id: str
-    state: str
-    user_id: str
-    event_id: str
-    quantity: int
-    amount_cents: int
-    notification: NotificationResponse
-    failure: FailureResponse | None
 
 
 async def reserve(request: web.Request) -> web.StreamResponse:
@@ -102,14 +64,14 @@ def _reservation_response(saga: Saga, *, sent: bool) -> ReservationResponse:
         saga.order.event_id,
         saga.order.quantity,
         saga.order.amount_cents,
-        NotificationResponse(sent),
-        _failure_response(saga.failure),
+        NotificationPart(sent),
+        _failure(saga.failure),
     )
 
 
-def _failure_response(failure: Failure | None) -> FailureResponse | None:
+def _failure(failure: Failure | None) -> FailurePart | None:
     if failure is None:
         return None
-    return FailureResponse(
+    return FailurePart(
         failure.status, failure.mechanism, failure.origin, failure.link, failure.detail
     )

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from services.kit.failures.failed import Failed
 from services.kit.patterns.deadline import Deadline
+from services.kit.telemetry.tracing import Tracing
 from services.reservations.clients import Notifications
 from services.reservations.domain import Notice, Saga
 from services.reservations.repository import Sagas
-from services.reservations.spans import Spans
 
 BATCH_MAX = 4
 """Fewer than the bulkhead has slots, so that the backlog leaves some to new reservations."""
@@ -55,7 +55,7 @@ class OutboxWorker:
 
     sagas: Sagas
     notifications: Notifications
-    spans: Spans
+    tracing: Tracing
 
     async def deliver_due(self) -> None:
         """Send what is due, batch by batch, until one of a batch fails or none is left. Raises DatabaseFailed."""
@@ -69,7 +69,8 @@ class OutboxWorker:
                 return
 
     async def _deliver(self, notice: Notice) -> bool:
-        with self.spans("deliver outbox", notice.reservation_id, notice.trace):
+        attributes = {"aguante.reservation_id": notice.reservation_id}
+        with self.tracing.internal("deliver outbox", attributes, link_to=notice.trace):
             try:
                 await self.notifications.notify(notice, Deadline.unlimited())
             except Failed:

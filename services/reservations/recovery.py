@@ -7,10 +7,10 @@ late all the same (a paused process) loses the next compare-and-set.
 import logging
 from dataclasses import dataclass
 
+from services.kit.telemetry.tracing import Tracing
 from services.reservations.compensation import Compensator
 from services.reservations.domain import Failure, Saga, State, recover
 from services.reservations.repository import Sagas
-from services.reservations.spans import Spans
 from services.reservations.transition_log import SagaLostError, TransitionLog
 
 BATCH_MAX = 50
@@ -30,13 +30,14 @@ class RecoveryWorker:
     sagas: Sagas
     log: TransitionLog
     compensator: Compensator
-    spans: Spans
+    tracing: Tracing
 
     async def recover_expired(self) -> None:
         """Take up one batch. Raises DatabaseFailed."""
         room = min(BATCH_MAX, self.compensator.room)
         for saga in await self.sagas.claim_expired(room) if room > 0 else []:
-            with self.spans("recover", saga.reservation_id, saga.trace):
+            attributes = {"aguante.reservation_id": saga.reservation_id}
+            with self.tracing.internal("recover", attributes, link_to=saga.trace):
                 await self._take_up(saga)
 
     async def _take_up(self, saga: Saga) -> None:

@@ -14,6 +14,7 @@ KEY_HEADER = "Idempotency-Key"
 ID_CHARS_MAX = 64
 ID_PATTERN = r"\A[A-Za-z0-9][A-Za-z0-9._:-]*\Z"
 QUANTITY_MIN, QUANTITY_MAX = 1, 10
+AMOUNT_CENTS_MAX = 1_000_000_000
 
 Id = Annotated[
     str,
@@ -26,6 +27,7 @@ Id = Annotated[
 """An id of a user, an event or a reservation, and an idempotency key."""
 Quantity = Annotated[int, Meta(ge=QUANTITY_MIN, le=QUANTITY_MAX)]
 """Seats of one order."""
+AmountCents = Annotated[int, Meta(ge=1, le=AMOUNT_CENTS_MAX)]
 
 
 class KeyHeader(Strict, frozen=True, rename={"key": KEY_HEADER}):

@@ -75,14 +75,6 @@ def span_id_hex() -> str:
     return f"{trace.get_current_span().get_span_context().span_id:016x}"
 
 
-def span_context(trace_id: str, span_id: str) -> trace.SpanContext:
-    """Return what a link to another span needs, given its ids in hex digits."""
-    sampled = trace.TraceFlags(trace.TraceFlags.SAMPLED)
-    return trace.SpanContext(
-        int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=sampled
-    )
-
-
 class Tracing:
     """One service's tracer. `endpoint` None: spans are made, because trace ids are needed, and not exported."""
 
@@ -118,15 +110,17 @@ class Tracing:
         name: str,
         attributes: Mapping[str, AttributeValue],
         *,
-        link_to: trace.SpanContext | None = None,
+        link_to: tuple[str, str] | None = None,
     ) -> AbstractContextManager[trace.Span]:
         """Return the context of an INTERNAL span.
 
-        With `link_to` it begins a trace of its own (keeping the baggage) that is linked to that span, for work that
-        outlives its request.
+        With `link_to`, a span's trace id and span id in hex digits, it begins a trace of its own (keeping the
+        baggage) that is linked to that span, for work that outlives its request.
         """
-        root = trace.set_span_in_context(trace.INVALID_SPAN) if link_to is not None else None
-        links = [trace.Link(link_to)] if link_to is not None else None
+        root = links = None
+        if link_to is not None and all(link_to):
+            root = trace.set_span_in_context(trace.INVALID_SPAN)
+            links = [trace.Link(_span_context(*link_to))]
         return self._tracer.start_as_current_span(
             name, root, SpanKind.INTERNAL, attributes, links, record_exception=False
         )
@@ -136,6 +130,13 @@ class Tracing:
         worker = threading.Thread(target=self._provider.shutdown, daemon=True)
         worker.start()
         worker.join(SHUTDOWN_S)
+
+
+def _span_context(trace_id: str, span_id: str) -> trace.SpanContext:
+    sampled = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+    return trace.SpanContext(
+        int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=sampled
+    )
 
 
 def _otlp_exporter(endpoint: str) -> SpanExporter:

@@ -295,11 +295,14 @@ class FakeSagas:
         self.world.log.append((saga.reservation_id, saga.version, saga.state))
 
 
-def no_span(
-    name: str, reservation_id: str, begun_by: Trace | None = None
-) -> AbstractContextManager[None]:
-    """Trace nothing."""
-    return nullcontext()
+class NoTracing:
+    """Makes no spans."""
+
+    def internal(
+        self, name: str, attributes: object, *, link_to: Trace | None = None
+    ) -> AbstractContextManager[None]:
+        """Trace nothing."""
+        return nullcontext()
 
 
 class Process:
@@ -328,11 +331,11 @@ class Process:
         log = TransitionLog(sagas, retries, ignore)
         time = Time(clock=lambda: world.now_s, sleep=sleep, draw=lambda: 0.5)
         self.compensator = Compensator(
-            compensation, log, inventory, payments, ignore, no_span, time
+            compensation, log, inventory, payments, ignore, NoTracing(), time
         )
         self.marks = SentMarks(sagas)
         self.runner = SagaRunner(
             log, inventory, payments, notifications, self.compensator, self.marks, degrade
         )
-        self.worker = RecoveryWorker(sagas, log, self.compensator, no_span)
-        self.outbox_worker = OutboxWorker(sagas, notifications, no_span)
+        self.worker = RecoveryWorker(sagas, log, self.compensator, NoTracing())
+        self.outbox_worker = OutboxWorker(sagas, notifications, NoTracing())
