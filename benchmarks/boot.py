@@ -24,7 +24,7 @@ async def boots(number: int, replicas: int) -> dict[str, list[float]]:
     each = {service.name: replicas for service in spec.services}
     times: dict[str, list[float]] = {}
     for _ in range(number):
-        runtime = NativeRuntime(observe=lambda part, at_s: times.setdefault(part, []).append(at_s))
+        runtime = NativeRuntime(on_ready=lambda part, at_s: times.setdefault(part, []).append(at_s))
         began = time.monotonic()
         await runtime.up(spec, "default", "", each)
         times.setdefault("up", []).append(time.monotonic() - began)

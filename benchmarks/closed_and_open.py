@@ -19,7 +19,7 @@ import vl_convert
 
 from aguante.clients.toxiproxy_client import ToxicState, ToxiproxyClient
 from aguante.load.generator import LoadChild
-from aguante.load.seed_events import play_setup
+from aguante.load.seed_events import seed_events
 from aguante.load_protocol.records import LoadPlan, RequestRecord
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.testbed.runtime import Testbed
@@ -61,7 +61,7 @@ async def play(users: int, folder: Path) -> Seen:
     runtime = NativeRuntime()
     try:
         testbed = await runtime.up(spec, "default", "")
-        events = await play_setup(spec, testbed, f"loop-{name}")
+        events = await seed_events(spec, testbed, f"loop-{name}")
         plan = plan_for(testbed, list(events), users, folder / name)
         async with LoadChild.start(plan, spec, folder / name / "load.log") as child:
             await child.ready(LIMIT_S)

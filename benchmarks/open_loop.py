@@ -26,7 +26,7 @@ import msgspec
 from aiohttp import web
 
 from aguante.load.generator import LoadChild
-from aguante.load.seed_events import play_setup
+from aguante.load.seed_events import seed_events
 from aguante.load_protocol.records import LoadPlan, LoadSummary, RequestRecord
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.testbed.testbed_file import load_testbed
@@ -183,7 +183,7 @@ async def on_the_stack(options: argparse.Namespace, folder: Path) -> None:
     runtime = NativeRuntime()
     try:
         testbed = await runtime.up(spec, options.policy, "")
-        events = await play_setup(spec, testbed, "benchmark")
+        events = await seed_events(spec, testbed, "benchmark")
         bare_ms = await bare_latency_ms(f"{testbed.gateway}/events/{events[0]}")
         plan = load_plan(testbed.gateway, events, options, folder)
         report(plan, await play(plan, folder / "load.log"), bare_ms)

@@ -23,7 +23,7 @@ import aiohttp
 import psutil
 
 from aguante.collect.otlp_collector import Collector
-from aguante.load.seed_events import play_setup
+from aguante.load.seed_events import seed_events
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.testbed.testbed_file import load_testbed
 from benchmarks.closed_loop import Burst, burst
@@ -127,7 +127,7 @@ async def whole_stack() -> AsyncIterator[Subject]:
             testbed = await runtime.up(spec, "default", collector.endpoint)
             print(f"native testbed ready in {time.perf_counter() - began:.2f} s")
             try:
-                events = await play_setup(spec, testbed, "benchmark")
+                events = await seed_events(spec, testbed, "benchmark")
                 pids = (*(s.pid for s in testbed.services), *testbed.servers.values())
                 yield Subject("stack", f"{testbed.gateway}/reserve", tuple(events), pids)
             finally:

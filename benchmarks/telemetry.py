@@ -21,7 +21,7 @@ import psutil
 
 from aguante.collect.metrics_scraper import spans_dropped
 from aguante.collect.otlp_collector import Collector
-from aguante.load.seed_events import play_setup
+from aguante.load.seed_events import seed_events
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_file import load_testbed
@@ -77,7 +77,7 @@ async def subject(kind: str, folder: Path) -> AsyncIterator[Subject]:
         testbed = await runtime.up(spec, "default", endpoint)
         loaded = Subject(kind, runtime, testbed, ())
         try:
-            loaded.event_ids = await play_setup(spec, testbed, "benchmark")
+            loaded.event_ids = await seed_events(spec, testbed, "benchmark")
             yield loaded
         finally:
             began = time.perf_counter()
@@ -107,7 +107,7 @@ async def compare(requests: int, rounds: int, concurrency: int) -> None:
                 for each in subjects[shift:] + subjects[:shift]:
                     each.bursts.append(await load(each, requests, concurrency))
             for each in subjects:
-                lost[each.kind] = sum((await spans_dropped(each.testbed)).values())
+                lost[each.kind] = sum(filter(None, (await spans_dropped(each.testbed)).values()))
                 grown[each.kind] = (each.memory() - each.memory_before) / 2**20
     report(subjects, lost, grown, f"{rounds} rounds of {requests} at concurrency {concurrency}")
 

@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from dashboards import queries as q
 from dashboards.frame import filled, frame
 from dashboards.panels import ANY_IS_BAD, ON, Panels, Query, Told, lines, matrix, number, states
-from services.kit import metrics
+from services.kit.telemetry import metrics
 
 OK = f'{q.GATEWAY},http_response_status_code="200"'
 FAILED = f'{q.GATEWAY},http_response_status_code!="200"'

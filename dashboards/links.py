@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from dashboards import queries as q
 from dashboards.frame import filled, frame
 from dashboards.panels import ANY_IS_BAD, ON, UP, Panels, Query, Told, lines, states
-from services.kit import metrics
+from services.kit.telemetry import metrics
 
 LINK = "{{link}}"
 

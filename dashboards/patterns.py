@@ -8,7 +8,7 @@ from dashboards import queries as q
 from dashboards.experiment import BREAKER, COMPENSATIONS, breakers
 from dashboards.frame import filled, frame
 from dashboards.panels import ANY_IS_BAD, Panels, Query, Told, lines, number, states
-from services.kit import metrics
+from services.kit.telemetry import metrics
 
 LINK = "{{link}}"
 CALL = ("link", "error_type")

@@ -1,10 +1,10 @@
-"""The PromQL of the dashboards, over the names that ``services/kit/metrics.py`` owns.
+"""The PromQL of the dashboards, over the names that ``services/kit/telemetry/metrics.py`` owns.
 
 Three things are done everywhere in the same way:
 
 * A **rate** is the difference of a counter over the window, by the window. PromQL's ``rate()`` needs two samples
   of a series, and all that happened before the first of them is lost: that is the first burst of whatever
-  ``services/kit/expected.py`` did not foresee. A counter that fell was started anew, and counts from 0.
+  ``services/kit/failures/expected.py`` did not foresee. A counter that fell was started anew, and counts from 0.
 * A **run** is a mask in time: the services know nothing of runs, the runner says when one is on. ``All`` matches
   ``up`` too, which is always there. Every query that is not marked ``always`` is cut by it (``panels.Query``).
 * **What has not happened is not listed.** Counters stand at 0 from the start, a dozen mechanisms for each link: by
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.kit import metrics
+from services.kit.telemetry import metrics
 
 PHASE = "aguante_phase"
 """1 for the phase that a run is in, by ``run_id``, ``experiment``, ``phase``; published by the runner."""

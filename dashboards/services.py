@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from dashboards import queries as q
 from dashboards.frame import filled, frame
 from dashboards.panels import Panels, Query, Told, lines, number
-from services.kit import metrics
+from services.kit.telemetry import metrics
 
 NAME = "{{service}}"
 BY_CODE = "{{service}} {{http_response_status_code}} {{error_type}}"

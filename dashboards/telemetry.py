@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from dashboards import queries as q
 from dashboards.frame import filled, frame
 from dashboards.panels import ANY_IS_BAD, UP, Panels, Query, Told, lines, number, states
-from services.kit import metrics
+from services.kit.telemetry import metrics
 
 EXPORTED = q.per_second(metrics.SPANS_EXPORTED)
 DROPPED = q.per_second(metrics.SPANS_DROPPED)

@@ -16,7 +16,7 @@ REACH_TIMEOUT_S = 2.0
 
 
 def findings(plan: LoadPlan) -> list[str]:
-    """What, what was found, and how to mend it; one line each, all at once; empty when the plan can be played."""
+    """What, what was found, and how to fix it; one line each, all at once; empty when the plan can be played."""
     return [*_numbers(plan), *_names(plan), *_shape(plan), *_mix(plan), *_address(plan)]
 
 
@@ -51,7 +51,7 @@ def _names(plan: LoadPlan) -> Iterator[str]:
 def _shape(plan: LoadPlan) -> Iterator[str]:
     late = too_late(plan.profile, plan.shape, plan.duration_s)
     for each in (*troubles(plan.profile, plan.shape, plan.duration_s), *filter(None, [late])):
-        yield f"{each.word}: found {each.found}, expected {each.expected}; {each.mend}"
+        yield f"{each.word}: found {each.found}, expected {each.expected}; {each.fix}"
     if not 0 <= plan.worker < plan.workers:
         yield f"worker: found {plan.worker} of {plan.workers}; count from 0 to one less than workers"
     if plan.users < 0:
@@ -89,5 +89,5 @@ def unreachable(base_url: str) -> str:
     try:
         socket.create_connection(address, timeout=REACH_TIMEOUT_S).close()
     except OSError as failure:
-        return f"nothing answers at {base_url} ({failure}); start the testbed with `aguante up`, or mend the address"
+        return f"nothing answers at {base_url} ({failure}); start the testbed with `aguante up`, or fix the address"
     return ""

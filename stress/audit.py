@@ -1,4 +1,4 @@
-"""The audit after a storm: the final tables and the client's ledger under the testbed's own invariants."""
+"""Checks the testbed's invariants on a storm's final tables and on its client's ledger."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,9 @@ from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_spec import TestbedSpec
 
 END_S = 86_400.0
-"""One phase holds all: no storm takes a day."""
+"""The one phase of a storm covers a day, longer than any storm lasts."""
+
+Audit = tuple[InvariantMeasure, ...]
 
 
 async def take_tables(testbed: Testbed, folder: RunFolder) -> None:
@@ -26,11 +28,11 @@ async def take_tables(testbed: Testbed, folder: RunFolder) -> None:
 
 
 @contextmanager
-def opened(spec: TestbedSpec, folder: RunFolder) -> Iterator[tuple[RunEvidence, "Audit"]]:
-    """The folder as SQL tables (``client.requests``, ``reservations.sagas`` ...), and its invariants.
+def opened(spec: TestbedSpec, folder: RunFolder) -> Iterator[tuple[RunEvidence, Audit]]:
+    """The folder as SQL tables (``client.requests``, ``reservations.sagas`` ...), and its measured invariants.
 
     Raises:
-        EvidenceError: a file of the folder is there and cannot be read.
+        EvidenceError: an existing file of the folder cannot be read.
     """
     evidence = open_evidence(folder, _plan(folder.root.name, spec), spec)
     try:
@@ -39,21 +41,18 @@ def opened(spec: TestbedSpec, folder: RunFolder) -> Iterator[tuple[RunEvidence, 
         evidence.connection.close()
 
 
-def audit(spec: TestbedSpec, folder: RunFolder) -> "Audit":
-    """Every invariant of the testbed on a folder's tables and ledger.
+def audit(spec: TestbedSpec, folder: RunFolder) -> Audit:
+    """Measure every invariant of the testbed on a folder's tables and ledger.
 
     Raises:
-        EvidenceError: a file of the folder is there and cannot be read.
+        EvidenceError: an existing file of the folder cannot be read.
     """
     with opened(spec, folder) as (_, measures):
         return measures
 
 
-Audit = tuple[InvariantMeasure, ...]
-
-
 def violations(measures: Audit) -> int:
-    """How many rows break an invariant; one that could not be read counts as broken."""
+    """The number of rows that break an invariant; an invariant that could not be read counts as one."""
     return sum(each.violations or bool(each.error) for each in measures)
 
 

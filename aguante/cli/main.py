@@ -47,7 +47,7 @@ class Commands(LazyGroup):
         "Experiments": {
             "validate": LazyCommand(
                 "aguante.cli.commands.validate:validate_command",
-                "Check experiment files: every fault at once, with line and mend.",
+                "Check experiment files: every fault at once, with line and fix.",
             ),
             "schema": LazyCommand(
                 "aguante.cli.commands.schema:schema_command",

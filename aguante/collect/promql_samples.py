@@ -1,4 +1,4 @@
-"""``promql.jsonl``: what Prometheus gave for each ``promql`` expectation, so that a run can be judged without it."""
+"""Stores Prometheus's result for each ``promql`` expectation in ``promql.jsonl``, for judging without Prometheus."""
 
 import itertools
 import math
@@ -14,14 +14,14 @@ from aguante.expectations.promql import Promql
 from aguante.plan.plan import Plan
 
 SETTLE_S = 1.5
-"""A window's last scrape is a second away at most, and then it must be stored."""
-NO_PROMETHEUS = "this testbed has no Prometheus: start it with one (`aguante up --with prometheus`), or play natively"
+"""After a window ends: up to a second until its last scrape, and the time to store it."""
+NO_PROMETHEUS = "this testbed has no Prometheus; start it with one (`aguante up --with prometheus`) or run natively"
 SERIES_MAX = 5
-"""So many are kept of a query that gives more than one: enough to say why that is no answer."""
+"""Series kept of a query that returns more than one: enough to explain why that is an error."""
 
 
 class Query(NamedTuple):
-    """One question to Prometheus: the same for all expectations that ask it of the same window."""
+    """One query over one window; several expectations may share it."""
 
     query: str
     start_s: float
@@ -42,19 +42,19 @@ def queries_of(plan: Plan) -> tuple[Query, ...]:
 
 
 def scraped_in_s(queries: Sequence[Query], now_s: float) -> float:
-    """How long to wait, seconds, until the last window's last scrape is stored."""
+    """Seconds to wait until the last scrape of every window is stored."""
     return max(0.0, *(each.end_s + SETTLE_S - now_s for each in queries)) if queries else 0.0
 
 
-async def ask_all(
+async def run_queries(
     queries: Sequence[Query], address: str, epoch_s: float
 ) -> tuple[PromqlResult, ...]:
-    """What Prometheus gives for each; a question without an answer says why. Never raises for that.
+    """The result of each query; a failed query is recorded with its error and not raised.
 
     Args:
-        queries: what is asked.
-        address: of Prometheus; empty: there is none.
-        epoch_s: the wall clock at t0.
+        queries: to run.
+        address: base URL of Prometheus; empty: there is none.
+        epoch_s: wall clock at t0.
     """
     if not address:
         return tuple(PromqlResult(**each._asdict(), error=NO_PROMETHEUS) for each in queries)
@@ -62,14 +62,14 @@ async def ask_all(
         return tuple([await _recorded(prometheus, each, epoch_s) for each in queries])
 
 
-async def _recorded(prometheus: Prometheus, asked: Query, epoch_s: float) -> PromqlResult:
-    nothing = PromqlResult(**asked._asdict())
+async def _recorded(prometheus: Prometheus, query: Query, epoch_s: float) -> PromqlResult:
+    empty = PromqlResult(**query._asdict())
     try:
-        series = await prometheus.over(asked.query, epoch_s + asked.start_s, epoch_s + asked.end_s)
+        series = await prometheus.over(query.query, epoch_s + query.start_s, epoch_s + query.end_s)
     except PrometheusError as error:
-        return msgspec.structs.replace(nothing, error=str(error))
+        return msgspec.structs.replace(empty, error=str(error))
     return msgspec.structs.replace(
-        nothing,
+        empty,
         series=len(series),
         labels=tuple(each.metric for each in itertools.islice(series, SERIES_MAX)),
         points=_points(series[0], epoch_s) if len(series) == 1 else (),
@@ -82,7 +82,7 @@ def _points(series: Series, epoch_s: float) -> tuple[tuple[float, float | None],
 
 
 def write_promql(path: Path, recorded: Sequence[PromqlResult]) -> None:
-    """Write one line for each; no file for none.
+    """Write one line per result; writes no file if there is none.
 
     Raises:
         OSError: it cannot be written.
@@ -92,10 +92,10 @@ def write_promql(path: Path, recorded: Sequence[PromqlResult]) -> None:
 
 
 def read_promql(path: Path) -> tuple[PromqlResult, ...]:
-    """Read the lines back; none where there is no file.
+    """Read the results; none if there is no file.
 
     Raises:
-        msgspec.MsgspecError: a line is none of ours.
+        msgspec.MsgspecError: a line is not a result.
         OSError: the file cannot be read.
     """
     if not path.exists():

@@ -73,7 +73,7 @@ class LoadSection(Value):
     @model_validator(mode="after")
     def _words_of_the_profile(self) -> "LoadSection":
         for trouble in troubles(self.profile, self.shape, 1.0):
-            broken(trouble.found, trouble.expected, trouble.mend)
+            broken(trouble.found, trouble.expected, trouble.fix)
         return self
 
     @property

@@ -100,7 +100,7 @@ def _number(path: Path_, value: object, _: Context, __: str) -> Problem:
 def _whole(path: Path_, value: object, context: Context, said: str) -> Problem:
     key = _key(path)
     expected = a_number(key).replace("number", "whole number", 1)
-    return Problem(path, shown(value), expected, _number(path, value, context, said).hint)
+    return Problem(path, shown(value), expected, _number(path, value, context, said).fix)
 
 
 def _text(path: Path_, value: object, _: Context, __: str) -> Problem:
@@ -138,7 +138,7 @@ def _pattern(path: Path_, value: object, _: Context, __: str) -> Problem:
 
 
 def _rule(path: Path_, _: object, context: Context, __: str) -> Problem:
-    return Problem(path, context["found"], context["expected"], context["hint"])
+    return Problem(path, context["found"], context["expected"], context["fix"])
 
 
 def _empty(path: Path_, value: object, _: Context, __: str) -> Problem:

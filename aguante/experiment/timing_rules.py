@@ -46,7 +46,7 @@ def _spike(data: Mapping[str, object], lengths: Mapping[str, float]) -> Iterator
     if at_s is None or len(lengths) < len(inner(data, "phases")):  # a length that is wrong is told
         return
     if late := too_late(str(load.get("profile")), Shape(at_s=at_s), sum(lengths.values())):
-        yield Problem(("load", late.word), late.found, late.expected, late.mend)
+        yield Problem(("load", late.word), late.found, late.expected, late.fix)
 
 
 def _fault_windows(data: Mapping[str, object], lengths: Mapping[str, float]) -> Iterator[Problem]:

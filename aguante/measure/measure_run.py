@@ -21,7 +21,7 @@ from aguante.measure.span_measures import (
 from aguante.measure.trace_samples import measure_samples
 from aguante.plan.plan import Plan
 from aguante.run_folder.folder import RunFolder
-from aguante.run_folder.run_log import RunFacts
+from aguante.run_folder.run_log import RunLog
 from aguante.testbed.testbed_spec import InvariantSpec, TestbedSpec
 
 
@@ -81,7 +81,7 @@ def _measure(evidence: RunEvidence, folder: RunFolder) -> Measures:
     )
 
 
-def _announced(facts: RunFacts) -> Announcements | None:
+def _announced(facts: RunLog) -> Announcements | None:
     said = facts.announced
     return None if said is None else Announcements(taken=said.taken, failed=said.failed)
 

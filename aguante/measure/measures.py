@@ -3,7 +3,7 @@
 Units end names: ``_s`` seconds since t0 (or a length in seconds), ``_ms`` milliseconds, ``_rps`` per second.
 """
 
-from aguante.core.values import Value
+from aguante.core.values import Count, Value
 from aguante.expectations.amplification import LinkAmplification
 from aguante.expectations.breaker import BreakerTransition
 from aguante.expectations.evidence import LoadMeasure
@@ -94,7 +94,7 @@ class SpanHealth(Value):
 
     spans: int
     traces: int
-    dropped: int | None
+    dropped: Count
     """None: not known."""
     lost_because: str = ""
     """Why the runner itself could not keep what it was sent, or empty."""

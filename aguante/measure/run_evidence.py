@@ -18,7 +18,7 @@ from aguante.measure.audit.ledger import read_ledger, readable, with_phases
 from aguante.measure.foreign_attribution import adopt
 from aguante.plan.plan import Plan
 from aguante.run_folder.folder import RunFolder
-from aguante.run_folder.run_log import EvidenceError, RunFacts, read_facts
+from aguante.run_folder.run_log import EvidenceError, RunLog, read_run_log
 from aguante.testbed.testbed_spec import TestbedSpec
 
 MEMORY_LIMIT = "1GB"
@@ -87,7 +87,7 @@ class RunEvidence:
     connection: duckdb.DuckDBPyConnection
     plan: Plan
     testbed: TestbedSpec
-    facts: RunFacts
+    facts: RunLog
     root: Path
     """Of the run folder, for messages."""
     promql_results: tuple[PromqlResult, ...] = ()
@@ -137,7 +137,7 @@ class RunEvidence:
             return "the runner noted no t0, so spans have no place in time"
         if facts.spans_lost_because:
             return facts.spans_lost_because
-        if facts.spans_dropped < 0:
+        if facts.spans_dropped is None:
             return "the services' counters of dropped spans could not be read"
         return f"{facts.spans_dropped} spans were dropped" if facts.spans_dropped else ""
 
@@ -178,7 +178,7 @@ def open_evidence(
     Raises:
         EvidenceError: a file is there and cannot be read.
     """
-    facts, promql = read_facts(folder.events), _promql_results(folder.promql)
+    facts, promql = read_run_log(folder.events), _promql_results(folder.promql)
     connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT})
     # Every question that wants an order says so; without this, tables fill on one thread's account.
     connection.execute("SET preserve_insertion_order = false")

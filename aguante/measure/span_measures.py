@@ -34,7 +34,7 @@ def measure_spans(evidence: RunEvidence) -> SpanHealth:
     return SpanHealth(
         spans=spans,
         traces=traces,
-        dropped=None if facts.spans_dropped < 0 else facts.spans_dropped,
+        dropped=facts.spans_dropped,
         lost_because=facts.spans_lost_because,
     )
 

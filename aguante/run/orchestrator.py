@@ -18,7 +18,7 @@ from aguante.collect.otlp_collector import Collector
 from aguante.collect.otlp_forwarder import Forwarder
 from aguante.collect.span_decoder import decode_spans
 from aguante.collect.span_stream import SpanStream
-from aguante.load.seed_events import play_setup
+from aguante.load.seed_events import seed_events
 from aguante.measure.measure_run import measure
 from aguante.plan.plan import Plan
 from aguante.report.write_reports import write_reports
@@ -133,7 +133,7 @@ async def _play_in(
             try:
                 dropped = await _on_testbed(stage, collector)
             except HealError as error:
-                unhealed, dropped = error, -1
+                unhealed, dropped = error, None
         log.write(
             CollectorClosed(
                 requests=collector.requests,
@@ -146,8 +146,8 @@ async def _play_in(
     return unhealed
 
 
-async def _on_testbed(stage: Stage, collector: Collector) -> int:
-    """Start, play, gather, end. Returns how many spans are missing (-1: not known).
+async def _on_testbed(stage: Stage, collector: Collector) -> int | None:
+    """Start, play, gather, end. Returns how many spans are missing (None: not known).
 
     A testbed in containers ends within the stream of its spans: the last are sent while services end.
     """
@@ -177,18 +177,18 @@ async def _handed_on(collector: Collector, jaeger: str) -> AsyncIterator[None]:
         yield
         return
     async with Forwarder(jaeger) as forwarder:
-        collector.hand_on = forwarder.offer
+        collector.forward = forwarder.offer
         try:
             yield
         finally:
-            collector.hand_on = None
+            collector.forward = None
 
 
-async def _play_and_gather(stage: Stage, testbed: Testbed) -> int:
-    """Everything on a testbed that is up; returns how many spans the services dropped (-1: not known)."""
+async def _play_and_gather(stage: Stage, testbed: Testbed) -> int | None:
+    """Everything on a testbed that is up; returns how many spans the services dropped (None: not known)."""
     await add_server_versions(stage.folder.environment, testbed)
     before = await spans_dropped(testbed)  # of a borrowed testbed: by runs before this one
-    setup = play_setup(_as_planned(stage), testbed, stage.plan.run_id)
+    setup = seed_events(_as_planned(stage), testbed, stage.plan.run_id)
     event_ids = await _unless(stage.stop, setup)
     await play_on(stage, testbed, event_ids)
     return dropped_since(before, await gather_evidence(stage, testbed))

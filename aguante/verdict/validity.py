@@ -48,7 +48,7 @@ def invalid_because(plan: Plan, measures: Measures, unsteady: Expectations) -> t
 def _unsteady(each: ExpectationResult) -> str:
     return (
         f"The system was not in its steady state before the fault: {each.text}, observed {each.observed}"
-        f" ({each.reason}); mend: offer less (--set load.rate_rps=...), warm up longer"
+        f" ({each.reason}); fix: offer less (--set load.rate_rps=...), warm up longer"
         " (--set phases.warmup_s=...), or use a machine with less else to do."
     )
 

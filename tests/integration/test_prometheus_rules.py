@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from aguante.runtimes.native.prometheus_server import Target, configuration
 from aguante.testbed.testbed_spec import TestbedSpec
-from services.kit import metrics
+from services.kit.telemetry import metrics
 
 FOLDER = Path(__file__).parents[2] / "dashboards" / "prometheus"
 RULES = sorted((FOLDER / "rules").glob("*.yml"))

@@ -74,5 +74,5 @@ def _table(checks: Sequence[Check]) -> Table:
         table.add_column(column, overflow="fold")
     for each in checks:
         state = f"[{STYLE[each.state]}]{each.state}[/]"
-        table.add_row(state, escape(each.name), escape(each.found), escape(each.mend))
+        table.add_row(state, escape(each.name), escape(each.found), escape(each.fix))
     return table

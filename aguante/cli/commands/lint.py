@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import click
-from pydantic import ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 
 from aguante.cli.options import completion_names as names
 from aguante.cli.options.arguments import find_testbed, testbed_option
@@ -27,12 +27,15 @@ class LintFinding(Value):
     line: int
     where: str
     message: str
-    mend: str
+    fix: str = Field(validation_alias=AliasChoices("fix", "mend"))
+    """What to change. Hooks written for 0.1 call it ``mend``, which is still read."""
 
     def told(self, file: str) -> str:
-        """``file:line: severity: where: message; mend: ... [rule]``."""
+        """``file:line: severity: where: message; fix: ... [rule]``."""
         place = f"{file}:{self.line}" if self.line else file
-        return f"{place}: {self.severity}: {self.where}: {self.message}; mend: {self.mend} [{self.rule}]"
+        return (
+            f"{place}: {self.severity}: {self.where}: {self.message}; fix: {self.fix} [{self.rule}]"
+        )
 
 
 class LintedPolicy(Value):
@@ -61,7 +64,7 @@ def lint_command(policies: tuple[str, ...], testbed: Path | None, *, as_json: bo
     """Check policies: their writing, and what their timeouts, retries and deadline amount to together.
 
     POLICY is a name in the testbed's folder of policies or a file; without any, all of that folder are checked.
-    Each finding says where it is, what can never come about or is cut short, and how to mend it.
+    Each finding says where it is, what can never come about or is cut short, and how to fix it.
 
     Exit 0: no errors (there may be warnings); 1: errors; 3: no such policy, or a testbed without a lint hook.
     """

@@ -23,7 +23,7 @@ def validate_command(
     tags: tuple[str, ...],
     runtime_name: RuntimeName | None,
 ) -> int:
-    """Check EXPERIMENT files: every fault of a file at once, with file:line and how to mend it.
+    """Check EXPERIMENT files: every fault of a file at once, with file:line and how to fix it.
 
     EXPERIMENT is a file, a folder (all its *.yaml), or a pattern in quotes. A file with faults is told
     whatever its tags.

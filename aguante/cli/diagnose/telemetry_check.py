@@ -43,8 +43,8 @@ async def _probe(http: aiohttp.ClientSession, testbed: Testbed, trace_id: str) -
             found = f"{testbed.gateway} answered {answer.status}, trace {trace_id}"
             return Check(name="entry", state="ok", found=found)
     except (aiohttp.ClientError, TimeoutError) as error:
-        mend = "see `aguante ps`, and `aguante heal` for a fault that was injected and left"
-        return _broken("entry", f"{testbed.gateway}: {_words(error)}", mend)
+        fix = "see `aguante ps`, and `aguante heal` for a fault that was injected and left"
+        return _broken("entry", f"{testbed.gateway}: {_words(error)}", fix)
 
 
 async def _metrics(http: aiohttp.ClientSession, testbed: Testbed) -> Check:
@@ -63,15 +63,15 @@ async def _metrics(http: aiohttp.ClientSession, testbed: Testbed) -> Check:
 
 async def _spans(testbed: Testbed) -> Check:
     dropped = await spans_dropped(testbed)
-    unread = [name for name, count in dropped.items() if count < 0]
+    unread = [name for name, count in dropped.items() if count is None]
     if unread:
         found = f"{', '.join(unread)}: no count of lost spans (aguante_spans_dropped_total)"
         return Check(name="spans", state="note", found=found)
     lost = {name: count for name, count in dropped.items() if count}
     if lost:
         found = ", ".join(f"{name} lost {count}" for name, count in lost.items())
-        mend = "since its start: the collector was away or too slow; runs judge what they lost themselves"
-        return Check(name="spans", state="note", found=found, mend=mend)
+        fix = "since its start: the collector was away or too slow; runs judge what they lost themselves"
+        return Check(name="spans", state="note", found=found, fix=fix)
     return Check(name="spans", state="ok", found="no service has lost one")
 
 
@@ -82,14 +82,14 @@ async def _relay(http: aiohttp.ClientSession, testbed: Testbed) -> Check:
         async with http.get(f"{testbed.telemetry}/healthz") as answer:
             answer.raise_for_status()
     except (aiohttp.ClientError, TimeoutError) as error:
-        mend = "start it again (`docker compose start telemetry`): until then no run can attribute a failure"
-        return _broken("relay", f"{testbed.telemetry}: {_words(error)}", mend)
+        fix = "start it again (`docker compose start telemetry`): until then no run can attribute a failure"
+        return _broken("relay", f"{testbed.telemetry}: {_words(error)}", fix)
     return Check(name="relay", state="ok", found=testbed.telemetry)
 
 
 async def _prometheus(testbed: Testbed) -> Check:
     if not testbed.prometheus:
-        return Check(name="prometheus", state="note", found="none", mend=HOW_TO_HAVE)
+        return Check(name="prometheus", state="note", found="none", fix=HOW_TO_HAVE)
     try:
         async with Prometheus(testbed.prometheus) as prometheus:
             targets = await prometheus.now("up")
@@ -126,7 +126,7 @@ def missing(flags: Mapping[str, str]) -> dict[str, str]:
 
 async def _jaeger(http: aiohttp.ClientSession, testbed: Testbed, trace_id: str) -> Check:
     if not testbed.jaeger:
-        return Check(name="jaeger", state="note", found="none", mend=HOW_TO_HAVE)
+        return Check(name="jaeger", state="note", found="none", fix=HOW_TO_HAVE)
     deadline, why = time.monotonic() + ARRIVES_WITHIN_S, ""
     while time.monotonic() < deadline:
         try:
@@ -140,8 +140,8 @@ async def _jaeger(http: aiohttp.ClientSession, testbed: Testbed, trace_id: str) 
     return _broken("jaeger", why, "look at `relay` and `spans` above, then at its log")
 
 
-def _broken(name: str, found: str, mend: str) -> Check:
-    return Check(name=name, state="broken", found=found, mend=mend)
+def _broken(name: str, found: str, fix: str) -> Check:
+    return Check(name=name, state="broken", found=found, fix=fix)
 
 
 def _words(error: Exception) -> str:

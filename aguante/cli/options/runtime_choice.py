@@ -39,37 +39,37 @@ class ChosenRuntime:
     name: RuntimeName
     which: str = ""
     """Of ``attach``: which testbed."""
-    observers: tuple[str, ...] = ()
+    sidecars: tuple[str, ...] = ()
     """What shall watch a testbed that is started."""
 
     def make(self, wanted: tuple[str, ...] = (), samples: Path | None = None) -> Runtime:
         """A fresh runtime; what it needs is imported only now.
 
         Args:
-            wanted: observers that the experiment needs, besides those that were asked for.
+            wanted: sidecars that the experiment needs, besides those that were asked for.
             samples: where Prometheus shall keep its samples.
         """
         if self.name == "compose":
             from aguante.runtimes.compose.compose_runtime import ComposeRuntime
 
-            return ComposeRuntime(observers={*self.observers, *wanted})
+            return ComposeRuntime(sidecars={*self.sidecars, *wanted})
         if self.name == "attach":
             from aguante.runtimes.attach.attach_runtime import AttachRuntime
 
             return AttachRuntime(self.which)
         from aguante.runtimes.native.native_runtime import NativeRuntime
-        from aguante.runtimes.sidecars import Observers
+        from aguante.runtimes.sidecars import Sidecars
 
-        names = frozenset((*self.observers, *wanted))
-        return NativeRuntime(observers=Observers(names, samples))
+        names = frozenset((*self.sidecars, *wanted))
+        return NativeRuntime(sidecars=Sidecars(names, samples))
 
     @property
     def options(self) -> tuple[str, ...]:
         """What a child is given to choose the same."""
         name = () if self.name == "native" else ("--runtime", self.name)
         which = ("--attach", self.which) if self.which else ()
-        observers = ("--with", ",".join(self.observers)) if self.observers else ()
-        return (*name, *which, *observers)
+        sidecars = ("--with", ",".join(self.sidecars)) if self.sidecars else ()
+        return (*name, *which, *sidecars)
 
 
 NATIVE = ChosenRuntime("native")
@@ -80,7 +80,7 @@ def chosen(
     attach: str | None,
     *,
     at_once: int = 1,
-    observers: Collection[str] = (),
+    sidecars: Collection[str] = (),
 ) -> ChosenRuntime:
     """What both options choose together.
 
@@ -88,7 +88,7 @@ def chosen(
         runtime_name: as given, or None.
         attach: as given, or None.
         at_once: how many runs are to be played at the same time.
-        observers: what shall watch the testbed.
+        sidecars: what shall watch the testbed.
 
     Raises:
         click.UsageError: they contradict each other, or several runs want the one testbed at once.
@@ -100,10 +100,10 @@ def chosen(
     if name == "attach" and at_once > 1:
         message = "one testbed plays one run at a time: leave out --jobs, or --attach"
         raise click.UsageError(message)
-    if observers and name == "attach":
+    if sidecars and name == "attach":
         message = "--with is for a testbed that is started: one that runs has it or not"
         raise click.UsageError(message)
-    return ChosenRuntime(name, attach or "", tuple(sorted(observers)))
+    return ChosenRuntime(name, attach or "", tuple(sorted(sidecars)))
 
 
 def refuse_stdin(runtime: ChosenRuntime) -> None:

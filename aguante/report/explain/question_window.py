@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from aguante.expectations.expectation import Boundary, Expectation, PartOfPhase
 from aguante.plan.plan import Plan
-from aguante.run_folder.run_log import RunFacts
+from aguante.run_folder.run_log import RunLog
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Asked:
     end_s: float
 
 
-def asked_window(asked: Expectation, plan: Plan, facts: RunFacts) -> Asked | None:
+def asked_window(asked: Expectation, plan: Plan, facts: RunLog) -> Asked | None:
     """The time that an expectation is judged by; None: this run has no such phase, or no fault.
 
     Args:
@@ -44,7 +44,7 @@ _FROM = {
 }
 
 
-def _between(start: Boundary, end: Boundary, plan: Plan, facts: RunFacts) -> Asked | None:
+def _between(start: Boundary, end: Boundary, plan: Plan, facts: RunLog) -> Asked | None:
     """The time between two boundaries of the run; None: it has no faults."""
     if start == "start":
         return Asked("the whole run", plan.phases[0].start_s, plan.end_s)

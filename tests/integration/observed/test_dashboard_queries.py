@@ -7,7 +7,7 @@ import pytest
 from dashboard_harness import LATE_S, Grafana, Line, every_query, the_panel
 from observed_harness import Observed
 
-from aguante.run_folder.run_log import read_facts
+from aguante.run_folder.run_log import read_run_log
 from aguante.verdict.verdict import Verdict
 
 LINK = "reservations-payments"
@@ -35,7 +35,7 @@ class Played:
 @pytest.fixture(scope="module")
 def played(observed: Observed) -> Played:
     """The run that all of this package look at, while nothing else was asked of the testbed."""
-    verdict, facts = observed.outcome.verdict, read_facts(observed.outcome.folder.events)
+    verdict, facts = observed.outcome.verdict, read_run_log(observed.outcome.folder.events)
     assert facts.epoch_ns
     grafana = Grafana(observed.testbed.prometheus, *observed.seen_s, verdict.run_id)
     return Played(verdict, grafana, facts.epoch_ns / 1e9)

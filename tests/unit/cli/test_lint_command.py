@@ -35,7 +35,7 @@ def test_an_error_exits_with_1_and_says_file_line_and_mend(tmp_path: Path) -> No
     done = lint(str(late))
     assert done.return_value == 1
     assert done.output.startswith(f"{late}:{line}: error: deadline.total_s: ")
-    assert "; mend: lower this below 7 s [client_gives_up_first]" in done.output
+    assert "; fix: lower this below 7 s [client_gives_up_first]" in done.output
 
 
 def test_json_is_the_hooks_report() -> None:
@@ -46,7 +46,7 @@ def test_json_is_the_hooks_report() -> None:
         "default",
         "no-deadline",
     ]
-    assert {"severity", "rule", "line", "where", "message", "mend"} == set(
+    assert {"severity", "rule", "line", "where", "message", "fix"} == set(
         report["policies"][0]["findings"][0]
     )
 
@@ -67,7 +67,7 @@ def hook(shop: TestbedSpec, folder: Path, code: str) -> TestbedSpec:
     "code", ["print('hello')", "raise SystemExit('no database')", "print('{}')"]
 )
 def test_a_hook_that_gives_no_report_is_told(shop: TestbedSpec, tmp_path: Path, code: str) -> None:
-    """What it printed is part of the message, so that its author can mend it."""
+    """What it printed is part of the message, so that its author can fix it."""
     said = {"print('hello')": "hello", "print('{}')": "{}"}.get(code, "no database")
     with pytest.raises(click.ClickException, match="printed no report") as raised:
         run_hook(hook(shop, tmp_path, code), [])

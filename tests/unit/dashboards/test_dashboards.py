@@ -9,8 +9,8 @@ from ruamel.yaml import YAML
 
 from aguante.collect import phase_publisher as announce
 from dashboards import build, frame, panels, queries
-from services.kit import metrics
-from services.kit.metrics import Metrics
+from services.kit.telemetry import metrics
+from services.kit.telemetry.metrics import Metrics
 
 GRAFANA = Path(__file__).parents[3] / "dashboards" / "grafana"
 OURS = {announce.PHASE, announce.FAULT_ACTIVE}

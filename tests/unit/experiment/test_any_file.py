@@ -133,11 +133,11 @@ def said(file: Path, text: str, shop: TestbedSpec) -> list[str]:
 
 
 def illegible(messages: list[str]) -> list[str]:
-    """Messages that speak of Python, break a line, or say nothing of how to mend it."""
+    """Messages that speak of Python, break a line, or say nothing of how to fix it."""
     return [
         each
         for each in messages
-        if PYTHONS_WORDS.search(each) or not each.isprintable() or "; mend: " not in each
+        if PYTHONS_WORDS.search(each) or not each.isprintable() or "; fix: " not in each
     ]
 
 

@@ -21,7 +21,7 @@ from aguante.report.explain.question_window import asked_window
 from aguante.report.stored_run import FrozenRun, JudgedRun, read_frozen, read_judged
 from aguante.run_folder.events import FaultChanged
 from aguante.run_folder.folder import RunFolder
-from aguante.run_folder.run_log import RunFacts
+from aguante.run_folder.run_log import RunLog
 
 LINK = "reservations-payments"
 
@@ -164,7 +164,7 @@ PARTS = {
     "breaker: {link: reservations-payments, closes_within_s: 5}": (19.5, 30),
     "breaker: {link: reservations-payments, opens_within_s: 5, closes_within_s: 5}": (8.25, 30),
 }
-FACTS = RunFacts(
+FACTS = RunLog(
     faults=(
         FaultChanged(id="slow", action="applied", planned_s=8, began_s=8.25, at_s=8.5),
         FaultChanged(id="slow", action="undone", planned_s=20, at_s=19.5),

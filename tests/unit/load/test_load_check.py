@@ -94,7 +94,7 @@ def test_a_good_plan_has_no_findings() -> None:
 
 
 def test_all_faults_of_a_plan_are_found_at_once() -> None:
-    """Nobody mends one fault to be told of the next."""
+    """Nobody fixes one fault to be told of the next."""
     assert len(findings(plan(rate_rps=-1.0, profile="storm", mix={"buy": 1.5}))) == 5
 
 

@@ -12,7 +12,7 @@ from aguante.load_protocol.records import RequestRecord
 from aguante.measure.measure_run import measure
 from aguante.measure.measures import Announcements, Measures
 from aguante.plan.plan import Plan
-from aguante.run_folder.events import Announced
+from aguante.run_folder.events import PhasesPublished
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import EvidenceError
 from aguante.testbed.testbed_spec import InvariantSpec, TestbedSpec
@@ -331,7 +331,7 @@ def test_what_prometheus_took_is_measured_where_there_was_one(lab: Lab) -> None:
     folder = lab.folder()
     assert measure(folder, lab.plan, lab.shop).announced is None
     with folder.events.open("a") as file:
-        file.write(Announced(taken=28, failed=2).model_dump_json() + "\n")
+        file.write(PhasesPublished(taken=28, failed=2).model_dump_json() + "\n")
     measures = measure(folder, lab.plan, lab.shop)
     assert measures.announced == Announcements(taken=28, failed=2)
 

@@ -14,7 +14,7 @@ from aguante.verdict.verdict import Verdict
 
 REASON = (
     "The system was not in its steady state before the fault: rate of 200 in baseline >= 97 %,"
-    " observed 78.3 % (94 of 120 requests); mend: offer less (--set load.rate_rps=...), warm up longer"
+    " observed 78.3 % (94 of 120 requests); fix: offer less (--set load.rate_rps=...), warm up longer"
     " (--set phases.warmup_s=...), or use a machine with less else to do."
 )
 UNMET_IN_FAULT = "Unmet: rate of 504 in fault >= 2 %; observed 1.0 % (45 of 720 requests)."
@@ -51,7 +51,7 @@ def judged_for(good: Measures, slow_plan: Plan) -> Judged:
 
 
 def test_an_unsteady_baseline_makes_the_run_inconclusive(good: Measures, slow_plan: Plan) -> None:
-    """One reason says what was asked, what was seen and how to mend it; the expectation stays unmet."""
+    """One reason says what was asked, what was seen and how to fix it; the expectation stays unmet."""
     verdict = judge(slow_plan, unsteady(good))
     assert (verdict.verdict, verdict.exit_code) == ("inconclusive", 2)
     assert verdict.reasons == (REASON,)
@@ -140,7 +140,7 @@ def test_every_kind_that_asks_about_the_baseline_counts(kind: str, judged_for: J
     (reason,) = verdict.reasons
     assert reason.startswith("The system was not in its steady state before the fault: ")
     assert verdict.expectations[0].text in reason
-    assert f"observed {verdict.expectations[0].observed} (evidence); mend: " in reason
+    assert f"observed {verdict.expectations[0].observed} (evidence); fix: " in reason
 
 
 def test_every_kind_with_a_phase_is_tried() -> None:

@@ -3,5 +3,5 @@
     read twice (reading) -> one Picture, pure (picture) -> text for a terminal (draw)
 
 No Prometheus is needed. A system that names its metrics by OpenTelemetry's conventions is shown too; patterns are
-shown where they are counted as ``services/kit/metrics.py`` does.
+shown where they are counted as ``services/kit/telemetry/metrics.py`` does.
 """
