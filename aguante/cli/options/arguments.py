@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from aguante.experiment import Experiment, InvalidExperiment, load_experiment
+from aguante.testbed.own_files import testbed_path
 from aguante.testbed.testbed_file import InvalidTestbed, load_testbed
 from aguante.testbed.testbed_spec import TestbedSpec
 
@@ -45,10 +46,8 @@ def find_testbed(given: Path | None) -> TestbedSpec:
     Raises:
         click.ClickException: it is not there, or not valid (every finding in the message).
     """
-    own = Path(__file__).parents[3] / "testbed.yaml"
-    path = given or (Path("testbed.yaml") if Path("testbed.yaml").exists() else own)
     try:
-        spec = load_testbed(path)
+        spec = load_testbed(testbed_path(given))
     except InvalidTestbed as error:
         raise click.ClickException(str(error)) from error
     return spec.model_copy(update={"given": str(given or "")})

@@ -1,4 +1,4 @@
-"""Who plays a plan: this process alone, by one Locust user; or workers that it starts, as their Locust master."""
+"""Drives a plan in this process by one Locust user, or in worker processes that this one starts as Locust master."""
 
 import contextlib
 import os
@@ -16,17 +16,17 @@ from locust.env import Environment
 from locust.exception import StopUser
 
 from aguante.load_protocol.records import LoadPlan, LoadSummary
-from loadtests.crew import Crew
-from loadtests.hand import Hand
+from loadtests.master import Master
 from loadtests.session import LoadSession, allow_open_files
+from loadtests.worker import Worker
 
 MASTER_VARIABLE = "AGUANTE_LOAD_MASTER"
-"""``host:port`` of the master, told to the workers that it starts."""
+"""``host:port`` of the master, in the environment of the workers that it starts."""
 END_LIMIT_S = 3.0
 
 
-class _Alone:
-    """A session that a Locust user plays."""
+class _SingleProcess:
+    """Drives a session by a Locust user of this process."""
 
     def __init__(self, session: LoadSession) -> None:
         self._session = session
@@ -37,21 +37,21 @@ class _Alone:
         start, done, session = self._start, self._done, self._session
 
         class Shopper(User):
-            """Locust's one user: it waits for t0, and then makes all arrivals."""
+            """Locust's only user: waits for t0, then makes all arrivals."""
 
             @task
             def play(self) -> None:
-                """Play the plan, hand on its summary or failure, and end."""
+                """Play the plan, pass on its summary or failure, and end."""
                 try:
                     done.set(session.play(start.get()))
-                except Exception as failure:  # noqa: BLE001 - raised again by whoever waits
+                except Exception as failure:  # noqa: BLE001 - `play` below raises it again
                     done.set_exception(failure)
                 raise StopUser
 
         return Shopper
 
     def play(self, t0_s: float) -> LoadSummary:
-        """Let the user play from ``t0_s``. Raises GeneratorError."""
+        """Play the plan from ``t0_s``. Raises GeneratorError."""
         self._start.set(t0_s)
         summary: LoadSummary = self._done.get()
         return summary
@@ -62,7 +62,7 @@ class _Alone:
 
 
 @contextlib.contextmanager
-def alone(plan: LoadPlan) -> Iterator[_Alone]:
+def single_process(plan: LoadPlan) -> Iterator[_SingleProcess]:
     """This process, ready to play.
 
     Raises:
@@ -70,40 +70,40 @@ def alone(plan: LoadPlan) -> Iterator[_Alone]:
     """
     allow_open_files(plan.max_outstanding)
     environment = Environment(host=plan.base_url)
-    player = _Alone(LoadSession(plan, environment))
-    environment.user_classes = [player.user_class()]
+    driver = _SingleProcess(LoadSession(plan, environment))
+    environment.user_classes = [driver.user_class()]
     runner = environment.create_local_runner()
     runner.start(user_count=1, spawn_rate=1)
     try:
-        yield player
+        yield driver
     finally:
         runner.quit()
 
 
 @contextlib.contextmanager
-def together(plan: LoadPlan) -> Iterator[Crew]:
-    """Workers on this machine, ready to play; they are gone afterwards.
+def master_with_workers(plan: LoadPlan) -> Iterator[Master]:
+    """Workers on this machine, ready to play; they are ended afterwards.
 
     Raises:
         GeneratorError: they did not get ready.
-        OSError: the records' file cannot be opened, or a process not be started.
+        OSError: the records' file cannot be opened, or a process cannot be started.
     """
     environment = Environment(host=plan.base_url)
     runner = environment.create_master_runner("127.0.0.1", 0)
     workers: list[subprocess.Popen[bytes]] = []
     try:
-        crew = Crew(plan, runner)
+        master = Master(plan, runner)
         address = f"127.0.0.1:{runner.server.port}"
-        workers += [_worker(address) for _ in range(plan.workers)]
-        crew.gather()
-        yield crew
+        workers += [_start_worker(address) for _ in range(plan.workers)]
+        master.gather()
+        yield master
     finally:
         runner.quit()
         _end(workers)
 
 
-def _worker(address: str) -> subprocess.Popen[bytes]:
-    """One more process of this very program. Its stdin closes when we end, however that is."""
+def _start_worker(address: str) -> subprocess.Popen[bytes]:
+    """Start this program once more. Its stdin closes when this process ends, however it ends."""
     return subprocess.Popen(
         [sys.executable, "-P", str(Path(sys.argv[0]).absolute())],
         stdin=subprocess.PIPE,
@@ -114,7 +114,7 @@ def _worker(address: str) -> subprocess.Popen[bytes]:
 
 def _end(workers: Sequence[subprocess.Popen[bytes]]) -> None:
     for worker in workers:
-        assert worker.stdin is not None  # noqa: S101 - a pipe was asked for
+        assert worker.stdin is not None  # noqa: S101 - started with a pipe
         worker.stdin.close()
     with gevent.Timeout(END_LIMIT_S, False):
         while any(worker.poll() is None for worker in workers):
@@ -125,27 +125,25 @@ def _end(workers: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 def master_address() -> tuple[str, int] | None:
-    """Where our master is, when we are a worker."""
+    """The master's address when this process is a worker, or None."""
     host, _, port = os.environ.get(MASTER_VARIABLE, "").rpartition(":")
     return (host, int(port)) if host else None
 
 
-def work(host: str, port: int) -> int:
-    """Be a worker until the master says that it is over, or is gone; the exit code."""
+def run_worker(host: str, port: int) -> int:
+    """Work until the master ends it or is gone; the exit code."""
     runner = Environment().create_worker_runner(host, port)
-    hand = Hand(runner)
-    for number in (
-        signal.SIGTERM,
-        signal.SIGINT,
-    ):  # the whole process group gets them; the master decides
-        gevent.signal_handler(number, hand.stop)
+    worker = Worker(runner)
+    # the whole process group gets these signals; the master decides when a worker ends
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, worker.stop)
     gevent.spawn(_end_with_the_master)
     runner.greenlet.join()
     return 0
 
 
 def _end_with_the_master() -> None:
-    """A master that was killed says nothing: its end of our stdin closes, and no load is left behind."""
+    """A killed master sends no message, but its end of our stdin closes; then no load may continue."""
     stdin = FileObjectPosix(sys.stdin.fileno(), "rb", closefd=False)
     while stdin.read(1):
         pass

@@ -1,7 +1,7 @@
-"""The open loop: one scheduler starts a greenlet at each intended arrival, whatever became of the others.
+"""The open loop: one scheduler starts a greenlet at each intended arrival, whether or not earlier requests ended.
 
-Locust's own wait times (``constant_throughput`` too) wait for the answer before the next request of a
-user: a closed loop, in which a slow system quietly lowers the load and hides its own waiting.
+With Locust's own wait times (including ``constant_throughput``) a user waits for a response before its next
+request. That is a closed loop: a slow system silently reduces the load and hides its own waiting time.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,11 +14,11 @@ from aguante.load_protocol.records import LoadSummary
 from loadtests.profiles import Intent
 
 DRAIN_GRACE_S = 1.0
-"""Beyond a request's own limit: what a greenlet may need to write down its end."""
+"""Added to a request's timeout: for its greenlet to record the outcome."""
 
 
 class OpenLoop:
-    """Plays arrivals against ``send``, which must end by itself within ``timeout_s``."""
+    """Calls ``send`` for each arrival; ``send`` must end by itself within ``timeout_s``."""
 
     def __init__(
         self,
@@ -40,30 +40,29 @@ class OpenLoop:
         self._shed = 0
 
     def stop(self) -> None:
-        """No further arrivals; ``play`` then awaits what is outstanding. Safe at any time, also before."""
+        """No further arrivals; ``play`` then awaits pending requests. May be called before ``play``."""
         self._stop.set()
 
     def play(self, intents: Iterable[Intent], t0_s: float) -> None:
-        """Start every intent at ``t0_s`` + its time (by ``clock``), then await what is outstanding.
+        """Start every intent at ``t0_s`` + its time (by ``clock``), then await pending requests.
 
-        Ends not before ``duration_s`` have passed, unless it was stopped.
-
-        An arrival that finds ``max_outstanding`` unfinished is shed and counted. One that is already
-        late is started at once: the schedule is never stretched.
+        Unless it is stopped, it lasts at least ``duration_s``. An arrival that finds ``max_outstanding``
+        requests pending is shed and counted. A late arrival is started at once: the schedule is never
+        stretched.
         """
         try:
             for intent in intents:
                 if self._wait_until(t0_s + intent.at_s):
                     break
                 self._arrive(intent)
-            else:  # the last arrival may lie long before the end, and who ends early looks like a crash
+            else:  # the last arrival may be long before the end, and ending early would look like a crash
                 self._wait_until(t0_s + self._duration_s)
-        finally:  # also when Locust kills the user: answers under way are still evidence
+        finally:  # also when Locust kills the user: pending responses are evidence
             self._outstanding.join(timeout=self._timeout_s + DRAIN_GRACE_S)
             self._outstanding.kill()
 
     def summary(self, completed: int) -> LoadSummary:
-        """Counts so far; ``completed`` is what the recorder wrote."""
+        """Counts so far; ``completed`` is the number of records written."""
         return LoadSummary(
             offered=self._offered,
             sent=self._offered - self._shed,
@@ -72,7 +71,7 @@ class OpenLoop:
         )
 
     def _wait_until(self, at_s: float) -> bool:
-        """Wait; True when stopped. Yields even when late, or a burst would starve its own requests."""
+        """Wait; return True when stopped. Yields even when late, or a burst would starve its own requests."""
         delay_s = at_s - self._clock()
         if delay_s > 0:
             return bool(self._stop.wait(delay_s))

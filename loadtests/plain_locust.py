@@ -1,7 +1,7 @@
-"""What plain Locust plays: decided once, before a request is sent, and told at its end.
+"""Plays a load under plain Locust: validates the options, drives the load, and logs its result.
 
-Whatever is said goes through logging, so that Locust's page shows it too. Exit codes: 3 an option makes no
-sense, 2 nothing answers, 1 the load failed, or arrivals were shed (``--exit-code-on-shed``); else Locust's own.
+Messages go through logging, so that Locust's web UI shows them too. Exit codes: 3 for an invalid option, 2 when the
+gateway is not reachable, 1 when the load failed or arrivals were shed (``--exit-code-on-shed``); else Locust's own.
 """
 
 import logging
@@ -15,30 +15,30 @@ from locust.env import Environment
 from locust.runners import MasterRunner
 
 from aguante.load_protocol.records import LoadPlan, LoadSummary
-from loadtests.account import Tally, closing
 from loadtests.check import findings, unreachable
 from loadtests.child import EXIT_FAILED, EXIT_INVALID, EXIT_UNREACHABLE
-from loadtests.crew import DRAIN_GRACE_S, Crew
+from loadtests.master import DRAIN_GRACE_S, Master
 from loadtests.options import plan_from
 from loadtests.recorder import RecordFile
 from loadtests.session import GeneratorError, LoadSession, allow_open_files
+from loadtests.tally import Tally, summary_lines
 
 LEAD_S = 0.2
 """From the decision to start to the first arrival."""
 RUN_TIME_ERROR_S = 0.5
-"""By which Locust's own timer may be off."""
-TURN_AWAY_S = 0.2
-"""For Locust to have started what is then stopped: it tells of the start before it has begun."""
+"""Tolerance for Locust's own timer."""
+REFUSE_DELAY_S = 0.2
+"""Locust announces the start of a test before it has begun; only a started test can be stopped."""
 logger = logging.getLogger("load")
 
 
-class Player(Protocol):
-    """``LoadSession`` or ``Crew``."""
+class LoadDriver(Protocol):
+    """``LoadSession`` or ``Master``."""
 
     tally: Tally
 
     def gather(self) -> None:
-        """Wait until it could start at once. Raises GeneratorError."""
+        """Wait until it is ready to start. Raises GeneratorError."""
         ...
 
     def play(self, t0_s: float) -> LoadSummary:
@@ -50,44 +50,44 @@ class Player(Protocol):
         ...
 
     def summary(self) -> LoadSummary | None:
-        """Counts so far; None: not known."""
+        """Counts so far, or None when they are unknown."""
         ...
 
 
 class Load:
-    """One load, by this process or by workers, beside Locust: its users look on.
+    """One load, by this process or by workers, beside Locust's idle user.
 
-    Locust's run time counts from when the test starts; the schedule from when everybody has gathered. So at the run
-    time's end the schedule is let run to its own; whoever stops the test before that ends it at once.
+    Locust's run time counts from the start of the test, the schedule from when all workers are ready. At the end of
+    the run time the schedule is therefore played to its own end; stopping the test earlier stops it at once.
     """
 
-    def __init__(self, environment: Environment, plan: LoadPlan, player: Player) -> None:
+    def __init__(self, environment: Environment, plan: LoadPlan, driver: LoadDriver) -> None:
         self._environment = environment
         self._plan = plan
-        self._player = player
+        self._driver = driver
         self._ends_s = math.inf
         self._began_s = time.monotonic()
         self.ended = Event()
-        """Everything is told; a next load may begin."""
+        """Everything is reported; another load may begin."""
         environment.events.test_stopping.add_listener(self._await_end)  # type: ignore[no-untyped-call]
 
     def play(self) -> None:
-        """Play it whole, and tell how it ended."""
+        """Play the whole load and report its result."""
         try:
-            self._player.gather()
+            self._driver.gather()
             t0_s = time.monotonic() + LEAD_S
             self._ends_s = t0_s + self._plan.duration_s
-            self._player.play(t0_s)
+            self._driver.play(t0_s)
         except (GeneratorError, OSError) as failure:
-            turn_away(self._environment, EXIT_FAILED, str(failure))
+            refuse(self._environment, EXIT_FAILED, str(failure))
         finally:
-            self._tell()
+            self._report()
             self.ended.set()
             self._environment.events.test_stopping.remove_listener(self._await_end)  # type: ignore[no-untyped-call]
 
     def end(self) -> None:
-        """No further arrivals; waits until answers under way are in and told."""
-        self._player.stop()
+        """No further arrivals; wait until pending responses are in and reported."""
+        self._driver.stop()
         self.ended.wait(self._plan.timeout_s + DRAIN_GRACE_S)
 
     def _await_end(self, **_: object) -> None:
@@ -97,23 +97,23 @@ class Load:
             self.ended.wait(max(0.0, self._ends_s - now_s))
         self.end()
 
-    def _tell(self) -> None:
-        summary, options = self._player.summary(), self._environment.parsed_options
+    def _report(self) -> None:
+        summary, options = self._driver.summary(), self._environment.parsed_options
         if summary is None or options is None:
             return
-        for line in closing(summary, self._player.tally):
+        for line in summary_lines(summary, self._driver.tally):
             logger.log(logging.WARNING if summary.shed else logging.INFO, "%s", line)
         if summary.shed and options.exit_code_on_shed and not self._environment.process_exit_code:
             self._environment.process_exit_code = options.exit_code_on_shed
 
 
-_BEGUN: list[Load] = []
-"""The load that was begun last."""
+_CURRENT: list[Load] = []
+"""The load that was started last."""
 
 
 def begin(environment: Environment) -> None:
-    """Decide what is played, once and for all, and play it; or refuse it with everything that is wrong."""
-    # Locust's page lets one begin while the end of the last is still being told
+    """Start the load that the options define, or refuse it with every error."""
+    # the web UI can start a load while the previous one is still reporting
     end()
     environment.process_exit_code = None
     runner = environment.runner
@@ -121,30 +121,30 @@ def begin(environment: Environment) -> None:
     plan = plan_from(environment, workers)
     code, why = refusal(plan)
     if code:
-        turn_away(environment, code, why)
+        refuse(environment, code, why)
         return
     try:
         allow_open_files(plan.max_outstanding)
-        player = (
-            Crew(plan, runner)
+        driver = (
+            Master(plan, runner)
             if isinstance(runner, MasterRunner)
             else LoadSession(plan, environment)
         )
     except (OSError, ValueError) as failure:
-        turn_away(environment, EXIT_FAILED, str(failure))
+        refuse(environment, EXIT_FAILED, str(failure))
         return
-    _BEGUN[:] = [Load(environment, plan, player)]
-    gevent.spawn(_BEGUN[0].play)
+    _CURRENT[:] = [Load(environment, plan, driver)]
+    gevent.spawn(_CURRENT[0].play)
 
 
 def end() -> None:
-    """End what is still played, and let it tell: before Locust decides on its exit code, or begins another."""
-    for load in _BEGUN:
+    """End the current load and let it report, before Locust sets its exit code or starts another load."""
+    for load in _CURRENT:
         load.end()
 
 
 def refusal(plan: LoadPlan) -> tuple[int, str]:
-    """Exit code and reason why it cannot be played; 0: it can. Sends no request."""
+    """Exit code and reason why the plan cannot be played; 0 when it can. Sends no request."""
     if wrong := findings(plan):
         return EXIT_INVALID, "\n      ".join(wrong)
     if why := unreachable(plan.base_url):
@@ -152,15 +152,15 @@ def refusal(plan: LoadPlan) -> tuple[int, str]:
     try:
         RecordFile(plan.records_path).close()
     except OSError as failure:
-        return EXIT_INVALID, f"records: {failure}; name a new file in a folder that is there"
+        return EXIT_INVALID, f"records: {failure}; name a new file in an existing folder"
     return 0, ""
 
 
-def turn_away(environment: Environment, code: int, why: str) -> None:
-    """Say why nothing is played, or no longer; Locust ends, or its page goes back to its form."""
+def refuse(environment: Environment, code: int, why: str) -> None:
+    """Log why the load does not start or ends early; Locust then ends, or its web UI returns to the form."""
     logger.error("%s", why)
     environment.process_exit_code = code
     runner = environment.runner
     if runner is not None:
         stop = runner.quit if environment.web_ui is None else runner.stop
-        gevent.spawn_later(TURN_AWAY_S, stop)
+        gevent.spawn_later(REFUSE_DELAY_S, stop)

@@ -1,16 +1,16 @@
-"""One load by several processes, here or on other machines: the master's side of Locust's master and workers.
+"""The master's side of a load by several processes, on this or on other machines, as Locust's master and workers.
 
-Locust's own way hands users to workers. Here workers share one *schedule*: each goes through the whole of it
-and sends every n-th arrival (``profiles.intents``), so that together they offer exactly what one would have.
+Locust itself distributes users to workers. Here the workers share one *schedule*: each goes through all of it
+and sends every n-th arrival (``profiles.intents``), so that together they offer exactly what one process would.
 
-    master -> worker  aguante_plan   the plan of this worker, and which clock the master counts by
-    worker -> master  aguante_ask    what time is it?          (on another machine; ten times)
+    master -> worker  aguante_plan   this worker's plan, and the id of the master's clock
+    worker -> master  aguante_ask    asks for the time (ten times; only from another machine)
     master -> worker  aguante_time   the master's clock
-    worker -> master  aguante_ready  or why not
+    worker -> master  aguante_ready  with an error when it is not
     master -> worker  aguante_start  t0, by the master's clock
-    worker -> master  aguante_lines  records, whole lines: the master writes them all into one file
-    master -> worker  aguante_stop   no further arrivals of that run: another may be under way by now
-    worker -> master  aguante_done   its summary, or why it failed
+    worker -> master  aguante_lines  records, whole lines, which the master writes into one file
+    master -> worker  aguante_stop   no further arrivals of that run; a later run is not affected
+    worker -> master  aguante_done   its summary, or an error
 """
 
 import time
@@ -24,27 +24,27 @@ from gevent.event import AsyncResult
 from locust.runners import STATE_MISSING, MasterRunner
 
 from aguante.load_protocol.records import LoadPlan, LoadSummary
-from loadtests.account import Tally
 from loadtests.recorder import RecordFile
 from loadtests.session import GeneratorError
+from loadtests.tally import Tally
 
 POLL_S = 0.2
 CONNECT_LIMIT_S = 20.0
-"""For workers to start and to be ready."""
+"""For the workers to connect and to become ready."""
 DRAIN_GRACE_S = 3.0
-"""Beyond a request's own limit: for a worker to say that it is done."""
+"""Added to a request's timeout: for a worker to report that it is done."""
 
 
 def clock_id() -> str:
-    """Names the machine's boot: processes with the same one share CLOCK_MONOTONIC, containers too."""
+    """Identifies the machine's boot: processes with the same id share CLOCK_MONOTONIC, even across containers."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
 
 
-class Crew:
-    """Plays one plan by the workers of a Locust master; offers what ``LoadSession`` offers.
+class Master:
+    """Plays one plan on the workers of a Locust master, with the interface of ``LoadSession``.
 
     Raises:
         OSError: the records' file cannot be opened.
@@ -70,7 +70,7 @@ class Crew:
             ("aguante_lines", self._on_lines),
             ("aguante_done", self._on_done),
         ):
-            # of the crew before, where a page starts one load after another
+            # left by the previous load when the web UI starts one after another
             runner.custom_messages.pop(name, None)
             runner.register_message(name, listener)
 
@@ -78,14 +78,14 @@ class Crew:
         """Wait until every worker is connected and ready.
 
         Raises:
-            GeneratorError: too few came in time, or one of them cannot play.
+            GeneratorError: too few connected in time, or one of them cannot play.
         """
         deadline_s = self._clock() + CONNECT_LIMIT_S
-        while not self._hired():
+        while not self._choose_workers():
             self._wait_for("workers to connect", deadline_s)
         while waiting := [k for k, ready in self._ready.items() if not ready.ready()]:
             for at, client_id in enumerate(self._ready):
-                if client_id in waiting:  # again and again: a worker may not listen yet
+                if client_id in waiting:  # repeatedly: a worker may not be listening yet
                     self._send_plan(at, client_id)
             self._wait_for("workers to be ready", deadline_s)
         for at, ready in enumerate(self._ready.values()):
@@ -93,7 +93,7 @@ class Crew:
                 self._fail(f"worker {at} cannot play: {why}")
 
     def play(self, t0_s: float) -> LoadSummary:
-        """Start all at ``t0_s``, and await them.
+        """Start all workers at ``t0_s``, and await them.
 
         Raises:
             GeneratorError: a worker failed or was lost, or records could not be written.
@@ -115,17 +115,17 @@ class Crew:
         return self._summary
 
     def summary(self) -> LoadSummary | None:
-        """Counts of all; None until every worker has told its own."""
+        """Counts of all workers; None until each has reported its own."""
         return self._summary
 
     def stop(self) -> None:
-        """No further arrivals; ``play`` then ends within the request timeout. Safe at any time, also before."""
+        """No further arrivals; ``play`` then ends within the request timeout. May be called before ``play``."""
         self._stopped = True
         for client_id in self._done:
             self._runner.send_message("aguante_stop", {"run_id": self._plan.run_id}, client_id)
 
-    def _hired(self) -> bool:
-        """Whether there are enough; the first ones are taken, and keep their numbers."""
+    def _choose_workers(self) -> bool:
+        """Take the first ones, which keep their numbers; return whether there are enough."""
         found = [client.id for client in self._runner.clients.ready][: self._plan.workers]
         if len(found) == self._plan.workers:
             self._ready = {client_id: AsyncResult() for client_id in found}
@@ -134,9 +134,9 @@ class Crew:
 
     def _wait_for(self, what: str, deadline_s: float) -> None:
         if self._clock() > deadline_s:
-            there = len(self._runner.clients.ready)
+            connected = len(self._runner.clients.ready)
             self._fail(
-                f"waited {CONNECT_LIMIT_S:g} s for {what}: {there} of {self._plan.workers} are there; "
+                f"waited {CONNECT_LIMIT_S:g} s for {what}: {connected} of {self._plan.workers} are connected; "
                 "start the others with `locust -f loadtests/locustfile.py --worker`, or ask for fewer"
             )
         gevent.sleep(POLL_S)
@@ -151,15 +151,15 @@ class Crew:
         self._runner.send_message("aguante_plan", data, client_id)
 
     def _await_all(self) -> list[LoadSummary]:
-        """Every worker's summary; the first that failed or was lost ends it for all: half a load is no load."""
+        """Every worker's summary; raises as soon as one failed or was lost, since part of a load is no evidence."""
         while not all(done.ready() for done in self._done.values()):
             for at, (client_id, done) in enumerate(self._done.items()):
                 self._check(at, client_id, done)
             gevent.wait([done for done in self._done.values() if not done.ready()], POLL_S, count=1)
         for at, (client_id, done) in enumerate(self._done.items()):
             self._check(at, client_id, done)
-        told = [done.get()["summary"] for done in self._done.values()]
-        return [msgspec.msgpack.decode(each, type=LoadSummary) for each in told]
+        encoded = [done.get()["summary"] for done in self._done.values()]
+        return [msgspec.msgpack.decode(each, type=LoadSummary) for each in encoded]
 
     def _check(self, at: int, client_id: str, done: AsyncResult) -> None:
         client = self._runner.clients.get(client_id)
@@ -167,7 +167,7 @@ class Crew:
         if done.ready():
             why = done.get().get("error", "")
         elif client is None or client.state == STATE_MISSING:
-            why = "was lost: what it had not yet handed over is not in the records"
+            why = "was lost: records that it had not sent yet are missing"
         if why:
             message = f"worker {at} {why}"
             raise GeneratorError(message)
