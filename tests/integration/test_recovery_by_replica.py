@@ -15,9 +15,9 @@ import aiohttp
 import asyncpg
 import msgspec
 import pytest
-from native_harness import aguante
 
 from aguante.collect.settle import settle
+from aguante.core.own_program import aguante_command
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
 from aguante.load.seed_events import seed_events
@@ -151,7 +151,7 @@ async def steps_of(testbed: Testbed, wanted: set[str]) -> dict[str, list[tuple[s
 async def command(left: Left, *arguments: str) -> tuple[int | None, str]:
     """Exit code and standard output of ``aguante ...``, as an operator beside the runner calls it."""
     process = await asyncio.create_subprocess_exec(
-        *aguante(*arguments),
+        *aguante_command(*arguments),
         env={**os.environ, "AGUANTE_STATE": str(left.parent)},
         stdout=asyncio.subprocess.PIPE,
     )
