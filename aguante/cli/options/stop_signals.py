@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop, for every command that lasts; light, so that none starts later for it."""
+"""Ctrl-C and SIGTERM as a request to stop, for every long-running command."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[asyncio.Event]:
-    """SIGINT and SIGTERM set the event, however often they come; they interrupt nothing by themselves."""
+    """SIGINT and SIGTERM set the event, even when repeated; they interrupt nothing by themselves."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -35,7 +35,7 @@ def test_an_error_exits_with_1_and_says_file_line_and_mend(tmp_path: Path) -> No
     done = lint(str(late))
     assert done.return_value == 1
     assert done.output.startswith(f"{late}:{line}: error: deadline.total_s: ")
-    assert "; mend: lower this below 7 s [client_gives_up_first]" in done.output
+    assert "; fix: lower this below 7 s [client_gives_up_first]" in done.output
 
 
 def test_json_is_the_hooks_report() -> None:
@@ -46,7 +46,7 @@ def test_json_is_the_hooks_report() -> None:
         "default",
         "no-deadline",
     ]
-    assert {"severity", "rule", "line", "where", "message", "mend"} == set(
+    assert {"severity", "rule", "line", "where", "message", "fix"} == set(
         report["policies"][0]["findings"][0]
     )
 
@@ -80,7 +80,7 @@ def test_a_hook_that_hangs_is_ended(
     """It has a limit, as everything has."""
     monkeypatch.setattr("aguante.cli.commands.lint.HOOK_S", 0.2)
     spec = hook(shop, tmp_path, "import time; time.sleep(60)")
-    with pytest.raises(click.ClickException, match=r"did not end within 0\.2 s"):
+    with pytest.raises(click.ClickException, match=r"did not finish within 0\.2 s"):
         run_hook(spec, [])
 
 

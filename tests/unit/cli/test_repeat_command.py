@@ -7,9 +7,9 @@ import pytest
 from shop import ROOT
 
 from aguante.cli.commands.run import run_command
-from aguante.cli.options.arguments import find_testbed
-from aguante.cli.options.experiment_choice import select
+from aguante.cli.options.experiment_files import select
 from aguante.cli.options.runtime_choice import NATIVE, ChosenRuntime, chosen
+from aguante.cli.options.testbed_option import find_testbed
 from aguante.cli.play_single import check_policy, plan_of
 from aguante.experiment import load_experiment
 from aguante.plan.plan import Plan

@@ -60,13 +60,13 @@ def test_an_unsupported_machine_is_said_with_what_is_supported(
     assert check(machine, name).state == "ok"
     missing = check(replace(machine, **changes), name)  # type: ignore[arg-type]
     assert missing.state == "missing"
-    assert "3.11" in missing.mend or "supported" in missing.mend
+    assert "3.11" in missing.fix or "supported" in missing.fix
 
 
 def test_toxiproxy_is_looked_for_in_the_order_of_a_run(machine: Machine, tmp_path: Path) -> None:
     """Built later, then the cache, then PATH, then the configured path: each is found and named."""
     assert check(machine, "toxiproxy").state == "note"
-    assert "make servers" in check(machine, "toxiproxy").mend
+    assert "make servers" in check(machine, "toxiproxy").fix
     cached = executable(cached_path(SPEC, machine.places.cache), "version 2.12.0")
     assert check(machine, "toxiproxy").found == str(cached)
     on_path = executable(tmp_path / "bin" / SPEC.binary, "toxiproxy-server version 2.12.0")
@@ -86,7 +86,7 @@ def test_toxiproxy_that_cannot_be_had_is_missing(machine: Machine, tmp_path: Pat
     """No checkout to build from; or a configured path that is no program."""
     nowhere = replace(machine, places=replace(machine.places, tools=tmp_path / "none"))
     assert check(nowhere, "toxiproxy").state == "missing"
-    assert SPEC.home in check(nowhere, "toxiproxy").mend
+    assert SPEC.home in check(nowhere, "toxiproxy").fix
     wrong = replace(machine, environ={**machine.environ, SPEC.variable: str(tmp_path)})
     assert check(wrong, "toxiproxy").state == "missing"
 
@@ -122,7 +122,7 @@ def test_what_a_killed_run_left_is_noted(machine: Machine) -> None:
     (run / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     left = check(machine, "leftovers")
     assert (left.state, "run-1" in left.found) == ("note", True)
-    assert "aguante recover" in left.mend
+    assert "aguante recover" in left.fix
 
 
 def test_optional_programs_are_never_missing(machine: Machine) -> None:
@@ -140,7 +140,7 @@ def test_a_docker_that_does_not_answer_is_told_with_its_mend(
     program.chmod(0o755)
     found = check(replace(machine, environ={"PATH": str(tmp_path)}), "docker")
     assert found.state == "note"
-    assert "the Docker daemon does not answer: start it" in found.mend
+    assert "the Docker daemon does not answer: start it" in found.fix
 
 
 def test_a_docker_that_answers_is_fine(machine: Machine, tmp_path: Path) -> None:

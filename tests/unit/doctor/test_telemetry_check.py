@@ -32,7 +32,7 @@ def dead(**given: str) -> Testbed:
 
 
 async def examined(**given: str) -> dict[str, Check]:
-    return {each.name: each for each in await pipeline.examine_pipeline(dead(**given))}
+    return {each.name: each for each in await pipeline.examine_telemetry(dead(**given))}
 
 
 async def test_every_part_that_is_dead_is_named_with_its_address(
@@ -44,7 +44,7 @@ async def test_every_part_that_is_dead_is_named_with_its_address(
     checks = await examined(telemetry=NOBODY, prometheus=NOBODY, jaeger=NOBODY)
     broken = [name for name, each in checks.items() if each.state == "broken"]
     assert broken == ["entry", "metrics", "relay", "prometheus", "jaeger"]
-    assert all(checks[name].mend for name in broken)
+    assert all(checks[name].fix for name in broken)
     assert "payments-1" in checks["metrics"].found
     assert all(NOBODY in checks[name].found for name in ("entry", "relay", "prometheus", "jaeger"))
 
@@ -54,7 +54,7 @@ async def test_what_was_never_started_is_no_fault() -> None:
     checks = await examined()
     for name in ("prometheus", "jaeger"):
         assert (checks[name].state, checks[name].found) == ("note", "none")
-        assert "--with prometheus,jaeger" in checks[name].mend
+        assert "--with prometheus,jaeger" in checks[name].fix
     assert checks["relay"].state == "note"
 
 
@@ -66,7 +66,7 @@ BAD = {"name": "BreakerOpen", "health": "err", "lastError": "many-to-many"}
 @pytest.mark.parametrize(
     ("flags", "rule", "state", "said"),
     [
-        (ALL, GOOD, "ok", "1 targets are scraped, 1 rules are reckoned"),
+        (ALL, GOOD, "ok", "1 targets scraped, 1 rules evaluated"),
         (ALL | {"enable-feature": "otel,exemplar-storage"}, GOOD, "ok", "1 rules"),
         (ALL | {"web.enable-otlp-receiver": "false"}, GOOD, "broken", "--web.enable-otlp-receiver"),
         (ALL | {"enable-feature": ""}, GOOD, "broken", "--enable-feature=exemplar-storage"),
@@ -94,4 +94,4 @@ async def test_a_prometheus_that_cannot_do_its_part_is_named(
         check = (await examined(prometheus=str(server.make_url("")).rstrip("/")))["prometheus"]
     assert check.state == state
     assert said in check.found
-    assert bool(check.mend) == (state == "broken")
+    assert bool(check.fix) == (state == "broken")

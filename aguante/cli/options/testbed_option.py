@@ -1,0 +1,30 @@
+"""``--testbed``: which TestbedSpec describes the system."""
+
+from pathlib import Path
+
+import click
+
+from aguante.testbed.testbed_file import InvalidTestbed, load_testbed
+from aguante.testbed.testbed_spec import TestbedSpec
+
+OWN_TESTBED = Path(__file__).parents[3] / "testbed.yaml"
+
+testbed_option = click.option(
+    "--testbed",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The TestbedSpec; default: testbed.yaml in the current folder, else the one of Aguante's own shop.",
+)
+
+
+def find_testbed(given: Path | None) -> TestbedSpec:
+    """Read the TestbedSpec.
+
+    Raises:
+        click.ClickException: the file is missing or invalid; the message lists every finding.
+    """
+    path = given or (Path("testbed.yaml") if Path("testbed.yaml").exists() else OWN_TESTBED)
+    try:
+        spec = load_testbed(path)
+    except InvalidTestbed as error:
+        raise click.ClickException(str(error)) from error
+    return spec.model_copy(update={"given": str(given or "")})
