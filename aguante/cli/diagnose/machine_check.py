@@ -129,7 +129,7 @@ def _postgresql(_: Machine) -> Check:
     try:
         folder = find_binaries(unprivileged_account())
     except TestbedError as error:
-        found, _, fix = str(error).partition("; ")
+        found, _separator, fix = str(error).partition("; ")
         return Check(name="postgresql", state="missing", found=found, fix=fix)
     return Check(name="postgresql", state="ok", found=str(folder / "postgres"))
 
