@@ -9,19 +9,19 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from aguante.measure.measures import Cause, PhaseMeasure
-from aguante.report import frame, palette, text, view
+from aguante.report import formats, html_page, palette, run_tables
 from aguante.report.differences import Comparison, Row, Unit
 from aguante.report.palette import CauseStyle
-from aguante.report.view import Slice
+from aguante.report.run_tables import Slice
 from aguante.verdict.verdict import Verdict
 
 VALUE: Mapping[Unit, Callable[[float | None], str]] = {
-    "share": text.percent,
-    "ms": text.milliseconds,
-    "s": text.seconds,
-    "per_s": text.per_second,
-    "ratio": lambda value: text.UNKNOWN if value is None else f"{value:.2f}",
-    "count": lambda value: text.UNKNOWN if value is None else f"{value:g}",
+    "share": formats.percent,
+    "ms": formats.milliseconds,
+    "s": formats.seconds,
+    "per_s": formats.per_second,
+    "ratio": lambda value: formats.UNKNOWN if value is None else f"{value:.2f}",
+    "count": lambda value: formats.UNKNOWN if value is None else f"{value:g}",
 }
 
 
@@ -37,9 +37,9 @@ class Strip:
 def difference(unit: Unit, value: float | None) -> str:
     """With its sign; shares as percentage points."""
     if value is None:
-        return text.UNKNOWN
+        return formats.UNKNOWN
     if unit == "share":
-        return f"{text.points(value)}{text.SPACE}pp"
+        return f"{formats.points(value)}{formats.SPACE}pp"
     shown = VALUE[unit](abs(value))
     return ("+" if value > 0 else "\N{MINUS SIGN}" if value < 0 else "±") + shown
 
@@ -47,7 +47,7 @@ def difference(unit: Unit, value: float | None) -> str:
 def interval(row: Row) -> str:
     """``+2.0 pp to +3.1 pp``, or a dash."""
     if row.low is None:
-        return text.UNKNOWN
+        return formats.UNKNOWN
     return f"{difference(row.unit, row.low)} to {difference(row.unit, row.high)}"
 
 
@@ -104,9 +104,13 @@ def comparison_html(
     """
     causes = [(c.status, c.mechanism) for v in (*a, *b) for p in v.phases for c in p.causes]
     styles = palette.styles_of(causes)
-    sheet = frame.source("report.css") + frame.source("overview.css") + frame.colours(styles)
+    sheet = (
+        html_page.source("report.css")
+        + html_page.source("overview.css")
+        + html_page.colours(styles)
+    )
     return (
-        frame.environment()
+        html_page.environment()
         .get_template("compare.html")
         .render(
             found=found,
@@ -118,7 +122,7 @@ def comparison_html(
             interval=interval,
             href=lambda run: f"{prefix}/{quote(run)}/report.html",
             sheet=Markup(sheet),  # noqa: S704  our own files
-            policy=frame.content_policy(sheet),
+            policy=html_page.content_policy(sheet),
         )
     )
 
@@ -128,7 +132,7 @@ def _strips(
 ) -> list[Strip]:
     phases = dict.fromkeys(p.phase for _, verdicts in sides for v in verdicts for p in v.phases)
     return [
-        Strip(label, phase, view.slices(pooled, styles))
+        Strip(label, phase, run_tables.slices(pooled, styles))
         for phase in phases
         for label, verdicts in sides
         if (pooled := _pooled(verdicts, phase)) is not None

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 
 from aguante.measure.measures import Measures
 from aguante.plan.plan import Plan
-from aguante.report.text import printable
+from aguante.report.formats import printable
 from aguante.verdict.verdict import ExpectationResult, InvariantResult, Verdict
 
 

@@ -15,10 +15,10 @@ from markupsafe import Markup
 from pydantic import ValidationError
 
 from aguante.measure.measures import PhaseMeasure
-from aguante.report import frame, palette, text, view
+from aguante.report import formats, html_page, palette, run_tables
 from aguante.report.markdown import escape, sign, table
 from aguante.report.palette import CauseStyle
-from aguante.report.view import Slice, Tile
+from aguante.report.run_tables import Slice, Tile
 from aguante.run_folder.folder import RunFolder
 from aguante.verdict.suite_result import Suite, SuiteRun
 from aguante.verdict.verdict import Verdict
@@ -85,9 +85,13 @@ def overview_html(suite: Suite, runs: Path) -> str:
     verdicts = [_verdict_of(run, runs) for run in suite.runs]
     styles = _styles(verdicts)
     lines = [_line(run, verdict, styles) for run, verdict in zip(suite.runs, verdicts, strict=True)]
-    sheet = frame.source("report.css") + frame.source("overview.css") + frame.colours(styles)
+    sheet = (
+        html_page.source("report.css")
+        + html_page.source("overview.css")
+        + html_page.colours(styles)
+    )
     return (
-        frame.environment()
+        html_page.environment()
         .get_template("overview.html")
         .render(
             suite=suite,
@@ -97,7 +101,7 @@ def overview_html(suite: Suite, runs: Path) -> str:
             groups=_groups(lines),
             styles=styles,
             sheet=Markup(sheet),  # noqa: S704  our own files
-            policy=frame.content_policy(sheet),
+            policy=html_page.content_policy(sheet),
         )
     )
 
@@ -129,7 +133,7 @@ def _tiles(suite: Suite) -> tuple[Tile, ...]:
         Tile("Deviated", str(words.count("deviated")), "an expectation or invariant was broken"),
         Tile("Inconclusive", str(words.count("inconclusive")), "the run proves nothing"),
         Tile("Played again", str(again), "after an inconclusive try"),
-        Tile("Took", text.seconds(suite.took_s), f"{suite.jobs} at a time"),
+        Tile("Took", formats.seconds(suite.took_s), f"{suite.jobs} at a time"),
     )
 
 
@@ -140,7 +144,7 @@ def _styles(verdicts: Sequence[Verdict | None]) -> tuple[CauseStyle, ...]:
 
 def _fault_phase(verdict: Verdict | None) -> PhaseMeasure | None:
     phases = verdict.phases if verdict else ()
-    return next((phase for phase in phases if phase.phase == view.FAULT), None)
+    return next((phase for phase in phases if phase.phase == run_tables.FAULT), None)
 
 
 def _verdict_of(run: SuiteRun, runs: Path) -> Verdict | None:
@@ -158,7 +162,7 @@ def _line(run: SuiteRun, verdict: Verdict | None, styles: tuple[CauseStyle, ...]
         verdict=verdict,
         href=f"../{quote(run.run_id)}/report.html" if verdict else "",
         log=quote(run.log),
-        slices=view.slices(phase, styles) if phase and phase.requests else (),
+        slices=run_tables.slices(phase, styles) if phase and phase.requests else (),
         in_words=_shares(phase) if phase else "",
     )
 
@@ -169,7 +173,7 @@ def _shares(phase: PhaseMeasure) -> str:
     for each in phase.causes:
         counts[f"{each.status} {each.mechanism}".strip()] += each.requests
     return ", ".join(
-        f"{cause} {text.percent(text.ratio(requests, phase.requests))}"
+        f"{cause} {formats.percent(formats.ratio(requests, phase.requests))}"
         for cause, requests in counts.most_common()
     )
 
@@ -194,7 +198,7 @@ def overview_markdown(suite: Suite) -> str:
             escape(run.policy),
             str(run.repeat),
             str(run.attempts),
-            text.seconds(run.took_s),
+            formats.seconds(run.took_s),
             escape(run.headline),
         )
         for run in suite.runs
@@ -203,7 +207,7 @@ def overview_markdown(suite: Suite) -> str:
     parts = (
         f"## {sign(word_of(suite))} {escape(summary_of(suite))}",
         table(heads, rows),
-        f"Suite {escape(suite.suite_id)}, {suite.jobs} at a time, {text.seconds(suite.took_s)}.",
+        f"Suite {escape(suite.suite_id)}, {suite.jobs} at a time, {formats.seconds(suite.took_s)}.",
     )
     return "\n\n".join(parts) + "\n"
 
@@ -218,7 +222,7 @@ def overview_junit(suite: Suite, runs: Path) -> str:
 
 
 def _suite_of(run: SuiteRun, runs: Path) -> ET.Element:
-    name = text.printable(f"aguante.{run.experiment} policy {run.policy} round {run.repeat}")
+    name = formats.printable(f"aguante.{run.experiment} policy {run.policy} round {run.repeat}")
     junit = RunFolder(runs / run.run_id).junit
     if run.run_id and junit.exists():
         found = ET.parse(junit).getroot().find("testsuite")  # noqa: S314  a file that we wrote
@@ -229,5 +233,5 @@ def _suite_of(run: SuiteRun, runs: Path) -> ET.Element:
     case = ET.SubElement(
         suite, "testcase", classname=name, name=f"verdict is {run.expected_verdict}", time="0"
     )
-    ET.SubElement(case, "error", message=text.printable(f"{run.verdict}: {run.headline}"))
+    ET.SubElement(case, "error", message=formats.printable(f"{run.verdict}: {run.headline}"))
     return suite

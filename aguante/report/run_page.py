@@ -5,7 +5,7 @@ from markupsafe import Markup
 from aguante.collect.environment import Environment
 from aguante.measure.measures import Measures
 from aguante.plan.plan import Plan
-from aguante.report import charts, frame, palette, series, view
+from aguante.report import chart_geometry, charts, html_page, palette, run_tables
 from aguante.report.charts.latency_chart import LINES
 from aguante.report.palette import CauseStyle
 from aguante.report.waterfall import services_of, waterfall
@@ -26,29 +26,29 @@ def render_html(
         ValueError: the chart library answered with something unknown.
     """
     causes = {(c.status, c.mechanism) for phase in verdict.phases for c in phase.causes}
-    styles = palette.styles_of(causes | series.pairs_of(measures))
-    sheet = frame.source("report.css") + frame.colours(styles)
-    script = frame.source("report.js")
+    styles = palette.styles_of(causes | chart_geometry.pairs_of(measures))
+    sheet = html_page.source("report.css") + html_page.colours(styles)
+    script = html_page.source("report.js")
     return (
-        frame.environment()
+        html_page.environment()
         .get_template("report.html")
         .render(
             plan=plan,
             measures=measures,
             verdict=verdict,
             styles=styles,
-            tiles=view.tiles(measures, verdict),
+            tiles=run_tables.tiles(measures, verdict),
             **_timeline(plan, measures, styles),
-            cause_rows=view.cause_rows(verdict.phases, styles),
-            slices=[view.slices(phase, styles) for phase in verdict.phases],
+            cause_rows=run_tables.cause_rows(verdict.phases, styles),
+            slices=[run_tables.slices(phase, styles) for phase in verdict.phases],
             services=(services := services_of(measures.samples)),
             waterfalls=[waterfall(trace, services) for trace in measures.samples],
-            fault_names={f.id: series.fault_names(f)[0] for f in plan.faults},
+            fault_names={f.id: chart_geometry.fault_names(f)[0] for f in plan.faults},
             command=plan.command,
             environment=environment,
             sheet=Markup(sheet),  # noqa: S704  our own file
             script=Markup(script),  # noqa: S704  our own file
-            policy=frame.content_policy(sheet, script),
+            policy=html_page.content_policy(sheet, script),
         )
     )
 
@@ -56,7 +56,7 @@ def render_html(
 def _timeline(plan: Plan, measures: Measures, styles: tuple[CauseStyle, ...]) -> dict[str, object]:
     """What the template's timeline shows: the drawings, and the same in numbers and in words."""
     timeline = charts.timeline_of(plan, measures, styles)
-    rows = view.second_rows(plan, measures, styles)
+    rows = run_tables.second_rows(plan, measures, styles)
     drawings = [(size, charts.draw(timeline, size)) for size in charts.FRAMES]
     return {
         "measures_end": timeline.end_s,
@@ -64,5 +64,5 @@ def _timeline(plan: Plan, measures: Measures, styles: tuple[CauseStyle, ...]) ->
         "frames": [(size, Markup(svg)) for size, svg in drawings],  # noqa: S704
         "lines": LINES,
         "seconds": rows,
-        "in_words": view.timeline_in_words(rows, styles),
+        "in_words": run_tables.timeline_in_words(rows, styles),
     }

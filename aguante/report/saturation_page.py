@@ -5,7 +5,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from aguante.measure.saturation_levels import Level, Saturation, words
-from aguante.report import frame, text
+from aguante.report import formats, html_page
 from aguante.report.charts.canvas import FRAMES
 from aguante.report.saturation_chart import COLOURS, DASHES, draw
 
@@ -25,10 +25,10 @@ def write_saturation(found: Saturation, folder: Path) -> Path:
 def saturation_html(found: Saturation) -> str:
     """One self-contained page."""
     keys = "".join(f".key-{n}{{stroke:{colour}}}" for n, colour in enumerate(COLOURS))
-    sheet = frame.source("report.css") + frame.source("overview.css") + keys
+    sheet = html_page.source("report.css") + html_page.source("overview.css") + keys
     drawn = [(each, Markup(draw(found.sweeps, each))) for each in FRAMES]  # noqa: S704  our own drawing
     return (
-        frame.environment()
+        html_page.environment()
         .get_template("saturation.html")
         .render(
             found=found,
@@ -38,7 +38,7 @@ def saturation_html(found: Saturation) -> str:
             codes=codes_words,
             limited=any(level.generator_limited for s in found.sweeps for level in s.levels),
             sheet=Markup(sheet),  # noqa: S704  our own files
-            policy=frame.content_policy(sheet),
+            policy=html_page.content_policy(sheet),
         )
     )
 
@@ -46,7 +46,7 @@ def saturation_html(found: Saturation) -> str:
 def codes_words(level: Level) -> str:
     """``200 96.0 %, 429 4.0 %``."""
     return ", ".join(
-        f"{status or 'no answer'} {text.percent(share)}" for status, share in level.statuses
+        f"{status or 'no answer'} {formats.percent(share)}" for status, share in level.statuses
     )
 
 

@@ -15,7 +15,7 @@ from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.cli.render.verdict_text import verdict_console
 from aguante.collect.database_dump import DumpError, dump_tables
 from aguante.measure.audit.sql_reports import Report, Since, run_report
-from aguante.report.text import plural
+from aguante.report.formats import plural
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import EvidenceError
 from aguante.testbed.runtime import Testbed

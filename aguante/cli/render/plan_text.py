@@ -6,7 +6,7 @@ from aguante.experiment.experiment import Experiment
 from aguante.experiment.live_conditions import is_live
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
 from aguante.plan.plan import Plan, PlannedLoad
-from aguante.report.series import fault_names
+from aguante.report.chart_geometry import fault_names
 from aguante.verdict.kinds import sentence
 
 WIDTH = 64

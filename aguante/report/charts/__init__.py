@@ -11,7 +11,7 @@ import vl_convert
 
 from aguante.measure.measures import Measures
 from aguante.plan.plan import Plan
-from aguante.report import series
+from aguante.report import chart_geometry
 from aguante.report.charts.breaker_chart import breakers_panel
 from aguante.report.charts.canvas import FRAMES, Frame, Spec, Timeline
 from aguante.report.charts.latency_chart import latency_panel
@@ -34,14 +34,14 @@ _INK = {
 
 def timeline_of(plan: Plan, measures: Measures, styles: tuple[CauseStyle, ...]) -> Timeline:
     """Gather what the charts draw."""
-    end_s = series.end_of(plan, measures)
+    end_s = chart_geometry.end_of(plan, measures)
     return Timeline(
         end_s=end_s,
         plan=plan,
-        blocks=series.stack(measures.seconds, styles),
+        blocks=chart_geometry.stack(measures.seconds, styles),
         styles=styles,
-        bands=series.fault_bands(plan, measures.faults),
-        states=series.breaker_states(measures.breakers, end_s),
+        bands=chart_geometry.fault_bands(plan, measures.faults),
+        states=chart_geometry.breaker_states(measures.breakers, end_s),
         latency=measures.latency,
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aguante.measure.measures import SecondLatency
 from aguante.plan.plan import Plan
-from aguante.report import series
+from aguante.report import chart_geometry
 from aguante.report.palette import CauseStyle
 
 LETTER_PX = 6.9
@@ -51,10 +51,10 @@ class Timeline:
 
     end_s: float
     plan: Plan
-    blocks: tuple[series.Block, ...]
+    blocks: tuple[chart_geometry.Block, ...]
     styles: tuple[CauseStyle, ...]
-    bands: tuple[series.FaultBand, ...]
-    states: tuple[series.StateSpan, ...]
+    bands: tuple[chart_geometry.FaultBand, ...]
+    states: tuple[chart_geometry.StateSpan, ...]
     latency: tuple[SecondLatency, ...]
 
     def px_per_s(self, frame: Frame) -> float:

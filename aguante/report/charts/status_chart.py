@@ -1,6 +1,6 @@
 """The main panel: answers per second, stacked by cause."""
 
-from aguante.report import series
+from aguante.report import chart_geometry
 from aguante.report.charts.canvas import (
     SEPARATED_PX,
     Frame,
@@ -72,7 +72,7 @@ def _bars(timeline: Timeline, frame: Frame, top: float, key: str) -> Spec:
 
 def _bar_names(timeline: Timeline, frame: Frame, top: float) -> Spec:
     px_per_s = timeline.px_per_s(frame)
-    spots = series.spots(timeline.blocks, timeline.styles, NAME_PX * top / frame.answers_px)
+    spots = chart_geometry.spots(timeline.blocks, timeline.styles, NAME_PX * top / frame.answers_px)
     rows: list[Spec] = [
         {"at_s": spot.at_s, "middle": spot.middle, "name": name, "ink": f"var(--{spot.key}-ink)"}
         for spot in spots

@@ -7,7 +7,7 @@ import pytest
 from report_factory import held_run
 from report_variants import HOSTILE, empty_run, hostile_run
 
-from aguante.report import charts, series
+from aguante.report import chart_geometry, charts
 from aguante.report.charts.breaker_chart import breakers_panel
 from aguante.report.charts.canvas import fitting
 from aguante.report.charts.latency_chart import latency_panel
@@ -18,7 +18,9 @@ FRAMES = pytest.mark.parametrize("frame", charts.FRAMES, ids=lambda frame: frame
 
 
 def timeline_of(run):
-    return charts.timeline_of(run.plan, run.measures, styles_of(series.pairs_of(run.measures)))
+    return charts.timeline_of(
+        run.plan, run.measures, styles_of(chart_geometry.pairs_of(run.measures))
+    )
 
 
 def parsed(svg):

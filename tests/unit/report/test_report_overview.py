@@ -8,7 +8,7 @@ from report_factory import held_run
 from report_variants import deviated_run
 
 from aguante.measure.measures import Cause
-from aguante.report import text
+from aguante.report import formats
 from aguante.report.junit import render_junit
 from aguante.report.overview import (
     overview_html,
@@ -112,7 +112,7 @@ def test_a_cause_is_told_once_whoever_answered_it(played: Suite, tmp_path: Path)
         for phase in verdict.phases
     )
     file.write_text(verdict.model_copy(update={"phases": phases}).model_dump_json())
-    told = f"503 breaker_open {text.percent(0.75)}, 200 {text.percent(0.25)}"
+    told = f"503 breaker_open {formats.percent(0.75)}, 200 {formats.percent(0.25)}"
     assert told in overview_html(played, tmp_path)
 
 

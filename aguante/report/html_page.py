@@ -8,7 +8,7 @@ from importlib import resources
 
 import jinja2
 
-from aguante.report import palette, text, view
+from aguante.report import formats, palette, run_tables
 from aguante.report.palette import CauseStyle
 
 
@@ -51,25 +51,25 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     for shown in (
-        text.count,
-        text.percent,
-        text.points,
-        text.milliseconds,
-        text.seconds,
-        text.exact_seconds,
-        text.per_second,
-        text.plural,
+        formats.count,
+        formats.percent,
+        formats.points,
+        formats.milliseconds,
+        formats.seconds,
+        formats.exact_seconds,
+        formats.per_second,
+        formats.plural,
     ):
         templates.filters[shown.__name__] = shown
-    templates.globals["percentile"] = view.percentile
-    templates.globals["ratio"] = text.ratio
+    templates.globals["percentile"] = run_tables.percentile
+    templates.globals["ratio"] = formats.ratio
     templates.finalize = _printable
     return templates
 
 
 def _printable(value: object) -> object:
     """Control characters have no place in a page; markup and numbers pass."""
-    return text.printable(value) if type(value) is str else value
+    return formats.printable(value) if type(value) is str else value
 
 
 @cache

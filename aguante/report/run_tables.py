@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aguante.measure.measures import Measures, PhaseMeasure, SecondCauses, SecondLatency
 from aguante.plan.plan import Plan
-from aguante.report import series, text
+from aguante.report import chart_geometry, formats
 from aguante.report.palette import CauseStyle
 from aguante.verdict.verdict import Verdict
 
@@ -70,16 +70,22 @@ def tiles(measures: Measures, verdict: Verdict) -> tuple[Tile, ...]:
     bitten = sum(f.attempts_bitten for f in verdict.faults)
     attempts = sum(f.attempts_in_window for f in verdict.faults)
     requests = sum(phase.requests for phase in verdict.phases)
-    explained = text.ratio(verdict.attribution.attributed, verdict.attribution.failures)
+    explained = formats.ratio(verdict.attribution.attributed, verdict.attribution.failures)
     return (
         Tile("Expectations met", f"{met} of {len(verdict.expectations)}", ""),
         Tile("Invariants held", f"{held} of {len(verdict.invariants)}", _settled(measures)),
         _goodput(verdict.phases),
         Tile("Recovery", _recovery(verdict), "after the last fault ended"),
         Tile(
-            "Fault seen", f"{text.count(bitten)} of {text.count(attempts)}", "attempts that it bit"
+            "Fault seen",
+            f"{formats.count(bitten)} of {formats.count(attempts)}",
+            "attempts that it bit",
         ),
-        Tile("Failures explained", text.percent(explained), f"of {text.count(requests)} requests"),
+        Tile(
+            "Failures explained",
+            formats.percent(explained),
+            f"of {formats.count(requests)} requests",
+        ),
     )
 
 
@@ -88,20 +94,20 @@ def _settled(measures: Measures) -> str:
         return "it was not asked whether the system settled"
     if not measures.settled:
         return "the system did not settle"
-    return f"settled after {text.seconds(measures.settle_took_s)}"
+    return f"settled after {formats.seconds(measures.settle_took_s)}"
 
 
 def _goodput(phases: Sequence[PhaseMeasure]) -> Tile:
     by_name = {phase.phase: phase.goodput_rps for phase in phases}
-    before = text.per_second(by_name.get(BASELINE))
+    before = formats.per_second(by_name.get(BASELINE))
     return Tile(
-        "Goodput in the fault", text.per_second(by_name.get(FAULT)), f"200s; baseline {before}"
+        "Goodput in the fault", formats.per_second(by_name.get(FAULT)), f"200s; baseline {before}"
     )
 
 
 def _recovery(verdict: Verdict) -> str:
     if verdict.recovery.outcome == "recovered":
-        return text.seconds(verdict.recovery.after_s)
+        return formats.seconds(verdict.recovery.after_s)
     return verdict.recovery.outcome.replace("_", " ")
 
 
@@ -119,7 +125,7 @@ def _cells(
     phases: Sequence[PhaseMeasure], cause: tuple[int, str, str, str]
 ) -> tuple[PhaseCell, ...]:
     counts = [_requests(phase, cause) for phase in phases]
-    shares = [text.ratio(n, phase.requests) for n, phase in zip(counts, phases, strict=True)]
+    shares = [formats.ratio(n, phase.requests) for n, phase in zip(counts, phases, strict=True)]
     base = next((s for s, p in zip(shares, phases, strict=True) if p.phase == BASELINE), None)
     return tuple(
         PhaseCell(
@@ -140,7 +146,7 @@ def _requests(phase: PhaseMeasure, cause: tuple[int, str, str, str]) -> int:
 def slices(phase: PhaseMeasure, styles: Sequence[CauseStyle]) -> tuple[Slice, ...]:
     """A phase's answers as one bar, by cause."""
     second = SecondCauses(second=0, causes=phase.causes)
-    counts = series.counts_of(second, styles)
+    counts = chart_geometry.counts_of(second, styles)
     total = sum(counts)
     pieces, start = [], 0.0
     for style, requests in zip(styles, counts, strict=True):
@@ -161,12 +167,12 @@ def second_rows(
 ) -> tuple[SecondRow, ...]:
     """Every second of the run, in order."""
     latency = {row.second: row for row in measures.latency}
-    states = series.breaker_states(measures.breakers, series.end_of(plan, measures))
+    states = chart_geometry.breaker_states(measures.breakers, chart_geometry.end_of(plan, measures))
     return tuple(
         SecondRow(
             second=second.second,
             phase=_phase_at(plan, second.second),
-            counts=(counts := series.counts_of(second, styles)),
+            counts=(counts := chart_geometry.counts_of(second, styles)),
             total=sum(counts),
             latency=latency.get(second.second),
             breakers=tuple(
@@ -191,5 +197,5 @@ def timeline_in_words(rows: Sequence[SecondRow], styles: Sequence[CauseStyle]) -
         if seen:
             total = sum(row.counts[place] for row in rows)
             span = f"between second {seen[0]} and {seen[-1] + 1}"
-            sentences.append(f"{style.label}: {text.count(total)} answers {span}.")
+            sentences.append(f"{style.label}: {formats.count(total)} answers {span}.")
     return " ".join(sentences) or "No request was measured."
