@@ -1,12 +1,10 @@
-"""A comparison as text and as a page. Everything that comes from files is escaped."""
+"""A comparison as text and as a page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
-
-from markupsafe import Markup
 
 from aguante.measure.measures import Cause, PhaseMeasure
 from aguante.report import formats, html_page, palette, run_tables
@@ -27,7 +25,7 @@ VALUE: Mapping[Unit, Callable[[float | None], str]] = {
 
 @dataclass(frozen=True)
 class Strip:
-    """The answers of one phase of one side, all its runs together."""
+    """The responses in one phase of one side, all its runs combined."""
 
     label: str
     phase: str
@@ -35,7 +33,7 @@ class Strip:
 
 
 def difference(unit: Unit, value: float | None) -> str:
-    """With its sign; shares as percentage points."""
+    """A difference with its sign; shares are in percentage points."""
     if value is None:
         return formats.UNKNOWN
     if unit == "share":
@@ -52,7 +50,7 @@ def interval(row: Row) -> str:
 
 
 def comparison_text(found: Comparison) -> str:
-    """For the terminal: one table per phase; rows that are 0 or unknown on both sides are left out."""
+    """Text for the terminal: a table per phase, without rows that are 0 or unknown on both sides."""
     a, b = found.a, found.b
     pairs = "pairs" if found.paired else "runs"
     lines = [
@@ -75,7 +73,7 @@ def comparison_text(found: Comparison) -> str:
         ]
         lines += ["", group, *_aligned((heads, *cells))] if cells else []
     lines.append("")
-    lines.append(found.no_interval_because or "* the interval leaves out zero")
+    lines.append(found.no_interval_because or "* the interval excludes zero")
     return "\n".join(lines)
 
 
@@ -98,32 +96,23 @@ def comparison_html(
 
     Args:
         found: the comparison.
-        a: its side A, for the bars.
-        b: its side B.
-        prefix: where the run folders are, seen from the page.
+        a: the runs of side A, for the bars.
+        b: the runs of side B.
+        prefix: path from the page to the folder of all runs.
     """
     causes = [(c.status, c.mechanism) for v in (*a, *b) for p in v.phases for c in p.causes]
     styles = palette.styles_of(causes)
-    sheet = (
-        html_page.source("report.css")
-        + html_page.source("overview.css")
-        + html_page.colours(styles)
-    )
-    return (
-        html_page.environment()
-        .get_template("compare.html")
-        .render(
-            found=found,
-            groups=[(name, list(rows)) for name, rows in groupby(found.rows, lambda r: r.group)],
-            strips=_strips(((found.a.label, a), (found.b.label, b)), styles),
-            styles=styles,
-            value=lambda unit, number: VALUE[unit](number),
-            difference=difference,
-            interval=interval,
-            href=lambda run: f"{prefix}/{quote(run)}/report.html",
-            sheet=Markup(sheet),  # noqa: S704  our own files
-            policy=html_page.content_policy(sheet),
-        )
+    return html_page.render_page(
+        "compare.html",
+        html_page.overview_sheet(styles),
+        found=found,
+        groups=[(name, list(rows)) for name, rows in groupby(found.rows, lambda r: r.group)],
+        strips=_strips(((found.a.label, a), (found.b.label, b)), styles),
+        styles=styles,
+        value=lambda unit, number: VALUE[unit](number),
+        difference=difference,
+        interval=interval,
+        href=lambda run: f"{prefix}/{quote(run)}/report.html",
     )
 
 
@@ -140,7 +129,7 @@ def _strips(
 
 
 def _pooled(verdicts: Sequence[Verdict], phase: str) -> PhaseMeasure | None:
-    """All requests of one phase of several runs together: for a picture, never for an interval."""
+    """All requests in one phase of several runs, combined: only for drawing, never for an interval."""
     found = [p for v in verdicts for p in v.phases if p.phase == phase and p.requests]
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""What every page shares: the templates, the style sheet, the colours, and the policy that admits only its own code."""
+"""What every HTML page shares: templates, style sheet, colours, and a content policy that admits only its own code."""
 
 import base64
 import hashlib
@@ -7,13 +7,37 @@ from functools import cache
 from importlib import resources
 
 import jinja2
+from markupsafe import Markup
 
 from aguante.report import formats, palette, run_tables
 from aguante.report.palette import CauseStyle
 
 
-def content_policy(sheet: str, script: str = "") -> str:
-    """The page's Content-Security-Policy: its own style and script by hash, nothing else."""
+def render_page(template: str, sheet: str, script: str = "", **values: object) -> str:
+    """Render one self-contained page.
+
+    Everything that comes from files or responses is escaped. In addition, the Content-Security-Policy of the page
+    admits only its own style sheet and script, by their hashes, and no network access.
+
+    Args:
+        template: name of a file in ``templates/`` that extends ``page.html``.
+        sheet: CSS from our own files.
+        script: JavaScript from our own files.
+        values: the variables of the template.
+    """
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            **values,
+            sheet=Markup(sheet),  # noqa: S704  our own files
+            script=Markup(script),  # noqa: S704  our own file
+            policy=_content_policy(sheet, script),
+        )
+    )
+
+
+def _content_policy(sheet: str, script: str) -> str:
     scripts = f"'{_hash(script)}'" if script else "'none'"
     return (
         f"default-src 'none'; style-src '{_hash(sheet)}'; script-src {scripts};"
@@ -27,7 +51,7 @@ def _hash(source: str) -> str:
 
 
 def colours(styles: Sequence[CauseStyle]) -> str:
-    """The causes of this run as CSS variables, and the rule by which each can be brought forward."""
+    """The colours of the causes as CSS variables, and the rules that highlight a selected cause."""
     light = "".join(f"--{s.key}:{s.light};--{s.key}-ink:{palette.ink_on(s.light)};" for s in styles)
     dark = "".join(f"--{s.key}:{s.dark};--{s.key}-ink:{palette.ink_on(s.dark)};" for s in styles)
     rules = "".join(
@@ -40,9 +64,14 @@ def colours(styles: Sequence[CauseStyle]) -> str:
     )
 
 
+def overview_sheet(styles: Sequence[CauseStyle]) -> str:
+    """The style sheet of pages about several runs."""
+    return source("report.css") + source("overview.css") + colours(styles)
+
+
 @cache
-def environment() -> jinja2.Environment:
-    """The templates, with every number format as a filter; everything is escaped."""
+def _environment() -> jinja2.Environment:
+    """The templates, with the number formats as filters and autoescaping."""
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("aguante.report"),
         autoescape=True,
@@ -68,7 +97,7 @@ def environment() -> jinja2.Environment:
 
 
 def _printable(value: object) -> object:
-    """Control characters have no place in a page; markup and numbers pass."""
+    """Replace control characters in text; markup and numbers pass."""
     return formats.printable(value) if type(value) is str else value
 
 

@@ -1,4 +1,4 @@
-"""The page: one self-contained HTML file that opens offline and runs nothing that is not its own."""
+"""The report of a run: one self-contained HTML file that works offline."""
 
 from markupsafe import Markup
 
@@ -17,50 +17,42 @@ def render_html(
 ) -> str:
     """The report as one HTML document of a few hundred kB.
 
-    ``environment`` is None for a run of a version that did not note it; the page says so.
-
-    Everything that comes from files or answers is escaped; besides, the page's own Content-Security-Policy
-    admits only the style sheet and the script whose hashes it names, and no network at all.
+    ``environment`` is None for a run of a version that did not record it; the page says so.
 
     Raises:
-        ValueError: the chart library answered with something unknown.
+        ValueError: the chart library returned something that cannot be embedded.
     """
     causes = {(c.status, c.mechanism) for phase in verdict.phases for c in phase.causes}
     styles = palette.styles_of(causes | chart_geometry.pairs_of(measures))
-    sheet = html_page.source("report.css") + html_page.colours(styles)
-    script = html_page.source("report.js")
-    return (
-        html_page.environment()
-        .get_template("report.html")
-        .render(
-            plan=plan,
-            measures=measures,
-            verdict=verdict,
-            styles=styles,
-            tiles=run_tables.tiles(measures, verdict),
-            **_timeline(plan, measures, styles),
-            cause_rows=run_tables.cause_rows(verdict.phases, styles),
-            slices=[run_tables.slices(phase, styles) for phase in verdict.phases],
-            services=(services := services_of(measures.samples)),
-            waterfalls=[waterfall(trace, services) for trace in measures.samples],
-            fault_names={f.id: chart_geometry.fault_names(f)[0] for f in plan.faults},
-            command=plan.command,
-            environment=environment,
-            sheet=Markup(sheet),  # noqa: S704  our own file
-            script=Markup(script),  # noqa: S704  our own file
-            policy=html_page.content_policy(sheet, script),
-        )
+    services = services_of(measures.samples)
+    return html_page.render_page(
+        "report.html",
+        html_page.source("report.css") + html_page.colours(styles),
+        html_page.source("report.js"),
+        plan=plan,
+        measures=measures,
+        verdict=verdict,
+        styles=styles,
+        tiles=run_tables.tiles(measures, verdict),
+        **_timeline(plan, measures, styles),
+        cause_rows=run_tables.cause_rows(verdict.phases, styles),
+        slices=[run_tables.slices(phase, styles) for phase in verdict.phases],
+        services=services,
+        waterfalls=[waterfall(trace, services) for trace in measures.samples],
+        fault_names={f.id: chart_geometry.fault_names(f)[0] for f in plan.faults},
+        command=plan.command,
+        environment=environment,
     )
 
 
 def _timeline(plan: Plan, measures: Measures, styles: tuple[CauseStyle, ...]) -> dict[str, object]:
-    """What the template's timeline shows: the drawings, and the same in numbers and in words."""
+    """The timeline as drawings, as a table and in words."""
     timeline = charts.timeline_of(plan, measures, styles)
     rows = run_tables.second_rows(plan, measures, styles)
     drawings = [(size, charts.draw(timeline, size)) for size in charts.FRAMES]
     return {
         "measures_end": timeline.end_s,
-        # Vega escapes the texts it draws, and a test attacks them.
+        # Vega escapes the text it draws; a test checks this with hostile text.
         "frames": [(size, Markup(svg)) for size, svg in drawings],  # noqa: S704
         "lines": LINES,
         "seconds": rows,

@@ -1,4 +1,4 @@
-"""What the page shows beyond the plain values: tables turned the way people read them. Pure."""
+"""The measures of a run, arranged as tables and bars for the report. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ class Tile:
 
 @dataclass(frozen=True)
 class PhaseCell:
-    """How often one cause ended a request in one phase."""
+    """The requests of one phase that ended with one cause."""
 
     requests: int
     share: float | None
     change: float | None
-    """Share minus the baseline's share; None in the baseline itself, or where there is none."""
+    """The difference from the share in the baseline; None in the baseline itself, or without one."""
 
 
 @dataclass(frozen=True)
 class CauseRow:
-    """One cause through all phases."""
+    """One cause in all phases."""
 
     style: CauseStyle
     origin: str
@@ -44,7 +44,7 @@ class CauseRow:
 
 @dataclass(frozen=True)
 class Slice:
-    """A piece of a phase's bar, in thousandths of its width."""
+    """A segment of a bar, in thousandths of its width."""
 
     key: str
     start: float
@@ -53,7 +53,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class SecondRow:
-    """One second of the timeline, as the table beside the chart shows it."""
+    """One second of the timeline, for the table below the chart."""
 
     second: int
     phase: str
@@ -64,10 +64,10 @@ class SecondRow:
 
 
 def tiles(measures: Measures, verdict: Verdict) -> tuple[Tile, ...]:
-    """The figures that one looks for first."""
+    """The key figures of a run."""
     met = sum(e.outcome == "met" for e in verdict.expectations)
     held = sum(i.outcome == "held" for i in verdict.invariants)
-    bitten = sum(f.attempts_bitten for f in verdict.faults)
+    affected = sum(f.attempts_bitten for f in verdict.faults)
     attempts = sum(f.attempts_in_window for f in verdict.faults)
     requests = sum(phase.requests for phase in verdict.phases)
     explained = formats.ratio(verdict.attribution.attributed, verdict.attribution.failures)
@@ -77,21 +77,21 @@ def tiles(measures: Measures, verdict: Verdict) -> tuple[Tile, ...]:
         _goodput(verdict.phases),
         Tile("Recovery", _recovery(verdict), "after the last fault ended"),
         Tile(
-            "Fault seen",
-            f"{formats.count(bitten)} of {formats.count(attempts)}",
-            "attempts that it bit",
+            "Fault observed",
+            f"{formats.count(affected)} of {formats.count(attempts)}",
+            "attempts affected",
         ),
         Tile(
             "Failures explained",
             formats.percent(explained),
-            f"of {formats.count(requests)} requests",
+            f"in {formats.count(requests)} requests",
         ),
     )
 
 
 def _settled(measures: Measures) -> str:
     if measures.settled is None:
-        return "it was not asked whether the system settled"
+        return "settling was not checked"
     if not measures.settled:
         return "the system did not settle"
     return f"settled after {formats.seconds(measures.settle_took_s)}"
@@ -101,7 +101,9 @@ def _goodput(phases: Sequence[PhaseMeasure]) -> Tile:
     by_name = {phase.phase: phase.goodput_rps for phase in phases}
     before = formats.per_second(by_name.get(BASELINE))
     return Tile(
-        "Goodput in the fault", formats.per_second(by_name.get(FAULT)), f"200s; baseline {before}"
+        "Goodput during the fault",
+        formats.per_second(by_name.get(FAULT)),
+        f"200s; baseline {before}",
     )
 
 
@@ -114,7 +116,7 @@ def _recovery(verdict: Verdict) -> str:
 def cause_rows(
     phases: Sequence[PhaseMeasure], styles: Sequence[CauseStyle]
 ) -> tuple[CauseRow, ...]:
-    """Rates by cause, one row per cause, one cell per phase, beside the baseline."""
+    """Rates by cause: one row per cause, one cell per phase."""
     causes = {(c.status, c.mechanism, c.origin, c.link) for phase in phases for c in phase.causes}
     by_pair = {(style.status, style.mechanism): style for style in styles}
     ordered = sorted(causes, key=lambda c: (by_pair[c[0], c[1]].rank, c))
@@ -144,7 +146,7 @@ def _requests(phase: PhaseMeasure, cause: tuple[int, str, str, str]) -> int:
 
 
 def slices(phase: PhaseMeasure, styles: Sequence[CauseStyle]) -> tuple[Slice, ...]:
-    """A phase's answers as one bar, by cause."""
+    """The responses of a phase as one bar, by cause."""
     second = SecondCauses(second=0, causes=phase.causes)
     counts = chart_geometry.counts_of(second, styles)
     total = sum(counts)
@@ -158,7 +160,7 @@ def slices(phase: PhaseMeasure, styles: Sequence[CauseStyle]) -> tuple[Slice, ..
 
 
 def percentile(phase: PhaseMeasure, p: float) -> float | None:
-    """The percentile of the 200s' latency in ms; None where it was not measured."""
+    """The percentile of the latency of 200s in ms; None if it was not measured."""
     return next((q.value_ms for q in phase.latency_of_200 if q.p == p), None)
 
 
@@ -190,12 +192,12 @@ def _phase_at(plan: Plan, second: int) -> str:
 
 
 def timeline_in_words(rows: Sequence[SecondRow], styles: Sequence[CauseStyle]) -> str:
-    """What the chart shows, for who cannot see it: each cause's total and when it was seen."""
+    """The chart as text, for screen readers: the total of each cause and when it occurred."""
     sentences = []
     for place, style in enumerate(styles):
         seen = [row.second for row in rows if row.counts[place]]
         if seen:
             total = sum(row.counts[place] for row in rows)
             span = f"between second {seen[0]} and {seen[-1] + 1}"
-            sentences.append(f"{style.label}: {formats.count(total)} answers {span}.")
+            sentences.append(f"{style.label}: {formats.count(total)} responses {span}.")
     return " ".join(sentences) or "No request was measured."

@@ -1,4 +1,4 @@
-"""A search for saturation as a page, as text and as JSON."""
+"""The result of a saturation search: as a page, as text and as JSON."""
 
 from pathlib import Path
 
@@ -25,21 +25,17 @@ def write_saturation(found: Saturation, folder: Path) -> Path:
 def saturation_html(found: Saturation) -> str:
     """One self-contained page."""
     keys = "".join(f".key-{n}{{stroke:{colour}}}" for n, colour in enumerate(COLOURS))
-    sheet = html_page.source("report.css") + html_page.source("overview.css") + keys
     drawn = [(each, Markup(draw(found.sweeps, each))) for each in FRAMES]  # noqa: S704  our own drawing
-    return (
-        html_page.environment()
-        .get_template("saturation.html")
-        .render(
-            found=found,
-            sentences=[(sweep.policy, words(sweep)) for sweep in found.sweeps],
-            frames=drawn,
-            dashes=DASHES,
-            codes=codes_words,
-            limited=any(level.generator_limited for s in found.sweeps for level in s.levels),
-            sheet=Markup(sheet),  # noqa: S704  our own files
-            policy=html_page.content_policy(sheet),
-        )
+    return html_page.render_page(
+        "saturation.html",
+        html_page.source("report.css") + html_page.source("overview.css") + keys,
+        found=found,
+        sentences=[(sweep.policy, words(sweep)) for sweep in found.sweeps],
+        frames=drawn,
+        dashes=DASHES,
+        codes=codes_words,
+        mix=", ".join(f"{name} {formats.percent(share)}" for name, share in found.mix),
+        limited=any(level.generator_limited for s in found.sweeps for level in s.levels),
     )
 
 
@@ -52,8 +48,8 @@ def codes_words(level: Level) -> str:
 
 def level_line(policy: str, level: Level) -> str:
     """One level for the terminal."""
-    mark = "" if level.follows else "  does not follow"
-    slow = "  (the load generator was the limit)" if level.generator_limited else ""
+    mark = "" if level.follows else "  saturated"
+    slow = "  (limited by the load generator)" if level.generator_limited else ""
     p95 = "-" if level.p95_ms is None else f"{level.p95_ms:.0f} ms"
     return (
         f"{policy}: offered {level.offered_rps:.0f} rps, goodput {level.goodput_rps:.0f}, p95 {p95}, "
