@@ -18,14 +18,14 @@ SIGNS = {
 }
 _MARKUP = re.compile(r"([\\`*_{}\[\]<|~&#$])")
 _OPENING = re.compile(r"^(\d*)([>+-]|[.)](?= |$))")
-"""What makes a quotation or a list, and only where a line begins."""
+"""The start of a quotation or a list; only special at the beginning of a line."""
 _LINKS = re.compile(r"(?i)(:)//|(www)\.|@")
 
 
 def render_markdown(plan: Plan, measures: Measures, verdict: Verdict) -> str:
-    """Verdict, headline, expectations, invariants and phases: what fits a comment.
+    """Verdict, headline, expectations, invariants and phases, short enough for a comment.
 
-    Whatever comes from files or answers is escaped: it makes no markup, no link, no mention and no table cell.
+    Text from files or responses is escaped: it cannot create markup, links, mentions or table cells.
     """
     parts = [
         f"## {sign(verdict.verdict)} {verdict.verdict.upper()}: {escape(verdict.title)}",
@@ -40,7 +40,7 @@ def render_markdown(plan: Plan, measures: Measures, verdict: Verdict) -> str:
 
 
 def escape(words: str) -> str:
-    """The words as one line of plain text in GFM, inside a table or outside."""
+    """The text as one line of plain text in GFM, also inside a table."""
     line = " ".join(formats.printable(words).split())
     line = _OPENING.sub(r"\1\\\2", _MARKUP.sub(r"\\\1", line))
     return _LINKS.sub(_unlinked, line)
@@ -53,12 +53,12 @@ def _unlinked(match: re.Match[str]) -> str:
 
 
 def sign(word: str) -> str:
-    """A check, a cross, or a question mark for whatever is neither."""
+    """A check mark, a cross, or a question mark."""
     return SIGNS.get(word, "\N{WHITE QUESTION MARK ORNAMENT}")
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A GFM table; heads that begin with ``>`` are columns of numbers. Cells must be escaped already."""
+    """A GFM table; headings that begin with ``>`` align right. The cells must already be escaped."""
     rules = ["---:" if head.startswith(">") else "---" for head in heads]
     lines = [[head.lstrip(">") for head in heads], rules, *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -108,7 +108,7 @@ def _phases(verdict: Verdict) -> str:
     ]
     rows.append(["200s per second", *(formats.per_second(p.goodput_rps) for p in verdict.phases)])
     rows.append(["p95 of the 200s", *(_p95(p) for p in verdict.phases)])
-    return table(["Answers", *(f">{escape(p.phase)}" for p in verdict.phases)], rows)
+    return table(["Responses", *(f">{escape(p.phase)}" for p in verdict.phases)], rows)
 
 
 def _p95(phase: PhaseMeasure) -> str:
@@ -122,10 +122,10 @@ def _last_line(plan: Plan, measures: Measures, verdict: Verdict) -> str:
         recovery += f" after {formats.seconds(verdict.recovery.after_s)}"
     return (
         f"Recovery: {recovery}.{ended} Run {escape(verdict.run_id)}, policy {escape(verdict.policy)},"
-        f" runtime {escape(verdict.runtime)}, seed {verdict.seed}. Again: `{_code(plan.command)}`"
+        f" runtime {escape(verdict.runtime)}, seed {verdict.seed}. Run it again: `{_code(plan.command)}`"
     )
 
 
 def _code(words: str) -> str:
-    """The words for a code span, which knows no escape: a backtick would end it."""
+    """The text for a code span, which has no escapes: a backtick would end it."""
     return " ".join(formats.printable(words).replace("`", "'").split())

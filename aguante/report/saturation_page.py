@@ -42,7 +42,7 @@ def saturation_html(found: Saturation) -> str:
 def codes_words(level: Level) -> str:
     """``200 96.0 %, 429 4.0 %``."""
     return ", ".join(
-        f"{status or 'no answer'} {formats.percent(share)}" for status, share in level.statuses
+        f"{status or 'no response'} {formats.percent(share)}" for status, share in level.statuses
     )
 
 

@@ -1,6 +1,6 @@
-"""JSON Schemas of the public formats: experiment and testbed files, for editors, and ``verdict.json``, for tools.
+"""JSON Schemas of the public formats: experiment and testbed files for editors, ``verdict.json`` for tools.
 
-``aguante schema`` prints one, ``python -m aguante.report.schemas`` writes all; a test says when one is out of date.
+``aguante schema`` prints one, ``python -m aguante.report.schemas`` writes all; a test reports outdated ones.
 """
 
 import ast
@@ -28,14 +28,14 @@ NAMES = ("experiment", "verdict", "testbed")
 
 
 def verdict_schema() -> Schema:
-    """Of ``verdict.json``, as it is written."""
+    """The schema of ``verdict.json``."""
     schema = verdict_model.Verdict.model_json_schema(mode="serialization")
     _describe(schema, verdict_model, measure_model)
     return {"$schema": DRAFT, **schema}
 
 
 def experiment_schema() -> Schema:
-    """Of an experiment file, as it is typed: toxic attributes beside the link, absent means absent."""
+    """The schema of an experiment file: toxic attributes are beside the link, and null is not allowed."""
     schema = experiment.Experiment.model_json_schema()
     _describe(schema, experiment, expectations)
     definitions = _mapping(schema["$defs"])
@@ -57,12 +57,12 @@ def experiment_schema() -> Schema:
 
 
 def testbed_schema() -> Schema:
-    """Of ``testbed.yaml``, as it is typed: ``links`` names a file, and it does not say where it is."""
+    """The schema of ``testbed.yaml``: ``links`` names a file, and the fields that the loader adds are left out."""
     schema = testbed.TestbedSpec.model_json_schema()
     _describe(schema, testbed)
     properties = _mapping(schema["properties"])
     del properties["root"], properties["given"]
-    properties["links"] = {"type": "string", "description": "The file that owns the links."}
+    properties["links"] = {"type": "string", "description": "The file that defines the links."}
     required = schema["required"]
     if isinstance(required, list):
         required.remove("root")
@@ -71,7 +71,7 @@ def testbed_schema() -> Schema:
 
 
 def _percentiles(section: Schema) -> None:
-    """Any percentile beside the phase; the usual ones by name, for completion."""
+    """Allow any percentile beside the phase; the usual ones by name, for completion."""
     properties = _mapping(section["properties"])
     del properties["bounds"]
     bound: Schema = {"type": "number", "exclusiveMinimum": 0, "description": "Milliseconds."}
@@ -80,7 +80,7 @@ def _percentiles(section: Schema) -> None:
 
 
 def _or_variable(schema: JsonValue) -> None:
-    """Wherever a number belongs, ``${name}`` may stand for it."""
+    """Allow ``${name}`` in place of every number."""
     if isinstance(schema, list):
         for item in schema:
             _or_variable(item)
@@ -104,7 +104,7 @@ def _mapping(value: JsonValue) -> Schema:
 
 
 def _toxics(section: Schema) -> None:
-    """Each toxic's own attributes with their bounds, from the table that the driver uses."""
+    """The attributes of each toxic with their bounds, from the table that the driver uses."""
     properties = _mapping(section["properties"])
     del properties["attributes"]
     properties["toxic"] = {"enum": list(TOXICS), "title": "Toxic"}
@@ -131,7 +131,7 @@ def _when(toxic: ToxicType) -> JsonValue:
 
 
 def _without_nulls(schema: JsonValue) -> None:
-    """In a file an absent key is absent: ``null`` is no choice, and no default is shown for it."""
+    """Remove ``null`` and its default: optional keys of a file are omitted instead."""
     if isinstance(schema, list):
         for item in schema:
             _without_nulls(item)
@@ -149,7 +149,7 @@ def _without_nulls(schema: JsonValue) -> None:
 
 
 def _describe(schema: Schema, *modules: ModuleType) -> None:
-    """Field docstrings as descriptions: said once, where the field is."""
+    """Use the docstrings of fields as descriptions."""
     said = {name: fields for module in modules for name, fields in _docstrings(module).items()}
     own = {str(schema["title"]): schema, **_mapping(schema.get("$defs", {}))}
     for name, definition in own.items():

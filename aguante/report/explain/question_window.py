@@ -1,4 +1,4 @@
-"""Where the answer to an expectation lies: the phase that it names, else the time that its kind asks about. Pure."""
+"""The time window of an expectation: the phase that it names, else the window of its kind. Pure."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from aguante.run_folder.run_log import RunFacts
 
 @dataclass(frozen=True)
 class Asked:
-    """``[start_s, end_s)`` since t0, and how it is called."""
+    """``[start_s, end_s)`` since t0, with a name."""
 
     name: str
     start_s: float
@@ -17,12 +17,12 @@ class Asked:
 
 
 def asked_window(asked: Expectation, plan: Plan, facts: RunFacts) -> Asked | None:
-    """The time that an expectation is judged by; None: this run has no such phase, or no fault.
+    """The window in which an expectation is judged; None if this run has no such phase, or no fault.
 
     Args:
-        asked: as the experiment states it.
-        plan: whose phases and faults; where a fault's real time is not known, the planned one counts.
-        facts: when each fault really began and ended.
+        asked: the expectation.
+        plan: phases and planned times of faults, which apply if the actual ones are unknown.
+        facts: the actual times of faults.
     """
     if isinstance(asked, PartOfPhase):
         return _part(asked, plan)
@@ -50,7 +50,7 @@ def _phase(name: str, plan: Plan) -> Asked | None:
 def _around_faults(
     asked: Recovery | Breaker | Detection, plan: Plan, facts: RunFacts
 ) -> Asked | None:
-    """From the first fault on, or from the end of the last: there a recovery is, and a breaker that closes."""
+    """From the first fault for a breaker that opens; from the end of the last for recovery and one that closes."""
     if not plan.faults:
         return None
     began_s = min(_known(facts.began_s(each.id), each.start_s) for each in plan.faults)
@@ -58,10 +58,10 @@ def _around_faults(
     opens = isinstance(asked, Breaker) and asked.opens_within_s is not None
     closes = isinstance(asked, Breaker) and asked.closes_within_s is not None
     if isinstance(asked, Detection) or (opens and not closes):
-        return Asked("from the first fault's beginning to the last one's end", began_s, ended_s)
+        return Asked("from the start of the first fault to the end of the last", began_s, ended_s)
     if opens:
-        return Asked("from the first fault's beginning on", began_s, plan.end_s)
-    return Asked("from the last fault's end on", ended_s, plan.end_s)
+        return Asked("from the start of the first fault", began_s, plan.end_s)
+    return Asked("from the end of the last fault", ended_s, plan.end_s)
 
 
 def _known(at_s: float | None, planned_s: float) -> float:

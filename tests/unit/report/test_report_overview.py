@@ -120,7 +120,7 @@ def test_the_gravest_run_gives_the_tone(played: Suite) -> None:
     """An error outweighs a deviation; what was not begun is counted."""
     assert word_of(played) == "error"
     assert summary_of(played) == (
-        "1 of 4 runs ended as expected: 1 deviated, 1 error. Stopped: 1 were not begun."
+        "1 of 4 runs ended as expected: 1 deviated, 1 error. Stopped: 1 were not started."
     )
     whole = played.model_copy(update={"runs": played.runs[:1], "planned": 1})
     assert (word_of(whole), summary_of(whole)) == ("held", "1 of 1 runs ended as expected.")

@@ -68,7 +68,7 @@ def test_the_chart_in_words(run, styles):
     words = run_tables.timeline_in_words(
         run_tables.second_rows(run.plan, run.measures, styles), styles
     )
-    assert "429 semaphore_full: 102 answers between second 9 and 12." in words
+    assert "429 semaphore_full: 102 responses between second 9 and 12." in words
 
 
 def test_tiles_of_a_run_without_requests():
