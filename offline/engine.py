@@ -25,18 +25,18 @@ class Engine:
     docker: Docker = field(default_factory=lambda: Docker(environment={"DOCKER_BUILDKIT": "0"}))
 
     async def check(self) -> None:
-        """Raises DockerError with cause and mend when no engine answers."""
+        """Raises DockerError with cause and fix when no engine answers."""
         await self.docker.run("version", "--format", "{{.Server.Version}}")
 
     async def image_id(self, tag: str) -> str:
         """Empty when there is no such image."""
-        answer = await self.docker.ask("image", "inspect", "--format", "{{.Id}}", tag)
+        answer = await self.docker.call("image", "inspect", "--format", "{{.Id}}", tag)
         return answer.out.strip() if answer.code == 0 else ""
 
     async def label(self, tag: str) -> str | None:
         """From what we built this image; empty: it is not ours; None: it is not there."""
         form = f'{{{{index .Config.Labels "{STAND_IN}"}}}}'
-        answer = await self.docker.ask("image", "inspect", "--format", form, tag)
+        answer = await self.docker.call("image", "inspect", "--format", form, tag)
         if answer.code == 0:
             return answer.out.strip().replace("<no value>", "")
         # an image without any label has no map to look into, which is an error of the template

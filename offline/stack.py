@@ -26,7 +26,7 @@ async def start_stack(docker: Docker, files: Sequence[Path], say: Say) -> None:
         say: takes what is told meanwhile.
 
     Raises:
-        DockerError: it did not get healthy; says why, how to mend it, and what is there now.
+        DockerError: it did not get healthy; says why, how to fix it, and what is there now.
     """
     await require_docker(docker)
     compose = ("compose", *(word for each in files for word in ("--file", str(each))))
@@ -52,7 +52,7 @@ _KEPT = (
 
 async def _up(docker: Docker, compose: Sequence[str], project: str) -> None:
     up = ("--progress=plain", "up", "--wait", f"--wait-timeout={UP_LIMIT_S:g}", "--quiet-pull")
-    answer = await docker.ask(*compose, *up, limit_s=UP_LIMIT_S + PULL_LIMIT_S)
+    answer = await docker.call(*compose, *up, limit_s=UP_LIMIT_S + PULL_LIMIT_S)
     if answer.code:
         raise DockerError(await why_not_up(docker, project, answer))
 

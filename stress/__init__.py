@@ -1,1 +1,1 @@
-"""The storm: everything goes wrong at once on the real testbed, and then nothing may be lost (docs/storm.md)."""
+"""The storm: concurrent faults on the real testbed, followed by an audit that nothing was lost (docs/storm.md)."""

@@ -1,6 +1,6 @@
-"""Breaks things until it is told to stop: two lanes of toxics, two of kills. Each lane mends what it broke.
+"""Injects faults until it is stopped, in four lanes: two of toxics, two of kills. Each lane undoes its own faults.
 
-A lane of toxics owns its links and a lane of kills its services, so that no lane meets another's work.
+Each lane has links or services of its own, so that no lane undoes or repeats the fault of another.
 """
 
 import asyncio
@@ -13,51 +13,51 @@ from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.testbed.runtime import Testbed
-from stress.schedule import AIMED_AT, Gust, Strike, gusts, strikes
-from stress.witness import Witness
+from stress.saga_observer import SagaObserver
+from stress.schedule import AIMED_AT, PlannedKill, PlannedToxic, kills, toxics
 
-GUST_LANES = 2
+TOXIC_LANES = 2
 AIM_S = 8.0
-"""How long a strike waits for its moment; without one it strikes all the same, and is not counted as aimed."""
-SILENCE_S = 1.0
+"""The longest that a kill waits for a charged, unconfirmed reservation; it then kills without one."""
+SESSIONS_END_S = 1.0
 REMOVAL_LIMIT_S = 30.0
 
 
 @dataclass(frozen=True)
 class Kill:
-    """A process that was killed, and started again."""
+    """A process that was killed and restarted."""
 
     at_s: float
     service: str
     caught: frozenset[str]
-    """Reservations that it left paid and not confirmed; empty when it cannot be told for sure."""
+    """Reservations that it left charged and unconfirmed; empty when that is not certain."""
 
 
 @dataclass
 class Damage:
-    """What has been done so far."""
+    """The faults injected so far."""
 
     toxics: list[ToxiproxyFault] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
 
     @property
     def between(self) -> int:
-        """Kills that fell between pay and confirm."""
+        """The number of kills between pay and confirm."""
         return sum(bool(kill.caught) for kill in self.kills)
 
     @property
     def caught(self) -> frozenset[str]:
-        """Every reservation that was caught there."""
+        """Every reservation that a kill left between pay and confirm."""
         return frozenset().union(*(kill.caught for kill in self.kills))
 
 
 class Chaos:
-    """Breaks one testbed.
+    """Injects faults into one testbed.
 
     Args:
         runtime: kills and starts services.
-        driver: puts toxics on links.
-        witness: says when a reservation is paid and not confirmed.
+        driver: applies toxics to links.
+        observer: reports when a reservation is charged and unconfirmed.
         now_s: seconds since the storm began.
     """
 
@@ -65,22 +65,22 @@ class Chaos:
         self,
         runtime: NativeRuntime,
         driver: ToxiproxyDriver,
-        witness: Witness,
+        observer: SagaObserver,
         now_s: Callable[[], float],
     ) -> None:
         self.damage = Damage()
         self._runtime = runtime
         self._driver = driver
-        self._witness = witness
+        self._observer = observer
         self._now_s = now_s
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
-        """Let every lane end what it is at, and mend it."""
+        """Make every lane finish and undo its current fault."""
         self._stop.set()
 
-    async def rage(self, seed: int, links: Sequence[str], services: Sequence[str]) -> None:
-        """Break things until ``stop``; returns when all is mended.
+    async def run(self, seed: int, links: Sequence[str], services: Sequence[str]) -> None:
+        """Inject faults until ``stop``; return when all are undone.
 
         Raises:
             FaultError: a toxic could not be applied, undone or verified (in an ExceptionGroup).
@@ -88,56 +88,56 @@ class Chaos:
         """
         others = [name for name in services if name != AIMED_AT]
         async with asyncio.TaskGroup() as group:
-            for lane in range(GUST_LANES):
-                blowing = gusts(seed, lane, links[lane::GUST_LANES])
-                group.create_task(self._blow(blowing, lane))
-            group.create_task(self._strike_all(strikes(seed, [AIMED_AT])))
-            group.create_task(self._strike_all(strikes(seed, others)))
+            for lane in range(TOXIC_LANES):
+                planned = toxics(seed, lane, links[lane::TOXIC_LANES])
+                group.create_task(self._apply_toxics(planned, lane))
+            group.create_task(self._kill_services(kills(seed, [AIMED_AT])))
+            group.create_task(self._kill_services(kills(seed, others)))
 
-    async def _blow(self, blowing: Iterator[Gust], lane: int) -> None:
-        for number, gust in enumerate(blowing):
-            if await self._paused(gust.pause_s):
+    async def _apply_toxics(self, planned: Iterator[PlannedToxic], lane: int) -> None:
+        for number, toxic in enumerate(planned):
+            if await self._paused(toxic.pause_s):
                 return
-            fault = PlannedFault(id=f"gust-{lane}-{number}", fault=gust.fault, start_s=0, end_s=1)
+            fault = PlannedFault(id=f"toxic-{lane}-{number}", fault=toxic.fault, start_s=0, end_s=1)
             undo = await self._driver.prepare(fault)
             await self._driver.apply(fault)
             try:
-                self.damage.toxics.append(gust.fault)
-                await self._paused(gust.hold_s)
+                self.damage.toxics.append(toxic.fault)
+                await self._paused(toxic.hold_s)
             finally:
                 await self._driver.undo(undo)
                 await self._driver.verify(undo)
 
-    async def _strike_all(self, striking: Iterator[Strike]) -> None:
+    async def _kill_services(self, planned: Iterator[PlannedKill]) -> None:
         was_down_s = 0.0
-        for strike in striking:
-            # Up for as long as it was down: on a slow machine too, more comes to pass than "disconnected".
-            if await self._paused(max(strike.pause_s, was_down_s)):
+        for kill in planned:
+            # Up for as long as it was down, or on a slow machine nearly every request would find it down.
+            if await self._paused(max(kill.pause_s, was_down_s)):
                 return
             caught: frozenset[str] = frozenset()
-            if strike.service == AIMED_AT:
-                caught = await self.strike_aimed(strike)
+            if kill.service == AIMED_AT:
+                caught = await self.kill_between_pay_and_confirm(kill)
             else:
-                await self._runtime.kill(_instance(strike))
+                await self._runtime.kill(_instance(kill))
             at_s = self._now_s()
-            self.damage.kills.append(Kill(at_s, strike.service, caught))
-            await self._paused(strike.down_s)
-            await self._runtime.start(_instance(strike))
+            self.damage.kills.append(Kill(at_s, kill.service, caught))
+            await self._paused(kill.down_s)
+            await self._runtime.start(_instance(kill))
             was_down_s = self._now_s() - at_s
 
-    async def strike_aimed(self, strike: Strike) -> frozenset[str]:
-        """Kill at a moment when a reservation is paid and not confirmed; return which were left so."""
+    async def kill_between_pay_and_confirm(self, kill: PlannedKill) -> frozenset[str]:
+        """Kill while a reservation is charged and unconfirmed; return the reservations left so."""
         known = self.damage.caught
-        async with self._widened(strike.widened_ms):
-            await self._witness.wait_for_one(known, AIM_S)
-            await self._runtime.kill(_instance(strike))
-        if not await self._witness.silence(SILENCE_S):
+        async with self._widened(kill.widened_ms):
+            await self._observer.wait_for_one(known, AIM_S)
+            await self._runtime.kill(_instance(kill))
+        if not await self._observer.sessions_end(SESSIONS_END_S):
             return frozenset()
-        return await self._witness.between() - known
+        return await self._observer.between() - known
 
     @asynccontextmanager
     async def _widened(self, latency_ms: int) -> AsyncIterator[None]:
-        """Latency on reservations' database; none when it is down just then, or none is wanted."""
+        """Add latency to reservations' database link, unless it is 0 or the link is down."""
         toxic = ToxiproxyFault(
             link=f"{AIMED_AT}-db", toxic="latency", attributes=(("latency", latency_ms),)
         )
@@ -157,7 +157,7 @@ class Chaos:
             await self._driver.verify(undo)
 
     async def _paused(self, seconds: float) -> bool:
-        """Wait, and return at once when the storm is over; whether it is."""
+        """Wait for ``seconds`` or until the storm is stopped; return whether it is."""
         try:
             await asyncio.wait_for(self._stop.wait(), seconds)
         except TimeoutError:
@@ -166,9 +166,9 @@ class Chaos:
 
 
 def driver_for(testbed: Testbed, seed: int) -> ToxiproxyDriver:
-    """The driver of a storm's toxics, with time for removals that wait behind each other."""
+    """The driver of a storm's toxics; its removal limit allows for removals that queue behind each other."""
     return ToxiproxyDriver(testbed.toxiproxy, f"storm-{seed}", removal_limit_s=REMOVAL_LIMIT_S)
 
 
-def _instance(strike: Strike) -> str:
-    return f"{strike.service}-1"
+def _instance(kill: PlannedKill) -> str:
+    return f"{kill.service}-1"

@@ -1,7 +1,7 @@
-"""An asyncio client of the shop that sends each request exactly once and writes down how it ended.
+"""An asyncio client of the shop that sends each request exactly once and records its outcome.
 
-aiohttp repeats an idempotent request on a dead pooled connection without telling: that is switched off,
-or the ledger would lie.
+aiohttp silently resends an idempotent request when its pooled connection is dead. This is switched off here,
+or the ledger would be wrong.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 
 from aguante.load_protocol.records import RequestRecord
-from loadtests.outcome import Outcome, answer, no_answer
+from loadtests.outcome import Outcome, from_response, no_response
 from stress.ledger import Ledger
 
 TIMEOUT_S = 7.0
@@ -21,8 +21,8 @@ TIMEOUT_S = 7.0
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a client wants: the same key whenever it asks again for the same."""
+class ReservationRequest:
+    """The body of one reservation and its idempotency key, which every retry repeats."""
 
     key: str
     user_id: str
@@ -32,7 +32,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a read of a reservation said; ``state`` is empty when it was not told."""
+    """The response to a read of a reservation; ``state`` is empty unless the status was 200."""
 
     record: RequestRecord
     state: str
@@ -47,7 +47,7 @@ class Client:
 
     Args:
         base_url: of the gateway's entry link.
-        ledger: receives a record of every request.
+        ledger: receives one record per request.
     """
 
     def __init__(self, base_url: str, ledger: Ledger) -> None:
@@ -71,22 +71,24 @@ class Client:
         if self._session:
             await self._session.close()
 
-    async def reserve(self, wish: Wish, patience_s: float = TIMEOUT_S) -> RequestRecord:
-        """Ask for a reservation; hang up after ``patience_s`` without an answer."""
-        headers = {"Idempotency-Key": wish.key}
-        body = {"user_id": wish.user_id, "event_id": wish.event_id, "quantity": wish.quantity}
-        request = _Request("reserve", "POST", "/reserve", wish.key, wish.event_id)
+    async def reserve(
+        self, order: ReservationRequest, patience_s: float = TIMEOUT_S
+    ) -> RequestRecord:
+        """Send a reservation; disconnect after ``patience_s`` without a response."""
+        headers = {"Idempotency-Key": order.key}
+        body = {"user_id": order.user_id, "event_id": order.event_id, "quantity": order.quantity}
+        request = _Request("reserve", "POST", "/reserve", order.key, order.event_id)
         record, _ = await self._send(request, patience_s, json=body, headers=headers)
         return record
 
     async def read_event(self, event_id: str) -> RequestRecord:
-        """Ask for an event's seats."""
+        """Read an event's seats."""
         request = _Request("read_event", "GET", f"/events/{event_id}", event_id=event_id)
         record, _ = await self._send(request, TIMEOUT_S)
         return record
 
     async def read_reservation(self, reservation_id: str) -> Reading:
-        """Ask what became of a reservation; its id is in the record whatever the answer was."""
+        """Read a reservation's state; its id is in the record whatever the response."""
         request = _Request("read_reservation", "GET", f"/reservations/{reservation_id}")
         record, body = await self._send(request, TIMEOUT_S)
         record = msgspec.structs.replace(record, reservation_id=reservation_id)
@@ -129,13 +131,13 @@ class Client:
                 self._session.request(request.method, url, **kwargs) as got,  # type: ignore[arg-type]
             ):
                 body = await got.read()
-                return answer(got.status, body), got.headers.get("X-Trace-Id", ""), body
+                return from_response(got.status, body), got.headers.get("X-Trace-Id", ""), body
         except TimeoutError:
-            return no_answer("client_timeout"), "", b""
+            return no_response("client_timeout"), "", b""
         except aiohttp.ClientConnectorError:
-            return no_answer("client_refused"), "", b""
+            return no_response("client_refused"), "", b""
         except (aiohttp.ClientError, OSError):
-            return no_answer("client_disconnected"), "", b""
+            return no_response("client_disconnected"), "", b""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The client's ledger: every request as its client saw it, in memory and as JSON lines.
 
-A row is written when a request has ended, however it ended: what is not here was never asked for.
+A row is written when its request ends, whatever the outcome.
 """
 
 import time
@@ -17,8 +17,8 @@ class Ledger:
     """Appends RequestRecords; use as a context manager.
 
     Args:
-        path: JSONL file that receives them.
-        clock: seconds, monotonic; the ledger's times count from its construction.
+        path: the JSONL file to append to.
+        clock: monotonic seconds; the ledger's times count from its construction.
 
     Raises:
         OSError: the file cannot be opened or written.
@@ -41,7 +41,7 @@ class Ledger:
         return self._next - 1
 
     def add(self, record: RequestRecord) -> None:
-        """Take a request that has ended."""
+        """Record a request that has ended."""
         self.records.append(record)
         self._file.write(msgspec.json.encode(record) + b"\n")
         self._file.flush()

@@ -1,10 +1,10 @@
-"""What a storm came to: counted from the ledger and the final tables, judged, and told."""
+"""The result of a storm: counted from the ledger and the final tables, and judged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aguante.measure.evidence import Evidence
 from aguante.measure.measures import InvariantMeasure
+from aguante.measure.run_evidence import RunEvidence
 from aguante.run_folder.events import Settled
 from stress.audit import Audit
 from stress.chaos import Damage
@@ -53,40 +53,40 @@ class Tally:
     """The storm in numbers."""
 
     outcomes: dict[str, int]
-    """Orders by what their customer was told, of OUTCOMES."""
+    """The number of orders by the outcome that their customer saw, one of OUTCOMES."""
     states: dict[tuple[str, str], int]
     """(table, state) -> rows at the end."""
     requests: int
     repeated: int
-    """200s beyond the first for a key."""
+    """Responses of 200 beyond the first for a key."""
     recovered: int
-    """Sagas that a lost owner left and recovery took over."""
+    """Sagas whose owner was lost and that recovery took over."""
     toxics: int
     kills: int
     between: int
-    """Kills that fell between pay and confirm, by the durable log: what they left there was taken over."""
+    """Kills between pay and confirm, by the durable log: recovery took over a saga that the kill left."""
 
     @property
     def orders(self) -> int:
-        """All of them."""
+        """The number of all orders."""
         return sum(self.outcomes.values())
 
 
 @dataclass(frozen=True)
 class Result:
-    """The end of a storm."""
+    """The judged result of a storm."""
 
     seed: int
     tally: Tally
     settled: Settled
     invariants: Audit
-    """Of the testbed, and what the answers themselves say."""
+    """The testbed's invariants and the two checks of the responses."""
     objections: tuple[str, ...]
-    """Why it is not good; empty when it is."""
+    """Why the storm failed; empty when it held."""
 
 
-def count(evidence: Evidence, damage: Damage) -> Tally:
-    """Count what happened."""
+def count(evidence: RunEvidence, damage: Damage) -> Tally:
+    """Count orders, final states and faults."""
     found: dict[str, int] = dict(evidence.connection.sql(_ORDERS).fetchall())
     taken_over = {row[0] for row in evidence.rows(_TAKEN_OVER)}
     return Tally(
@@ -102,20 +102,20 @@ def count(evidence: Evidence, damage: Damage) -> Tally:
 
 
 def answers_agree(customers: Customers) -> InvariantMeasure:
-    """That no customer was told two things that cannot both be true, in an invariant's form."""
+    """An invariant over responses: no customer got two that contradict each other."""
     found = customers.contradictions
-    rows = tuple((each.key, each.reservation_id, each.said) for each in found)
+    rows = tuple((each.key, each.reservation_id, each.text) for each in found)
     return InvariantMeasure(
         name="answers_agree",
         exposure=customers.comparisons,
         violations=len(rows),
-        columns=("idempotency_key", "reservation_id", "said"),
+        columns=("idempotency_key", "reservation_id", "contradiction"),
         rows=rows[:20],
     )
 
 
-def reads_tell_the_end(evidence: Evidence, readings: Sequence[Reading]) -> InvariantMeasure:
-    """That what became of a reservation can be asked for: a read says what is stored, and that is final."""
+def reads_match_the_end(evidence: RunEvidence, readings: Sequence[Reading]) -> InvariantMeasure:
+    """An invariant over reads: each returns the stored state, which is final."""
     stored: dict[str, str] = dict(evidence.rows(_FINAL))
     rows = tuple(
         (reading.record.reservation_id, str(reading.record.status), reading.state, want)
@@ -123,24 +123,24 @@ def reads_tell_the_end(evidence: Evidence, readings: Sequence[Reading]) -> Invar
         if reading.state != (want := stored.get(reading.record.reservation_id, ""))
     )
     return InvariantMeasure(
-        name="reads_tell_the_end",
+        name="reads_match_the_end",
         exposure=len(readings),
         violations=len(rows),
-        columns=("reservation_id", "status", "told", "stored"),
+        columns=("reservation_id", "status", "read", "stored"),
         rows=rows[:20],
     )
 
 
 def objections(tally: Tally, settled: Settled, invariants: Audit, wanted: int) -> tuple[str, ...]:
-    """Why a storm is not good: broken invariants, ones that were not tried, too few kills at the moment."""
-    said = [
+    """Why a storm fails: a broken or unchecked invariant, a system that does not settle, or too few kills."""
+    found = [
         f"{each.name}: {each.error or f'{each.violations} violations'}"
         for each in invariants
         if each.violations or each.error
     ]
-    said += [f"{each.name} was tried on nothing" for each in invariants if not each.exposure]
+    found += [f"{each.name} was checked on no rows" for each in invariants if not each.exposure]
     if not settled.settled:
-        said.append(f"not settled in {settled.took_s:.1f} s: {settled.unsettled} sagas under way")
+        found.append(f"not settled in {settled.took_s:.1f} s: {settled.unsettled} sagas under way")
     if tally.between < wanted:
-        said.append(f"only {tally.between} of {wanted} kills fell between pay and confirm")
-    return tuple(said)
+        found.append(f"only {tally.between} of {wanted} kills were between pay and confirm")
+    return tuple(found)

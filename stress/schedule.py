@@ -1,7 +1,7 @@
-"""What a storm will do, drawn from its seed alone: who wants what, which toxics come, who is killed.
+"""The plan of a storm, drawn from its seed alone: the orders, the toxics and the kills.
 
-Each is an endless sequence with a random stream of its own, so that how far one of them got does not change the
-others. What a seed cannot fix is the interleaving: when an answer comes, and what it meets on its way.
+Each is an endless sequence with its own random stream, so that the progress of one does not change the others.
+A seed does not fix how their effects interleave.
 """
 
 import math
@@ -13,44 +13,44 @@ from typing import Literal
 from aguante.faults.planned_fault import ToxiproxyFault
 from aguante.load_protocol.rates import Shape, curve_of
 from loadtests.arrivals import arrival_times
-from stress.client import TIMEOUT_S, Wish
+from stress.client import TIMEOUT_S, ReservationRequest
 
 USERS = 500
 DECLINED = 0.03
-"""Share of orders whose card the bank declines (payments' rule: by the user's name)."""
+"""Share of orders whose card the bank declines; payments decides by the user's name."""
 BIG_EVENTS, SMALL_EVENTS = 4, 2
 SMALL_CAPACITY = 5
-"""Sold out early on, although one order in nineteen wants one: so sold_out is an answer of the storm too."""
+"""Small enough to sell out early although one order in nineteen asks for one, so that sold_out occurs."""
 BIG_CAPACITY = 1_000_000
 
 HELD_BACK = 0.15
-"""Share of the toxics that are made for late steps."""
+"""Share of the toxics that delay a step until after its compensation."""
 HELD_BACK_MS = 6_000
 
 AIMED_AT = "reservations"
-"""The service whose kills wait for a charge that is captured and not yet confirmed."""
+"""The service whose kills wait for a captured charge whose saga is not yet confirmed."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """One customer of the storm, from arrival to giving up."""
+    """The behaviour of one customer, from arrival to the last attempt."""
 
     at_s: float
     """Intended arrival, seconds since the storm began."""
-    wish: Wish
+    request: ReservationRequest
     patience_s: float
-    """How long the first attempt is waited for; the later ones are waited for in full."""
+    """The client's timeout for the first attempt; later attempts get the full timeout."""
     pauses_s: tuple[float, ...]
-    """Before each further attempt with the same key, for as long as there is no final answer."""
-    twin: bool
+    """Before each retry with the same key, until there is a final response."""
+    duplicate: bool
     """The first attempt is sent twice at once, with one key."""
     reads_event: bool
-    looks_back: bool
-    """Once acknowledged: read the reservation, and ask for it again with the same key."""
+    reads_back: bool
+    """Once acknowledged, read the reservation and send it again with the same key."""
 
 
 @dataclass(frozen=True)
-class Gust:
+class PlannedToxic:
     """One toxic on one link."""
 
     pause_s: float
@@ -59,25 +59,25 @@ class Gust:
 
 
 @dataclass(frozen=True)
-class Strike:
-    """One kill."""
+class PlannedKill:
+    """One kill of a service."""
 
     pause_s: float
     service: str
     down_s: float
-    """From its end to its new start."""
+    """From the kill to the restart."""
     widened_ms: int
-    """Latency on reservations' database while a strike is being aimed, which keeps sagas between two states."""
+    """Latency on reservations' database while the kill waits; it keeps sagas longer between two states."""
 
 
 def capacities() -> dict[str, int]:
-    """The events of a storm and their capacity; the small ones sell out early on."""
+    """The events of a storm and their capacity; the small ones sell out early."""
     big = {f"big-{n}": BIG_CAPACITY for n in range(BIG_EVENTS)}
     return big | {f"small-{n}": SMALL_CAPACITY for n in range(SMALL_EVENTS)}
 
 
 def orders(seed: int, rate_rps: float) -> Iterator[Order]:
-    """Customers in order of arrival, for ever; arrivals are independent (Poisson)."""
+    """An endless sequence of customers in order of arrival; arrivals are independent (Poisson)."""
     draw = _stream("orders", seed)
     events = list(capacities())
     weights = [9 if name.startswith("big") else 1 for name in events]
@@ -85,7 +85,7 @@ def orders(seed: int, rate_rps: float) -> Iterator[Order]:
     times = arrival_times("poisson", curve, seed)
     for number, at_s in enumerate(times):
         name = "declined" if draw.random() < DECLINED else "user"
-        wish = Wish(
+        request = ReservationRequest(
             f"storm-{seed}-{number}",
             f"{name}-{draw.randrange(USERS)}",
             draw.choices(events, weights)[0],
@@ -93,34 +93,34 @@ def orders(seed: int, rate_rps: float) -> Iterator[Order]:
         )
         yield Order(
             at_s=at_s,
-            wish=wish,
+            request=request,
             patience_s=draw.uniform(0.02, 0.4) if draw.random() < 0.05 else TIMEOUT_S,
             pauses_s=tuple(draw.uniform(0.05, 2.0) for _ in range(draw.randrange(4))),
-            twin=draw.random() < 0.05,
+            duplicate=draw.random() < 0.05,
             reads_event=draw.random() < 0.15,
-            looks_back=draw.random() < 0.25,
+            reads_back=draw.random() < 0.25,
         )
 
 
-def gusts(seed: int, lane: int, links: Sequence[str]) -> Iterator[Gust]:
-    """Toxics on these links, one after the other, for ever; lanes blow at the same time."""
-    draw = _stream(f"gusts:{lane}", seed)
+def toxics(seed: int, lane: int, links: Sequence[str]) -> Iterator[PlannedToxic]:
+    """An endless sequence of toxics on these links; each lane has a sequence of its own."""
+    draw = _stream(f"toxics:{lane}", seed)
     between_services = [link for link in links if not link.endswith("-db")]
     while True:
         pause_s = draw.uniform(1.0, 6.0)
         if draw.random() < HELD_BACK:
             fault = _held_back(draw.choice(between_services))
-            yield Gust(pause_s, hold_s=draw.uniform(3.3, 4.5), fault=fault)
+            yield PlannedToxic(pause_s, hold_s=draw.uniform(3.3, 4.5), fault=fault)
         else:
-            yield Gust(pause_s, hold_s=draw.uniform(0.2, 1.5), fault=_any(draw, links))
+            yield PlannedToxic(pause_s, hold_s=draw.uniform(0.2, 1.5), fault=_any(draw, links))
 
 
-def strikes(seed: int, services: Sequence[str]) -> Iterator[Strike]:
-    """Kills of these services, one after the other, for ever."""
-    draw = _stream(f"strikes:{','.join(services)}", seed)
+def kills(seed: int, services: Sequence[str]) -> Iterator[PlannedKill]:
+    """An endless sequence of kills of these services."""
+    draw = _stream(f"kills:{','.join(services)}", seed)
     often = tuple(services) == (AIMED_AT,)
     while True:
-        yield Strike(
+        yield PlannedKill(
             pause_s=draw.uniform(0.2, 1.5) if often else draw.uniform(4.0, 12.0),
             service=draw.choice(services),
             down_s=draw.uniform(0.0, 0.4) if often else draw.uniform(0.0, 1.0),
@@ -129,7 +129,7 @@ def strikes(seed: int, services: Sequence[str]) -> Iterator[Strike]:
 
 
 def _held_back(link: str) -> ToxiproxyFault:
-    """Requests held back for longer than any step waits: when it is lifted, they come after their compensation."""
+    """Delays requests beyond every step's timeout, so that they arrive after their compensation."""
     attributes = (("latency", HELD_BACK_MS), ("jitter", 0))
     return ToxiproxyFault(link=link, toxic="latency", stream="upstream", attributes=attributes)
 
@@ -152,7 +152,7 @@ def _latency(draw: random.Random) -> dict[str, int]:
 
 
 def _slicer(draw: random.Random) -> dict[str, int]:
-    # Some 10 to 40 pieces a message, 5 ms apart at most: slow, but it gets through.
+    # About 10 to 40 pieces per message, at most 5 ms apart: slow, but it arrives.
     average = draw.randrange(20, 200)
     variation, delay = draw.randrange(average), draw.randrange(100, 5_000)
     return {"average_size": average, "size_variation": variation, "delay": delay}
@@ -164,11 +164,11 @@ TOXICS: Mapping[str, Callable[[random.Random], dict[str, int]]] = {
     "reset_peer": lambda draw: {"timeout": draw.choice((0, draw.randrange(5, 300)))},
     "down": lambda _: {},
     "bandwidth": lambda draw: {"rate": draw.randrange(1, 20)},
-    # From less than the head of a request to some thirty exchanges of a kept-alive connection.
+    # From less than the head of a request to about thirty exchanges on a kept-alive connection.
     "limit_data": lambda draw: {"bytes": draw.randrange(50, 20_000)},
     "slicer": _slicer,
 }
-"""Toxiproxy's attributes, each within what ``aguante.faults.toxics`` says is safe (a test holds them to it)."""
+"""Attributes by toxic, within the bounds of ``aguante.faults.toxics`` (a test checks them)."""
 
 
 def _direction(draw: random.Random) -> Literal["upstream", "downstream"]:
@@ -176,4 +176,4 @@ def _direction(draw: random.Random) -> Literal["upstream", "downstream"]:
 
 
 def _stream(name: str, seed: int) -> random.Random:
-    return random.Random(f"{name}:{seed}")  # noqa: S311 - reproducible on purpose
+    return random.Random(f"{name}:{seed}")  # noqa: S311 - must be reproducible

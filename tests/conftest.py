@@ -56,7 +56,7 @@ def observer_binaries() -> dict[str, Path]:
 
 @atexit.register
 def nothing_after_the_summary() -> None:
-    """Let pytest's summary be the last line: DuckDB's binding reports leaks at exit that are not ours to mend.
+    """Let pytest's summary be the last line: DuckDB's binding reports leaks at exit that are not ours to fix.
 
     Not in a hook of pytest: its capture puts stderr back after the last of them. All that pytest has to say
     is said by now, and the exit code is not touched.

@@ -115,14 +115,14 @@ async def play_here(
 
 def _runtime_for(request: RunRequest, stage: Stage) -> Runtime:
     """A fresh runtime, with a Prometheus where the experiment asks for one."""
-    wanted = ("prometheus",) if queries_of(request.experiment, request.plan) else ()
+    wanted = ("prometheus",) if queries_of(request.plan) else ()
     samples = RunFolder(request.runs / request.plan.run_id).samples
     return stage.runtime.make(wanted, samples)
 
 
 def _request(job: Job, experiment: Experiment, stage: Stage) -> RunRequest:
     plan = plan_of(job, experiment, stage.spec, stage.runtime)
-    return RunRequest(experiment, plan, stage.spec, Path(job.path).read_bytes(), stage.runs)
+    return RunRequest(plan, stage.spec, experiment.origin.source, stage.runs)
 
 
 def result_of(job: Job, outcome: RunOutcome, took_s: float) -> SuiteRun:

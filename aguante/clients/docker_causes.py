@@ -1,4 +1,4 @@
-"""What Docker's messages mean, and how to mend it: one line of cause, one of mend. Pure."""
+"""What Docker's messages mean, and how to fix it: one line of cause, one of fix. Pure."""
 
 import re
 from collections.abc import Callable
@@ -90,12 +90,12 @@ _CAUSES = (
 
 
 def cause_of(words: str) -> str:
-    """Cause and mend for what Docker said; its own words where no cause is known."""
+    """Cause and fix for what Docker said; its own words where no cause is known."""
     return known_cause(words) or said(words).strip() or "it said nothing"
 
 
 def known_cause(words: str) -> str:
-    """Cause and mend for what Docker said; empty where no cause is known."""
+    """Cause and fix for what Docker said; empty where no cause is known."""
     for each in _CAUSES:
         match = re.search(each.pattern, words)
         if match:

@@ -1,4 +1,4 @@
-"""The docker command line, called with a limit: what it said, or one error with the cause and how to mend it.
+"""The docker command line, called with a limit: what it said, or one error with the cause and how to fix it.
 
 The command line and not the socket: it alone knows contexts, ``DOCKER_HOST`` and Compose. Containers are
 found by the labels that Compose puts on them, never by a pattern of names.
@@ -28,11 +28,11 @@ NOT_BESIDE = "com.docker.compose.oneoff=False"
 
 
 class DockerError(TestbedError):
-    """Docker cannot do what was asked. The message says what, why, and how to mend it; exit code 4."""
+    """Docker cannot do what was asked. The message says what, why, and how to fix it; exit code 4."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """How one call ended."""
 
     code: int
@@ -82,7 +82,7 @@ class Docker:
     program: str = "docker"
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    async def ask(self, *args: str, limit_s: float = LIMIT_S) -> Answer:
+    async def call(self, *args: str, limit_s: float = LIMIT_S) -> CommandResult:
         """Run ``docker <args>`` to its end, whatever its exit code.
 
         Raises:
@@ -96,7 +96,7 @@ class Docker:
             raise DockerError(_late(args, limit_s)) from late
         finally:
             await _end(process)
-        return Answer(process.returncode or 0, out.decode("utf-8", "replace"), _text(err))
+        return CommandResult(process.returncode or 0, out.decode("utf-8", "replace"), _text(err))
 
     async def run(self, *args: str, limit_s: float = LIMIT_S) -> str:
         """What ``docker <args>`` printed, when it succeeded.
@@ -104,7 +104,7 @@ class Docker:
         Raises:
             DockerError: it failed, is not there, or did not end in time.
         """
-        answer = await self.ask(*args, limit_s=limit_s)
+        answer = await self.call(*args, limit_s=limit_s)
         if answer.code:
             raise failed(args, answer)
         return answer.out
@@ -116,13 +116,13 @@ class Docker:
             DockerError: there is none, it does not run, or none of FREEZE_TRIES froze it.
         """
         for left in reversed(range(FREEZE_TRIES)):
-            answer = await self.ask("pause", name)
+            answer = await self.call("pause", name)
             if not answer.code:
                 return
             if not left or NOT_FROZEN not in answer.err:
                 raise failed(("pause", name), answer)
 
-    async def into(self, path: Path, *args: str, limit_s: float = LIMIT_S) -> None:
+    async def run_to_file(self, path: Path, *args: str, limit_s: float = LIMIT_S) -> None:
         """Write what ``docker <args>`` prints, both streams, to a file: output of any length.
 
         Raises:
@@ -140,7 +140,7 @@ class Docker:
                 await _end(process)
 
     @contextlib.asynccontextmanager
-    async def held(self, *args: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def background(self, *args: str) -> AsyncIterator[asyncio.subprocess.Process]:
         """A call that lasts, such as ``docker wait``: it is ended with the body. Nothing it prints is read.
 
         Raises:
@@ -176,7 +176,7 @@ class Docker:
         """
         if not ids:
             return ()
-        answer = await self.ask("container", "inspect", *ids)
+        answer = await self.call("container", "inspect", *ids)
         # One that was removed meanwhile makes the code 1; the others are told all the same.
         if answer.code and not answer.out.strip().startswith("["):
             raise failed(("container", "inspect"), answer)
@@ -205,8 +205,8 @@ class Docker:
             raise DockerError(message) from why
 
 
-def failed(args: Sequence[str], answer: Answer) -> DockerError:
-    """The error that says what failed, why, and how to mend it."""
+def failed(args: Sequence[str], answer: CommandResult) -> DockerError:
+    """The error that says what failed, why, and how to fix it."""
     found = cause_of(answer.err or answer.out)
     return DockerError(f"`{_told(args)}` failed: {found}")
 

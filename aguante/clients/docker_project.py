@@ -5,7 +5,14 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from aguante.clients.docker_cli import PROJECT_LABEL, Answer, Container, Docker, DockerError, failed
+from aguante.clients.docker_cli import (
+    PROJECT_LABEL,
+    CommandResult,
+    Container,
+    Docker,
+    DockerError,
+    failed,
+)
 from aguante.run_folder.log_files import LOG_MAX_BYTES
 
 REMOVE_LIMIT_S = 60.0
@@ -31,12 +38,12 @@ async def remove_project(docker: Docker, project: str) -> None:
         DockerError: Docker does not answer, or something cannot be removed within REMOVE_LIMIT_S.
     """
     deadline = time.monotonic() + REMOVE_LIMIT_S
-    answer = Answer(0, "", "")
+    answer = CommandResult(0, "", "")
     while left := await _left_of(docker, project):
         if time.monotonic() > deadline:
             raise failed(left[0], answer)
         for call in left:
-            answer = await docker.ask(*call, limit_s=REMOVE_LIMIT_S)
+            answer = await docker.call(*call, limit_s=REMOVE_LIMIT_S)
         if answer.code:
             await asyncio.sleep(RETRY_PAUSE_S)
 
@@ -51,11 +58,11 @@ async def end_project(docker: Docker, project: str, services: Collection[str]) -
     grace = ("-t", str(STOP_GRACE_S))
     paused = [each.id for each in containers if each.state == "paused"]
     if paused:  # one that stands still would never see SIGTERM
-        await docker.ask("unpause", *paused)
+        await docker.call("unpause", *paused)
     for wanted in (services, (TELEMETRY,)):
         ending = [e.id for e in containers if e.service in wanted and e.state in LIVING]
         if ending:
-            await docker.ask("stop", *grace, *ending, limit_s=REMOVE_LIMIT_S)
+            await docker.call("stop", *grace, *ending, limit_s=REMOVE_LIMIT_S)
     await remove_project(docker, project)
 
 
@@ -95,13 +102,13 @@ async def save_logs(
         for each in containers:
             name = each.instance if each.service in services else each.service
             log = target / f"{name}.log"
-            group.create_task(docker.into(log, "logs", tail, each.id, limit_s=LOG_LIMIT_S))
+            group.create_task(docker.run_to_file(log, "logs", tail, each.id, limit_s=LOG_LIMIT_S))
 
 
 async def last_words(docker: Docker, container: Container) -> str:
     """The last lines of a container's output, indented."""
     try:
-        answer = await docker.ask("logs", f"--tail={SAID_LINES}", container.id)
+        answer = await docker.call("logs", f"--tail={SAID_LINES}", container.id)
     except DockerError as error:
         return f"  ({error})"
     lines = (answer.out + answer.err).strip().splitlines()[-SAID_LINES:]

@@ -1,1 +1,1 @@
-"""Evidence on its way into the run folder: traces, metrics, tables, logs, and whether the system came to rest."""
+"""Gathers evidence into the run folder: traces, metrics, database tables, Prometheus samples, settling."""

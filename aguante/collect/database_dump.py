@@ -1,4 +1,4 @@
-"""The final state of every database: each table as CSV, all of one database from one snapshot."""
+"""Writes the final state of every database: one CSV file per table, all tables of a database from one snapshot."""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ DUCKDB_TYPES = {
     "timestamp": "TIMESTAMP",
     "timestamptz": "TIMESTAMPTZ",
 }
-"""PostgreSQL's type names; anything else is read as text."""
+"""By PostgreSQL's type name; every other type is read as text."""
 
 SNAPSHOT = "_snapshot"
 _TAKEN = "SELECT now() AS taken_at"
@@ -42,16 +42,16 @@ ORDER BY c.table_name, c.ordinal_position
 
 
 class DumpError(Exception):
-    """A database could not be read, so that no invariant can be judged on it. Says which and why."""
+    """A database could not be read, so its invariants cannot be judged. The message names it and the cause."""
 
 
 async def dump_tables(
     databases: Sequence[RunningDatabase], folder: Path, limit_s: float = LIMIT_S
 ) -> Schema:
-    """Write ``<database>.<table>.csv`` (with header; NULL is nothing, an empty text is ``""``) and ``schema.json``.
+    """Write ``<database>.<table>.csv`` and ``schema.json``.
 
-    Beside each database's own tables there is ``<database>._snapshot``: one row, ``taken_at``, when it was read
-    by its own clock.
+    Each CSV has a header; NULL is an empty field, an empty text is ``""``. One more file per database,
+    ``<database>._snapshot.csv``, has one row: ``taken_at``, the time of the snapshot by the database's own clock.
 
     Raises:
         DumpError: a database could not be read within the limit.
@@ -78,7 +78,7 @@ async def _dump(database: RunningDatabase, folder: Path, limit_s: float) -> Sche
 async def _dump_within(database: RunningDatabase, folder: Path) -> Schema:
     connection = await asyncpg.connect(database.dsn)
     try:
-        # one snapshot: a row that moves between two tables meanwhile is seen once
+        # One snapshot, so that a row that moves between two tables meanwhile is seen once.
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             tables: Schema = {}
             for table, column, kind in await connection.fetch(_COLUMNS):

@@ -1,4 +1,4 @@
-"""DuckDB has a name of its own for what a disk refuses; whoever writes a run folder raises OSError."""
+"""Disk errors of DuckDB, raised as OSError like those of every other writer of the run folder."""
 
 import contextlib
 import errno
@@ -9,7 +9,7 @@ import duckdb
 
 @contextlib.contextmanager
 def refusals_as_os_error() -> Iterator[None]:
-    """Of a ``duckdb.IOException`` make an OSError (EIO): DuckDB gives the reason in words alone."""
+    """Raise a ``duckdb.IOException`` as an OSError (EIO); DuckDB gives its cause only as text."""
     try:
         yield
     except duckdb.IOException as why:

@@ -1,4 +1,4 @@
-"""Where a run took place: versions, cores, memory, load. Written once, at the start, to ``environment.json``."""
+"""The environment of a run (versions, cores, memory, load), written at its start to ``environment.json``."""
 
 import asyncio
 import contextlib
@@ -21,27 +21,27 @@ PACKAGES = ("aguante", "aiohttp", "asyncpg", "locust", "opentelemetry-sdk", "pyb
 
 
 class Environment(Value):
-    """The machine and the programs of one run. Text that is not known is empty, a number None."""
+    """The machine and the programs of one run. Unknown text is empty."""
 
     system: str
     """``Linux 6.8.0 x86_64``."""
     python: str
     source: str
-    """``git describe`` of the checkout that the runner's code comes from; empty outside a checkout."""
+    """``git describe`` of the checkout that the runner's code is in; empty outside a checkout."""
     packages: tuple[tuple[str, str], ...]
     toxiproxy: str
     postgresql: str
     cores: int
-    """Those that this process may use."""
+    """Number of cores that this process may use."""
     memory_bytes: int
     memory_available_bytes: int
     load_1m: float
-    """Load average of the last minute at the start; above ``cores``, times of this run say little."""
+    """Load average of the last minute at the start; above ``cores``, the timings of this run mean little."""
     load_5m: float
 
 
 def read_environment() -> Environment:
-    """Look at this machine; takes a few milliseconds, and never fails. The servers are asked later."""
+    """Describe this machine; takes a few milliseconds and never fails. ``add_server_versions`` adds the servers."""
     memory = psutil.virtual_memory()
     load_1m, load_5m, _ = os.getloadavg()
     return Environment(
@@ -60,9 +60,7 @@ def read_environment() -> Environment:
 
 
 async def add_server_versions(path: Path, testbed: Testbed) -> None:
-    """Ask the servers of a testbed for their versions, and note them in ``environment.json``.
-
-    A server that does not tell is left empty: a version is worth no run.
+    """Add the versions of a testbed's servers to ``environment.json``; a server that does not answer stays empty.
 
     Raises:
         OSError: the file cannot be read or written.
@@ -71,8 +69,8 @@ async def add_server_versions(path: Path, testbed: Testbed) -> None:
         asyncio.to_thread(_toxiproxy_version, testbed.toxiproxy), _postgresql_version(testbed)
     )
     found = Environment.model_validate_json(await asyncio.to_thread(path.read_bytes))
-    told = found.model_copy(update={"toxiproxy": toxiproxy, "postgresql": postgresql})
-    await asyncio.to_thread(path.write_text, told.model_dump_json(indent=2))
+    complete = found.model_copy(update={"toxiproxy": toxiproxy, "postgresql": postgresql})
+    await asyncio.to_thread(path.write_text, complete.model_dump_json(indent=2))
 
 
 def _toxiproxy_version(api: str) -> str:
@@ -95,6 +93,8 @@ async def _postgresql_version(testbed: Testbed) -> str:
 
 def git_describe(folder: Path) -> str:
     """``v0.1.0-3-g1a2b3c4-dirty`` or ``1a2b3c4``; empty where this is no git checkout."""
+    if not (folder / ".git").exists():
+        return ""  # a package installed below somebody else's checkout
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--tags"]
     try:
         done = subprocess.run(

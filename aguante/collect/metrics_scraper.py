@@ -1,8 +1,8 @@
-"""Prometheus samples of every service, each second, into ``metrics.jsonl``: only what changed is written.
+"""Scrapes the metrics of every service once a second into ``metrics.jsonl``.
 
-One line a scrape: ``{"at_s", "instance", "samples": {series: value}, "error"}``, where a series is the text
-that Prometheus itself uses (``name{label="value"}``) and is there when its value is new. A series that a
-service no longer has is written once as null.
+Each line is one scrape: ``{"at_s", "instance", "samples": {series: value}, "error"}``. A series is named as in
+Prometheus (``name{label="value"}``) and is written only when its value has changed. A series that disappears is
+written once, as null.
 """
 
 import asyncio
@@ -26,26 +26,26 @@ class Scrape(msgspec.Struct, frozen=True, kw_only=True):
     """One line of ``metrics.jsonl``."""
 
     at_s: float
-    """Seconds since t0, when the answer was there."""
+    """Seconds since t0 when the response arrived."""
     instance: str
     samples: dict[str, float | None]
-    """Series -> value, where it changed since the last scrape; null: gone, or not a number."""
+    """Series -> value if it changed since the last scrape; null: the series is gone, or is not a number."""
     error: str = ""
     """Why the service could not be read, or empty."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """One change of one series, read back."""
+    """One change of one series."""
 
     at_s: float
     instance: str
     labels: dict[str, str]
     value: float
-    """NaN where the series is gone."""
+    """NaN: the series is gone."""
 
 
 class MetricsScraper:
-    """Reads ``/metrics`` of each service at its own address, beside a run."""
+    """Scrapes ``/metrics`` of each service at its own address, not through a proxy."""
 
     def __init__(self, testbed: Testbed, path: Path) -> None:
         self._services = testbed.services
@@ -66,7 +66,7 @@ class MetricsScraper:
                         *(self._scrape(session, service, now_s) for service in self._services)
                     )
                     file.write(b"".join(encoder.encode(scrape) + b"\n" for scrape in scrapes))
-                    # whole seconds of the run's own clock, so that scrapes do not drift
+                    # On whole seconds of the run's clock, so that scrapes do not drift.
                     await asyncio.sleep(EVERY_S - now_s() % EVERY_S)
 
     async def _scrape(
@@ -83,10 +83,10 @@ class MetricsScraper:
 
 
 def parse(text: str) -> dict[str, float]:
-    """Series -> value of the plain text format; comments are left out.
+    """Series -> value from Prometheus's text format.
 
     Raises:
-        ValueError: a line is no sample.
+        ValueError: a line is not a sample.
     """
     values = {}
     for line in text.splitlines():
@@ -97,7 +97,7 @@ def parse(text: str) -> dict[str, float]:
 
 
 def changes(before: dict[str, float], after: dict[str, float]) -> dict[str, float | None]:
-    """What is new or different in ``after``; null for what is gone, or is not a finite number."""
+    """The series of ``after`` that are new or different; None for one that is gone or is not a finite number."""
     new = {
         series: value if math.isfinite(value) else None
         for series, value in after.items()
@@ -107,9 +107,9 @@ def changes(before: dict[str, float], after: dict[str, float]) -> dict[str, floa
 
 
 def read_series(path: Path, name: str) -> Iterator[Sample]:
-    """Every change of the samples called ``name`` (with its ``_bucket``, ``_total``, ...), in order of time.
+    """Every change of the series with exactly this sample name (suffix such as ``_total`` included), ordered by time.
 
-    Carry a value forward until the next change. A torn last line is passed over.
+    A value holds until the next change. An incomplete last line is ignored.
     """
     decoder = msgspec.json.Decoder(Scrape)
     with path.open("rb") as file:
@@ -118,7 +118,7 @@ def read_series(path: Path, name: str) -> Iterator[Sample]:
                 return
             scrape = decoder.decode(line)
             for series, value in scrape.samples.items():
-                if series == name or series.startswith(name + "{"):
+                if _is_of(series, name):
                     yield Sample(
                         at_s=scrape.at_s,
                         instance=scrape.instance,
@@ -127,34 +127,41 @@ def read_series(path: Path, name: str) -> Iterator[Sample]:
                     )
 
 
-async def spans_dropped(testbed: Testbed, name: str = SPANS_DROPPED) -> dict[str, int]:
-    """The services' drop counters now, by instance; -1 where it cannot be read, or there is no such counter."""
+async def spans_dropped(testbed: Testbed) -> dict[str, int | None]:
+    """The current drop counter of each instance; None: it cannot be read, or the service has none."""
     async with _session() as session:
-        counts = await asyncio.gather(
-            *(_dropped_by(session, service, name) for service in testbed.services)
-        )
+        counts = await asyncio.gather(*(_dropped_by(session, each) for each in testbed.services))
     return {each.instance: count for each, count in zip(testbed.services, counts, strict=True)}
 
 
-def dropped_since(before: Mapping[str, int], after: Mapping[str, int]) -> int:
-    """How many spans were dropped between two looks; -1: not known. A counter that fell began anew, at 0.
+def dropped_since(before: Mapping[str, int | None], after: Mapping[str, int | None]) -> int | None:
+    """How many spans were dropped between two readings; None: not known. A counter that fell was reset to 0.
 
     >>> dropped_since({"a-1": 5, "b-1": 2}, {"a-1": 6, "b-1": 1})
     2
     """
-    if not after or min((*before.values(), *after.values())) < 0:
-        return -1
-    since = ((count, before.get(name, 0)) for name, count in after.items())
-    return sum(now - then if now >= then else now for now, then in since)
+    if not after or None in before.values():
+        return None
+    total = 0
+    for instance, now in after.items():
+        if now is None:
+            return None
+        then = before.get(instance) or 0
+        total += now - then if now >= then else now
+    return total
 
 
-async def _dropped_by(session: aiohttp.ClientSession, service: RunningService, name: str) -> int:
+async def _dropped_by(session: aiohttp.ClientSession, service: RunningService) -> int | None:
     try:
         values = parse(await _fetch(session, service))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-        return -1
-    found = [v for series, v in values.items() if series == name or series.startswith(name + "{")]
-    return int(sum(found)) if found else -1
+        return None
+    counts = [value for series, value in values.items() if _is_of(series, SPANS_DROPPED)]
+    return int(sum(counts)) if counts else None
+
+
+def _is_of(series: str, name: str) -> bool:
+    return series == name or series.startswith(name + "{")
 
 
 def _session() -> aiohttp.ClientSession:

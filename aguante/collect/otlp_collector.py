@@ -1,4 +1,4 @@
-"""The runner's own trace collector: OTLP over HTTP, appended raw, decoded after the run (``spans.py``)."""
+"""The runner's trace collector: OTLP over HTTP, appended to a file as received and decoded after the run."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,26 +13,26 @@ from aguante.clients.otlp_frames import BODY_MAX_BYTES, PROTOBUF, frame
 SHUTDOWN_S = 2.0
 
 
-async def posted(request: web.Request) -> bytes:
-    """The body of an export; answers 415 to anything but OTLP's protobuf."""
+async def read_export(request: web.Request) -> bytes:
+    """The body of an export; HTTP 415 unless it is OTLP's protobuf."""
     if request.content_type != PROTOBUF:
         raise web.HTTPUnsupportedMediaType(text=f"send {PROTOBUF}, not {request.content_type}")
     return await request.read()
 
 
 def accepted() -> web.Response:
-    """An empty ExportTraceServiceResponse ("all accepted"): zero bytes of protobuf."""
+    """An ExportTraceServiceResponse that accepts everything: zero bytes of protobuf."""
     return web.Response(body=b"", content_type=PROTOBUF)
 
 
 class Collector:
     """Receives ``POST /v1/traces`` on a free loopback port while it is open.
 
-    Each body is appended to ``path`` as it came (gzip undone): 4 bytes big-endian length, then the
-    protobuf. The disk is written by one thread, so that the loop never waits for it.
+    Each body is appended to ``path`` without its gzip encoding: 4 bytes big-endian length, then the protobuf.
+    One thread writes to the disk, so that the event loop never waits for it.
 
     Raises:
-        OSError: on entering, when the file cannot be opened or no port can be had.
+        OSError: on entering, if the file cannot be opened or no port is free.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,15 +40,15 @@ class Collector:
         self.endpoint = ""
         """Base address, for ``OTEL_EXPORTER_OTLP_ENDPOINT``; set on entering."""
         self.requests = 0
-        """Bodies kept."""
+        """Bodies written."""
         self.bytes = 0
-        """Of the bodies kept, without gzip."""
+        """Size of the bodies written, without gzip."""
         self.refused = 0
-        """Bodies that could not be written to disk. Whoever sent one may send it again, or count it as lost."""
-        self.hand_on: Callable[[bytes], None] | None = None
-        """Given every body that was kept; must not wait."""
+        """Bodies that could not be written to disk. Their sender may send them again, or count them as lost."""
         self.refused_because = ""
-        """What the disk said last, or empty."""
+        """The last disk error, or empty."""
+        self.forward: Callable[[bytes], None] | None = None
+        """Called with every body that was written; must not block."""
 
     async def __aenter__(self) -> Self:
         self._file: BinaryIO = self._path.open("ab", buffering=0)
@@ -75,18 +75,18 @@ class Collector:
         self._file.close()
 
     async def _receive(self, request: web.Request) -> web.Response:
-        body = await posted(request)
+        body = await read_export(request)
         try:
             await self.keep(body)
         except OSError as failure:
-            raise web.HTTPServiceUnavailable(text=f"cannot be kept: {failure}") from failure
+            raise web.HTTPServiceUnavailable(text=f"cannot be written: {failure}") from failure
         return accepted()
 
     async def keep(self, body: bytes) -> None:
         """Append one body, as if it had been posted.
 
         Raises:
-            OSError: the disk refused it; counted.
+            OSError: it could not be written; counted in ``refused``.
         """
         try:
             await asyncio.get_running_loop().run_in_executor(self._disk, self._append, body)
@@ -94,8 +94,8 @@ class Collector:
             self.refused += 1
             self.refused_because = str(failure)
             raise
-        if self.hand_on:
-            self.hand_on(body)
+        if self.forward:
+            self.forward(body)
         self.requests += 1
         self.bytes += len(body)
 

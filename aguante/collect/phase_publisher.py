@@ -1,11 +1,11 @@
-"""Tells Prometheus which phase a run is in and which faults hold, so that dashboards can draw them.
+"""Publishes a run's current phase and active faults to Prometheus, for dashboards.
 
-``aguante_phase{run_id, experiment, phase}``: 1 for the phase that the run is in, 0 for its others.
-``aguante_fault_active{run_id, experiment, fault, link, service, kind}``: 1 while the fault really holds.
+``aguante_phase{run_id, experiment, phase}``: 1 for the current phase, 0 for the others.
+``aguante_fault_active{run_id, experiment, fault, link, service, kind}``: 1 while the fault is active.
 
-They are pushed to Prometheus's own OTLP receiver once a second and at every change: so nothing has to be able to
-reach the runner, natively, on containers and on a testbed that is borrowed alike, and an edge is drawn where it was,
-not at the next scrape. A Prometheus that does not take them costs nothing but a count.
+They are pushed to Prometheus's OTLP receiver once a second and at every change. Pushing works with every runtime,
+since Prometheus need not reach the runner, and it records a change when it happens and not at the next scrape.
+A push that Prometheus does not accept is only counted.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
 from aguante.plan.plan import Plan
 
 EVERY_S = 1.0
-LOOK_S = 0.05
-"""How late an edge may be told."""
+POLL_S = 0.05
+"""How late a change may be published."""
 PUSH_LIMIT_S = 0.5
 PHASE = "aguante_phase"
 FAULT_ACTIVE = "aguante_fault_active"
@@ -39,7 +39,7 @@ class Gauge(NamedTuple):
 
 
 def gauges(plan: Plan, at_s: float, active: frozenset[str]) -> Iterator[Gauge]:
-    """What is true at ``at_s`` seconds since t0, with these faults holding (by id). Pure."""
+    """All values at ``at_s`` seconds since t0; ``active`` holds the ids of the active faults."""
     run = {"run_id": plan.run_id, "experiment": plan.experiment}
     for window in plan.phases:
         inside = window.start_s <= at_s < window.end_s
@@ -59,14 +59,14 @@ def _of(fault: PlannedFault) -> Mapping[str, str]:
 
 
 def next_edge_s(plan: Plan, at_s: float) -> float:
-    """When the next phase begins, or the last ends, seconds since t0; infinite after that."""
+    """When the next phase begins or the last one ends, seconds since t0; infinite after that."""
     edges = (edge for window in plan.phases for edge in (window.start_s, window.end_s))
     return min((edge for edge in edges if edge > at_s), default=math.inf)
 
 
 def encode(values: Iterator[Gauge], epoch_ns: int) -> bytes:
-    """As an OTLP ExportMetricsServiceRequest."""
-    # Imported here: 60 ms that only a run with a Prometheus needs.
+    """Encode the values as an OTLP ExportMetricsServiceRequest."""
+    # Imported here because it takes 60 ms and only a run with Prometheus needs it.
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
         ExportMetricsServiceRequest,
     )
@@ -87,15 +87,15 @@ def encode(values: Iterator[Gauge], epoch_ns: int) -> bytes:
     return bytes(request.SerializeToString())
 
 
-class Announcer:
-    """Pushes a run's phases and faults while it is entered; on leaving, what then is true.
+class PhasePublisher:
+    """Pushes a run's phases and faults while it is open, and their last values on leaving.
 
     Args:
         plan: of the run.
-        address: of Prometheus; empty: there is none, and nothing is said.
-        epoch_ns: the wall clock at t0.
+        address: base URL of Prometheus; empty: there is none, and nothing is pushed.
+        epoch_ns: wall clock at t0.
         now_s: seconds since t0.
-        active: the faults that hold now, by id.
+        active: ids of the active faults.
     """
 
     def __init__(
@@ -111,16 +111,16 @@ class Announcer:
         self._epoch_ns = epoch_ns
         self._now_s = now_s
         self._active = active
-        self.taken = 0
-        """Pushes that Prometheus took."""
+        self.accepted = 0
+        """Pushes that Prometheus accepted."""
         self.failed = 0
-        """Pushes that it did not."""
+        """Pushes that it did not accept."""
 
     async def __aenter__(self) -> Self:
         if self._url:
             limit = aiohttp.ClientTimeout(total=PUSH_LIMIT_S)
             self._session = aiohttp.ClientSession(timeout=limit)
-            self._task = asyncio.create_task(self._run(), name="announcer")
+            self._task = asyncio.create_task(self._run(), name="phase-publisher")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -129,7 +129,7 @@ class Announcer:
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
-        # The run is over, also one that was stopped: it is in none of its phases.
+        # A run that was stopped early is over too: no phase is current.
         await self._push(max(self._now_s(), self._plan.end_s), self._active())
         await self._session.close()
 
@@ -138,18 +138,18 @@ class Announcer:
             at_s, active = self._now_s(), self._active()
             await self._push(at_s, active)
             due_s = min(at_s + EVERY_S, next_edge_s(self._plan, at_s))
-            # Looked at, not told: applying and lifting a fault waits for nobody, and for no dashboard.
+            # Polled, so that applying and undoing a fault never waits for a dashboard.
             while self._now_s() < due_s and self._active() == active:  # noqa: ASYNC110
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(POLL_S)
 
     async def _push(self, at_s: float, active: frozenset[str]) -> None:
         now_ns = self._epoch_ns + round(self._now_s() * 1e9)
         body = encode(gauges(self._plan, at_s, active), now_ns)
         headers = {"Content-Type": PROTOBUF}
         try:
-            async with self._session.post(self._url, data=body, headers=headers) as answer:
-                good = answer.status < 300
+            async with self._session.post(self._url, data=body, headers=headers) as response:
+                accepted = response.status < 300
         except (aiohttp.ClientError, TimeoutError, OSError):
-            good = False
-        self.taken += good
-        self.failed += not good
+            accepted = False
+        self.accepted += accepted
+        self.failed += not accepted

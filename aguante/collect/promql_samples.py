@@ -1,4 +1,4 @@
-"""``promql.jsonl``: what Prometheus gave for each ``promql`` expectation, so that a run can be judged without it."""
+"""Stores Prometheus's result for each ``promql`` expectation in ``promql.jsonl``, for judging without Prometheus."""
 
 import itertools
 import math
@@ -9,83 +9,67 @@ from typing import NamedTuple
 import msgspec
 
 from aguante.clients.prometheus_queries import Prometheus, PrometheusError, Series
-from aguante.expectations.clauses import Promql
-from aguante.experiment.experiment import Experiment
+from aguante.expectations.evidence import PromqlResult
+from aguante.expectations.promql import Promql
 from aguante.plan.plan import Plan
 
 SETTLE_S = 1.5
-"""A window's last scrape is a second away at most, and then it must be stored."""
-NO_PROMETHEUS = "this testbed has no Prometheus: start it with one (`aguante up --with prometheus`), or play natively"
+"""After a window ends: up to a second until its last scrape, and the time to store it."""
+NO_PROMETHEUS = "this testbed has no Prometheus; start it with one (`aguante up --with prometheus`) or run natively"
 SERIES_MAX = 5
-"""So many are kept of a query that gives more than one: enough to say why that is no answer."""
-
-
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """One line: the values of one query over its window."""
-
-    query: str
-    start_s: float
-    end_s: float
-    """Of the window, seconds since t0."""
-    series: int = 0
-    """How many the query gave."""
-    labels: tuple[dict[str, str], ...] = ()
-    """Of each of the first SERIES_MAX."""
-    points: tuple[tuple[float, float | None], ...] = ()
-    """(seconds since t0, value) of the one series; None: not a number."""
-    error: str = ""
-    """Why there is nothing, or empty."""
+"""Series kept of a query that returns more than one: enough to explain why that is an error."""
 
 
 class Query(NamedTuple):
-    """One question to Prometheus: the same for all expectations that ask it of the same window."""
+    """One query over one window; several expectations may share it."""
 
     query: str
     start_s: float
     end_s: float
 
 
-def queries_of(experiment: Experiment, plan: Plan) -> tuple[Query, ...]:
-    """Every ``promql`` of an experiment, in ``expect`` and in ``abort_when``, each once."""
-    clauses = (*experiment.expect, *experiment.abort_when)
-    asked = (each.promql for each in clauses if each.promql is not None)
-    return tuple(dict.fromkeys(Query(each.query, *window_of(each, plan)) for each in asked))
-
-
-def window_of(asked: Promql, plan: Plan) -> tuple[float, float]:
-    """From and to, seconds since t0."""
-    phase = plan.window(asked.phase)
-    end_s = phase.end_s if asked.before_s is None else phase.start_s + asked.before_s
-    return phase.start_s + asked.after_s, min(end_s, phase.end_s)
+def queries_of(plan: Plan) -> tuple[Query, ...]:
+    """Every ``promql`` of a plan, in ``expect`` and in ``abort_when``, each once."""
+    asked = (each.asked for each in (*plan.expect, *plan.abort_when))
+    windows = {window.phase: (window.start_s, window.end_s) for window in plan.phases}
+    return tuple(
+        dict.fromkeys(
+            Query(each.query, *each.part_of(windows[each.phase]))
+            for each in asked
+            if isinstance(each, Promql)
+        )
+    )
 
 
 def scraped_in_s(queries: Sequence[Query], now_s: float) -> float:
-    """How long to wait, seconds, until the last window's last scrape is stored."""
+    """Seconds to wait until the last scrape of every window is stored."""
     return max(0.0, *(each.end_s + SETTLE_S - now_s for each in queries)) if queries else 0.0
 
 
-async def ask_all(queries: Sequence[Query], address: str, epoch_s: float) -> tuple[Recorded, ...]:
-    """What Prometheus gives for each; a question without an answer says why. Never raises for that.
+async def run_queries(
+    queries: Sequence[Query], address: str, epoch_s: float
+) -> tuple[PromqlResult, ...]:
+    """The result of each query; a failed query is recorded with its error and not raised.
 
     Args:
-        queries: what is asked.
-        address: of Prometheus; empty: there is none.
-        epoch_s: the wall clock at t0.
+        queries: to run.
+        address: base URL of Prometheus; empty: there is none.
+        epoch_s: wall clock at t0.
     """
     if not address:
-        return tuple(Recorded(**each._asdict(), error=NO_PROMETHEUS) for each in queries)
+        return tuple(PromqlResult(**each._asdict(), error=NO_PROMETHEUS) for each in queries)
     async with Prometheus(address) as prometheus:
         return tuple([await _recorded(prometheus, each, epoch_s) for each in queries])
 
 
-async def _recorded(prometheus: Prometheus, asked: Query, epoch_s: float) -> Recorded:
-    nothing = Recorded(**asked._asdict())
+async def _recorded(prometheus: Prometheus, query: Query, epoch_s: float) -> PromqlResult:
+    empty = PromqlResult(**query._asdict())
     try:
-        series = await prometheus.over(asked.query, epoch_s + asked.start_s, epoch_s + asked.end_s)
+        series = await prometheus.over(query.query, epoch_s + query.start_s, epoch_s + query.end_s)
     except PrometheusError as error:
-        return msgspec.structs.replace(nothing, error=str(error))
+        return msgspec.structs.replace(empty, error=str(error))
     return msgspec.structs.replace(
-        nothing,
+        empty,
         series=len(series),
         labels=tuple(each.metric for each in itertools.islice(series, SERIES_MAX)),
         points=_points(series[0], epoch_s) if len(series) == 1 else (),
@@ -97,8 +81,8 @@ def _points(series: Series, epoch_s: float) -> tuple[tuple[float, float | None],
     return tuple((at_s, value if math.isfinite(value) else None) for at_s, value in pairs)
 
 
-def write_promql(path: Path, recorded: Sequence[Recorded]) -> None:
-    """Write one line for each; no file for none.
+def write_promql(path: Path, recorded: Sequence[PromqlResult]) -> None:
+    """Write one line per result; writes no file if there is none.
 
     Raises:
         OSError: it cannot be written.
@@ -107,14 +91,14 @@ def write_promql(path: Path, recorded: Sequence[Recorded]) -> None:
         path.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in recorded))
 
 
-def read_promql(path: Path) -> tuple[Recorded, ...]:
-    """Read the lines back; none where there is no file.
+def read_promql(path: Path) -> tuple[PromqlResult, ...]:
+    """Read the results; none if there is no file.
 
     Raises:
-        msgspec.MsgspecError: a line is none of ours.
+        msgspec.MsgspecError: a line is not a result.
         OSError: the file cannot be read.
     """
     if not path.exists():
         return ()
-    decoder = msgspec.json.Decoder(Recorded)
+    decoder = msgspec.json.Decoder(PromqlResult)
     return tuple(decoder.decode(line) for line in path.read_bytes().splitlines())

@@ -1,4 +1,4 @@
-"""Whether the system comes to rest: no unfinished work in two reads one second apart, within the limit."""
+"""Waits until the system has settled: two reads, one second apart, find no unfinished work."""
 
 import asyncio
 import time
@@ -12,14 +12,12 @@ from aguante.testbed.testbed_spec import SettleSpec
 
 PAUSE_S = 1.0
 READ_LIMIT_S = 2.0
-UNREAD = -1
-"""In place of a count of rows, when they could not be read."""
 
 
 async def settle(spec: SettleSpec, testbed: Testbed) -> Settled:
-    """Read the settle query through the auditor's own connection until it stays empty, or time is up.
+    """Repeat the settle query on the auditor's own connection until it returns no rows twice, or time is up.
 
-    A testbed without such a query has nothing under way that could be asked for: it counts as settled.
+    A testbed without a settle query counts as settled.
 
     Raises:
         KeyError: the testbed has no database of that name.
@@ -35,15 +33,15 @@ async def settle(spec: SettleSpec, testbed: Testbed) -> Settled:
 
 
 async def wait_settled(
-    read: Callable[[], Awaitable[int]],
+    read: Callable[[], Awaitable[int | None]],
     within_s: float,
     *,
     clock: Callable[[], float],
     sleep: Callable[[float], Awaitable[object]],
 ) -> Settled:
-    """Poll ``read`` (rows still under way; ``UNREAD`` when unknown) until two zeros ``PAUSE_S`` apart.
+    """Poll ``read`` (unfinished rows; None: unknown) until it returns 0 twice in a row, ``PAUSE_S`` apart.
 
-    ``took_s`` is when the second zero was read: it holds at least one pause.
+    ``took_s`` is the time until the second 0, so it includes at least one pause.
     """
     began_s = clock()
     zeros = 0
@@ -58,8 +56,8 @@ async def wait_settled(
         await sleep(PAUSE_S)
 
 
-async def _rows(dsn: str, query: str) -> int:
-    """Unfinished rows, or ``UNREAD``: a database that is away just now is not settled, and may come back."""
+async def _rows(dsn: str, query: str) -> int | None:
+    """Unfinished rows; None while the database is away, since it may come back."""
     try:
         async with asyncio.timeout(READ_LIMIT_S):
             connection = await asyncpg.connect(dsn)
@@ -68,4 +66,4 @@ async def _rows(dsn: str, query: str) -> int:
             finally:
                 connection.terminate()
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-        return UNREAD
+        return None

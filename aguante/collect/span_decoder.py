@@ -1,7 +1,7 @@
-"""Raw OTLP bodies -> ``spans.parquet``, one row a span.
+"""Decodes raw OTLP bodies into ``spans.parquet``, one row per span.
 
-JSON lines through a temporary file is the fastest of the simple ways with what is installed: 50,000
-spans decode and convert in about 1.2 s, most of it in Python's walk over the attributes.
+Rows pass through a temporary file of JSON lines: 50,000 spans take about 1.2 s, most of it in Python's loop over
+the attributes.
 """
 
 import tempfile
@@ -55,11 +55,11 @@ COLUMNS = {
     "events": "VARCHAR",
     "links": "VARCHAR",
 }
-"""Of ``spans.parquet``, with DuckDB's types."""
+"""Columns of ``spans.parquet`` with their DuckDB types."""
 
 
 class SpanRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One span. Text that a span does not have is empty, a number null."""
+    """One span. A missing text is empty, a missing number null."""
 
     trace_id: str
     span_id: str
@@ -73,13 +73,13 @@ class SpanRow(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     error_type: str
     link: str
-    """The edge of an attempt (client spans), or that of the failure that an internal span is about."""
+    """Client span: the link of the attempt. Internal span: the link of the failure that it records."""
     attempt: int | None
     http_status: int | None
     route: str
     origin: str
     error_link: str
-    """On a server span: the edge that its failure came from."""
+    """Server span: the link that its failure came from."""
     reservation_id: str
     run_id: str
     experiment: str
@@ -92,19 +92,19 @@ class SpanRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DecodeReport(Value):
-    """What became of the raw bodies."""
+    """Result of decoding the raw bodies."""
 
     spans: int
-    """Rows in the Parquet file: each span once, however often it was exported."""
+    """Rows in the Parquet file; a span that was exported several times has one."""
     bodies: int
     undecodable: int
-    """Bodies that are no ExportTraceServiceRequest; their spans are lost."""
+    """Bodies that are not an ExportTraceServiceRequest; their spans are lost."""
     cut_bytes: int
-    """Of a last frame that was torn."""
+    """Size of an incomplete last frame."""
 
 
 class _Tally:
-    """Counts while the rows stream by."""
+    """Counters, filled while the rows are streamed."""
 
     def __init__(self) -> None:
         self.bodies = 0
@@ -113,7 +113,7 @@ class _Tally:
 
 
 def decode_spans(folder: RunFolder) -> DecodeReport:
-    """Write ``spans.parquet`` from the raw bodies; no bodies at all give an empty table.
+    """Write ``spans.parquet`` from the raw bodies; without any body the table is empty.
 
     Raises:
         OSError: the run folder cannot be read or written.
@@ -136,7 +136,7 @@ def decode_spans(folder: RunFolder) -> DecodeReport:
 
 def _to_parquet(lines: Path, parquet: Path) -> int:
     with refusals_as_os_error(), duckdb.connect() as db:
-        # an exporter that got no answer in time sends the same batch again
+        # An exporter whose request timed out sends the same batch again.
         db.read_json(str(lines), columns=COLUMNS, format="newline_delimited").create_view("spans")
         unique = "SELECT DISTINCT ON (trace_id, span_id) * FROM spans ORDER BY start_ns, span_id"
         db.sql(unique).write_parquet(str(parquet))
@@ -145,7 +145,7 @@ def _to_parquet(lines: Path, parquet: Path) -> int:
 
 
 def bodies(path: Path) -> Iterator[bytes]:
-    """Every whole OTLP body of a run's ``otlp-traces.bin``, as it came; a torn last one is left out."""
+    """Every complete OTLP body of ``otlp-traces.bin``, as received."""
     return _frames(path, _Tally())
 
 
@@ -195,8 +195,8 @@ def _row(span: Span, service: str, instance: str) -> SpanRow:
         end_ns=span.end_time_unix_nano,
         status=STATUSES.get(span.status.code, "unset"),
         error_type=_text(has, "error.type"),
-        # one attribute, two meanings by services/CONTRACT.md: where a server's failure came from,
-        # or the edge that an attempt went over
+        # One attribute has two meanings (services/CONTRACT.md): on a server span the link that its failure
+        # came from, elsewhere the link of the attempt.
         link="" if kind == "server" else link,
         error_link=link if kind == "server" else "",
         attempt=_attempt(has),
@@ -214,7 +214,7 @@ def _row(span: Span, service: str, instance: str) -> SpanRow:
 
 
 def _attempt(has: dict[str, Scalar]) -> int | None:
-    """Ours, else by OpenTelemetry's convention for HTTP clients: how often it was sent again."""
+    """``aguante.attempt``, else from OpenTelemetry's ``http.request.resend_count``."""
     resent = _number(has, "http.request.resend_count")
     return _number(has, "aguante.attempt") or (None if resent is None else resent + 1)
 
@@ -249,7 +249,7 @@ def _scalar(value: AnyValue) -> Scalar:
     if which in ("string_value", "int_value", "bool_value", "double_value"):
         scalar: Scalar = getattr(value, which)
         return scalar
-    # lists and maps: nothing of ours; kept readable for whoever looks at an event
+    # Lists and maps come only from other instrumentations; they are kept as readable text.
     return str(value).strip()
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a file, said so that it can be mended without reading code."""
+"""What is wrong with a file, said so that it can be fixed without reading code."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ class Finding:
     """Path inside the document, e.g. ``faults[0].toxiproxy.link``; ``document`` for the whole file."""
     found: str
     expected: str
-    hint: str
+    fix: str
 
     def __str__(self) -> str:
-        """``file:line: where: found ..., expected ...; mend: ...``."""
+        """``file:line: where: found ..., expected ...; fix: ...``."""
         place = f"{self.file}:{self.line}" if self.line else self.file
-        where, found, expected, hint = map(
-            _legible, (self.where, self.found, self.expected, self.hint)
+        where, found, expected, fix = map(
+            _legible, (self.where, self.found, self.expected, self.fix)
         )
-        return f"{place}: {where}: found {found}, expected {expected}; mend: {hint}"
+        return f"{place}: {where}: found {found}, expected {expected}; fix: {fix}"
 
 
 def _legible(text: str) -> str:
@@ -52,7 +52,7 @@ class Problem:
     path: tuple[str | int, ...]
     found: str
     expected: str
-    hint: str
+    fix: str
     at_key: bool = True
     """Point at the key's own line; False: at the line of the mapping that should hold it."""
     unknown_key: bool = False
@@ -63,7 +63,7 @@ class Problem:
     def located(self, file: Path, line: int) -> Finding:
         """The finding that a reader sees."""
         where = dotted(self.path) or "document"
-        return Finding(str(file), line, where, self.found, self.expected, self.hint)
+        return Finding(str(file), line, where, self.found, self.expected, self.fix)
 
 
 def dotted(path: tuple[str | int, ...]) -> str:

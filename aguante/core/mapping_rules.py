@@ -5,14 +5,14 @@ from typing import NoReturn
 from pydantic_core import PydanticCustomError
 
 
-def broken(found: str, expected: str, hint: str) -> NoReturn:
+def broken(found: str, expected: str, fix: str) -> NoReturn:
     """Report a broken rule from inside a pydantic validator.
 
     Raises:
         PydanticCustomError: always; ``aguante.experiment.shape`` makes a Problem of it.
     """
     kind, template = "rule", "{found} instead of {expected}"
-    raise PydanticCustomError(kind, template, {"found": found, "expected": expected, "hint": hint})
+    raise PydanticCustomError(kind, template, {"found": found, "expected": expected, "fix": fix})
 
 
 def at_least_one(given: bool, *names: str) -> None:

@@ -27,8 +27,8 @@ def read_value(model: type[V], path: Path) -> V:
     try:
         return model.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        mend = "play it again, or read it with the version that wrote it"
-        message = f"{path}: not what this version writes: {first_fault(error)}; mend: {mend}"
+        fix = "play it again, or read it with the version that wrote it"
+        message = f"{path}: not what this version writes: {first_fault(error)}; fix: {fix}"
         raise NotARunError(message) from error
 
 

@@ -4,7 +4,9 @@ One class from the YAML file to ``verdict.json`` means one JSON Schema generator
 place that says "nothing is changed after it was made" (docs/adr/0003).
 """
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
 class Value(BaseModel):
@@ -15,3 +17,7 @@ class Value(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Count = Annotated[int | None, BeforeValidator(lambda count: None if count == -1 else count)]
+"""A count; None: not known, which files of earlier versions write as -1."""

@@ -7,7 +7,7 @@ the JSON-like part of YAML's core schema only, so that no tag can run or invent 
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -44,6 +44,8 @@ class Document:
     findings: tuple[Finding, ...] = ()
     sets: Mapping[Path_, str] = field(default_factory=dict)
     """What ``--set`` put where, as it was typed."""
+    raw: bytes = b""
+    """The file as it was read, byte for byte."""
 
     def line(self, path: Path_) -> int:
         """The line of the deepest part of ``path`` that is in the file; 1 for an empty document."""
@@ -84,7 +86,7 @@ def read_document(file: Path) -> Document:
         line = raw.count(b"\n", 0, error.start) + 1
         found = f"byte 0x{raw[error.start]:02x}"
         return _failed(file, line, found, "UTF-8 text", "save the file as UTF-8")
-    return _parse(file, text)
+    return replace(_parse(file, text), raw=raw)
 
 
 def _failed(file: Path, line: int, found: str, expected: str, hint: str) -> Document:

@@ -11,11 +11,11 @@ from aguante.faults.undo import U
 
 
 class FaultError(Exception):
-    """A fault could not be applied, undone or verified. The message says what, where and how to mend it."""
+    """A fault could not be applied, undone or verified. The message says what, where and how to fix it."""
 
 
 class FaultDriver(Protocol[U]):
-    """One tool that can break things, and mend them again. Every call has a limit of its own."""
+    """One tool that can break things, and fix them again. Every call has a limit of its own."""
 
     async def prepare(self, fault: PlannedFault) -> U:
         """Check that the fault can be applied, and say what will have to be restored. Changes nothing.

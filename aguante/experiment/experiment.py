@@ -1,6 +1,7 @@
 """An experiment as its YAML file says it, checked. Field names are the YAML's keys; units end names."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,8 @@ from pydantic import (
 from aguante.core.findings import shown
 from aguante.core.mapping_rules import broken
 from aguante.core.values import Value
-from aguante.expectations.clauses import Clause, Positive, Text
+from aguante.expectations.expectation import Positive, Text
+from aguante.expectations.registry import Clause
 from aguante.load_protocol.rates import Shape, shape_of, troubles
 from aguante.testbed.testbed_spec import REPLICAS_MAX
 
@@ -71,7 +73,7 @@ class LoadSection(Value):
     @model_validator(mode="after")
     def _words_of_the_profile(self) -> "LoadSection":
         for trouble in troubles(self.profile, self.shape, 1.0):
-            broken(trouble.found, trouble.expected, trouble.mend)
+            broken(trouble.found, trouble.expected, trouble.fix)
         return self
 
     @property
@@ -196,6 +198,18 @@ class FaultSection(Value):
         return self
 
 
+@dataclass(frozen=True)
+class Origin:
+    """The file that an experiment was read from; the defaults stand for an experiment that was not read from one."""
+
+    source: bytes = b""
+    """The file that was validated, byte for byte."""
+    sets: tuple[str, ...] = ()
+    """``name=value`` of each ``--set`` that was applied to it."""
+    places: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """(``expect`` or ``abort_when``, index of the item) -> ``file:line``."""
+
+
 class Experiment(Value):
     """A whole experiment file."""
 
@@ -220,8 +234,7 @@ class Experiment(Value):
     expected_verdict: Literal["held", "deviated"] = "held"
     tags: tuple[Text, ...] = ()
 
-    _places: tuple[str, ...] = PrivateAttr(default=())
-    _sets: tuple[str, ...] = PrivateAttr(default=())
+    _origin: Origin = PrivateAttr(default=Origin())
 
     @field_validator("invariants", mode="before")
     @classmethod
@@ -231,17 +244,13 @@ class Experiment(Value):
             broken(shown(value), "all, or a list of names", "write invariants: all")
         return value
 
-    def placed(self, places: tuple[str, ...], sets: tuple[str, ...] = ()) -> "Experiment":
-        """The same experiment, knowing the ``file:line`` of each item of ``expect``, and what was set."""
+    def read_from(self, origin: Origin) -> "Experiment":
+        """The same experiment with the origin given."""
         copy = self.model_copy()
-        copy._places, copy._sets = places, sets
+        copy._origin = origin
         return copy
 
     @property
-    def sets(self) -> tuple[str, ...]:
-        """``name=value`` of each ``--set`` that it was read with."""
-        return self._sets
-
-    def place(self, index: int) -> str:
-        """``file:line`` of an item of ``expect``; empty when the experiment was not read from a file."""
-        return self._places[index] if index < len(self._places) else ""
+    def origin(self) -> Origin:
+        """The file that the experiment was read from."""
+        return self._origin

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from aguante.core.findings import InvalidExperiment, Problem
 from aguante.core.yaml_document import read_document
-from aguante.experiment.experiment import Experiment
+from aguante.experiment.experiment import Experiment, Origin
 from aguante.experiment.null_rules import null_problems
 from aguante.experiment.references import reference_problems
 from aguante.experiment.runtime_rules import runtime_problems
@@ -44,10 +44,13 @@ def load_experiment(
     findings = [*document.findings, *legible]
     if findings or experiment is None:
         raise InvalidExperiment(dict.fromkeys(findings))
-    count = len(experiment.expect)
-    return experiment.placed(
-        tuple(f"{path}:{document.line(('expect', at))}" for at in range(count)), sets
-    )
+    counts = {"expect": len(experiment.expect), "abort_when": len(experiment.abort_when)}
+    places = {
+        (key, at): f"{path}:{document.line((key, at))}"
+        for key, count in counts.items()
+        for at in range(count)
+    }
+    return experiment.read_from(Origin(document.raw, sets, places))
 
 
 def _without_echoes(problems: list[Problem]) -> list[Problem]:

@@ -70,7 +70,7 @@ def _words(at: Path_, option: Option, value: object) -> Iterator[Problem]:
 
 
 def _word(option: Option, word: object) -> tuple[str, str] | None:
-    """(what is expected, how to mend it), or None."""
+    """(what is expected, how to fix it), or None."""
     if option.maximum:
         bounds = f"{option.minimum:g} to {option.maximum:g}"
         port = isinstance(word, int) and not isinstance(word, bool)

@@ -1,1 +1,1 @@
-"""The runner's side of the load generator."""
+"""The runner's side of the load: starts the generator, and creates the events that it reserves."""

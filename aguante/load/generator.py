@@ -1,7 +1,7 @@
-"""The runner's side of the load generator: a child process of its own session, told its start by one line.
+"""Runs the load generator as a child process with its own session, and follows its records.
 
-The locustfile that ``testbed.yaml`` names is run as a program; what it promises is written in
-``loadtests/child.py``. The child's end is awaited under every exit from here: no process is left.
+The program is the locustfile that ``testbed.yaml`` names; ``loadtests/child.py`` describes the protocol. The child
+has ended whenever control leaves ``LoadChild.start``.
 """
 
 import asyncio
@@ -23,21 +23,21 @@ from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_spec import TestbedSpec
 
 T0_LEAD_S = 0.3
-"""t0 lies this far ahead when it is handed out, so that every part has it before it passes."""
+"""How far t0 lies ahead when it is sent, so that every process knows it in time."""
 READY_LIMIT_S = 30.0
 GRACE_S = 5.0
-"""Beyond the client's own timeout, for the generator to write its last line."""
+"""Beyond the client's timeout, for the generator to write its summary."""
 STOP_GRACE_S = 3.0
-"""Beyond a request's own limit, before a child that was told to stop is killed."""
+"""Beyond the client's timeout, before a child that was asked to stop is killed."""
 LOG_TAIL_LINES = 8
 RECENT_S = 1.0
 
 
 class LoadError(Exception):
-    """The load generator refused its plan, failed, died or overran. Says its last words.
+    """The load generator refused its plan, failed, died or took too long. The message ends with its log.
 
-    ``exit_code`` is the child's own (2: gateway not there, 3: bad plan, 1: it failed), negative when a
-    signal ended it, None when it was still running.
+    ``exit_code`` is that of the child (2: no gateway, 3: invalid plan, 1: it failed), negative if a signal ended
+    it, None if it was still running.
     """
 
     def __init__(self, message: str, exit_code: int | None) -> None:
@@ -52,7 +52,7 @@ def build_load_plan(
     folder: RunFolder,
     sold_out_id: str = "",
 ) -> LoadPlan:
-    """The plan's load with the addresses and events of a testbed that is up."""
+    """The plan's load with the addresses and event ids of a running testbed."""
     return LoadPlan(
         base_url=testbed.gateway,
         profile=plan.load.profile,
@@ -75,7 +75,7 @@ def build_load_plan(
 
 
 class LoadChild:
-    """One load generator: start, ready, begin, finish, in that order; ``stop`` at any time."""
+    """One load generator. Call start, ready, begin, finish in this order, and ``stop`` at any time."""
 
     def __init__(self, process: asyncio.subprocess.Process, plan: LoadPlan, log: Path) -> None:
         self._process = process
@@ -87,12 +87,12 @@ class LoadChild:
     async def start(
         cls, plan: LoadPlan, spec: TestbedSpec, log: Path
     ) -> AsyncIterator["LoadChild"]:
-        """Start the process; whatever happens in the body, it is gone afterwards.
+        """Start the process; it has ended when the body is left, whatever happened.
 
-        Its plan is written beside the records, its stderr goes to ``log``.
+        The plan is written beside the records, stderr goes to ``log``.
 
         Raises:
-            OSError: the plan or the log cannot be written, or no process can be started.
+            OSError: the plan or the log cannot be written, or the process cannot be started.
         """
         plan_path = Path(plan.records_path).with_name("load-plan.json").absolute()
         plan_path.write_bytes(msgspec.json.encode(plan))
@@ -104,34 +104,34 @@ class LoadChild:
 
     @property
     def pid(self) -> int:
-        """Of the child process."""
+        """Process id of the child."""
         return self._process.pid
 
     async def ready(self, timeout_s: float) -> None:
-        """Wait until it could start at once.
+        """Wait until it is ready to start.
 
         Raises:
-            LoadError: it refused the plan, died, or was not ready in time; it is ended then.
+            LoadError: it refused the plan, died, or was not ready in time; it has ended.
         """
         line = await self._line(timeout_s, "was not ready")
         if line.strip() != "ready":
-            raise await self._failed(f"said {line.strip()!r} instead of ready")
+            raise await self._failed(f"printed {line.strip()!r} instead of ready")
 
     def begin(self, t0_s: float) -> None:
-        """Tell it t0, seconds of ``time.monotonic()`` (one clock for all processes of a machine).
+        """Send t0, seconds of ``time.monotonic()``, which all processes of a machine share.
 
-        A child that died meanwhile is reported by ``finish``.
+        ``finish`` reports a child that has died meanwhile.
         """
         stdin = self._process.stdin
         assert stdin is not None  # noqa: S101 - start() asked for a pipe
         stdin.write(f"t0 {t0_s!r}\n".encode())
 
     def end_arrivals(self) -> None:
-        """No further arrivals; does not wait. ``finish`` gives the summary once answers under way are in."""
+        """Send no more requests; does not wait. ``finish`` returns once the outstanding responses have arrived."""
         self._signal(signal.SIGTERM)
 
-    def hang_up(self) -> None:
-        """Close its stdin, as the runner's death would: it ends at once before t0, and stops after."""
+    def close_stdin(self) -> None:
+        """Close its stdin, as the death of the runner would: before t0 it exits at once, after t0 it stops."""
         stdin = self._process.stdin
         assert stdin is not None  # noqa: S101 - start() asked for a pipe
         stdin.close()
@@ -140,23 +140,22 @@ class LoadChild:
         """Wait for the end of the load and of the process.
 
         Raises:
-            LoadError: it failed or died, or did not end in time; it is ended then.
+            LoadError: it failed, died, or did not end in time; it has ended.
         """
         line = await self._line(timeout_s, "did not finish")
         try:
             summary = msgspec.json.decode(line, type=LoadSummary)
         except msgspec.MsgspecError as garbled:
-            raise await self._failed(f"said {line.strip()!r} instead of a summary") from garbled
+            raise await self._failed(f"printed {line.strip()!r} instead of a summary") from garbled
         await self._end(STOP_GRACE_S)
         if self._process.returncode:
             raise await self._failed("failed after its summary")
         return summary
 
     async def stop(self) -> None:
-        """End it: no further arrivals, answers under way are awaited, then SIGKILL. Idempotent.
+        """Send no more requests, wait for the outstanding responses, then kill it. Idempotent.
 
-        Takes up to the request timeout and ``STOP_GRACE_S``. ``finish`` still gives the summary of a
-        child that was stopped after ``begin``.
+        Takes up to the request timeout plus ``STOP_GRACE_S``. After ``begin``, ``finish`` still returns the summary.
         """
         self.end_arrivals()
         await self._end(self._plan.timeout_s + STOP_GRACE_S)
@@ -174,16 +173,15 @@ class LoadChild:
         return line.decode(errors="replace")
 
     async def _failed(self, what: str) -> LoadError:
-        """The error to raise, once the process is surely gone."""
+        """End the process and return the error to raise."""
         await self._end(0.5)
         code = self._process.returncode
-        said = "\n".join(tail(self._log, LOG_TAIL_LINES))
-        return LoadError(
-            f"the load generator {what} (exit code {code}); {self._log}:\n{said}", code
-        )
+        last_lines = "\n".join(tail(self._log, LOG_TAIL_LINES))
+        message = f"the load generator {what} (exit code {code}); {self._log}:\n{last_lines}"
+        return LoadError(message, code)
 
     async def _end(self, grace_s: float) -> None:
-        """Wait for the process, then kill it and whatever it started; shielded against a second cancellation."""
+        """Wait for the process, then kill its process group; shielded against a second cancellation."""
         try:
             async with asyncio.timeout(grace_s):
                 await self._process.wait()
@@ -204,18 +202,18 @@ async def _spawn(plan: Path, spec: TestbedSpec, log: Path) -> asyncio.subprocess
     with log.open("ab") as stderr:
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            "-P",  # the locustfile's own folder must not shadow other modules
+            "-P",  # the locustfile's folder must not shadow other modules
             str(spec.load.locustfile),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
             env=os.environ | {"AGUANTE_LOAD_PLAN": str(plan), "PYTHONPATH": search},
-            start_new_session=True,  # Ctrl-C is the runner's to handle
+            start_new_session=True,  # so that Ctrl-C reaches only the runner
         )
 
 
 def tail(log: Path, lines: int) -> list[str]:
-    """The last lines of a text file; empty when it cannot be read."""
+    """The last lines of a text file; none if it cannot be read."""
     try:
         return log.read_text(errors="replace").splitlines()[-lines:]
     except OSError:
@@ -223,20 +221,20 @@ def tail(log: Path, lines: int) -> list[str]:
 
 
 class LiveLoad(Value):
-    """What the records say so far: for eyes, not for judgement."""
+    """The records so far, for live display and not for judging."""
 
     completed: int
     """Records so far."""
     codes: dict[str, int]
-    """Answers so far by status code (``0``: no answer), in order of code."""
+    """Responses so far by status code (``0``: no response), in order of code."""
     recent_codes: dict[str, int]
-    """The same, of the requests that ended in the last second."""
+    """The same for the requests that ended in the last second."""
     achieved_rps: float
     """Requests that ended in the last second, per second."""
 
 
 class _Seen(msgspec.Struct):
-    """The columns that live progress needs; the others are skipped undecoded."""
+    """The columns that live progress needs; the others are not decoded."""
 
     intended_s: float
     latency_ms: float
@@ -244,7 +242,7 @@ class _Seen(msgspec.Struct):
 
 
 class RecordTail:
-    """Follows the records while they are written; each ``poll`` reads only what is new."""
+    """Follows the records while they are written; each ``poll`` reads only new lines."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -255,11 +253,11 @@ class RecordTail:
         self._latest_s = 0.0
 
     def poll(self, now_s: float | None = None) -> LiveLoad:
-        """Take in new complete lines. No file yet reads as nothing yet.
+        """Read the new complete lines; a missing file has none.
 
         Args:
-            now_s: seconds since t0, where the last second ends; by default where the latest record ended,
-                which cannot show that answers have ceased altogether.
+            now_s: end of the last second, seconds since t0; by default the end of the latest record, which cannot
+                show that responses have stopped arriving.
         """
         for line in self._new_lines():
             seen = self._decoder.decode(line)

@@ -55,7 +55,7 @@ class Trouble(msgspec.Struct, frozen=True):
     """Of ``Shape``, or ``duration_s``."""
     found: str
     expected: str
-    mend: str
+    fix: str
 
 
 def troubles(profile: str, shape: Shape, duration_s: float) -> Iterator[Trouble]:
@@ -72,8 +72,8 @@ def troubles(profile: str, shape: Shape, duration_s: float) -> Iterator[Trouble]
             least = f"a number of {LEAST[word]} or more" if word in LEAST else "a number > 0"
             yield Trouble(word, f"{value:g}", least, "give a larger value")
     if math.isinf(duration_s) and profile in ("ramp", "step"):
-        mend = "say how long it lasts: -t 60s on Locust's command line"
-        yield Trouble("duration_s", "no end", f"an end, with profile {profile}", mend)
+        fix = "say how long it lasts: -t 60s on Locust's command line"
+        yield Trouble("duration_s", "no end", f"an end, with profile {profile}", fix)
 
 
 def too_late(profile: str, shape: Shape, duration_s: float) -> Trouble | None:

@@ -1,12 +1,10 @@
 """From a run folder to Measures: the only stage that reads rows."""
 
-from aguante.experiment.experiment import Experiment
-from aguante.measure.achieved_load import measure_load
+from aguante.expectations.amplification import measure_amplification
+from aguante.expectations.breaker import breaker_transitions
+from aguante.expectations.recovery import measure_recovery
 from aguante.measure.audit.invariants import measure_invariants
-from aguante.measure.evidence import Evidence, open_evidence
 from aguante.measure.fault_evidence import measure_fault
-from aguante.measure.goodput_recovery import measure_recovery
-from aguante.measure.measurements import answer_all
 from aguante.measure.measures import Announcements, Measures
 from aguante.measure.phases import (
     measure_latency,
@@ -14,24 +12,22 @@ from aguante.measure.phases import (
     measure_seconds,
     measure_story,
 )
+from aguante.measure.run_evidence import RunEvidence, open_evidence
 from aguante.measure.sampled_traces import write_traces
 from aguante.measure.span_measures import (
-    measure_amplification,
     measure_attribution,
-    measure_breakers,
     measure_spans,
 )
 from aguante.measure.trace_samples import measure_samples
 from aguante.plan.plan import Plan
 from aguante.run_folder.folder import RunFolder
-from aguante.run_folder.run_log import RunFacts
+from aguante.run_folder.run_log import RunLog
 from aguante.testbed.testbed_spec import InvariantSpec, TestbedSpec
 
 
 def measure(
     folder: RunFolder,
     plan: Plan,
-    experiment: Experiment,
     testbed: TestbedSpec,
     *,
     keep_traces: bool = False,
@@ -42,8 +38,7 @@ def measure(
 
     Args:
         folder: the evidence.
-        plan: what was to happen.
-        experiment: what was expected of it.
+        plan: what was to happen, and what was expected.
         testbed: of what.
         keep_traces: also write ``traces.jsonl``, while the evidence is open.
 
@@ -55,24 +50,24 @@ def measure(
     try:
         if keep_traces:
             write_traces(evidence, folder.traces)
-        return _measure(evidence, folder, experiment)
+        return _measure(evidence, folder)
     finally:
         evidence.connection.close()
 
 
-def _measure(evidence: Evidence, folder: RunFolder, experiment: Experiment) -> Measures:
-    facts = evidence.facts
-    wanted = chosen_invariants(experiment, evidence.testbed)
+def _measure(evidence: RunEvidence, folder: RunFolder) -> Measures:
+    facts, plan = evidence.facts, evidence.plan
+    wanted = chosen_invariants(plan, evidence.testbed)
     return Measures(
         phases=measure_phases(evidence),
-        answers=answer_all(evidence, experiment.expect),
-        abort_answers=answer_all(evidence, experiment.abort_when),
+        measurements=tuple(each.asked.measure(evidence) for each in plan.expect),
+        abort_measurements=tuple(each.asked.measure(evidence) for each in plan.abort_when),
         amplification=measure_amplification(evidence),
-        breakers=measure_breakers(evidence),
+        breakers=breaker_transitions(evidence),
         attribution=measure_attribution(evidence),
         recovery=measure_recovery(evidence),
-        load=measure_load(evidence),
-        faults=tuple(measure_fault(evidence, fault) for fault in evidence.plan.faults),
+        load=evidence.load,
+        faults=tuple(measure_fault(evidence, fault) for fault in plan.faults),
         invariants=measure_invariants(evidence, folder, wanted),
         settled=facts.rest,
         settle_took_s=facts.settled.took_s if facts.settled else None,
@@ -86,13 +81,13 @@ def _measure(evidence: Evidence, folder: RunFolder, experiment: Experiment) -> M
     )
 
 
-def _announced(facts: RunFacts) -> Announcements | None:
+def _announced(facts: RunLog) -> Announcements | None:
     said = facts.announced
     return None if said is None else Announcements(taken=said.taken, failed=said.failed)
 
 
-def chosen_invariants(experiment: Experiment, testbed: TestbedSpec) -> tuple[InvariantSpec, ...]:
-    """The invariants that the experiment names, or all of the testbed's."""
-    if experiment.invariants == "all":
+def chosen_invariants(plan: Plan, testbed: TestbedSpec) -> tuple[InvariantSpec, ...]:
+    """The invariants that the plan names, or all of the testbed's."""
+    if plan.invariants == "all":
         return testbed.invariants
-    return tuple(each for each in testbed.invariants if each.name in experiment.invariants)
+    return tuple(each for each in testbed.invariants if each.name in plan.invariants)

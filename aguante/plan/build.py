@@ -1,9 +1,11 @@
 """From a checked Experiment to a Plan: offsets to windows, our names to the drivers'. Pure."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Literal
 
+from aguante.expectations.registry import Clause
 from aguante.experiment.experiment import Experiment, FaultSection
 from aguante.experiment.toxic_rules import driver_attributes
 from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault, ToxiproxyFault
@@ -13,6 +15,7 @@ from aguante.plan.plan import (
     ONSET_ERROR_MAX_S,
     PUMBA_ONSET_MAX_S,
     Plan,
+    PlannedExpectation,
     PlannedLoad,
     PlannedSetup,
     Window,
@@ -69,7 +72,7 @@ def build_plan(
         replicas=tuple(experiment.replicas.items()),
         seed=seed,
         setup=_setup(experiment, testbed),
-        sets=experiment.sets,
+        sets=experiment.origin.sets,
         runtime=runtime,
         phases=phases,
         faults=tuple(
@@ -86,7 +89,20 @@ def build_plan(
             users=experiment.load.users,
             **experiment.load.shape.told(),
         ),
+        expect=_placed(experiment, "expect", experiment.expect),
+        abort_when=_placed(experiment, "abort_when", experiment.abort_when),
+        invariants=experiment.invariants,
         expected_verdict=experiment.expected_verdict,
+    )
+
+
+def _placed(
+    experiment: Experiment, key: str, clauses: Sequence[Clause]
+) -> tuple[PlannedExpectation, ...]:
+    places = experiment.origin.places
+    return tuple(
+        PlannedExpectation(where=places.get((key, at), ""), clause=clause)
+        for at, clause in enumerate(clauses)
     )
 
 

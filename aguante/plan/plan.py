@@ -1,13 +1,15 @@
-"""What a run will do, decided before anything starts: windows, faults with their times, load, seed.
+"""What a run will do and what is expected of it, decided before anything starts.
 
-A Plan is made by ``build_plan`` from an Experiment and a TestbedSpec and is written to the run folder
-as ``plan.json``. All times are seconds since t0.
+A Plan is complete: no later stage needs the experiment file. It is made by ``build_plan`` from an Experiment
+and a TestbedSpec and is written to the run folder as ``plan.json``. All times are seconds since t0.
 """
 
 import shlex
 from typing import Literal
 
 from aguante.core.values import Value
+from aguante.expectations.expectation import Expectation
+from aguante.expectations.registry import Clause
 from aguante.faults.planned_fault import PlannedFault
 from aguante.load_protocol.rates import Curve, Shape, curve_of, shape_of
 
@@ -62,8 +64,21 @@ class PlannedLoad(Value):
         return curve_of(self.profile, self.rate_rps, self.shape, self.duration_s)
 
 
+class PlannedExpectation(Value):
+    """An expectation or an abort condition, with its place in the experiment file."""
+
+    where: str
+    """``file:line``; empty when the experiment was not read from a file."""
+    clause: Clause
+
+    @property
+    def asked(self) -> Expectation:
+        """The expectation itself."""
+        return self.clause.expectation
+
+
 class Plan(Value):
-    """Everything a run needs besides a running testbed."""
+    """Everything a run needs besides a running testbed, and everything that it is judged by."""
 
     run_id: str
     """``<UTC time>-<name>-<4 hex>``; also the run folder's name and the prefix of toxic names."""
@@ -76,8 +91,7 @@ class Plan(Value):
     """Name of the policy file, without ``.yaml``."""
     replicas: tuple[tuple[str, int], ...] = ()
     """(service, how many processes of it); one where it is not named."""
-    setup: PlannedSetup | None = None
-    """None: as the TestbedSpec says."""
+    setup: PlannedSetup
     testbed: str = ""
     """The TestbedSpec as ``--testbed`` gave it; empty: the one that the command finds by itself."""
     attach: str = ""
@@ -89,6 +103,10 @@ class Plan(Value):
     phases: tuple[Window, ...]
     faults: tuple[PlannedFault, ...]
     load: PlannedLoad
+    expect: tuple[PlannedExpectation, ...]
+    abort_when: tuple[PlannedExpectation, ...] = ()
+    invariants: Literal["all"] | tuple[str, ...] = "all"
+    """Names of the testbed's invariants that the run is audited for."""
     expected_verdict: Literal["held", "deviated"] = "held"
     onset_error_max_s: float = ONSET_ERROR_MAX_S
     """A fault that bit later than this after its planned time makes the run inconclusive."""

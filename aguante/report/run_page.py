@@ -49,7 +49,8 @@ def _timeline(plan: Plan, measures: Measures, styles: tuple[CauseStyle, ...]) ->
     """The timeline as drawings, as a table and in words."""
     timeline = charts.timeline_of(plan, measures, styles)
     rows = run_tables.second_rows(plan, measures, styles)
-    drawings = [(size, charts.draw(timeline, size)) for size in charts.FRAMES]
+    frames = charts.FRAMES if charts.can_draw() else ()
+    drawings = [(size, charts.draw(timeline, size)) for size in frames]
     return {
         "measures_end": timeline.end_s,
         # Vega escapes the text it draws; a test checks this with hostile text.

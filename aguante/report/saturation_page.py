@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from aguante.measure.saturation_levels import Level, Saturation, words
 from aguante.report import formats, html_page
+from aguante.report.charts import can_draw
 from aguante.report.charts.canvas import FRAMES
 from aguante.report.saturation_chart import COLOURS, DASHES, draw
 
@@ -25,7 +26,8 @@ def write_saturation(found: Saturation, folder: Path) -> Path:
 def saturation_html(found: Saturation) -> str:
     """One self-contained page."""
     keys = "".join(f".key-{n}{{stroke:{colour}}}" for n, colour in enumerate(COLOURS))
-    drawn = [(each, Markup(draw(found.sweeps, each))) for each in FRAMES]  # noqa: S704  our own drawing
+    sizes = FRAMES if can_draw() else ()
+    drawn = [(each, Markup(draw(found.sweeps, each))) for each in sizes]  # noqa: S704  our own drawing
     return html_page.render_page(
         "saturation.html",
         html_page.source("report.css") + html_page.source("overview.css") + keys,

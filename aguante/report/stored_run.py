@@ -1,6 +1,6 @@
 """A run folder read back: what was played, judged again from what lies there alone.
 
-Nothing outside the folder is needed: the experiment, the testbed and the invariants were frozen into it.
+Nothing outside the folder is needed: the plan, the testbed and the invariants were frozen into it.
 """
 
 import contextlib
@@ -10,7 +10,6 @@ from pathlib import Path
 
 from aguante.collect.span_decoder import decode_spans
 from aguante.core.stored_values import NotARunError, read_value
-from aguante.experiment import Experiment, InvalidExperiment, load_experiment
 from aguante.measure.measure_run import measure
 from aguante.measure.measures import Measures
 from aguante.plan.plan import Plan
@@ -26,7 +25,6 @@ class FrozenRun:
 
     folder: RunFolder
     plan: Plan
-    experiment: Experiment
     spec: TestbedSpec
 
 
@@ -50,11 +48,7 @@ def read_frozen(root: Path) -> FrozenRun:
     with _reading(root):
         plan = read_value(Plan, folder.plan)
         spec = _with_own_invariants(read_value(TestbedSpec, folder.testbed), folder)
-        experiment = load_experiment(folder.experiment, spec, plan.sets)
-    places = (experiment.place(at) for at in range(len(experiment.expect)))
-    own = str(folder.experiment)
-    original = tuple(f"{plan.source}{place.removeprefix(own)}" for place in places)
-    return FrozenRun(folder, plan, experiment.placed(original), spec)
+    return FrozenRun(folder, plan, spec)
 
 
 def read_judged(root: Path) -> JudgedRun:
@@ -82,8 +76,8 @@ def judge_again(run: FrozenRun) -> JudgedRun:
     undecoded = run.folder.otlp.exists() and not run.folder.spans.exists()
     if undecoded:
         decode_spans(run.folder)
-    measures = measure(run.folder, run.plan, run.experiment, run.spec, keep_traces=undecoded)
-    return JudgedRun(run.folder, run.plan, measures, judge(run.plan, run.experiment, measures))
+    measures = measure(run.folder, run.plan, run.spec, keep_traces=undecoded)
+    return JudgedRun(run.folder, run.plan, measures, judge(run.plan, measures))
 
 
 def latest_run(runs: Path) -> Path:
@@ -120,6 +114,6 @@ def _reading(root: Path) -> Iterator[None]:
         name = Path(str(error.filename)).name
         message = f"{root}: no {name} is there; give the folder of a finished run"
         raise NotARunError(message) from error
-    except (OSError, InvalidExperiment) as error:
+    except OSError as error:
         message = f"{root}: not a run that this version can read: {error}"
         raise NotARunError(message) from error

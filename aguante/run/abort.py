@@ -2,47 +2,39 @@
 
 Conditions about requests are judged on those so far by the same code that judges expectations afterwards.
 Each is asked once there are MIN_N requests behind it, so that a first failure is no catastrophe. What only
-spans or the whole run can tell is asked when the run is over (``aguante.experiment.live_conditions``).
+spans or the whole run can tell is asked when the run is over.
 """
 
 import asyncio
 
-from aguante.experiment.experiment import Experiment
-from aguante.experiment.live_conditions import is_live
-from aguante.measure.evidence import Evidence
 from aguante.measure.live_evidence import LiveEvidence
-from aguante.measure.measurements import answer
+from aguante.measure.run_evidence import RunEvidence
 from aguante.plan.plan import Plan
 from aguante.plan.schedule import Clock
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import EvidenceError
 from aguante.testbed.testbed_spec import TestbedSpec
-from aguante.verdict.kinds import rule, sentence
 
 EVERY_S = 1.0
 MIN_N = 20
 
 
-def abort_reason(evidence: Evidence, experiment: Experiment) -> str:
+def abort_reason(evidence: RunEvidence, plan: Plan) -> str:
     """The first live abort condition that holds on what is recorded so far, as a sentence; empty: none does."""
-    for at, clause in enumerate(experiment.abort_when):
-        if not is_live(clause):
-            continue
-        told = answer(evidence, at, clause.expectation)
-        ruling = rule(clause.expectation, told)
-        if ruling.outcome == "met" and told.n >= MIN_N:
-            return f"abort condition: {sentence(clause.expectation)} (observed {ruling.observed})"
+    for asked in (each.asked for each in plan.abort_when if each.asked.live):
+        seen = asked.measure(evidence)
+        ruling = asked.judge(seen)
+        if ruling.outcome == "met" and seen.n >= MIN_N:
+            return f"abort condition: {asked.sentence()} (observed {ruling.observed})"
     return ""
 
 
 class AbortWatch:
-    """Asks the conditions of one experiment while it is played."""
+    """Judges the abort conditions of a plan while it is played."""
 
-    def __init__(
-        self, folder: RunFolder, plan: Plan, experiment: Experiment, spec: TestbedSpec
-    ) -> None:
-        self._run, self._experiment = (folder, plan, spec), experiment
-        self._active = any(map(is_live, experiment.abort_when))
+    def __init__(self, folder: RunFolder, plan: Plan, spec: TestbedSpec) -> None:
+        self._run, self._plan = (folder, plan, spec), plan
+        self._active = any(each.asked.live for each in plan.abort_when)
         self.reason = ""
         """Why the run was aborted, or empty."""
 
@@ -61,6 +53,6 @@ class AbortWatch:
 
     def _ask(self, live: LiveEvidence) -> str:
         try:
-            return abort_reason(live.refresh(), self._experiment)
+            return abort_reason(live.refresh(), self._plan)
         except EvidenceError as error:
             return f"abort conditions cannot be judged: {error}"

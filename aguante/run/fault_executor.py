@@ -26,7 +26,7 @@ def _never() -> bool:
 
 
 class HealError(Exception):
-    """Something is still broken after HEAL_LIMIT_S. The message names the faults and how to mend them."""
+    """Something is still broken after HEAL_LIMIT_S. The message names the faults and how to fix them."""
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 
 from aguante.collect.database_dump import DumpError, dump_tables
 from aguante.collect.metrics_scraper import MetricsScraper, spans_dropped
-from aguante.collect.phase_publisher import Announcer
-from aguante.collect.promql_samples import ask_all, queries_of, scraped_in_s, write_promql
+from aguante.collect.phase_publisher import PhasePublisher
+from aguante.collect.promql_samples import queries_of, run_queries, scraped_in_s, write_promql
 from aguante.collect.settle import settle
 from aguante.drivers.driver import FaultError
 from aguante.drivers.process.process_driver import ProcessDriver
 from aguante.drivers.pumba.pumba_driver import PumbaDriver
 from aguante.drivers.router import Drivers
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
-from aguante.experiment import Experiment
 from aguante.load.generator import (
     GRACE_S,
     READY_LIMIT_S,
@@ -35,10 +34,10 @@ from aguante.run.fault_executor import Faults, HealError, write_down
 from aguante.run.liveness import LOAD, TOXIPROXY, PartsWatch
 from aguante.run.progress import LiveStatus, Progress
 from aguante.run_folder.event_log import EventLog
-from aguante.run_folder.events import Announced, LoadFinished, RunStarted, Stopped
+from aguante.run_folder.events import LoadFinished, PhasesPublished, RunStarted, Stopped
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.journal import Journal
-from aguante.run_folder.run_log import read_facts
+from aguante.run_folder.run_log import read_run_log
 from aguante.runtimes.compose.docker_control import ContainerControl
 from aguante.runtimes.processes import process_alive
 from aguante.testbed.runtime import Runtime, Testbed, TestbedError
@@ -52,7 +51,6 @@ class Stage:
     """What every step of a run needs."""
 
     plan: Plan
-    experiment: Experiment
     spec: TestbedSpec
     folder: RunFolder
     log: EventLog
@@ -84,18 +82,18 @@ async def play_on(stage: Stage, testbed: Testbed, event_ids: Sequence[str]) -> N
             parts = PartsWatch({**stage.runtime.parts(), LOAD: process_alive(load.pid)})
             load.begin(clock.t0)
             at = (stage.plan, testbed.prometheus, epoch_ns, clock.now_s)
-            async with Announcer(*at, faults.active) as announcer:
+            async with PhasePublisher(*at, faults.active) as publisher:
                 try:
                     await _play_out(stage, testbed, clock, faults, load, parts)
                 finally:
                     await _heal(stage, clock, faults, parts)
-            note_announced(stage.log, stage.progress, announcer)
+            note_publishing(stage.log, stage.progress, publisher)
             await _finish_load(stage, load, clock.now_s)
 
 
-def note_announced(log: EventLog, progress: Progress, announcer: Announcer) -> None:
+def note_publishing(log: EventLog, progress: Progress, publisher: PhasePublisher) -> None:
     """Write down how often Prometheus was told, where there is one."""
-    told = Announced(taken=announcer.taken, failed=announcer.failed)
+    told = PhasesPublished(taken=publisher.accepted, failed=publisher.failed)
     if told.taken or told.failed:
         log.write(told)
     if told.failed:
@@ -108,7 +106,7 @@ def drivers_of(stage: Stage, testbed: Testbed) -> Drivers:
     run_id, control = stage.plan.run_id, stage.runtime.control
     pumba = None
     if isinstance(control, ContainerControl):
-        settings = stage.spec.pumba.told_by(os.environ)
+        settings = stage.spec.pumba.with_overrides_from(os.environ)
         pumba = PumbaDriver(control.docker, testbed.id, run_id, settings)
     process = ProcessDriver(control, stage.spec.ready_paths) if control else None
     return Drivers(ToxiproxyDriver(testbed.toxiproxy, run_id), process, pumba)
@@ -141,7 +139,7 @@ async def _play_out(
             await faults.undo(action.fault)
 
     reason = ""
-    watch = AbortWatch(stage.folder, stage.plan, stage.experiment, stage.spec)
+    watch = AbortWatch(stage.folder, stage.plan, stage.spec)
     async with _beside(
         stage.stop,
         MetricsScraper(testbed, stage.folder.metrics).run(clock.now_s),
@@ -227,11 +225,11 @@ async def _finish_load(stage: Stage, load: LoadChild, now_s: Callable[[], float]
     )
 
 
-async def gather_evidence(stage: Stage, testbed: Testbed) -> dict[str, int]:
+async def gather_evidence(stage: Stage, testbed: Testbed) -> dict[str, int | None]:
     """Wait until the system has settled, then read the databases, the drop counters and the logs.
 
     Returns:
-        The services' counters of dropped spans, by instance; -1 where one could not be read.
+        The services' counters of dropped spans, by instance; None: it could not be read.
 
     Raises:
         OSError: the run folder cannot be written.
@@ -249,14 +247,14 @@ async def gather_evidence(stage: Stage, testbed: Testbed) -> dict[str, int]:
 
 async def _ask_prometheus(stage: Stage, testbed: Testbed) -> None:
     """Keep what Prometheus gives for each ``promql``, so that the run can be judged without it."""
-    queries = queries_of(stage.experiment, stage.plan)
-    epoch_ns = read_facts(stage.folder.events).epoch_ns
+    queries = queries_of(stage.plan)
+    epoch_ns = read_run_log(stage.folder.events).epoch_ns
     if not queries or epoch_ns is None:
         return
     stage.progress.step("Asking Prometheus ...")
     now_s = (time.time_ns() - epoch_ns) / 1e9
     await asyncio.sleep(scraped_in_s(queries, now_s) if testbed.prometheus else 0.0)
-    recorded = await ask_all(queries, testbed.prometheus, epoch_ns / 1e9)
+    recorded = await run_queries(queries, testbed.prometheus, epoch_ns / 1e9)
     write_promql(stage.folder.promql, recorded)
 
 

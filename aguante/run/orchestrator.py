@@ -18,8 +18,7 @@ from aguante.collect.otlp_collector import Collector
 from aguante.collect.otlp_forwarder import Forwarder
 from aguante.collect.span_decoder import decode_spans
 from aguante.collect.span_stream import SpanStream
-from aguante.experiment import Experiment
-from aguante.load.seed_events import play_setup
+from aguante.load.seed_events import seed_events
 from aguante.measure.measure_run import measure
 from aguante.plan.plan import Plan
 from aguante.report.write_reports import write_reports
@@ -41,11 +40,10 @@ T = TypeVar("T")
 class RunRequest:
     """One run, as asked for."""
 
-    experiment: Experiment
     plan: Plan
     spec: TestbedSpec
     source: bytes
-    """The experiment file, byte for byte."""
+    """The experiment file as it was validated, byte for byte."""
     runs: Path
     """Folder of all runs."""
 
@@ -131,13 +129,11 @@ async def _play_in(
     unhealed: HealError | None = None
     with EventLog(folder.events) as log:
         async with Collector(folder.otlp) as collector:
-            stage = Stage(
-                request.plan, request.experiment, request.spec, folder, log, progress, stop, runtime
-            )
+            stage = Stage(request.plan, request.spec, folder, log, progress, stop, runtime)
             try:
                 dropped = await _on_testbed(stage, collector)
             except HealError as error:
-                unhealed, dropped = error, -1
+                unhealed, dropped = error, None
         log.write(
             CollectorClosed(
                 requests=collector.requests,
@@ -150,8 +146,8 @@ async def _play_in(
     return unhealed
 
 
-async def _on_testbed(stage: Stage, collector: Collector) -> int:
-    """Start, play, gather, end. Returns how many spans are missing (-1: not known).
+async def _on_testbed(stage: Stage, collector: Collector) -> int | None:
+    """Start, play, gather, end. Returns how many spans are missing (None: not known).
 
     A testbed in containers ends within the stream of its spans: the last are sent while services end.
     """
@@ -181,18 +177,18 @@ async def _handed_on(collector: Collector, jaeger: str) -> AsyncIterator[None]:
         yield
         return
     async with Forwarder(jaeger) as forwarder:
-        collector.hand_on = forwarder.offer
+        collector.forward = forwarder.offer
         try:
             yield
         finally:
-            collector.hand_on = None
+            collector.forward = None
 
 
-async def _play_and_gather(stage: Stage, testbed: Testbed) -> int:
-    """Everything on a testbed that is up; returns how many spans the services dropped (-1: not known)."""
+async def _play_and_gather(stage: Stage, testbed: Testbed) -> int | None:
+    """Everything on a testbed that is up; returns how many spans the services dropped (None: not known)."""
     await add_server_versions(stage.folder.environment, testbed)
     before = await spans_dropped(testbed)  # of a borrowed testbed: by runs before this one
-    setup = play_setup(_as_planned(stage), testbed, stage.plan.run_id)
+    setup = seed_events(_as_planned(stage), testbed, stage.plan.run_id)
     event_ids = await _unless(stage.stop, setup)
     await play_on(stage, testbed, event_ids)
     return dropped_since(before, await gather_evidence(stage, testbed))
@@ -201,8 +197,6 @@ async def _play_and_gather(stage: Stage, testbed: Testbed) -> int:
 def _as_planned(stage: Stage) -> TestbedSpec:
     """The TestbedSpec with the experiment's own setup in place of its own."""
     setup = stage.plan.setup
-    if setup is None:
-        return stage.spec
     chosen = {"events": setup.events, "capacity": setup.capacity}
     return stage.spec.model_copy(update={"setup": stage.spec.setup.model_copy(update=chosen)})
 
@@ -243,9 +237,9 @@ def analyse(folder: RunFolder, request: RunRequest) -> Verdict:
         OSError: a file of the run folder cannot be read or written.
     """
     decode_spans(folder)
-    measures = measure(folder, request.plan, request.experiment, request.spec, keep_traces=True)
+    measures = measure(folder, request.plan, request.spec, keep_traces=True)
     folder.measures.write_text(measures.model_dump_json(indent=2))
-    verdict = judge(request.plan, request.experiment, measures)
+    verdict = judge(request.plan, measures)
     folder.verdict.write_text(verdict.model_dump_json(indent=2))
     write_reports(folder, request.plan, measures, verdict)
     return verdict

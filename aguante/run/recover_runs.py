@@ -14,7 +14,7 @@ from aguante.drivers.driver import FaultDriver, FaultError
 from aguante.drivers.router import AnyUndo
 from aguante.plan.plan import Plan
 from aguante.run_folder.folder import RunFolder
-from aguante.run_folder.journal import Journal, JournalError, legible, recoverable
+from aguante.run_folder.journal import Journal, JournalError, read_pending, recoverable
 from aguante.runtimes.testbed_state import sweep
 
 JOURNAL = "journal"
@@ -30,7 +30,7 @@ class Recovered(Value):
     how: str
     """What was done; empty when it failed."""
     error: str = ""
-    """Why it still holds, and how to mend it; empty when it is healed."""
+    """Why it still holds, and how to fix it; empty when it is healed."""
 
 
 def _never(_: AnyUndo) -> bool:
@@ -72,7 +72,7 @@ async def _heal_run(
         if journal is None:  # taken by somebody else between the two looks
             return
         with journal:
-            undos, broken = legible(path)
+            undos, broken = read_pending(path)
             for undo in undos:
                 yield await _heal(path.parent, journal, undo, driver_for, gone)
         if broken:

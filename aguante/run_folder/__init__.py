@@ -1,1 +1,1 @@
-"""Where everything about one run is stored: paths, events, the undo journal."""
+"""The folder of one run: its files, the run log, the undo journal."""

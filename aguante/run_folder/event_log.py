@@ -1,4 +1,4 @@
-"""The run's own diary: appends RunEvents to ``events.jsonl``, each line flushed as it happens."""
+"""Writes the run log: appends RunEvents to ``events.jsonl`` and flushes each."""
 
 from pathlib import Path
 from typing import Self
@@ -16,7 +16,7 @@ class EventLog:
         """Append one event.
 
         Raises:
-            OSError: the disk refuses.
+            OSError: it cannot be written.
         """
         self._file.write(event.model_dump_json() + "\n")
         self._file.flush()

@@ -1,19 +1,19 @@
-"""What the runner did and when: one JSON object a line in the run folder's ``events.jsonl``.
+"""The events of a run log: what the runner did and when, one JSON object per line of ``events.jsonl``.
 
-``at_s`` is seconds since t0 by the runner's monotonic clock, ``epoch_ns`` the wall clock at t0 so
-that spans (epoch nanoseconds) and records (seconds since t0) can be laid on one axis.
+``at_s`` is seconds since t0 by the runner's monotonic clock. ``epoch_ns`` is the wall clock at t0, which relates spans
+(epoch nanoseconds) to records (seconds since t0).
 """
 
 from typing import Literal
 
-from aguante.core.values import Value
+from aguante.core.values import Count, Value
 
 STARTED_ANEW = "started anew"
-"""In the evidence of a process fault: another process stands in its place."""
+"""In the evidence of a process fault: a new process has taken the place of the old one."""
 
 
 class RunStarted(Value):
-    """t0 was handed out."""
+    """The load generator was given t0."""
 
     kind: Literal["t0"] = "t0"
     epoch_ns: int
@@ -29,10 +29,10 @@ class FaultChanged(Value):
     at_s: float
     """When it was done."""
     began_s: float | None = None
-    """When the driver began to do it. It took effect between this and ``at_s``: a killed container is known to be
-    dead only some 0.3 s after its callers have felt it."""
+    """When the driver began. The fault took effect between this and ``at_s``: Docker reports the end of a killed
+    container some 0.3 s after its callers have noticed it."""
     evidence: str = ""
-    """What the driver read back from the real part after acting."""
+    """The state that the driver read back afterwards."""
     error: str = ""
     """Why the action failed, or empty."""
 
@@ -47,17 +47,17 @@ class LoadFinished(Value):
     completed: int
     exit_code: int
     clock_error_ms: float = 0.0
-    """By how much a worker's clock may differ from the others', at most; 0: they share one."""
+    """Upper bound of the difference between two workers' clocks; 0: they share one."""
 
 
 class Settled(Value):
-    """Whether the system came to rest after the load and the faults ended."""
+    """Whether the system settled after load and faults had ended."""
 
     kind: Literal["settled"] = "settled"
     settled: bool
     took_s: float
-    unsettled: int
-    """Rows still under way at the last read; -1: the database could not be read."""
+    unsettled: Count
+    """Unfinished rows at the last read; None: the database could not be read."""
 
 
 class Stopped(Value):
@@ -69,27 +69,27 @@ class Stopped(Value):
 
 
 class CollectorClosed(Value):
-    """What the trace collector saw."""
+    """Totals of the trace collector."""
 
     kind: Literal["collector"] = "collector"
     requests: int
     bytes: int
-    spans_dropped: int
-    """Sum of the services' own drop counters; -1 when they could not be read."""
+    spans_dropped: Count
+    """Sum of the services' drop counters; None: one could not be read."""
     refused: int = 0
-    """Exports that the collector could not write to disk; some may have been sent again."""
+    """Exports that the collector could not write to disk; some may have been sent again later."""
     refused_because: str = ""
 
 
-class Announced(Value):
-    """How often Prometheus was told which phase the run is in and which faults hold; there was one to tell."""
+class PhasesPublished(Value):
+    """How many pushes of phases and faults Prometheus accepted; only if there is a Prometheus."""
 
     kind: Literal["announced"] = "announced"
     taken: int
     failed: int
-    """It did not take so many; what it shows has holes there."""
+    """Pushes that it did not accept; its series have gaps there."""
 
 
 RunEvent = (
-    RunStarted | FaultChanged | LoadFinished | Settled | Stopped | CollectorClosed | Announced
+    RunStarted | FaultChanged | LoadFinished | Settled | Stopped | CollectorClosed | PhasesPublished
 )

@@ -1,4 +1,4 @@
-"""Where everything of one run lies: ``runs/<run_id>/``. Names only; each stage reads and writes its own files."""
+"""The files of one run, in ``runs/<run_id>/``. Paths only; each stage reads and writes its own files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of one run. Making this object touches no disk; ``create`` does."""
+    """The paths of one run. Only ``create`` touches the disk."""
 
     root: Path
 
     @classmethod
     def create(cls, runs: Path, run_id: str) -> "RunFolder":
-        """Make the folder and its sub-folders.
+        """Create the folder and its sub-folders.
 
         Raises:
-            FileExistsError: a run with this id is already there.
+            FileExistsError: a run with this id exists.
             OSError: the folder cannot be written.
         """
         root = runs / run_id
@@ -51,7 +51,7 @@ class RunFolder:
 
     @property
     def invariants(self) -> Path:
-        """The SQL of every invariant as it was, so that the folder can be judged again anywhere."""
+        """A copy of every invariant's SQL, so that the run can be judged again anywhere."""
         return self.root / "invariants"
 
     @property
@@ -61,12 +61,12 @@ class RunFolder:
 
     @property
     def events(self) -> Path:
-        """What the runner did and when (t0, faults applied and undone, settled), JSONL."""
+        """The run log: what the runner did and when (t0, faults applied and undone, settled), JSONL."""
         return self.root / "events.jsonl"
 
     @property
     def records(self) -> Path:
-        """One RequestRecord a line, appended while the run goes on."""
+        """One RequestRecord per line, appended during the run."""
         return self.root / "requests.jsonl"
 
     @property
@@ -76,27 +76,27 @@ class RunFolder:
 
     @property
     def spans(self) -> Path:
-        """Spans decoded after the run, Parquet, one row a span."""
+        """Spans decoded after the run, Parquet, one row per span."""
         return self.root / "spans.parquet"
 
     @property
     def traces(self) -> Path:
-        """Failing traces (of each cause up to 1000 a phase) and 20 good ones per phase, JSONL, one trace a line."""
+        """Sampled traces, JSONL: per phase up to 1000 failing ones of each cause and 20 successful ones."""
         return self.root / "traces.jsonl"
 
     @property
     def metrics(self) -> Path:
-        """Prometheus samples scraped from every service each second, JSONL."""
+        """Metrics scraped from every service each second, JSONL."""
         return self.root / "metrics.jsonl"
 
     @property
     def promql(self) -> Path:
-        """What Prometheus gave for each ``promql`` expectation, JSONL; only where one was asked."""
+        """Prometheus's result for each ``promql`` expectation, JSONL; only if there is one."""
         return self.root / "promql.jsonl"
 
     @property
     def samples(self) -> Path:
-        """Prometheus's own samples of the run, where it was played with one; ``aguante observe`` opens them."""
+        """Prometheus's own data of the run, if it ran with one; ``aguante observe`` opens it."""
         return self.root / "prometheus"
 
     @property

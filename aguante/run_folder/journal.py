@@ -1,10 +1,10 @@
-"""The undo journal: what will have to be restored, on disk before anything is broken.
+"""The undo journal: what must be restored, written to disk before any fault is applied.
 
-JSON lines. An intent is the *state to restore*, so that restoring it twice does no harm; it is written
-and fsynced (and, on creation, so is the folder) before ``intend`` returns, hence before the fault. Marks
-(``applied``, ``undone``, ``verified``) are not fsynced: one that is lost only makes an undo happen again.
+JSON lines. An intent holds the *state to restore*, so that restoring it twice does no harm. It is fsynced before
+``intend`` returns, hence before the fault; the folder is fsynced when the journal is created. Marks (``applied``,
+``undone``, ``verified``) are not fsynced: losing one only causes an undo to be repeated.
 
-A live run holds an flock on its journal. Whoever gets the lock may heal.
+A live run holds an flock on its journal. Whoever acquires the lock may heal.
 """
 
 import contextlib
@@ -23,25 +23,25 @@ MarkState = Literal["applied", "undone", "verified"]
 
 
 class JournalError(Exception):
-    """The journal cannot be written or read: no fault may be applied (exit code 4)."""
+    """The journal cannot be written or read, so no fault may be applied (exit code 4)."""
 
 
 class Opened(Value):
-    """The first line: whose journal this is."""
+    """The first line."""
 
     kind: Literal["opened"] = "opened"
     run_id: str
 
 
 class Intent(Value):
-    """A fault may be applied from now on; ``undo`` is the state to restore."""
+    """A fault may be applied from now on. ``undo`` is the state to restore."""
 
     kind: Literal["intent"] = "intent"
     undo: Undo
 
 
 class Mark(Value):
-    """How far a fault has come. ``verified``: undone, and read back to be so; nothing is left to do."""
+    """The progress of a fault. ``verified``: the undo was read back, and nothing is left to do."""
 
     kind: Literal["mark"] = "mark"
     fault_id: str
@@ -53,10 +53,10 @@ _ENTRY: TypeAdapter[Opened | Intent | Mark] = TypeAdapter(Entry)
 
 
 class Files:
-    """The few operations of the disk whose order matters: one place, so that a test can watch and break them."""
+    """The disk operations whose order matters; a test may observe and break them."""
 
     def create(self, path: Path) -> int:
-        """Create and open for appending; FileExistsError when it is there."""
+        """Create a file and open it for appending; FileExistsError if it exists."""
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o644)
 
     def reopen(self, path: Path) -> int:
@@ -64,7 +64,7 @@ class Files:
         return os.open(path, os.O_WRONLY | os.O_APPEND)
 
     def lock(self, fd: int) -> bool:
-        """Take the exclusive lock without waiting; False when another holds it. It goes with the process."""
+        """Acquire the exclusive lock without waiting; False if it is held elsewhere. It ends with the process."""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -78,19 +78,19 @@ class Files:
             view = view[os.write(fd, view) :]
 
     def size(self, fd: int) -> int:
-        """How many bytes the file has."""
+        """Size of the file, bytes."""
         return os.fstat(fd).st_size
 
     def cut(self, fd: int, size: int) -> None:
-        """Make the file ``size`` bytes long."""
+        """Truncate the file to ``size`` bytes."""
         os.ftruncate(fd, size)
 
     def sync(self, fd: int) -> None:
-        """Return when the file is on disk."""
+        """Return once the file is on disk."""
         os.fsync(fd)
 
     def publish(self, hidden: Path, path: Path) -> None:
-        """Give a file its name, and return when the folder is on disk; FileExistsError when it is taken."""
+        """Give a file its name and return once the folder is on disk; FileExistsError if the name is taken."""
         path.hardlink_to(hidden)
         hidden.unlink()
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -100,29 +100,29 @@ class Files:
             os.close(folder)
 
     def close(self, fd: int) -> None:
-        """Close, and give the lock back."""
+        """Close the file and release the lock."""
         os.close(fd)
 
 
 class Journal:
-    """An open, locked journal. Use ``open`` for a new run, ``resume`` to heal after a dead one."""
+    """An open, locked journal. ``open`` is for a new run, ``resume`` for healing a dead one."""
 
     def __init__(self, path: Path, fd: int, files: Files) -> None:
         self._path = path
         self._fd = fd
         self._files = files
-        self._whole = files.size(fd)
-        """Bytes of whole lines: what lies beyond is a line that the disk took only in part."""
+        self._complete = files.size(fd)
+        """Bytes of complete lines; a full disk may have accepted only part of the line after them."""
 
     @classmethod
     def open(cls, path: Path, run_id: str, files: Files | None = None) -> "Journal":
-        """Create the journal of a run, locked, with a first line on disk.
+        """Create the journal of a run, locked and with its first line on disk.
 
-        It gets its name only once it is locked: nobody can take the journal of a run that has just begun
-        for that of a dead one.
+        It gets its name after it is locked, so that the journal of a starting run is never taken for that of a
+        dead one.
 
         Raises:
-            JournalError: it is there already, or cannot be written.
+            JournalError: it exists, or cannot be written.
         """
         files = files or Files()
         hidden = path.with_name(f".{path.name}.{os.getpid()}")
@@ -142,7 +142,7 @@ class Journal:
 
     @classmethod
     def resume(cls, path: Path, files: Files | None = None) -> "Journal | None":
-        """Open the journal of a run that is dead, a torn last line cut off; None when a live run holds it.
+        """Open the journal of a dead run and cut off an incomplete last line; None: a live run holds it.
 
         Raises:
             JournalError: it cannot be opened.
@@ -162,16 +162,16 @@ class Journal:
         return cls(path, fd, files)
 
     def intend(self, undo: Undo) -> None:
-        """Write down what will have to be restored; on disk when this returns. Blocks for one fsync.
+        """Record what must be restored; on disk when this returns. Blocks for one fsync.
 
         Raises:
-            JournalError: it could not be made durable; the fault must not be applied.
+            JournalError: it is not on disk, and the fault must not be applied.
         """
         with _as_journal_error(self._path):
             self._append(Intent(undo=undo), durable=True)
 
     def mark(self, fault_id: str, state: MarkState) -> None:
-        """Note how far a fault has come; not waited for on disk.
+        """Record the progress of a fault, without an fsync.
 
         Raises:
             JournalError: it could not be written.
@@ -186,58 +186,55 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Close the file and give the lock back; idempotent."""
+        """Close the file and release the lock; idempotent."""
         if self._fd >= 0:
             self._files.close(self._fd)
             self._fd = -1
 
     def _append(self, entry: Opened | Intent | Mark, *, durable: bool) -> None:
         line = entry.model_dump_json().encode() + b"\n"
-        if self._files.size(self._fd) != self._whole:  # else this line would be glued to a torn one
-            self._files.cut(self._fd, self._whole)
+        if self._files.size(self._fd) != self._complete:  # remove an incomplete line first
+            self._files.cut(self._fd, self._complete)
         self._files.write(self._fd, line)
-        self._whole += len(line)
+        self._complete += len(line)
         if durable:
             self._files.sync(self._fd)
 
 
 def pending(path: Path) -> list[Undo]:
-    """What was intended and not yet verified undone, last intent first (undo in reverse order).
+    """Intents that are not verified as undone, last first, which is the order to undo them in.
 
-    A torn line is passed over: its intent never returned, so its fault was never applied.
+    An incomplete line is ignored: its ``intend`` never returned, so its fault was never applied.
 
     Raises:
-        JournalError: the file cannot be read, or a whole line of it makes no sense.
+        JournalError: the file or one of its complete lines cannot be read.
     """
-    undos, broken = legible(path)
-    if broken:
-        raise broken[0]
+    undos, errors = read_pending(path)
+    if errors:
+        raise errors[0]
     return undos
 
 
-def legible(path: Path) -> tuple[list[Undo], list[JournalError]]:
-    """As ``pending``, from the lines that make sense; and an error for each that makes none.
+def read_pending(path: Path) -> tuple[list[Undo], list[JournalError]]:
+    """As ``pending``, from the valid lines; and an error for each invalid line.
 
     Raises:
         JournalError: the file cannot be read.
     """
     intents: dict[str, Undo] = {}
-    broken: list[JournalError] = []
+    errors: list[JournalError] = []
     for entry in _entries(path):
         if isinstance(entry, JournalError):
-            broken.append(entry)
+            errors.append(entry)
         elif isinstance(entry, Intent):
             intents[entry.undo.fault_id] = entry.undo
         elif isinstance(entry, Mark) and entry.state == "verified":
             intents.pop(entry.fault_id, None)
-    return list(reversed(intents.values())), broken
+    return list(reversed(intents.values())), errors
 
 
 def recoverable(runs: Path) -> list[Path]:
-    """Journals of dead runs that still have something to undo, oldest run first.
-
-    A journal that cannot be read is listed too: somebody must look at it.
-    """
+    """Journals of dead runs with something left to undo, oldest run first; also those that cannot be read."""
     return [
         path for path in sorted(runs.glob("*/journal.jsonl")) if _is_dead(path) and _needs(path)
     ]
@@ -250,7 +247,7 @@ def _is_dead(path: Path) -> bool:
     except (BlockingIOError, FileNotFoundError):
         return False
     except OSError:
-        return True  # not to be read: whoever resumes it says why
+        return True  # resuming it reports why it cannot be read
     return True
 
 
@@ -269,14 +266,14 @@ def _entries(path: Path) -> Iterator[Opened | Intent | Mark | JournalError]:
         raise JournalError(msg) from failure
     for number, line in enumerate(lines, start=1):
         if not line.endswith(b"\n"):
-            return  # torn: see pending()
+            return  # incomplete: see pending()
         try:
             yield _ENTRY.validate_json(line)
         except ValidationError:
             yield JournalError(
-                f"{path}:{number}: not an entry of an undo journal: {line[:80]!r}. It may hide a fault "
-                "that still holds: look at the testbed it ran on (`aguante heal` takes every fault off "
-                "one that runs), then remove this journal"
+                f"{path}:{number}: not an entry of an undo journal: {line[:80]!r}. A fault may still be active; "
+                "fix: check the testbed of this run (`aguante heal` removes every fault from a running one), "
+                "then remove this journal"
             )
 
 
@@ -290,6 +287,6 @@ def _as_journal_error(path: Path) -> Iterator[None]:
 
 def _unwritable(path: Path, failure: OSError) -> JournalError:
     return JournalError(
-        f"{path}: the undo journal cannot be written ({failure}); no fault is applied. "
-        "Give the runs folder space and write permission."
+        f"{path}: the undo journal cannot be written ({failure}), so no fault is applied; "
+        "fix: give the runs folder free space and write permission"
     )

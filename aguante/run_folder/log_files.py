@@ -1,13 +1,13 @@
-"""The processes' logs, from the testbed's private folder into the run folder."""
+"""Copies process logs from the testbed's private folder into the run folder."""
 
 from pathlib import Path
 
 LOG_MAX_BYTES = 64 * 2**20
-"""Of each log the end is kept, up to this much."""
+"""Of a longer log only the end is copied."""
 
 
 def copy_logs(source: Path, target: Path) -> list[Path]:
-    """Copy the files of ``source`` into ``target``; the copies made. A folder that is not there gives none.
+    """Copy the files of ``source`` into ``target`` and return the copies; a missing ``source`` has no files.
 
     Raises:
         OSError: a log cannot be read or ``target`` cannot be written.

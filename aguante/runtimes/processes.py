@@ -191,7 +191,7 @@ def died(child: Child) -> TestbedError:
         f"{child.ref.name} ended with exit code {child.exit_code()} while it was starting.\n"
         f"It was started as: {' '.join(child.command.argv)}\n"
         f"The last lines of its output:\n{child.output()}\n"
-        f"Mend what it complains about and start again; everything else has been taken down."
+        f"Fix what it complains about and start again; everything else has been taken down."
     )
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from aguante.testbed.runtime import TestbedError
 
-OBSERVERS = ("prometheus", "jaeger")
+SIDECARS = ("prometheus", "jaeger")
 
 
 @dataclass(frozen=True)
-class Observers:
+class Sidecars:
     """What watches a testbed besides the runner.
 
     Raises:
@@ -24,18 +24,18 @@ class Observers:
     def __post_init__(self) -> None:
         """Refuse what we cannot start."""
         for name in sorted(self.names):
-            if name not in OBSERVERS:
-                message = f"nobody called {name!r} can watch a testbed: there are {' and '.join(OBSERVERS)}"
+            if name not in SIDECARS:
+                message = f"nobody called {name!r} can watch a testbed: there are {' and '.join(SIDECARS)}"
                 raise TestbedError(message)
 
     @property
     def ports(self) -> Sequence[str]:
         """The names of the ports that they take."""
         wanted = {"prometheus": ("prometheus",), "jaeger": ("jaeger", "jaeger-otlp")}
-        return tuple(port for name in OBSERVERS if name in self.names for port in wanted[name])
+        return tuple(port for name in SIDECARS if name in self.names for port in wanted[name])
 
 
-NOBODY = Observers()
+NO_SIDECARS = Sidecars()
 
 
 def addresses(host: str, ports: Mapping[str, int]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import psutil
 from aguante.clients.docker_cli import Docker
 from aguante.clients.docker_project import TELEMETRY, end_project
 from aguante.runtimes.processes import ProcessRef, end
-from aguante.runtimes.sidecars import OBSERVERS
+from aguante.runtimes.sidecars import SIDECARS
 from aguante.runtimes.testbed_state import SavedState, is_held, remove_folder
 from aguante.testbed.runtime import TestbedError
 
@@ -21,7 +21,7 @@ SERVER_GRACE_S = 5.0
 OWNER_LIMIT_S = 30.0
 POLL_S = 0.05
 
-_LAST = (TELEMETRY, "toxiproxy", "postgres", *OBSERVERS)
+_LAST = (TELEMETRY, "toxiproxy", "postgres", *SIDECARS)
 
 
 async def take_down(processes: Sequence[ProcessRef]) -> None:
@@ -41,8 +41,8 @@ async def take_down(processes: Sequence[ProcessRef]) -> None:
     # PostgreSQL's fast shutdown; SIGTERM would wait for every client to leave.
     await end(by_name["postgres"], signal.SIGINT, SERVER_GRACE_S)
     # After the relay, which hands them what it has left.
-    observers = [each for name in OBSERVERS for each in by_name[name]]
-    await end(observers, signal.SIGTERM, SERVER_GRACE_S)
+    sidecars = [each for name in SIDECARS for each in by_name[name]]
+    await end(sidecars, signal.SIGTERM, SERVER_GRACE_S)
 
 
 async def end_testbed(saved: SavedState) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aguante.load.generator import GRACE_S, READY_LIMIT_S, T0_LEAD_S, LoadChild, LoadError
-from aguante.load.seed_events import play_setup
+from aguante.load.seed_events import seed_events
 from aguante.load_protocol.records import LoadPlan
 from aguante.measure.load_level import measure_level
 from aguante.measure.saturation_levels import Level, Sweep, enough
@@ -91,7 +91,7 @@ async def _play_level(
     folder = search.folder / name
     folder.mkdir(parents=True)
     run_id = f"{search.run_id}-{name}".replace(".", "-")
-    event_ids = await play_setup(spec, testbed, run_id)
+    event_ids = await seed_events(spec, testbed, run_id)
     plan = LoadPlan(
         base_url=testbed.gateway,
         profile="steady",

@@ -1,4 +1,4 @@
-"""Metrics of ours that the runner reads. A test checks them equal to ``services/kit/metrics.py``, which owns them."""
+"""Metrics of ours that the runner reads; a test checks them equal to ``services/kit/telemetry/metrics.py``."""
 
 SERVER_DURATION = "http_server_request_duration_seconds"
 CLIENT_DURATION = "http_client_request_duration_seconds"

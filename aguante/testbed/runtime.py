@@ -79,7 +79,7 @@ class Testbed(Value):
 
 
 class TestbedError(Exception):
-    """A testbed could not be started or ended: exit code 4. The message says what, where and how to mend it."""
+    """A testbed could not be started or ended: exit code 4. The message says what, where and how to fix it."""
 
     __test__ = False
 

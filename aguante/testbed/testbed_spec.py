@@ -127,7 +127,7 @@ class PumbaSpec(Value):
     stress_image: str = "ghcr.io/alexei-led/stress-ng:0.20.01"
     """Has ``/stress-ng``, and ``/cg-inject`` for ``same_cgroup``. ``AGUANTE_STRESS_IMAGE``."""
 
-    def told_by(self, environment: Mapping[str, str]) -> "PumbaSpec":
+    def with_overrides_from(self, environment: Mapping[str, str]) -> "PumbaSpec":
         """The same, with what the variables say in place of it."""
         names = {
             "program": "AGUANTE_PUMBA",

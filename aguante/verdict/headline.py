@@ -2,12 +2,12 @@
 
 from collections import Counter
 
+from aguante.expectations.ruling import milliseconds, percent
 from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault, ToxiproxyFault
 from aguante.faults.process_actions import ACTIONS
 from aguante.faults.pumba_commands import COMMANDS
 from aguante.measure.measures import CauseStory, InvariantMeasure, Measures
 from aguante.plan.plan import Plan
-from aguante.verdict.ruling import milliseconds, percent
 
 CAUSES_MAX = 4
 LEAST_SHARE = 0.005

@@ -1,29 +1,27 @@
-"""From Plan, Experiment and Measures to the Verdict. Pure: the same measures always give the same verdict."""
+"""From Plan and Measures to the Verdict. Pure: the same measures always give the same verdict."""
 
 from collections.abc import Iterable, Iterator
 
-from aguante.expectations.clauses import Expectation
-from aguante.experiment.experiment import Experiment
-from aguante.measure.measures import Answer, InvariantMeasure, Measures
-from aguante.plan.plan import Plan
+from aguante.expectations.measurement import Measurement
+from aguante.measure.measures import InvariantMeasure, Measures
+from aguante.plan.plan import Plan, PlannedExpectation
 from aguante.verdict.headline import headline
-from aguante.verdict.kinds import KINDS, rule, sentence
 from aguante.verdict.validity import invalid_because, unsteady_before
 from aguante.verdict.verdict import ExpectationResult, InvariantResult, Verdict, VerdictWord
 
 
-def judge(plan: Plan, experiment: Experiment, measures: Measures) -> Verdict:
+def judge(plan: Plan, measures: Measures) -> Verdict:
     """Judge a run.
 
     Precedence: proven invariant violation > invalid run > unmet > unknown > held. Not settling in time
     is a violation of its own; what is unmet before the fault makes the run invalid.
     """
     expectations = tuple(
-        _expectation(experiment, clause.expectation, answer)
-        for clause, answer in zip(experiment.expect, measures.answers, strict=True)
+        _expectation(planned, seen)
+        for planned, seen in zip(plan.expect, measures.measurements, strict=True)
     )
     invariants = tuple(_invariant(each) for each in measures.invariants)
-    word, reasons = _word(plan, experiment, measures, (expectations, invariants))
+    word, reasons = _word(plan, measures, (expectations, invariants))
     return Verdict(
         run_id=plan.run_id,
         experiment=plan.experiment,
@@ -47,19 +45,20 @@ def judge(plan: Plan, experiment: Experiment, measures: Measures) -> Verdict:
     )
 
 
-def _expectation(experiment: Experiment, asked: Expectation, answer: Answer) -> ExpectationResult:
-    ruling = rule(asked, answer)
+def _expectation(planned: PlannedExpectation, seen: Measurement) -> ExpectationResult:
+    asked = planned.asked
+    ruling = asked.judge(seen)
     return ExpectationResult(
-        text=sentence(asked),
+        text=asked.sentence(),
         kind=asked.kind,
-        where=experiment.place(answer.index),
+        where=planned.where,
         outcome=ruling.outcome,
         observed=ruling.observed,
-        required=KINDS[type(asked)].required(asked),
-        observed_value=answer.observed,
-        low=answer.low,
-        high=answer.high,
-        n=answer.n,
+        required=asked.required(),
+        observed_value=seen.observed,
+        low=seen.low,
+        high=seen.high,
+        n=seen.n,
         reason=ruling.reason,
     )
 
@@ -77,15 +76,13 @@ def _invariant(measure: InvariantMeasure) -> InvariantResult:
 Results = tuple[tuple[ExpectationResult, ...], tuple[InvariantResult, ...]]
 
 
-def _word(
-    plan: Plan, experiment: Experiment, measures: Measures, results: Results
-) -> tuple[VerdictWord, tuple[str, ...]]:
+def _word(plan: Plan, measures: Measures, results: Results) -> tuple[VerdictWord, tuple[str, ...]]:
     expectations, invariants = results
     violated = tuple(_violations(measures, invariants))
-    unsteady = unsteady_before(experiment, measures, expectations)
-    invalid = invalid_because(plan, experiment, measures, unsteady)
+    unsteady = unsteady_before(plan, measures, expectations)
+    invalid = invalid_because(plan, measures, unsteady)
     unmet = tuple(_unmet(each for each in expectations if each not in unsteady))
-    unknown = tuple(_unknown(experiment, measures, results))
+    unknown = tuple(_unknown(plan, measures, results))
     if violated:
         return "deviated", (*violated, *invalid, *unmet, *unknown)
     if invalid:
@@ -113,7 +110,7 @@ def _unmet(expectations: Iterable[ExpectationResult]) -> Iterator[str]:
             yield f"Unmet: {each.text}; observed {each.observed} ({each.reason})."
 
 
-def _unknown(experiment: Experiment, measures: Measures, results: Results) -> Iterator[str]:
+def _unknown(plan: Plan, measures: Measures, results: Results) -> Iterator[str]:
     expectations, invariants = results
     for each in expectations:
         if each.outcome == "unknown":
@@ -121,7 +118,7 @@ def _unknown(experiment: Experiment, measures: Measures, results: Results) -> It
     for result in invariants:
         if result.measure.error:
             yield f"Invariant {result.name} could not be checked: {result.measure.error}."
-        elif result.outcome == "unknown" and experiment.invariants != "all":
+        elif result.outcome == "unknown" and plan.invariants != "all":
             yield f"Invariant {result.name} is named, and nothing in this run could have broken it."
     if measures.settled is None:
         yield "Whether the system settled is not known."

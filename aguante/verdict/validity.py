@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 
-from aguante.experiment.experiment import Experiment
+from aguante.expectations.ruling import percent
 from aguante.measure.measures import FaultMeasure, Measures
 from aguante.plan.plan import Plan
-from aguante.verdict.kinds import rule, sentence
-from aguante.verdict.ruling import percent
 from aguante.verdict.verdict import ExpectationResult
 
 SHORTFALL_MAX = 0.05
@@ -16,25 +14,21 @@ SHORTFALL_MAX = 0.05
 Expectations = tuple[ExpectationResult, ...]
 
 
-def unsteady_before(
-    experiment: Experiment, measures: Measures, expectations: Expectations
-) -> Expectations:
+def unsteady_before(plan: Plan, measures: Measures, expectations: Expectations) -> Expectations:
     """The expectations on the baseline that were unmet although no fault held yet.
 
     Empty without faults, where the baseline is what is asked about, and for a run that was stopped.
     """
-    if measures.stopped or not experiment.faults:
+    if measures.stopped or not plan.faults:
         return ()
     return tuple(
         result
-        for clause, result in zip(experiment.expect, expectations, strict=True)
-        if result.outcome == "unmet" and getattr(clause.expectation, "phase", None) == "baseline"
+        for planned, result in zip(plan.expect, expectations, strict=True)
+        if result.outcome == "unmet" and getattr(planned.asked, "phase", None) == "baseline"
     )
 
 
-def invalid_because(
-    plan: Plan, experiment: Experiment, measures: Measures, unsteady: Expectations
-) -> tuple[str, ...]:
+def invalid_because(plan: Plan, measures: Measures, unsteady: Expectations) -> tuple[str, ...]:
     """Every reason why this run proves nothing; empty: it is valid.
 
     A run that was stopped lacks load and may lack faults for that reason alone: nothing else is said.
@@ -47,14 +41,14 @@ def invalid_because(
         *(reason for fault in measures.faults for reason in _fault(plan, fault)),
         *_spans(measures),
         *_load(measures),
-        *_aborted(experiment, measures),
+        *_aborted(plan, measures),
     )
 
 
 def _unsteady(each: ExpectationResult) -> str:
     return (
         f"The system was not in its steady state before the fault: {each.text}, observed {each.observed}"
-        f" ({each.reason}); mend: offer less (--set load.rate_rps=...), warm up longer"
+        f" ({each.reason}); fix: offer less (--set load.rate_rps=...), warm up longer"
         " (--set phases.warmup_s=...), or use a machine with less else to do."
     )
 
@@ -97,9 +91,9 @@ def _load(measures: Measures) -> Iterator[str]:
         )
 
 
-def _aborted(experiment: Experiment, measures: Measures) -> Iterator[str]:
-    for clause, answer in zip(experiment.abort_when, measures.abort_answers, strict=True):
-        ruling = rule(clause.expectation, answer)
+def _aborted(plan: Plan, measures: Measures) -> Iterator[str]:
+    for planned, seen in zip(plan.abort_when, measures.abort_measurements, strict=True):
+        ruling = planned.asked.judge(seen)
         if ruling.outcome == "met":
-            asked = sentence(clause.expectation)
+            asked = planned.asked.sentence()
             yield f"The abort condition holds: {asked} (observed {ruling.observed})."

@@ -1,4 +1,4 @@
-"""What customers ask of the shop; arrivals, records and statistics are Aguante's."""
+"""The requests that customers send to the shop. Aguante provides arrivals, records and statistics."""
 
 import sys
 

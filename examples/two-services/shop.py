@@ -1,4 +1,4 @@
-"""Sells things: asks stock, for at most 0.8 s, and says so in plain text when it cannot."""
+"""A shop that asks stock before it sells. It waits at most 0.8 s and responds in plain text."""
 
 import os
 import urllib.error
@@ -14,18 +14,18 @@ tracer = tracer_of("shop")
 
 
 def answer(path: str) -> Answer:
-    """Bought, or 503 and a sentence."""
+    """Return 200 if the item was bought, 503 if stock did not respond."""
     kind, _, sku = path.rpartition("/")
     if kind != "/buy":
         return NOT_FOUND
     try:
         return 200, f"bought one: {ask_stock(sku)} were left"
     except OSError:
-        return 503, "stock cannot be asked just now"
+        return 503, "stock is unavailable"
 
 
 def ask_stock(sku: str) -> str:
-    """One request in a client span of its own; raises OSError."""
+    """Send one request inside its own client span; raises OSError."""
     kind = trace.SpanKind.CLIENT
     with tracer.start_as_current_span("GET", kind=kind) as span:
         headers: dict[str, str] = {}

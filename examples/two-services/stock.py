@@ -1,11 +1,11 @@
-"""Knows how many of each thing there are."""
+"""A stock service that returns the number of items left."""
 
 from telemetry import tracer_of
 from web import NOT_FOUND, Answer, serve
 
 
 def answer(path: str) -> Answer:
-    """Seven of everything."""
+    """Return 7 for every item."""
     kind, _, sku = path.rpartition("/")
     return (200, f"7 of {sku}") if kind == "/items" else NOT_FOUND
 

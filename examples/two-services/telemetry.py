@@ -1,4 +1,4 @@
-"""Traces as any service makes them: the OpenTelemetry SDK, its exporter, its semantic conventions."""
+"""Ordinary tracing: the OpenTelemetry SDK, its exporter, its semantic conventions."""
 
 import atexit
 
@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 
 def tracer_of(service: str) -> trace.Tracer:
-    """A tracer that exports to ``OTEL_EXPORTER_OTLP_ENDPOINT`` twice a second."""
+    """Return a tracer that exports to ``OTEL_EXPORTER_OTLP_ENDPOINT`` twice a second."""
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(), schedule_delay_millis=500))
     atexit.register(provider.shutdown)

@@ -1,4 +1,4 @@
-"""A small HTTP server on the standard library: one function answers, every request is a server span."""
+"""A small HTTP server on the standard library. One function handles every request, inside a server span."""
 
 import os
 import signal
@@ -9,24 +9,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from opentelemetry import propagate, trace
 
 Answer = tuple[int, str]
-NOT_FOUND: Answer = (404, "there is no such thing here")
+NOT_FOUND: Answer = (404, "not found")
 
 
 class Server(ThreadingHTTPServer):
-    """Takes many connections at once."""
+    """Accept many connections at once."""
 
     request_queue_size = 128
     daemon_threads = True
 
 
 def serve(tracer: trace.Tracer, answer: Callable[[str], Answer]) -> None:
-    """Listen on ``HOST`` and ``PORT`` until SIGTERM; ``GET /up`` is 200 at once."""
+    """Listen on ``HOST`` and ``PORT`` until SIGTERM; ``GET /up`` returns 200."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            """Answer inside a server span that continues the caller's trace."""
+            """Respond inside a server span that continues the caller's trace."""
             if self.path == "/up":
                 self._send(200, "up")
                 return
@@ -48,7 +48,7 @@ def serve(tracer: trace.Tracer, answer: Callable[[str], Answer]) -> None:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing for each request."""
+            """Do not log each request."""
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     Server((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()

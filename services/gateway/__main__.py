@@ -2,7 +2,7 @@
 
 from services.gateway.app import create_app
 from services.gateway.settings import load
-from services.kit.serve import serve
+from services.kit.process.serve import serve
 
 if __name__ == "__main__":
     serve(load, create_app)

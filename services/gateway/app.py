@@ -7,13 +7,13 @@ from aiohttp import web
 
 from services.gateway import clients, handlers
 from services.gateway.settings import LINK_INVENTORY, LINK_RESERVATIONS
-from services.kit.http_client import Link, make_session
-from services.kit.http_server import make_app
-from services.kit.policy import Policy
-from services.kit.problem import Mechanism
-from services.kit.semaphore import Semaphore
-from services.kit.settings import Settings
-from services.kit.telemetry import Telemetry
+from services.kit.failures.problem import Mechanism
+from services.kit.http.client import Link, make_session
+from services.kit.http.server import make_app
+from services.kit.patterns.semaphore import Semaphore
+from services.kit.policy.sections import Policy
+from services.kit.process.settings import Settings
+from services.kit.telemetry.telemetry import Telemetry
 
 
 def create_app(settings: Settings, policy: Policy, telemetry: Telemetry) -> web.Application:

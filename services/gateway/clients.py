@@ -5,15 +5,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from services.kit.breaker import Breaker
-from services.kit.bulkhead import Bulkhead
-from services.kit.deadline import Deadline
-from services.kit.expected import NO_ANSWER, OF_READS, OF_WRITES
-from services.kit.http_client import Link, Request
-from services.kit.policy import LinkPolicy
-from services.kit.problem import Mechanism
-from services.kit.retry import Retry
-from services.kit.telemetry import Telemetry
+from services.kit.failures.expected import NO_ANSWER, OF_READS, OF_WRITES
+from services.kit.failures.problem import Mechanism
+from services.kit.http.client import Link, Request
+from services.kit.patterns.breaker import Breaker
+from services.kit.patterns.bulkhead import Bulkhead
+from services.kit.patterns.deadline import Deadline
+from services.kit.patterns.retry import Retry
+from services.kit.policy.sections import LinkPolicy
+from services.kit.telemetry.telemetry import Telemetry
 
 T = TypeVar("T")
 

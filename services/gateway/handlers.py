@@ -11,12 +11,12 @@ from msgspec import Meta
 
 from services.gateway import domain
 from services.gateway.clients import CALLS, Inventory, Order, Reservations
-from services.kit.deadline import Deadline
-from services.kit.expected import NO_ANSWER, Failures
-from services.kit.failures import CallFailed, problem_from
-from services.kit.http_server import POLICY, answer_json, note_reservation, read_json
-from services.kit.problem import Mechanism, Problem
-from services.kit.semaphore import Semaphore
+from services.kit.failures.expected import NO_ANSWER, Failures
+from services.kit.failures.failed import CallFailed, problem_from
+from services.kit.failures.problem import Mechanism, Problem
+from services.kit.http.server import POLICY, answer_json, note_reservation, read_json
+from services.kit.patterns.deadline import Deadline
+from services.kit.patterns.semaphore import Semaphore
 
 KEY_HEADER = "Idempotency-Key"
 OPENAPI = (Path(__file__).parent / "openapi.json").read_bytes()

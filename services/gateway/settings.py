@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from services.kit.settings import Settings, read_settings
+from services.kit.process.settings import Settings, read_settings
 
 SERVICE = "gateway"
 LINK_RESERVATIONS = "gateway-reservations"

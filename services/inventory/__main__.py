@@ -2,7 +2,7 @@
 
 from services.inventory.app import create_app
 from services.inventory.settings import load_settings
-from services.kit.serve import serve
+from services.kit.process.serve import serve
 
 if __name__ == "__main__":
     serve(load_settings, create_app)

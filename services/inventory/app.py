@@ -5,13 +5,13 @@ from aiohttp import web
 from services.inventory import handlers
 from services.inventory.lock import SeatLock
 from services.inventory.repository import SCHEMA, STATEMENTS, Seats
-from services.kit.database import Database
-from services.kit.expected import OF_READS, OF_WRITES, Failures
-from services.kit.http_server import READY_CHECKS, make_app
-from services.kit.policy import Policy
-from services.kit.problem import Mechanism
-from services.kit.settings import Settings
-from services.kit.telemetry import Telemetry
+from services.kit.database.pool import Database
+from services.kit.failures.expected import OF_READS, OF_WRITES, Failures
+from services.kit.failures.problem import Mechanism
+from services.kit.http.server import READY_CHECKS, make_app
+from services.kit.policy.sections import Policy
+from services.kit.process.settings import Settings
+from services.kit.telemetry.telemetry import Telemetry
 
 ROUTES = [
     web.post("/reserve", handlers.reserve),

@@ -10,9 +10,9 @@ from msgspec import Meta
 
 from services.inventory.domain import CAPACITY_MAX, QUANTITY_MAX, Event, Verdict
 from services.inventory.repository import Seats
-from services.kit.failures import DatabaseFailed, problem_from
-from services.kit.http_server import answer_json, checked, note_reservation, read_json
-from services.kit.problem import Mechanism, Problem
+from services.kit.failures.failed import DatabaseFailed, problem_from
+from services.kit.failures.problem import Mechanism, Problem
+from services.kit.http.server import answer_json, checked, note_reservation, read_json
 
 SEATS: web.AppKey[Seats] = web.AppKey("seats", Seats)
 

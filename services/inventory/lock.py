@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 
 import asyncpg
 
-from services.kit.database import Database
+from services.kit.database.pool import Database
 
 LockMode = Literal["row", "process", "none"]
 

@@ -17,7 +17,7 @@ from services.inventory.domain import (
     decide_reserve,
 )
 from services.inventory.lock import SeatLock, Statements
-from services.kit.database import Database
+from services.kit.database.pool import Database
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (

@@ -1,6 +1,6 @@
 """``python -m services.notifications``."""
 
-from services.kit.serve import serve
+from services.kit.process.serve import serve
 from services.notifications.app import create_app
 from services.notifications.settings import load
 

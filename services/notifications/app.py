@@ -2,10 +2,10 @@
 
 from aiohttp import web
 
-from services.kit.http_server import make_app
-from services.kit.policy import Policy
-from services.kit.settings import Settings
-from services.kit.telemetry import Telemetry
+from services.kit.http.server import make_app
+from services.kit.policy.sections import Policy
+from services.kit.process.settings import Settings
+from services.kit.telemetry.telemetry import Telemetry
 from services.notifications import handlers
 from services.notifications.domain import SentNotices
 

@@ -7,14 +7,14 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from services.kit.http_server import answer_json, note_reservation, read_json
+from services.kit.http.server import answer_json, note_reservation, read_json
 from services.notifications.domain import QUANTITY_MAX, Notice, SentNotices
 
 SENT: web.AppKey[SentNotices] = web.AppKey("sent", SentNotices)
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:~-]+\Z")]
 
-_LOG = logging.getLogger("services.notifications")
+_LOG = logging.getLogger(__name__)
 
 
 class NotifyBody(msgspec.Struct, frozen=True):

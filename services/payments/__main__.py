@@ -1,6 +1,6 @@
 """Start payments: `python -m services.payments`."""
 
-from services.kit.serve import serve
+from services.kit.process.serve import serve
 from services.payments.app import create_app
 from services.payments.settings import load_settings
 

@@ -2,13 +2,13 @@
 
 from aiohttp import web
 
-from services.kit.database import Database
-from services.kit.expected import OF_READS, OF_WRITES, Failures
-from services.kit.http_server import READY_CHECKS, make_app
-from services.kit.policy import Policy
-from services.kit.problem import Mechanism
-from services.kit.settings import Settings
-from services.kit.telemetry import Telemetry
+from services.kit.database.pool import Database
+from services.kit.failures.expected import OF_READS, OF_WRITES, Failures
+from services.kit.failures.problem import Mechanism
+from services.kit.http.server import READY_CHECKS, make_app
+from services.kit.policy.sections import Policy
+from services.kit.process.settings import Settings
+from services.kit.telemetry.telemetry import Telemetry
 from services.payments import handlers
 from services.payments.repository import SCHEMA, STATEMENTS, Charges
 

@@ -8,9 +8,9 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from services.kit.failures import DatabaseFailed, problem_from
-from services.kit.http_server import answer_json, checked, note_reservation, read_json
-from services.kit.problem import Mechanism, Problem
+from services.kit.failures.failed import DatabaseFailed, problem_from
+from services.kit.failures.problem import Mechanism, Problem
+from services.kit.http.server import answer_json, checked, note_reservation, read_json
 from services.payments.domain import AMOUNT_CENTS_MAX, Charge, Verdict, ask_bank, judge_pay
 from services.payments.repository import Charges
 

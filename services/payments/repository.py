@@ -6,7 +6,7 @@ everybody else reads it.
 
 import asyncpg
 
-from services.kit.database import Database
+from services.kit.database.pool import Database
 from services.payments.domain import Charge, ChargeState
 
 SCHEMA = """

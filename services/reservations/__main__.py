@@ -1,6 +1,6 @@
 """Start reservations: `python -m services.reservations`."""
 
-from services.kit.serve import serve
+from services.kit.process.serve import serve
 from services.reservations.app import create_app
 from services.reservations.settings import load_settings
 

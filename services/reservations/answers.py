@@ -1,6 +1,6 @@
 """What a client is told, given the saga as it stands: the saga itself when confirmed, else a Problem."""
 
-from services.kit.problem import Mechanism, Problem
+from services.kit.failures.problem import Mechanism, Problem
 from services.reservations.domain import KeyVerdict, Order, Saga, State, is_settled, judge_key
 
 KEY_RETRY_AFTER_S = 1

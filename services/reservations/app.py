@@ -12,16 +12,16 @@ from aiohttp import ClientSession, web
 from opentelemetry import trace
 from opentelemetry.trace import SpanContext, TraceFlags
 
-from services.kit.database import Database
-from services.kit.expected import NO_ANSWER, OF_READS, OF_WRITES, Failures
-from services.kit.http_client import Link, make_session
-from services.kit.http_server import READY_CHECKS, make_app
-from services.kit.policy import LinkPolicy, Policy
-from services.kit.problem import Mechanism
-from services.kit.retry import Retry
-from services.kit.settings import Settings
-from services.kit.telemetry import Telemetry
-from services.kit.tracing import Tracing
+from services.kit.database.pool import Database
+from services.kit.failures.expected import NO_ANSWER, OF_READS, OF_WRITES, Failures
+from services.kit.failures.problem import Mechanism
+from services.kit.http.client import Link, make_session
+from services.kit.http.server import READY_CHECKS, make_app
+from services.kit.patterns.retry import Retry
+from services.kit.policy.sections import LinkPolicy, Policy
+from services.kit.process.settings import Settings
+from services.kit.telemetry.telemetry import Telemetry
+from services.kit.telemetry.tracing import Tracing
 from services.reservations import handlers
 from services.reservations.clients import (
     CALLS,

@@ -8,16 +8,16 @@ from typing import TypeVar
 
 import msgspec
 
-from services.kit.breaker import Breaker
-from services.kit.bulkhead import Bulkhead
-from services.kit.deadline import Deadline
-from services.kit.events import Emit
-from services.kit.expected import OF_WRITES
-from services.kit.failures import CallFailed
-from services.kit.http_client import Link, Request
-from services.kit.policy import CompensationPolicy, LinkPolicy
-from services.kit.problem import Mechanism
-from services.kit.retry import Retry
+from services.kit.failures.expected import OF_WRITES
+from services.kit.failures.failed import CallFailed
+from services.kit.failures.problem import Mechanism
+from services.kit.http.client import Link, Request
+from services.kit.patterns.breaker import Breaker
+from services.kit.patterns.bulkhead import Bulkhead
+from services.kit.patterns.deadline import Deadline
+from services.kit.patterns.retry import Retry
+from services.kit.policy.sections import CompensationPolicy, LinkPolicy
+from services.kit.telemetry.events import Emit
 from services.reservations.domain import Saga
 from services.reservations.ports import Notice
 from services.reservations.settings import INVENTORY, NOTIFICATIONS, PAYMENTS

@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from services.kit.events import CompensationAttempted, Emit
-from services.kit.failures import DatabaseFailed, Failed
-from services.kit.policy import CompensationPolicy
-from services.kit.retry import backoff_s
+from services.kit.failures.failed import DatabaseFailed, Failed
+from services.kit.patterns.retry import backoff_s
+from services.kit.policy.sections import CompensationPolicy
+from services.kit.telemetry.events import CompensationAttempted, Emit
 from services.reservations.domain import Command, Outcome, Saga, advance
 from services.reservations.journal import Journal, SagaLostError
 from services.reservations.ports import Inventory, Payments, Spans

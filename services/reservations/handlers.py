@@ -9,16 +9,16 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from services.kit.deadline import Deadline
-from services.kit.failures import DatabaseFailed, problem_from
-from services.kit.http_server import (
+from services.kit.failures.failed import DatabaseFailed, problem_from
+from services.kit.failures.problem import Mechanism, Problem
+from services.kit.http.server import (
     answer_json,
     checked,
     note_reservation,
     read_json,
     received_deadline,
 )
-from services.kit.problem import Mechanism, Problem
+from services.kit.patterns.deadline import Deadline
 from services.reservations.domain import QUANTITY_MAX, Failure, Order, Saga, Trace
 from services.reservations.ports import Sagas
 from services.reservations.saga import SagaRunner

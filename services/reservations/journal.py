@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from services.kit.deadline import Deadline
-from services.kit.events import Emit, SagaTransitioned
-from services.kit.failures import DatabaseFailed
-from services.kit.retry import Retry
+from services.kit.failures.failed import DatabaseFailed
+from services.kit.patterns.deadline import Deadline
+from services.kit.patterns.retry import Retry
+from services.kit.telemetry.events import Emit, SagaTransitioned
 from services.reservations.domain import Decision, Failure, Saga, apply
 from services.reservations.ports import Sagas
 

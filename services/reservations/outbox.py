@@ -7,8 +7,8 @@ due a while later, unless it was sent inline and marked by then.
 import asyncio
 from dataclasses import dataclass, field, replace
 
-from services.kit.deadline import Deadline
-from services.kit.failures import Failed
+from services.kit.failures.failed import Failed
+from services.kit.patterns.deadline import Deadline
 from services.reservations.domain import Saga
 from services.reservations.ports import Notice, Notifications, Outbox, Spans
 

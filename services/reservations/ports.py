@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.kit.deadline import Deadline
+from services.kit.patterns.deadline import Deadline
 from services.reservations.domain import Order, Saga, Trace
 
 

@@ -8,7 +8,7 @@ import json
 
 import asyncpg
 
-from services.kit.database import Database
+from services.kit.database.pool import Database
 from services.reservations.domain import TERMINAL, Failure, Order, Saga, State, Trace
 from services.reservations.ports import Notice, Record
 from services.reservations.schema import HOLDS_KEY, LIVE

@@ -7,9 +7,9 @@ cancelled by a client that hangs up (`handlers.py` shields it), and nothing wait
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from services.kit.deadline import Deadline
-from services.kit.failures import DatabaseFailed, Failed, problem_from
-from services.kit.problem import Problem
+from services.kit.failures.failed import DatabaseFailed, Failed, problem_from
+from services.kit.failures.problem import Problem
+from services.kit.patterns.deadline import Deadline
 from services.reservations.answers import answer, replay
 from services.reservations.compensation import Compensator
 from services.reservations.domain import (

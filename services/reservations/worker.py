@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from services.kit.failures import DatabaseFailed
+from services.kit.failures.failed import DatabaseFailed
 from services.reservations.compensation import Compensator
 from services.reservations.domain import Failure, Saga, State, recover, without_compensation
 from services.reservations.journal import Journal, SagaLostError

@@ -1,1 +1,1 @@
-"""Hostile clients: requests made to break, played against a service, and what it must answer all the same."""
+"""Hostile clients: plays malformed requests against a service and judges every response."""

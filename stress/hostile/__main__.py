@@ -1,28 +1,30 @@
-"""``python -m stress.hostile``: hostile inputs against each service of a native testbed; exit code 1 when one broke."""
+"""``python -m stress.hostile``: plays hostile inputs against every service; exits 1 when one of them broke."""
 
 import argparse
 import asyncio
 import sys
 import time
 
-from stress.hostile.siege import Siege, besiege_testbed
+from stress.hostile.soak import SoakResult, soak_testbed
 from stress.hostile.targets import TEMPLATES
 
 GATEWAY_SHARE = 0.6
 
 
-def told(siege: Siege) -> str:
+def report_text(result: SoakResult) -> str:
     """One service's part of the report."""
-    outcome = siege.outcome
-    lines = [f"{siege.service}: {outcome.inputs} inputs, {outcome.unanswered} rightly unanswered"]
+    outcome = result.outcome
+    lines = [
+        f"{result.service}: {outcome.inputs} inputs, {outcome.unanswered} unanswered as expected"
+    ]
     lines.append("  statuses   " + _counted(outcome.statuses))
     lines.append("  mechanisms " + _counted(outcome.mechanisms))
-    if siege.before and siege.after:
+    if result.before and result.after:
         lines.append(
-            f"  memory {siege.before.rss_mib:.1f} -> {siege.after.rss_mib:.1f} MiB, files {siege.before.files} -> "
-            f"{siege.after.files}, lines of metrics {siege.before.metric_lines} -> {siege.after.metric_lines}"
+            f"  memory {result.before.rss_mib:.1f} -> {result.after.rss_mib:.1f} MiB, files {result.before.files} -> "
+            f"{result.after.files}, lines of metrics {result.before.metric_lines} -> {result.after.metric_lines}"
         )
-    lines += [f"  BROKEN: {objection}" for objection in siege.objections]
+    lines += [f"  BROKEN: {objection}" for objection in result.objections]
     lines += [f"  {fault}" for fault in outcome.faults]
     return "\n".join(lines)
 
@@ -35,12 +37,24 @@ def _counted(counts: dict[int, int] | dict[str, int]) -> str:
 
 
 def main() -> int:
-    """Parse arguments, play, report."""
-    parser = argparse.ArgumentParser(prog="stress.hostile", description=__doc__)
-    parser.add_argument("--inputs", type=int, default=100_000, help="how many in all")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed, the same inputs")
+    """Play the inputs and report; the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stress.hostile",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--inputs", type=int, default=100_000, help="total number of inputs")
     parser.add_argument(
-        "--warm-up", type=int, default=2_000, help="for each service, before measuring"
+        "--seed",
+        type=int,
+        default=1,
+        help="the same seed gives the same inputs",
+    )
+    parser.add_argument(
+        "--warm-up",
+        type=int,
+        default=2_000,
+        help="inputs per service before measuring starts",
     )
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
@@ -51,14 +65,17 @@ def main() -> int:
         *((name, each) for name in others),
     ]
     began_s = time.monotonic()
-    sieges = asyncio.run(
-        besiege_testbed(
-            shares, arguments.seed, arguments.warm_up, lambda siege: print(told(siege), flush=True)
+    results = asyncio.run(
+        soak_testbed(
+            shares,
+            arguments.seed,
+            arguments.warm_up,
+            lambda result: print(report_text(result), flush=True),
         )
     )
-    broken = any(siege.objections for siege in sieges)
+    broken = any(result.objections for result in results)
     took_s = time.monotonic() - began_s
-    played = sum(siege.outcome.inputs for siege in sieges)
+    played = sum(result.outcome.inputs for result in results)
     print(f"{'BROKEN' if broken else 'held'}: {played} inputs in {took_s:.0f} s")
     return 1 if broken else 0
 

@@ -1,4 +1,4 @@
-"""Plays hostile inputs over kept-alive connections and judges every answer."""
+"""Plays hostile inputs over keep-alive connections and judges every response."""
 
 import asyncio
 from collections import Counter
@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 import msgspec
 
 from stress.hostile.inputs import Input
-from stress.hostile.wire import Answer, BrokenAnswerError, Wire
+from stress.hostile.raw_connection import BrokenResponseError, RawConnection, Response
 
-ANSWER_S = 15.0
-"""Longer than anything that the services themselves wait for."""
+RESPONSE_S = 15.0
+"""Longer than any timeout of the services."""
 SILENCE_S = 0.15
-"""How long to wait for an answer to bytes that may not be a whole request: the server waits for the rest."""
+"""How long to wait for a response to bytes that may be an incomplete request."""
 FAULTS_KEPT = 20
 UNAVAILABLE = (503, 504)
-"""The only 5xx that a system under attack may answer: something was busy or late, and the mechanism says what."""
+"""The only 5xx that a system under attack may return: busy or late, as its mechanism names."""
 
-Hold = Callable[[Input, Answer], None]
+Check = Callable[[Input, Response], None]
 
 
-class UnfitAnswerError(Exception):
-    """A complete answer that is not as every answer must be."""
+class UnfitResponseError(Exception):
+    """A complete response that breaks the rules for every response."""
 
 
 class _Problem(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,22 +41,22 @@ class _Problem(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass
 class Outcome:
-    """What came of an attack."""
+    """The result of an attack."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     mechanisms: Counter[str] = field(default_factory=Counter)
     unanswered: int = 0
-    """Closed or waiting for more: allowed only for what was broken as bytes."""
+    """Closed or still waiting; allowed only for inputs that are not ``framed``."""
     faults: list[str] = field(default_factory=list)
     faults_count: int = 0
 
     @property
     def inputs(self) -> int:
-        """How many were played."""
+        """The number of inputs played."""
         return sum(self.statuses.values()) + self.unanswered
 
     def fault(self, sent: Input, why: str) -> None:
-        """Keep the first faults, with what provoked them, and count all."""
+        """Count a fault; keep the first ones with the input that caused them."""
         self.faults_count += 1
         if len(self.faults) < FAULTS_KEPT:
             self.faults.append(f"{why}\n    sent: {sent.data[:300]!r}")
@@ -64,12 +64,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Attack:
-    """``connections`` clients that share one stream of inputs. ``hold`` may raise ``UnfitAnswerError`` on an answer."""
+    """``connections`` clients that share one stream of inputs. ``check`` may raise ``UnfitResponseError``."""
 
     host: str
     port: int
     connections: int = 8
-    hold: Hold | None = None
+    check: Check | None = None
 
     async def play(self, inputs: Iterator[Input], outcome: Outcome) -> None:
         """Play all of ``inputs``."""
@@ -78,65 +78,65 @@ class Attack:
                 clients.create_task(self._client(inputs, outcome))
 
     async def _client(self, inputs: Iterator[Input], outcome: Outcome) -> None:
-        wire = Wire(self.host, self.port)
+        connection = RawConnection(self.host, self.port)
         try:
             for each in inputs:
-                await self._one(wire, each, outcome)
+                await self._one(connection, each, outcome)
         finally:
-            wire.drop()
+            connection.drop()
 
-    async def _one(self, wire: Wire, sent: Input, outcome: Outcome) -> None:
-        answer: Answer | None = None
+    async def _one(self, connection: RawConnection, sent: Input, outcome: Outcome) -> None:
+        response: Response | None = None
         try:
-            await wire.send(sent.data)
-            async with asyncio.timeout(ANSWER_S if sent.framed else SILENCE_S):
-                answer = await wire.answer(_method_in(sent))
+            await connection.send(sent.data)
+            async with asyncio.timeout(RESPONSE_S if sent.framed else SILENCE_S):
+                response = await connection.response(_method_in(sent))
         except TimeoutError:
             if sent.framed:
-                outcome.fault(sent, f"no answer within {ANSWER_S} s")
-        except BrokenAnswerError as broken:
+                outcome.fault(sent, f"no response within {RESPONSE_S} s")
+        except BrokenResponseError as broken:
             outcome.fault(sent, str(broken))
         except OSError as refused:
             outcome.fault(sent, f"cannot connect: {refused}")
-        if answer is None:
+        if response is None:
             outcome.unanswered += 1
             if sent.framed:
-                outcome.fault(sent, "closed without an answer")
+                outcome.fault(sent, "closed without a response")
         else:
-            self._judge(sent, answer, outcome)
-        if answer is None or answer.last or not sent.framed:
-            wire.drop()
+            self._judge(sent, response, outcome)
+        if response is None or response.last or not sent.framed:
+            connection.drop()
 
-    def _judge(self, sent: Input, answer: Answer, outcome: Outcome) -> None:
-        outcome.statuses[answer.status] += 1
-        if answer.status >= 500 and answer.status not in UNAVAILABLE:
-            outcome.fault(sent, f"{answer.status}: {answer.body[:300]!r}")
+    def _judge(self, sent: Input, response: Response, outcome: Outcome) -> None:
+        outcome.statuses[response.status] += 1
+        if response.status >= 500 and response.status not in UNAVAILABLE:
+            outcome.fault(sent, f"{response.status}: {response.body[:300]!r}")
         try:
-            if answer.status >= 300:
-                outcome.mechanisms[_mechanism(answer)] += 1
-            if self.hold is not None and sent.framed:
-                self.hold(sent, answer)
-        except (UnfitAnswerError, msgspec.MsgspecError) as why:
-            outcome.fault(sent, f"{answer.status}: {why}")
+            if response.status >= 300:
+                outcome.mechanisms[_mechanism(response)] += 1
+            if self.check is not None and sent.framed:
+                self.check(sent, response)
+        except (UnfitResponseError, msgspec.MsgspecError) as why:
+            outcome.fault(sent, f"{response.status}: {why}")
 
 
-def _mechanism(answer: Answer) -> str:
+def _mechanism(response: Response) -> str:
     _demand(
-        answer.headers.get("content-type") == "application/problem+json",
-        f"no problem: {answer.body[:99]!r}",
+        response.headers.get("content-type") == "application/problem+json",
+        f"not a problem: {response.body[:99]!r}",
     )
-    _demand(len(answer.headers.get("x-trace-id", "")) == 32, "no X-Trace-Id")
-    if not answer.body:
+    _demand(len(response.headers.get("x-trace-id", "")) == 32, "no X-Trace-Id")
+    if not response.body:
         return "(HEAD)"
-    problem = msgspec.json.decode(answer.body, type=_Problem)
-    _demand(problem.status == answer.status, f"the body says {problem.status}")
+    problem = msgspec.json.decode(response.body, type=_Problem)
+    _demand(problem.status == response.status, f"the body says {problem.status}")
     _demand("Traceback" not in problem.detail, problem.detail)
     return problem.mechanism
 
 
 def _demand(holds: bool, why: str) -> None:
     if not holds:
-        raise UnfitAnswerError(why)
+        raise UnfitResponseError(why)
 
 
 def _method_in(sent: Input) -> str:

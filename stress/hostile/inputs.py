@@ -1,16 +1,16 @@
-"""Requests made to break: valid ones, mutated as documents, requests and bytes. The same seed, the same inputs."""
+"""Hostile inputs: valid requests with mutated documents, heads and bytes. The same seed gives the same inputs."""
 
 import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stress.hostile.bytewise import mutated
+from stress.hostile.byte_mutations import mutated
 from stress.hostile.targets import Json, Template
 
 FRAMED_SHARE = 0.7
-"""The rest is broken as bytes; where such a request ends, only the server's answer tells."""
-TRICKS = (0, 0, 1, 1, 2, 3)
+"""The rest is mutated as bytes, so that only the server's response shows where the request ended."""
+MUTATION_COUNTS = (0, 0, 1, 1, 2, 3)
 
 NAMES = (
     "user_id",
@@ -70,7 +70,7 @@ METHODS = (
 
 @dataclass(frozen=True)
 class Input:
-    """Bytes to send. ``framed``: exactly one answer is due; else anything from none to several."""
+    """Bytes to send. ``framed``: exactly one response is due; otherwise none or several may come."""
 
     data: bytes
     framed: bool
@@ -103,14 +103,14 @@ class _Draft:
 
 
 def hostile_inputs(templates: tuple[Template, ...], seed: int) -> Iterator[Input]:
-    """Yield inputs for ever, made of ``templates``."""
-    chance = random.Random(seed)  # noqa: S311 - repeatable, no secret
+    """An endless sequence of inputs made from ``templates``."""
+    chance = random.Random(seed)  # noqa: S311 - must be reproducible
     weights = [template.weight for template in templates]
     while True:
         template = chance.choices(templates, weights)[0]
         draft = _drafted(chance, template)
-        for _ in range(chance.choice(TRICKS)):
-            chance.choice(_TRICKS)(chance, draft)
+        for _ in range(chance.choice(MUTATION_COUNTS)):
+            chance.choice(_MUTATIONS)(chance, draft)
         data = draft.written()
         framed = chance.random() < FRAMED_SHARE
         yield Input(data if framed else mutated(chance, data), framed, draft.method, draft.path)
@@ -181,7 +181,7 @@ def _other_path(chance: random.Random, draft: _Draft) -> None:
 
 def _other_method(chance: random.Random, draft: _Draft) -> None:
     draft.method = chance.choice(METHODS)
-    if draft.method == "CONNECT":  # what follows it belongs to a tunnel, if one is made
+    if draft.method == "CONNECT":  # bytes after it belong to the tunnel
         draft.body, draft.chunked = b"", False
 
 
@@ -196,7 +196,7 @@ def _other_body(chance: random.Random, draft: _Draft) -> None:
         )
 
 
-_TRICKS = (
+_MUTATIONS = (
     _add_header, _add_header, _add_header, _add_many_headers, _drop_header, _other_path, _other_method, _in_chunks,
     _other_body,
 )  # fmt: skip

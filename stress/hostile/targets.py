@@ -1,4 +1,4 @@
-"""What valid requests to each service look like: what is mutated."""
+"""The valid requests of each service, which hostile inputs mutate."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -8,7 +8,7 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 @dataclass(frozen=True)
 class Template:
-    """A request that a service takes; ``body`` None is none. ``weight``: how often it is chosen, against 10."""
+    """A valid request. ``body`` None: without a body. ``weight``: how often it is chosen, relative to 10."""
 
     method: str
     path: str

@@ -14,7 +14,7 @@ from aguante.drivers.pumba.pumba_cli import TOKEN_LABEL, TOKEN_VARIABLE
 from aguante.drivers.pumba.pumba_helpers import SKIP_LABEL
 from aguante.testbed.testbed_spec import PumbaSpec
 
-SETTINGS = PumbaSpec().told_by(os.environ)
+SETTINGS = PumbaSpec().with_overrides_from(os.environ)
 ON_PAYMENTS = "link: reservations-payments"
 
 

@@ -14,7 +14,7 @@ LIMIT_S = 200
 
 
 def test_a_port_taken_leaves_nothing_half_up(stack: Stack) -> None:
-    """Exit code 4 with cause and mend; no container and no network of it is there."""
+    """Exit code 4 with cause and fix; no container and no network of it is there."""
     project = f"{stack.project}-taken"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])

@@ -24,10 +24,10 @@ from aguante.runtimes.native.postgres_server import (
     reported_state,
     unprivileged_account,
 )
-from services.kit.policy import Policy
-from services.kit.policy_file import load_policy
-from services.kit.settings import Settings
-from services.kit.telemetry import Telemetry
+from services.kit.policy.loading import load_policy
+from services.kit.policy.sections import Policy
+from services.kit.process.settings import Settings
+from services.kit.telemetry.telemetry import Telemetry
 
 ACCOUNT = unprivileged_account()
 BIN = find_binaries(ACCOUNT)

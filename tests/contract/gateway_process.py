@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 from test_kit_serve import running
 
-from services.kit.problem import PROBLEM_TYPE, STATUS_OF, Mechanism, Problem
+from services.kit.failures.problem import PROBLEM_TYPE, STATUS_OF, Mechanism, Problem
 
 SAID = sorted(set(STATUS_OF) - {Mechanism.METHOD_NOT_ALLOWED})
 SAID_TO_READERS = [m for m in SAID if STATUS_OF[m] in (400, 404, 429) or STATUS_OF[m] >= 500]

@@ -11,9 +11,9 @@ import msgspec
 from aiohttp import web
 from kit_harness import Watched, default_policy
 
-from services.kit.http_limits import ConnectionLimits
-from services.kit.http_protocol import Runner
-from services.kit.http_server import answer_json, make_app, read_json, received_deadline
+from services.kit.http.connection import Runner
+from services.kit.http.limits import ConnectionLimits
+from services.kit.http.server import answer_json, make_app, read_json, received_deadline
 
 LONG = "x" * 60_000
 

@@ -9,14 +9,14 @@ from aiohttp import web
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from services.kit.http_protocol import Runner
-from services.kit.http_server import TELEMETRY
-from services.kit.metrics import Metrics
-from services.kit.policy import Policy
-from services.kit.policy_file import load_policy
-from services.kit.settings import Settings
-from services.kit.telemetry import Telemetry
-from services.kit.tracing import Tracing
+from services.kit.http.connection import Runner
+from services.kit.http.server import TELEMETRY
+from services.kit.policy.loading import load_policy
+from services.kit.policy.sections import Policy
+from services.kit.process.settings import Settings
+from services.kit.telemetry.metrics import Metrics
+from services.kit.telemetry.telemetry import Telemetry
+from services.kit.telemetry.tracing import Tracing
 
 POLICIES = Path(__file__).parents[2] / "policies"
 

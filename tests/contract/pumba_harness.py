@@ -77,7 +77,7 @@ class World:
         found = await self.docker.containers(self.project)
         return {each.instance: each.started_at for each in found}
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Let no failed test spoil the next."""
 
     def name(self, instance: str) -> str:
@@ -174,7 +174,7 @@ class Real(World):
 
     @classmethod
     def make(cls, folder: Path) -> "Real":
-        settings = PumbaSpec().told_by(os.environ)
+        settings = PumbaSpec().with_overrides_from(os.environ)
         if not shutil.which(settings.program):
             pytest.skip("no Pumba: put it on PATH, or name it by AGUANTE_PUMBA")
         if not shutil.which("docker") or _docker("version").returncode:
@@ -193,7 +193,7 @@ class Real(World):
             raise
         return made
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         for service, count in SERVICES.items():
             names = [self.name(f"{service}-{n + 1}") for n in range(count)]
             _docker("unpause", *names)

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from apps import PATIENT_S, Start
 
 from services.inventory.app import create_app as create_inventory
-from services.kit.policy import Policy
+from services.kit.policy.sections import Policy
 from services.notifications.app import create_app as create_notifications
 from services.payments.app import create_app as create_payments
 from services.reservations.app import create_app as create_reservations

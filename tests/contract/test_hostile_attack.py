@@ -1,4 +1,4 @@
-"""The attack's own judgement: against servers that answer badly, each kind of badness is found; a good one passes."""
+"""The attack finds each kind of faulty response and accepts valid ones."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ import pytest
 from stress.hostile import attack as attack_module
 from stress.hostile.attack import Attack, Outcome
 from stress.hostile.inputs import Input
-from stress.hostile.watch import Held, Process, growth, log_watched
+from stress.hostile.resources import Process, Resources, growth, log_checked
 
 FRAMED = Input(b"GET /x HTTP/1.1\r\n\r\n", True, "GET", "/x")
 BROKEN = Input(b"GET /x\xff", False, "GET", "/x")
@@ -34,12 +34,12 @@ def problem(code: int, **changes: object) -> bytes:
 
 
 @asynccontextmanager
-async def answering_bytes(answer: bytes) -> AsyncIterator[int]:
-    """Answer whatever comes with ``answer``, and close."""
+async def responding_with(response: bytes) -> AsyncIterator[int]:
+    """Respond to any request with ``response``, and close."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1000)
-        writer.write(answer)
+        writer.write(response)
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -47,53 +47,53 @@ async def answering_bytes(answer: bytes) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
-async def judged(answer: bytes, sent: Input = FRAMED) -> Outcome:
+async def judged(response: bytes, sent: Input = FRAMED) -> Outcome:
     outcome = Outcome()
-    async with answering_bytes(answer) as port:
+    async with responding_with(response) as port:
         await Attack("127.0.0.1", port, connections=1).play(iter([sent]), outcome)
     return outcome
 
 
 @pytest.mark.parametrize(
-    "answer", [said(200, b"{}", "application/json"), problem(404), problem(503), problem(504)]
+    "response", [said(200, b"{}", "application/json"), problem(404), problem(503), problem(504)]
 )
-async def test_an_answer_as_it_must_be_passes(answer: bytes) -> None:
-    """A 2xx, and a problem with a status that an attack may bring about."""
-    outcome = await judged(answer)
+async def test_a_valid_response_passes(response: bytes) -> None:
+    """A 2xx, and a problem with a status that an attack may cause."""
+    outcome = await judged(response)
     assert (outcome.faults, outcome.inputs) == ([], 1)
 
 
 @pytest.mark.parametrize(
-    ("answer", "why"),
+    ("response", "why"),
     [
         (problem(500), "500"),
         (problem(502), "502"),
-        (said(404, b"404: Not Found", "text/plain"), "no problem"),
+        (said(404, b"404: Not Found", "text/plain"), "not a problem"),
         (said(404, b"{}"), "missing required field"),
         (problem(404, status=403), "the body says 403"),
         (problem(404, more=1), "unknown field"),
         (problem(404, detail="Traceback (most recent call last)"), "Traceback"),
         (problem(404).replace(b"X-Trace-Id", b"X-Other"), "no X-Trace-Id"),
         (said(404, b"{}", length=99), "shorter than its Content-Length"),
-        (b"HTTP/1.1 200 OK\r\n\r\n", "no Content-Length"),
-        (b"HTTP/1.1 20", "a head that ends"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", "no valid Content-Length"),
+        (b"HTTP/1.1 20", "an incomplete head"),
         (b"garbage\r\n\r\n", "no status line"),
-        (b"", "closed without an answer"),
+        (b"", "closed without a response"),
     ],
 )
-async def test_each_bad_answer_is_found(answer: bytes, why: str) -> None:
-    """Whatever is wrong with it is named, with what provoked it."""
-    outcome = await judged(answer)
+async def test_each_faulty_response_is_found(response: bytes, why: str) -> None:
+    """The fault is named together with the input that caused it."""
+    outcome = await judged(response)
     assert outcome.faults_count > 0
     assert any(why in fault for fault in outcome.faults), outcome.faults
     assert "sent: b'GET /x" in outcome.faults[0]
 
 
-async def test_silence_is_a_fault_only_where_an_answer_was_due(
+async def test_silence_is_a_fault_only_where_a_response_was_due(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Bytes that are no whole request may go unanswered; a request may not."""
-    monkeypatch.setattr(attack_module, "ANSWER_S", 0.1)
+    """An incomplete request may go unanswered; a complete one may not."""
+    monkeypatch.setattr(attack_module, "RESPONSE_S", 0.1)
 
     async def wait_for_ever(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -107,23 +107,23 @@ async def test_silence_is_a_fault_only_where_an_answer_was_due(
             assert (outcome.unanswered, outcome.faults_count) == (1, faults)
 
 
-BEFORE = Held(rss_mib=50, files=20, metric_lines=500, active_requests=0)
+BEFORE = Resources(rss_mib=50, files=20, metric_lines=500, active_requests=0)
 
 
 @pytest.mark.parametrize(
     ("after", "why"),
     [
-        (Held(67, 20, 500, 0), "memory grew by 17.0 MiB"),
-        (Held(50, 37, 500, 0), "open files grew from 20 to 37"),
-        (Held(50, 20, 3_001, 0), "3001 lines of metrics"),
-        (Held(50, 20, 500, 1), "1 requests are still being worked on"),
+        (Resources(67, 20, 500, 0), "memory grew by 17.0 MiB"),
+        (Resources(50, 37, 500, 0), "open files grew from 20 to 37"),
+        (Resources(50, 20, 3_001, 0), "3001 lines of metrics"),
+        (Resources(50, 20, 500, 1), "1 requests are still active"),
     ],
 )
-def test_each_growth_is_found(after: Held, why: str) -> None:
-    """One beyond its bound is named; at the bound nothing is."""
+def test_each_growth_is_found(after: Resources, why: str) -> None:
+    """Growth beyond its bound is named; growth up to the bound is not."""
     (found,) = growth(BEFORE, after)
     assert why in found
-    assert growth(BEFORE, Held(66, 36, 3_000, 0)) == []
+    assert growth(BEFORE, Resources(66, 36, 3_000, 0)) == []
 
 
 @pytest.mark.parametrize(
@@ -136,10 +136,10 @@ def test_each_growth_is_found(after: Held, why: str) -> None:
     ],
 )
 def test_only_new_errors_in_a_log_are_found(tmp_path: Path, line: str, count: int) -> None:
-    """What was there before the attack is not its doing."""
+    """Errors logged before the attack do not count."""
     log = tmp_path / "x.log"
     log.write_text('{"level":"ERROR","message":"before"}\n')
     found: list[str] = []
-    with log_watched(Process("x", "", 0, 0, log), found), log.open("a") as more:
+    with log_checked(Process("x", "", 0, 0, log), found), log.open("a") as more:
         more.write(line + "\n")
     assert len(found) == count

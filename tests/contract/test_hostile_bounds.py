@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 import pytest
 from hostile_harness import Answer, Service, service, wire
 
-from services.kit.http_limits import HEAD_BYTES_MAX, HEADERS_MAX
-from services.kit.http_server import PATH_CHARS_MAX
-from services.kit.json_body import DEPTH_MAX, KEY_CHARS_MAX, KEYS_MAX
-from services.kit.problem import BODY_BYTES_MAX
+from services.kit.failures.problem import BODY_BYTES_MAX
+from services.kit.http.json_body import DEPTH_MAX, KEY_CHARS_MAX, KEYS_MAX
+from services.kit.http.limits import HEAD_BYTES_MAX, HEADERS_MAX
+from services.kit.http.server import PATH_CHARS_MAX
 
 GOOD = b'{"name": "a", "count": 1}'
 HEAD = b"POST /things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

@@ -10,7 +10,7 @@ from apps import Start
 
 from services.inventory.app import create_app
 from services.inventory.domain import CAPACITY_MAX
-from services.kit.policy import Policy
+from services.kit.policy.sections import Policy
 
 Client = TestClient[web.Request, web.Application]
 INVARIANT = """

@@ -12,11 +12,11 @@ from apps import PATIENT_S
 from kit_harness import Watched
 from tcp_proxy import TcpProxy, tcp_proxy
 
-from services.kit.database import Database
-from services.kit.database_session import give_back
-from services.kit.failures import DatabaseFailed
-from services.kit.policy import DatabasePolicy
-from services.kit.problem import Mechanism
+from services.kit.database.pool import Database
+from services.kit.database.session import give_back
+from services.kit.failures.failed import DatabaseFailed
+from services.kit.failures.problem import Mechanism
+from services.kit.policy.sections import DatabasePolicy
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS things (id text PRIMARY KEY, number int NOT NULL)"
 INSERT = "INSERT INTO things VALUES ($1, $2) RETURNING number"

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from kit_harness import Watched
 
-from services.kit.deadline import Deadline
-from services.kit.failures import CallFailed
-from services.kit.http_client import ANSWER_BYTES_MAX, Link, Request, make_session
-from services.kit.policy import DeadlinePolicy
-from services.kit.problem import Mechanism
+from services.kit.failures.failed import CallFailed
+from services.kit.failures.problem import Mechanism
+from services.kit.http.client import ANSWER_BYTES_MAX, Link, Request, make_session
+from services.kit.patterns.deadline import Deadline
+from services.kit.policy.sections import DeadlinePolicy
 
 LINK = "reservations-payments"
 Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -12,8 +12,9 @@ from aiohttp import web
 from kit_harness import Watched, default_policy, listening
 from opentelemetry.trace import StatusCode
 
-from services.kit import json_body
-from services.kit.http_server import (
+from services.kit.failures.problem import BODY_BYTES_MAX, Mechanism, Problem
+from services.kit.http import json_body
+from services.kit.http.server import (
     READY_CHECKS,
     answer_json,
     make_app,
@@ -21,7 +22,6 @@ from services.kit.http_server import (
     read_json,
     received_deadline,
 )
-from services.kit.problem import BODY_BYTES_MAX, Mechanism, Problem
 
 JSON = {"Content-Type": "application/json"}
 

@@ -123,7 +123,7 @@ def test_a_service_logs_its_timeout_budget_when_it_starts() -> None:
         process.terminate()
         told, _ = process.communicate(timeout=LIMIT_S)
     said = [json.loads(line) for line in told.splitlines()]
-    budget = [line for line in said if line["logger"] == "services.kit.budget"]
+    budget = [line for line in said if line["logger"] == "services.kit.policy.budget"]
     assert [(line["level"], line["rule"]) for line in budget] == [
         ("WARNING", "only_the_deadline"),
         ("WARNING", "only_the_deadline"),

@@ -361,7 +361,7 @@ async def test_the_generator_ends_without_load_when_the_runner_goes_before_t0(
         LoadChild.start(plan_for(tmp_path, port), spec, tmp_path / "load.log") as child,
     ):
         await child.ready(READY_LIMIT_S)
-        child.hang_up()
+        child.close_stdin()
         with pytest.raises(LoadError, match="ended") as caught:
             await child.finish(FINISH_LIMIT_S)
     assert caught.value.exit_code == 0
@@ -381,7 +381,7 @@ async def test_the_generator_stops_when_the_runner_goes_during_the_run(
         await child.ready(READY_LIMIT_S)
         child.begin(time.monotonic())
         await asyncio.sleep(0.3)
-        child.hang_up()
+        child.close_stdin()
         summary = await child.finish(FINISH_LIMIT_S)
     assert 0 < summary.offered < 80
 
@@ -389,7 +389,7 @@ async def test_the_generator_stops_when_the_runner_goes_during_the_run(
 async def test_a_gateway_that_is_not_there_is_said_before_anything_runs(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Exit 2, with how to mend it."""
+    """Exit 2, with how to fix it."""
     with pytest.raises(LoadError, match=r"nothing answers at http://127\.0\.0\.1:1 ") as caught:
         await play(plan_for(tmp_path, 1), spec, tmp_path)
     assert caught.value.exit_code == 2

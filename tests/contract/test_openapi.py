@@ -9,9 +9,9 @@ from openapi_contract import DOCUMENT, hold, resolved
 
 from services.gateway import domain
 from services.gateway.handlers import ROUTES
-from services.kit.http_server import COMMON_ROUTES
-from services.kit.json_body import BODY_S
-from services.kit.problem import BODY_BYTES_MAX, STATUS_OF, Mechanism
+from services.kit.failures.problem import BODY_BYTES_MAX, STATUS_OF, Mechanism
+from services.kit.http.json_body import BODY_S
+from services.kit.http.server import COMMON_ROUTES
 
 SCHEMAS = DOCUMENT["components"]["schemas"]
 OPERATIONS = {

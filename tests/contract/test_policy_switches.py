@@ -13,8 +13,8 @@ from apps import Start
 from msgspec.structs import replace
 from reservation_harness import Shop, open_shop
 
-from services.kit.policy import BulkheadPolicy
-from services.kit.policy_file import load_policy
+from services.kit.policy.loading import load_policy
+from services.kit.policy.sections import BulkheadPolicy
 
 POLICIES = Path(__file__).parents[2] / "policies"
 PAYMENTS = "reservations-payments"

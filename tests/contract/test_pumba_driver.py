@@ -52,7 +52,7 @@ def world(
     """Two containers of payments and one of inventory, all healthy; and one that Pumba must not see."""
     made = StandIn(tmp_path) if request.param == "standin" else project()
     yield made
-    made.mend()
+    made.fix()
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ async def test_a_container_that_is_not_well_before_the_fault_is_refused(world: W
 
 
 async def test_a_killed_container_stays_down_until_it_is_undone(world: World) -> None:
-    """Docker does not start it again; verify says so, and how to mend it."""
+    """Docker does not start it again; verify says so, and how to fix it."""
     driver, planned = world.driver(ready_limit_s=0.0), fault("kill", instance="payments-1")
     undo = await driver.prepare(planned)
     await driver.apply(planned)

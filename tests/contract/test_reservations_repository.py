@@ -9,10 +9,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from services.kit.database import Database
-from services.kit.policy import Policy
-from services.kit.settings import Settings
-from services.kit.telemetry import Telemetry
+from services.kit.database.pool import Database
+from services.kit.policy.sections import Policy
+from services.kit.process.settings import Settings
+from services.kit.telemetry.telemetry import Telemetry
 from services.reservations.domain import Failure, Order, Outcome, Saga, State, Trace, advance, apply
 from services.reservations.repository import SagaRepository
 from services.reservations.schema import SCHEMA

@@ -14,8 +14,8 @@ import pytest
 import uvloop
 from hostile_harness import Service, Wire, service, wire
 
-from services.kit import json_body
-from services.kit.http_limits import ConnectionLimits, connections_max
+from services.kit.http import json_body
+from services.kit.http.limits import ConnectionLimits, connections_max
 
 QUICK = ConnectionLimits(head_s=0.3, idle_s=0.5, linger_s=0.2, unread_s=0.3)
 GET = b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"

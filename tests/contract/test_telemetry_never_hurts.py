@@ -14,8 +14,8 @@ from test_kit_serve import running
 
 from aguante.collect.metrics_scraper import parse
 from benchmarks.dead_collectors import DEAD
-from services.kit.metrics import SPANS_DROPPED, SPANS_EXPORTED, Metrics
-from services.kit.tracing import QUEUE_SPANS_MAX, SHUTDOWN_S, Tracing
+from services.kit.telemetry.metrics import SPANS_DROPPED, SPANS_EXPORTED, Metrics
+from services.kit.telemetry.tracing import QUEUE_SPANS_MAX, SHUTDOWN_S, Tracing
 
 pytestmark = pytest.mark.alone
 

@@ -44,7 +44,7 @@ async def test_a_crash_of_the_runner_heals_first(tmp_path: Path) -> None:
     experiment = experiment.model_copy(update={"phases": short})
     run_id = new_run_id("crash", datetime.now(UTC), "0000")
     plan = build_plan(experiment, spec, run_id=run_id, seed=1, source=str(path))
-    request = RunRequest(experiment, plan, spec, path.read_bytes(), tmp_path)
+    request = RunRequest(plan, spec, path.read_bytes(), tmp_path)
     children_before = set(psutil.Process().children(recursive=True))
     with pytest.raises(RuntimeError, match="a bug of our own"):
         await run(request, NativeRuntime(), BrokenProgress(), asyncio.Event())

@@ -120,7 +120,7 @@ def request_in(folder: Path) -> RunRequest:
     experiment = load_experiment(path, spec)
     run_id = new_run_id("brief", datetime.now(UTC), "0000")
     plan = build_plan(experiment, spec, run_id=run_id, seed=1, source=str(path))
-    return RunRequest(experiment, plan, spec, path.read_bytes(), folder / "runs")
+    return RunRequest(plan, spec, path.read_bytes(), folder / "runs")
 
 
 def verdict_in(request: RunRequest) -> Verdict:

@@ -76,7 +76,7 @@ async def play_observed(
     file.write_text(EXPERIMENT)
     experiment = load_experiment(file, spec)
     plan = build_plan(experiment, spec, run_id=RUN_ID, seed=7, source=str(file), runtime="attach")
-    request = RunRequest(experiment, plan, spec, EXPERIMENT.encode(), runs)
+    request = RunRequest(plan, spec, EXPERIMENT.encode(), runs)
     runtime = AttachRuntime(testbed.id, parent=parent)
     return await run(request, runtime, QuietProgress(), asyncio.Event())
 

@@ -41,7 +41,7 @@ class Shop:
     events: int = 0
 
     async def event(self, capacity: int, event_id: str = "") -> str:
-        """Make an event, or resize one: a resize counts its seats anew, so it also mends an oversold one."""
+        """Make an event, or resize one: a resize counts its seats anew, so it also fixes an oversold one."""
         self.events += 1
         event_id = event_id or f"event-{self.events}"
         url = next(s.url for s in self.testbed.services if s.name == "inventory")

@@ -119,7 +119,7 @@ async def test_what_is_broken_already_is_refused(
         told = await refusal(standin, own_parent)
     finally:
         await asyncio.to_thread(client.set_enabled, "front-back", True)
-    assert "is broken already: front-back is disabled; `aguante heal` mends it" in told
+    assert "is broken already: front-back is disabled; `aguante heal` fixes it" in told
 
 
 async def test_two_runs_cannot_share_a_testbed(
@@ -218,7 +218,7 @@ async def test_a_relay_that_is_killed_leaves_it_unknown_what_is_missing(
             async with asyncio.timeout(LIMIT_S):
                 while not stream.broken:  # noqa: ASYNC110 - it is another process that ends
                     await asyncio.sleep(0.01)
-        assert stream.lost(0) == -1
+        assert stream.lost(0) is None
 
 
 async def test_no_relay_where_one_is_said_to_be_is_one_message(unused_tcp_port: int) -> None:

@@ -18,7 +18,7 @@ from aguante.runtimes import teardown as ending
 from aguante.runtimes.native import native_runtime as native
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.runtimes.native.native_runtime import service_processes as services
-from aguante.runtimes.native.port_map import Layout, lay_out
+from aguante.runtimes.native.port_map import PortMap, assign_ports
 from aguante.runtimes.processes import Account, ProcessRef
 from aguante.runtimes.testbed_state import SavedState, claim, folders, make_private, sweep
 from aguante.testbed.runtime import Testbed, TestbedError
@@ -148,19 +148,19 @@ async def test_a_lost_race_for_a_port_is_mended_by_other_ports(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whichever part finds its port taken between our look and its use, the next try succeeds."""
-    layouts: list[Layout] = []
+    layouts: list[PortMap] = []
 
-    def unlucky(*given: Any, **beside: Any) -> Layout:
-        layouts.append(lay_out(*given, **beside))
+    def unlucky(*given: Any, **beside: Any) -> PortMap:
+        layouts.append(assign_ports(*given, **beside))
         return _with_port(layouts[0], part, taken_port) if len(layouts) == 1 else layouts[-1]
 
-    monkeypatch.setattr(native, "lay_out", unlucky)
+    monkeypatch.setattr(native, "assign_ports", unlucky)
     async with NativeRuntime().running(standin, "default") as testbed:
         await get(f"{testbed.gateway}/")
     assert len(layouts) == 2
 
 
-def _with_port(layout: Layout, part: str, port: int) -> Layout:
+def _with_port(layout: PortMap, part: str, port: int) -> PortMap:
     if part in ("toxiproxy", "postgres"):
         return dataclasses.replace(layout, **{part: port})
     if part in layout.services:
@@ -235,7 +235,7 @@ async def test_cancelling_up_takes_down_what_had_been_started(
 ) -> None:
     """Ctrl-C halfway leaves nothing."""
     ready = asyncio.Event()
-    runtime = NativeRuntime(observe=lambda *_: ready.set())
+    runtime = NativeRuntime(on_ready=lambda *_: ready.set())
     starting = asyncio.create_task(runtime.up(standin, "deaf", ""))
     await ready.wait()
     starting.cancel()

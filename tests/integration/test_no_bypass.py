@@ -20,7 +20,7 @@ import pytest
 
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
-from aguante.load.seed_events import play_setup
+from aguante.load.seed_events import seed_events
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_spec import TestbedSpec
@@ -148,7 +148,7 @@ async def shop(own_parent: Path, shop_spec: TestbedSpec) -> AsyncIterator[Shop]:
         NativeRuntime(own_parent).running(shop_spec, "default") as testbed,
         aiohttp.ClientSession(timeout=limit) as session,
     ):
-        event_id, *_ = await play_setup(shop_spec, testbed, "no-bypass")
+        event_id, *_ = await seed_events(shop_spec, testbed, "no-bypass")
         yield Shop(testbed, event_id, session)
 
 

@@ -53,7 +53,7 @@ async def test_without_a_lock_the_seat_is_sold_again_and_again(shop: Shop) -> No
     event_id = await shop.event(1)
     answers = await shop.race(event_id, 2)
     broken, sold = await shop.audited(), await shop.allocated(event_id)
-    await shop.event(sold, event_id)  # mends it, for the tests that audit after this one
+    await shop.event(sold, event_id)  # fixes it, for the tests that audit after this one
     assert answers == {(200, ""): 2}
     assert sold == 2
     assert set(broken) == {"seats_add_up"}

@@ -27,7 +27,7 @@ async def test_a_lock_in_the_process_oversells_with_two_replicas(shop: Shop) -> 
     event_id = await shop.event(1)
     answers = await shop.race(event_id, RACERS)
     broken, sold = await shop.audited(), await shop.allocated(event_id)
-    await shop.event(sold, event_id)  # mends it, for the test that audits after this one
+    await shop.event(sold, event_id)  # fixes it, for the test that audits after this one
     print(f"\nprocess, two replicas: {dict(answers)}")
     assert answers[200, ""] == sold == 2
     assert set(broken) == {"seats_add_up"}

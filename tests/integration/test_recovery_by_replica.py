@@ -20,7 +20,7 @@ from native_harness import aguante
 from aguante.collect.settle import settle
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
-from aguante.load.seed_events import play_setup
+from aguante.load.seed_events import seed_events
 from aguante.load_protocol.records import RequestRecord
 from aguante.measure.audit.invariant_audit import Audit
 from aguante.measure.audit.sql_reports import Report
@@ -99,7 +99,7 @@ async def left(
     runtime = NativeRuntime(own_parent)
     replicas = {"reservations": 4}
     async with runtime.running(shop_spec, "default", replicas=replicas) as testbed:
-        event_id, *_ = await play_setup(shop_spec, testbed, "recovery")
+        event_id, *_ = await seed_events(shop_spec, testbed, "recovery")
         driver = ToxiproxyDriver(testbed.toxiproxy, "recovery")
         slow = ToxiproxyFault(
             link="reservations-payments", toxic="latency", attributes=(("latency", 2500),)

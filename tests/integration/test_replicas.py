@@ -17,7 +17,7 @@ import pytest
 
 from aguante.collect.otlp_collector import Collector
 from aguante.collect.span_decoder import decode_spans
-from aguante.load.seed_events import play_setup
+from aguante.load.seed_events import seed_events
 from aguante.run_folder.folder import RunFolder
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.testbed.runtime import RunningService, Testbed
@@ -97,7 +97,7 @@ async def shop(
         Collector(folder.otlp) as collector,
         runtime.running(shop_spec, "default", collector.endpoint, replicas) as testbed,
     ):
-        event_id, *_ = await play_setup(shop_spec, testbed, "replicas")
+        event_id, *_ = await seed_events(shop_spec, testbed, "replicas")
         yield Shop(runtime, event_id, folder)
 
 

@@ -1,4 +1,4 @@
-"""A small storm on the real testbed, as its user starts it; `make storm` is the large one."""
+"""Two small storms on real testbeds, started from the command line; `make storm` is a large one."""
 
 import os
 import re
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
 
 class Played(NamedTuple):
-    """What came of a storm, and where its folder was to be."""
+    """The result of a storm, and the parent of its folder."""
 
     code: int
     output: str
@@ -45,7 +45,7 @@ def storm(runs: Path, state: Path, *arguments: str) -> Played:
 
 @pytest.fixture(scope="module")
 def storms() -> Iterator[dict[str, Played]]:
-    """Both at once, each on a testbed of its own: neither is judged by its timing, and both wait a lot."""
+    """Both side by side on testbeds of their own: neither is judged by its timing, and both mostly wait."""
     with (
         private_folder() as state,
         tempfile.TemporaryDirectory() as folder,
@@ -70,8 +70,8 @@ def test_a_small_storm_loses_nothing(storms: dict[str, Played]) -> None:
     assert list(done.runs.iterdir()) == []
 
 
-def test_a_storm_without_the_lock_is_found_out(storms: dict[str, Played]) -> None:
-    """The same storm can fail: it names the rows, exits 1, and keeps ledger, tables and logs."""
+def test_a_storm_finds_a_missing_lock(storms: dict[str, Played]) -> None:
+    """A storm that finds violations names the rows, exits 1, and keeps ledger, tables and logs."""
     done = storms["without the lock"]
     assert done.code == 1, done.output + done.errors
     assert re.search(r"BROKEN: seed 1: seats_add_up: \d+ violations", done.output)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.gateway.clients import CALLS as OF_GATEWAY
-from services.kit.expected import Failures
+from services.kit.failures.expected import Failures
 from services.reservations.clients import CALLS as OF_RESERVATIONS
 
 ROOT = Path(__file__).parents[2]

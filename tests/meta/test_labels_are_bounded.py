@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry
 from ruamel.yaml import YAML
 
 from aguante.collect.relay import Relay
-from services.kit.events import BreakerState
-from services.kit.metrics import Metrics
-from services.kit.problem import STATUS_OF, Mechanism
+from services.kit.failures.problem import STATUS_OF, Mechanism
+from services.kit.telemetry.events import BreakerState
+from services.kit.telemetry.metrics import Metrics
 from services.reservations.domain import State
 
 ROOT = Path(__file__).parents[2]
@@ -55,13 +55,13 @@ def routes() -> Iterator[tuple[str, str]]:
 def summaries() -> set[str]:
     """What the repositories call their statements; each must be written out, so that none is made of data."""
     found: set[str] = set()
-    for path in (*ROOT.glob("services/*/*.py"),):
+    for path in ROOT.glob("services/**/*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 if node.func.attr not in STATEMENTS or len(node.args) < 2:
                     continue
                 first = node.args[0]
-                if path.parent.name == "kit" and isinstance(first, ast.Name):
+                if "kit" in path.parts and isinstance(first, ast.Name):
                     continue  # the kit passes on what a repository said
                 assert isinstance(first, ast.Constant), f"{path}:{node.lineno}: say it in words"
                 found.add(str(first.value))

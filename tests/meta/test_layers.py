@@ -94,7 +94,7 @@ def test_dashboards_know_the_services_metrics_alone() -> None:
         for path in modules_below("dashboards")
         for name in imports_of(path)
         if name.split(".")[0] in ("aguante", "services", "loadtests")
-        and name not in ("services.kit", "services.kit.metrics")
+        and name not in ("services.kit.telemetry", "services.kit.telemetry.metrics")
     ]
     assert found == []
     for folder in ("aguante", "services", "loadtests", "stress"):

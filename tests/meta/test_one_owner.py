@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from aguante.testbed import metric_names as signals
 from loadtests.operations import OPERATIONS
 from loadtests.profiles import PROFILES
-from services.kit import metrics
+from services.kit.telemetry import metrics
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,7 +46,7 @@ def test_profiles_and_operations_are_those_of_the_load_generator() -> None:
 
 
 def test_metrics_that_the_runner_reads_are_those_of_the_services() -> None:
-    """services/kit/metrics.py owns them; the runner may not import it, and repeats them."""
+    """services/kit/telemetry/metrics.py owns them; the runner may not import it, and repeats them."""
     ours = {key: value for key, value in vars(signals).items() if key.isupper()}
     assert ours == {key: getattr(metrics, key) for key in ours}
 

@@ -19,7 +19,7 @@ from aguante.collect.database_dump import DumpError, dump_tables
 from aguante.collect.settle import settle
 from aguante.measure.audit.invariant_audit import Audit, AuditedInvariant, audit
 from aguante.run_folder.folder import RunFolder
-from aguante.run_folder.run_log import EvidenceError, read_facts
+from aguante.run_folder.run_log import EvidenceError, read_run_log
 from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_spec import InvariantSpec, TestbedSpec
 
@@ -84,7 +84,7 @@ def audit_command(  # noqa: PLR0913 - an argument for each option
 
 
 def _of_run(folder: RunFolder, ledger: Path | None, names: tuple[str, ...]) -> Audit:
-    spec, facts = recorded_spec(folder), read_facts(folder.events)
+    spec, facts = recorded_spec(folder), read_run_log(folder.events)
     return audit(
         str(folder.root),
         spec,

@@ -11,7 +11,6 @@ from aguante.cli.options.runtime_choice import RuntimeName, runtime_option
 from aguante.cli.options.testbed_option import testbed_option
 from aguante.cli.play_single import check_policy
 from aguante.cli.render.plan_text import preview
-from aguante.experiment import Experiment
 from aguante.plan.build import build_plan
 from aguante.plan.plan import Plan
 from aguante.testbed.policy_file import timeouts_s
@@ -66,15 +65,15 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
         )
         plans.append(plan)
         if not as_json:
-            click.echo(_timeline(plan, chosen, loaded.spec))
+            click.echo(_timeline(plan, loaded.spec))
     if as_json:
         click.echo(_json(plans))
     return ExitCode.INVALID if loaded.invalid else ExitCode.OK
 
 
-def _timeline(plan: Plan, experiment: Experiment, spec: TestbedSpec) -> str:
+def _timeline(plan: Plan, spec: TestbedSpec) -> str:
     limits_s = timeouts_s(spec.policies / f"{plan.policy}.yaml")
-    return preview(plan, experiment, limits_s, spec.settle.within_s) + "\n"
+    return preview(plan, limits_s, spec.settle.within_s) + "\n"
 
 
 def _json(plans: list[Plan]) -> str:

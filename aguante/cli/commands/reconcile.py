@@ -15,7 +15,6 @@ from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.cli.render.verdict_text import verdict_console
 from aguante.collect.database_dump import DumpError, dump_tables
 from aguante.measure.audit.sql_reports import Report, Since, run_report
-from aguante.report.formats import plural
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import EvidenceError
 from aguante.testbed.runtime import Testbed
@@ -124,7 +123,7 @@ def _print(report: Report, as_json: bool) -> None:
         return
     console, count = verdict_console(), len(report.rows)
     title = (
-        f"{report.subject}: {plural(count, 'reservation')} that left the happy path (times in UTC)"
+        f"{report.subject}: {count} reservation{'' if count == 1 else 's'} that left the happy path (times in UTC)"
     )
     console.print(title, highlight=False, markup=False, soft_wrap=True)
     for row in report.rows:

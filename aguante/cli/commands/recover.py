@@ -28,7 +28,7 @@ def driver_for(undo: AnyUndo) -> Drivers:
         case ToxiproxyUndo(api=api):
             return Drivers(ToxiproxyDriver(api, "recover"), None)
         case PumbaUndo(project=project):
-            settings = PumbaSpec().told_by(os.environ)
+            settings = PumbaSpec().with_overrides_from(os.environ)
             return Drivers(None, None, PumbaDriver(Docker(), project, "recover", settings))
         case _:
             return Drivers(None, ContainersLeft(Docker(), find_testbed(None)))

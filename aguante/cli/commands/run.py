@@ -35,7 +35,7 @@ from aguante.cli.play_single import Stage, check_policy, lasts_s, play_here
 from aguante.cli.play_suite import SuiteOptions, command_line, play_suite, show_suite
 from aguante.cli.render.verdict_text import verdict_console
 from aguante.run.recover_runs import recover
-from aguante.runtimes.sidecars import Observers
+from aguante.runtimes.sidecars import Sidecars
 from aguante.runtimes.testbed_state import default_parent
 from aguante.suite.many_runs import Entry, Job, interleave, play_jobs
 from aguante.verdict.suite_result import Suite, SuiteRun
@@ -97,7 +97,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     policy: str | None,
     runtime_name: RuntimeName | None,
     attach: str | None,
-    observers: Observers,
+    sidecars: Sidecars,
     seed: int | None,
     tags: tuple[str, ...],
     repeat: int,
@@ -121,7 +121,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
 
     The exit code is the most severe one of all runs (see `aguante --help`). Ctrl-C heals the faults and then stops.
     """
-    runtime = chosen(runtime_name, attach, at_once=jobs, observers=observers.names)
+    runtime = chosen(runtime_name, attach, at_once=jobs, sidecars=sidecars.names)
     loaded = select(experiments, tags, testbed, sets, runtime.name)
     if loaded.invalid:
         return ExitCode.INVALID

@@ -19,7 +19,7 @@ from aguante.cli.options.with_option import with_option
 from aguante.runtimes.compose.compose_runtime import ComposeRuntime
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.runtimes.native.port_map import check_replicas
-from aguante.runtimes.sidecars import Observers
+from aguante.runtimes.sidecars import Sidecars
 from aguante.runtimes.teardown import end_testbed
 from aguante.runtimes.testbed_state import SavedState, default_parent, living, sweep
 from aguante.testbed.runtime import Testbed, TestbedError
@@ -85,7 +85,7 @@ def up_command(  # noqa: PLR0913 - an argument for each option
     policy: str,
     replicas: dict[str, int],
     runtime_name: RuntimeName | None,
-    observers: Observers,
+    sidecars: Sidecars,
     otlp: str,
     gateway_port: int | None,
     detach: bool,
@@ -106,7 +106,7 @@ def up_command(  # noqa: PLR0913 - an argument for each option
         check_replicas(spec, replicas)
     except TestbedError as error:
         raise click.UsageError(str(error)) from error
-    if otlp and "jaeger" in observers.names:
+    if otlp and "jaeger" in sidecars.names:
         message = "--otlp and --with jaeger name different collectors: give only one of them"
         raise click.UsageError(message)
     if otlp and runtime_name == "compose":
@@ -114,12 +114,10 @@ def up_command(  # noqa: PLR0913 - an argument for each option
         raise click.UsageError(message)
     runtime: NativeRuntime | ComposeRuntime
     if runtime_name == "compose":
-        runtime = ComposeRuntime(
-            gateway_port=gateway_port, detach=detach, observers=observers.names
-        )
+        runtime = ComposeRuntime(gateway_port=gateway_port, detach=detach, sidecars=sidecars.names)
     else:
         runtime = NativeRuntime(
-            gateway_port=gateway_port, detach=detach, relay=True, observers=observers
+            gateway_port=gateway_port, detach=detach, relay=True, sidecars=sidecars
         )
     starting = partial(runtime.up, spec, policy, otlp, replicas)
     return asyncio.run(_up(runtime, starting, stay=not detach, as_json=as_json))

@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from aguante.cli.options.testbed_option import find_testbed
+from aguante.core.findings import did_you_mean
 from aguante.experiment import Experiment, InvalidExperiment, load_experiment
+from aguante.testbed.own_files import library_folder, library_names
 from aguante.testbed.testbed_spec import TestbedSpec
 
 experiment_argument = click.argument(
@@ -38,18 +40,19 @@ class Loaded:
     invalid: int
 
 
-def expand(given: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Replace folders by their experiments and patterns by their matches; each file once.
+def expand(given: tuple[Path, ...], testbed: Path | None = None) -> tuple[Path, ...]:
+    """Replace folders, patterns and names from the library by their files; each file once.
 
     Raises:
-        click.UsageError: a folder or pattern matches no experiment.
+        click.UsageError: a folder, pattern or name matches no experiment.
     """
     found: dict[Path, None] = {}
     for path in given:
         if path.is_dir():
             matches = sorted(path.glob("*.yaml"))
         elif path.exists() or not glob.has_magic(str(path)):
-            matches = [path]
+            is_name = not (path.exists() or path.suffix or path.is_absolute())
+            matches = [_of_library(path, testbed) if is_name else path]
         else:
             matches = sorted(Path(each) for each in glob.glob(str(path), recursive=True))  # noqa: PTH207 - an absolute pattern too
         if not matches:
@@ -57,6 +60,21 @@ def expand(given: tuple[Path, ...]) -> tuple[Path, ...]:
             raise click.UsageError(message)
         found.update(dict.fromkeys(matches))
     return tuple(found)
+
+
+def _of_library(name: Path, testbed: Path | None) -> Path:
+    """The experiment with this name in the library.
+
+    Raises:
+        click.UsageError: there is none; lists the names.
+    """
+    found = library_folder(testbed) / f"{name}.yaml"
+    if found.is_file():
+        return found
+    names = library_names(testbed)
+    hint = did_you_mean(str(name), names, f"choose one of {', '.join(names)}")
+    message = f"{name}: no such file, and no experiment with this name in {found.parent}; {hint}"
+    raise click.UsageError(message)
 
 
 def select(
@@ -79,7 +97,7 @@ def select(
         click.ClickException: the TestbedSpec cannot be read.
         click.UsageError: no experiment is left.
     """
-    paths, spec = expand(given), find_testbed(testbed)
+    paths, spec = expand(given, testbed), find_testbed(testbed)
     valid: list[tuple[Path, Experiment]] = []
     for path in paths:
         try:

@@ -39,7 +39,7 @@ class ChosenRuntime:
     name: RuntimeName
     which: str = ""
     """The testbed to attach to."""
-    observers: tuple[str, ...] = ()
+    sidecars: tuple[str, ...] = ()
     """Observability servers to start beside a new testbed."""
 
     def make(self, wanted: tuple[str, ...] = (), samples: Path | None = None) -> Runtime:
@@ -52,24 +52,24 @@ class ChosenRuntime:
         if self.name == "compose":
             from aguante.runtimes.compose.compose_runtime import ComposeRuntime
 
-            return ComposeRuntime(observers={*self.observers, *wanted})
+            return ComposeRuntime(sidecars={*self.sidecars, *wanted})
         if self.name == "attach":
             from aguante.runtimes.attach.attach_runtime import AttachRuntime
 
             return AttachRuntime(self.which)
         from aguante.runtimes.native.native_runtime import NativeRuntime
-        from aguante.runtimes.sidecars import Observers
+        from aguante.runtimes.sidecars import Sidecars
 
-        names = frozenset((*self.observers, *wanted))
-        return NativeRuntime(observers=Observers(names, samples))
+        names = frozenset((*self.sidecars, *wanted))
+        return NativeRuntime(sidecars=Sidecars(names, samples))
 
     @property
     def options(self) -> tuple[str, ...]:
         """The options that make a child process choose the same."""
         name = () if self.name == "native" else ("--runtime", self.name)
         which = ("--attach", self.which) if self.which else ()
-        observers = ("--with", ",".join(self.observers)) if self.observers else ()
-        return (*name, *which, *observers)
+        sidecars = ("--with", ",".join(self.sidecars)) if self.sidecars else ()
+        return (*name, *which, *sidecars)
 
 
 NATIVE = ChosenRuntime("native")
@@ -80,7 +80,7 @@ def chosen(
     attach: str | None,
     *,
     at_once: int = 1,
-    observers: Collection[str] = (),
+    sidecars: Collection[str] = (),
 ) -> ChosenRuntime:
     """Combine ``--runtime``, ``--attach`` and ``--with``.
 
@@ -88,7 +88,7 @@ def chosen(
         runtime_name: of ``--runtime``.
         attach: of ``--attach``.
         at_once: number of concurrent runs.
-        observers: of ``--with``.
+        sidecars: of ``--with``.
 
     Raises:
         click.UsageError: the options contradict each other, or concurrent runs would share one testbed.
@@ -100,12 +100,12 @@ def chosen(
     if name == "attach" and at_once > 1:
         message = "a testbed can serve only one run at a time: omit --jobs or --attach"
         raise click.UsageError(message)
-    if observers and name == "attach":
+    if sidecars and name == "attach":
         message = (
             "--with works only for a testbed that this command starts: omit --with or --attach"
         )
         raise click.UsageError(message)
-    return ChosenRuntime(name, attach or "", tuple(sorted(observers)))
+    return ChosenRuntime(name, attach or "", tuple(sorted(sidecars)))
 
 
 def refuse_stdin(runtime: ChosenRuntime) -> None:

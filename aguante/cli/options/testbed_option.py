@@ -4,10 +4,9 @@ from pathlib import Path
 
 import click
 
+from aguante.testbed.own_files import testbed_path
 from aguante.testbed.testbed_file import InvalidTestbed, load_testbed
 from aguante.testbed.testbed_spec import TestbedSpec
-
-OWN_TESTBED = Path(__file__).parents[3] / "testbed.yaml"
 
 testbed_option = click.option(
     "--testbed",
@@ -22,9 +21,8 @@ def find_testbed(given: Path | None) -> TestbedSpec:
     Raises:
         click.ClickException: the file is missing or invalid; the message lists every finding.
     """
-    path = given or (Path("testbed.yaml") if Path("testbed.yaml").exists() else OWN_TESTBED)
     try:
-        spec = load_testbed(path)
+        spec = load_testbed(testbed_path(given))
     except InvalidTestbed as error:
         raise click.ClickException(str(error)) from error
     return spec.model_copy(update={"given": str(given or "")})

@@ -2,11 +2,11 @@
 
 import click
 
-from aguante.runtimes.sidecars import OBSERVERS, Observers
+from aguante.runtimes.sidecars import SIDECARS, Sidecars
 from aguante.testbed.runtime import TestbedError
 
 
-def observers_of(_: click.Context, __: click.Parameter, value: str) -> Observers:
+def observers_of(_: click.Context, __: click.Parameter, value: str) -> Sidecars:
     """Parse a comma-separated list of names.
 
     Raises:
@@ -14,16 +14,16 @@ def observers_of(_: click.Context, __: click.Parameter, value: str) -> Observers
     """
     names = frozenset(name.strip() for name in value.split(",") if name.strip())
     try:
-        return Observers(names)
+        return Sidecars(names)
     except TestbedError as error:
         raise click.BadParameter(str(error)) from error
 
 
 with_option = click.option(
     "--with",
-    "observers",
+    "sidecars",
     default="",
     metavar="NAMES",
     callback=observers_of,
-    help=f"Also start {' and '.join(OBSERVERS)} (--with {','.join(OBSERVERS)}).",
+    help=f"Also start {' and '.join(SIDECARS)} (--with {','.join(SIDECARS)}).",
 )

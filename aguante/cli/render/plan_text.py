@@ -2,25 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from aguante.experiment.experiment import Experiment
-from aguante.experiment.live_conditions import is_live
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
 from aguante.plan.plan import Plan, PlannedLoad
 from aguante.report.chart_geometry import fault_names
-from aguante.verdict.kinds import sentence
 
 WIDTH = 64
 """Characters of the drawn timeline."""
 
 
-def preview(
-    plan: Plan, experiment: Experiment, timeouts_s: Mapping[str, float], settle_s: float
-) -> str:
+def preview(plan: Plan, timeouts_s: Mapping[str, float], settle_s: float) -> str:
     """The whole dry run as text.
 
     Args:
         plan: what a run would do.
-        experiment: its expectations and abort conditions.
         timeouts_s: the timeout of each link under the policy; links without one are absent.
         settle_s: how long the system may take to settle.
     """
@@ -33,8 +27,8 @@ def preview(
         *(f"{at_s:6.1f} s  {text}" for at_s, text in _steps(plan, settle_s)),
         "",
         "Expected:",
-        *_expectations(experiment),
-        *_aborts(experiment),
+        *_expectations(plan),
+        *_aborts(plan),
         *_notes(plan, timeouts_s),
         "",
         f"Nothing was started. To run it: {_command(plan)}",
@@ -124,21 +118,21 @@ def _reach(fault: PlannedFault) -> str:
     return f" ({way}{some})"
 
 
-def _expectations(experiment: Experiment) -> Iterator[str]:
-    for at, clause in enumerate(experiment.expect, start=1):
-        yield f"  {at}. {sentence(clause.expectation)}"
-    chosen = experiment.invariants
+def _expectations(plan: Plan) -> Iterator[str]:
+    for at, planned in enumerate(plan.expect, start=1):
+        yield f"  {at}. {planned.asked.sentence()}"
+    chosen = plan.invariants
     yield f"  and {'every invariant' if chosen == 'all' else ', '.join(chosen) or 'no invariant'}"
-    if experiment.expected_verdict != "held":
-        yield f"  The expected verdict is {experiment.expected_verdict}; if met, the exit code is 0."
+    if plan.expected_verdict != "held":
+        yield f"  The expected verdict is {plan.expected_verdict}; if met, the exit code is 0."
 
 
-def _aborts(experiment: Experiment) -> Iterator[str]:
-    if experiment.abort_when:
+def _aborts(plan: Plan) -> Iterator[str]:
+    if plan.abort_when:
         yield "The run is stopped early if:"
-    for clause in experiment.abort_when:
-        late = "" if is_live(clause) else " (checked only at the end of the run)"
-        yield f"  {sentence(clause.expectation)}{late}"
+    for planned in plan.abort_when:
+        late = "" if planned.asked.live else " (checked only at the end of the run)"
+        yield f"  {planned.asked.sentence()}{late}"
 
 
 def _notes(plan: Plan, timeouts_s: Mapping[str, float]) -> Sequence[str]:

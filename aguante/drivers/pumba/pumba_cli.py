@@ -149,7 +149,7 @@ async def have_image(docker: Docker, image: str, otherwise: str) -> None:
         FaultError: it is not, and cannot be pulled; begins with ``otherwise``.
     """
     try:
-        if (await docker.ask("image", "inspect", "--format", "{{.Id}}", image)).code:
+        if (await docker.call("image", "inspect", "--format", "{{.Id}}", image)).code:
             await docker.run("pull", "--quiet", image, limit_s=PULL_LIMIT_S)
     except DockerError as why:
         message = f"{otherwise}. {why}"
@@ -166,6 +166,6 @@ async def remove(docker: Docker, *filters: str) -> None:
     try:
         ids = (await docker.run("ps", "--all", "--quiet", "--no-trunc", *chosen)).split()
         if filters and ids:
-            await docker.ask("rm", "--force", *ids)
+            await docker.call("rm", "--force", *ids)
     except DockerError as why:
         raise FaultError(str(why)) from why

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aguante.clients.docker_cli import Answer, Container, Docker, DockerError, failed
+from aguante.clients.docker_cli import CommandResult, Container, Docker, DockerError, failed
 from aguante.clients.docker_project import STOP_GRACE_S
 from aguante.drivers.driver import FaultError
 from aguante.faults.undo import PumbaUndo
@@ -112,7 +112,7 @@ class Containers:
         """Compose's own hash of one service's containers, when it would make the very same again.
 
         Raises:
-            FaultError: it would not; says why, and how to mend it.
+            FaultError: it would not; says why, and how to fix it.
         """
         now = ""
         for each in containers:
@@ -158,14 +158,16 @@ class Containers:
             raise FaultError(message)
         return answer.out.split()[-1] if answer.out.split() else ""
 
-    async def _compose(self, project: str, labels: dict[str, str], *words: str) -> Answer:
+    async def _compose(self, project: str, labels: dict[str, str], *words: str) -> CommandResult:
         files = [word for file in _file_of(labels).split(",") for word in ("--file", file)]
         folder = labels.get("com.docker.compose.project.working_dir", ".")
         where = ("--project-name", project, "--project-directory", folder, *files)
         environment = labels.get("com.docker.compose.project.environment_file", "")
         extra = ("--env-file", environment) if environment else ()
         try:
-            return await self.docker.ask("compose", *where, *extra, *words, limit_s=COMPOSE_LIMIT_S)
+            return await self.docker.call(
+                "compose", *where, *extra, *words, limit_s=COMPOSE_LIMIT_S
+            )
         except DockerError as why:
             raise FaultError(str(why)) from why
 

@@ -6,7 +6,7 @@ Pumba itself works by such containers; a Pumba that is killed leaves them, and i
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aguante.clients.docker_cli import Answer, Docker, DockerError, failed
+from aguante.clients.docker_cli import CommandResult, Docker, DockerError, failed
 from aguante.drivers.driver import FaultError
 from aguante.drivers.pumba.pumba_arguments import seed_of, seeded
 from aguante.drivers.pumba.pumba_cli import TOKEN_LABEL, remove
@@ -77,7 +77,7 @@ class Helpers:
             message = f"{image} has no /cg-inject, which same_cgroup needs: leave it out, or take another image"
             raise FaultError(message)
 
-    async def _alone(self, image: str, program: str, arguments: Sequence[str]) -> Answer:
+    async def _alone(self, image: str, program: str, arguments: Sequence[str]) -> CommandResult:
         return await self._run("none", image, program, arguments)
 
     async def dropped(self, undo: PumbaUndo, container: str) -> int:
@@ -126,7 +126,7 @@ class Helpers:
         _check(answer, f"iptables {action} {' '.join(rule)} in {container}")
         return True
 
-    async def _iptables(self, undo: PumbaUndo, container: str, *arguments: str) -> Answer:
+    async def _iptables(self, undo: PumbaUndo, container: str, *arguments: str) -> CommandResult:
         words = ["--wait", "5", *arguments]
         return await self._run(f"container:{container}", undo.image, "iptables", words)
 
@@ -167,7 +167,7 @@ class Helpers:
             helpers = (await self.docker.run(*asked)).split()
             if not helpers:
                 return []
-            found = await self.docker.ask("container", "inspect", "--format", told, *helpers)
+            found = await self.docker.call("container", "inspect", "--format", told, *helpers)
         except DockerError as why:
             raise FaultError(str(why)) from why
         joined = {f"container:{each}" for each in ids}
@@ -186,18 +186,18 @@ class Helpers:
 
     async def _run(
         self, network: str, image: str, program: str, arguments: Sequence[str]
-    ) -> Answer:
+    ) -> CommandResult:
         labels = ("--label", SKIP_LABEL, "--label", f"{TOKEN_LABEL}={self.token}")
         words = ("run", "--rm", "--pull=never", *labels, "--network", network)
         try:
-            return await self.docker.ask(
+            return await self.docker.call(
                 *words, "--cap-add", "NET_ADMIN", "--entrypoint", program, image, *arguments
             )
         except DockerError as why:
             raise FaultError(str(why)) from why
 
 
-def _check(answer: Answer, what: str) -> None:
+def _check(answer: CommandResult, what: str) -> None:
     if answer.code:
         why = str(failed((), answer)).partition("failed: ")[2]
         message = f"{what}: {why}"

@@ -11,7 +11,7 @@ import msgspec
 
 from aguante.load_protocol.records import RequestRecord
 from aguante.plan.plan import Window
-from aguante.run_folder.run_log import whole_lines
+from aguante.run_folder.run_log import complete_lines
 
 _DUCKDB_TYPES = {int: "BIGINT", float: "DOUBLE", str: "VARCHAR", bool: "BOOLEAN"}
 
@@ -67,7 +67,7 @@ def readable(records: Path | None, *, final: bool) -> Iterator[str]:
     if records and final and _ends_a_line(records):
         yield str(records)
         return
-    with lines_as_file(whole_lines(records) if records and records.exists() else b"") as path:
+    with lines_as_file(complete_lines(records) if records and records.exists() else b"") as path:
         yield path
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from aguante.measure.evidence import Evidence, open_evidence
 from aguante.measure.measures import Cause, SecondCauses
+from aguante.measure.run_evidence import RunEvidence, open_evidence
 from aguante.measure.timeline_events import (
     Moment,
     Subject,
@@ -37,7 +37,7 @@ def explain(run: FrozenRun, judged: JudgedRun, question: Question) -> str:
 
 
 def _lines(
-    run: FrozenRun, judged: JudgedRun, question: Question, evidence: Evidence
+    run: FrozenRun, judged: JudgedRun, question: Question, evidence: RunEvidence
 ) -> Iterator[str]:
     verdict = judged.verdict
     yield f"{verdict.run_id}: {verdict.verdict} (policy {verdict.policy})"
@@ -60,7 +60,7 @@ def _lines(
     yield from _story(run, evidence, subject_of_second(evidence, second))
 
 
-def _of_id(run: FrozenRun, evidence: Evidence, wanted: str) -> Iterator[str]:
+def _of_id(run: FrozenRun, evidence: RunEvidence, wanted: str) -> Iterator[str]:
     found = subjects_by_id(evidence, wanted)
     if not found:
         message = f"this run has no request with the trace, reservation or key {wanted!r}"
@@ -72,7 +72,7 @@ def _of_id(run: FrozenRun, evidence: Evidence, wanted: str) -> Iterator[str]:
 
 
 def _of_expectation(
-    run: FrozenRun, judged: JudgedRun, number: int, evidence: Evidence
+    run: FrozenRun, judged: JudgedRun, number: int, evidence: RunEvidence
 ) -> Iterator[str]:
     results = judged.verdict.expectations
     if not 1 <= number <= len(results):
@@ -81,7 +81,7 @@ def _of_expectation(
     result = results[number - 1]
     yield ""
     yield from _result(number, result)
-    asked = run.experiment.expect[number - 1].expectation
+    asked = run.plan.expect[number - 1].asked
     window = asked_window(asked, run.plan, evidence.facts)
     if window is None:
         yield from ("", "This run has no such time window: no such phase, or no fault.")
@@ -125,7 +125,7 @@ def _cause(cause: Cause) -> str:
 
 
 def _story(
-    run: FrozenRun, evidence: Evidence, subject: Subject | None, role: str = ""
+    run: FrozenRun, evidence: RunEvidence, subject: Subject | None, role: str = ""
 ) -> Iterator[str]:
     yield ""
     if subject is None:

@@ -206,7 +206,7 @@ async def check_in_order(testbed: Testbed) -> None:
     ]
     if broken:
         message = (
-            f"testbed {testbed.id} is broken already: {', '.join(broken)}; `aguante heal` mends it, "
+            f"testbed {testbed.id} is broken already: {', '.join(broken)}; `aguante heal` fixes it, "
             "`aguante recover` after a run that was killed"
         )
         raise TestbedError(message)

@@ -16,7 +16,7 @@ from aguante.testbed.testbed_spec import TestbedSpec
 TOXIPROXY, POSTGRES = "toxiproxy", "postgres"
 """Services that the runner needs besides those of ``testbed.yaml``, by the names that they must have."""
 TOXIPROXY_PORT, POSTGRES_PORT, TELEMETRY_PORT = 8474, 5432, 4318
-OBSERVER_PORTS: Mapping[str, int] = {"prometheus": 9090, "jaeger": 16686}
+SIDECAR_PORTS: Mapping[str, int] = {"prometheus": 9090, "jaeger": 16686}
 """Of what may watch a testbed besides the runner."""
 
 _PUBLISHED = re.compile(
@@ -33,23 +33,21 @@ class ComposeFile:
     ports: Mapping[tuple[str, int], str]
     """(service, port in its container) -> the variable that says where it is published."""
 
-    def started(self, spec: TestbedSpec, observers: Collection[str] = ()) -> tuple[str, ...]:
+    def started(self, spec: TestbedSpec, sidecars: Collection[str] = ()) -> tuple[str, ...]:
         """What a run needs, and who shall watch it; all else in the file (dashboards, profiles) is for people."""
         own = [service.name for service in spec.services]
         databases = [POSTGRES] if spec.databases else []
         relay = [TELEMETRY] if TELEMETRY in self.services else []
-        return (TOXIPROXY, *databases, *relay, *own, *sorted(observers))
+        return (TOXIPROXY, *databases, *relay, *own, *sorted(sidecars))
 
 
-def read_compose_file(
-    path: Path, spec: TestbedSpec, observers: Collection[str] = ()
-) -> ComposeFile:
+def read_compose_file(path: Path, spec: TestbedSpec, sidecars: Collection[str] = ()) -> ComposeFile:
     """Read a compose file, and check that it holds all that ``testbed.yaml`` names.
 
     Args:
         path: the file.
         spec: what it must hold.
-        observers: of ``OBSERVER_PORTS``, those that it must hold too.
+        sidecars: of ``SIDECAR_PORTS``, those that it must hold too.
 
     Raises:
         TestbedError: it cannot be read, lacks a service, or does not publish a port by a variable on loopback.
@@ -61,14 +59,14 @@ def read_compose_file(
         raise TestbedError(message) from why
     services = _mapping(_mapping(document).get("services"))
     found = ComposeFile(path, tuple(services), _ports(services))
-    missing = [name for name in found.started(spec, observers) if name not in services]
+    missing = [name for name in found.started(spec, sidecars) if name not in services]
     if missing:
         message = (
             f"{path} has no service {', '.join(missing)}; every service of testbed.yaml must be there by its "
             f"name, and {TOXIPROXY}{f' and {POSTGRES}' if spec.databases else ''}"
         )
         raise TestbedError(message)
-    wanted = needed_ports(spec, found, observers)
+    wanted = needed_ports(spec, found, sidecars)
     unpublished = [f"{port} of {name}" for name, port in wanted if (name, port) not in found.ports]
     if unpublished:
         name, port = next(each for each in wanted if each not in found.ports)
@@ -81,14 +79,14 @@ def read_compose_file(
 
 
 def needed_ports(
-    spec: TestbedSpec, file: ComposeFile, observers: Collection[str] = ()
+    spec: TestbedSpec, file: ComposeFile, sidecars: Collection[str] = ()
 ) -> tuple[tuple[str, int], ...]:
     """(service, port in its container) of all that the runner itself talks to."""
     entry = next(link.port for link in spec.links if link.name == spec.entry)
     relay = [(TELEMETRY, TELEMETRY_PORT)] if TELEMETRY in file.services else []
     databases = [(POSTGRES, POSTGRES_PORT)] if spec.databases else []
     own = [(service.name, service.port) for service in spec.services]
-    watching = [(name, OBSERVER_PORTS[name]) for name in sorted(observers)]
+    watching = [(name, SIDECAR_PORTS[name]) for name in sorted(sidecars)]
     return ((TOXIPROXY, entry), (TOXIPROXY, TOXIPROXY_PORT), *databases, *relay, *own, *watching)
 
 

@@ -50,7 +50,7 @@ class ComposeRuntime:
         docker: calls Docker.
         gateway_port: where the entry link is published; a free port when None.
         detach: the testbed outlives this process, until ``aguante down``.
-        observers: ``prometheus``, ``jaeger``: started too, to be asked.
+        sidecars: ``prometheus``, ``jaeger``: started too, to be asked.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class ComposeRuntime:
         docker: Docker | None = None,
         gateway_port: int | None = None,
         detach: bool = False,
-        observers: Collection[str] = (),
+        sidecars: Collection[str] = (),
     ) -> None:
         self._parent = parent
         self._docker = docker or Docker()
         self._gateway_port = gateway_port
         self._detach = detach
-        self._observers = frozenset(observers)
+        self._sidecars = frozenset(sidecars)
         self._running: _Up | None = None
         self._watch = ContainerWatch(self._docker)
         self._control: ContainerControl | None = None
@@ -111,7 +111,7 @@ class ComposeRuntime:
             raise TestbedError(message)
         policy_file(spec, policy)
         check_replicas(spec, replicas)
-        file = read_compose_file(spec.compose, spec, self._observers)
+        file = read_compose_file(spec.compose, spec, self._sidecars)
         await require_docker(self._docker)
         if self._gateway_port:
             require_free(self._gateway_port, "--gateway-port")
@@ -170,7 +170,7 @@ class ComposeRuntime:
     ) -> dict[str, str]:
         """The value of every variable that publishes a port; replicas get as many ports, one behind the other."""
         found = dict.fromkeys(file.ports.values(), "0")
-        for service, inside in needed_ports(spec, file, self._observers):
+        for service, inside in needed_ports(spec, file, self._sidecars):
             number = replicas.get(service, 1)
             found[file.ports[service, inside]] = ports.take_range(number)
         if self._gateway_port:
@@ -180,14 +180,14 @@ class ComposeRuntime:
 
     async def _compose_up(self, up: _Up, replicas: Mapping[str, int]) -> None:
         scales = [part for name, n in replicas.items() for part in ("--scale", f"{name}={n}")]
-        wanted = up.file.started(up.spec, self._observers)
+        wanted = up.file.started(up.spec, self._sidecars)
         call = (
             *_compose(up.workspace.id, up.file.path),
             *("up", "--detach", "--wait", f"--wait-timeout={UP_LIMIT_S:g}", "--quiet-pull"),
             *scales,
             *wanted,
         )
-        answer = await up.docker.ask(*call, limit_s=UP_LIMIT_S + PULL_LIMIT_S)
+        answer = await up.docker.call(*call, limit_s=UP_LIMIT_S + PULL_LIMIT_S)
         if answer.code:
             why = await why_not_up(up.docker, up.workspace.id, answer)
             message = f"{why}\nAll that had been started is removed again."

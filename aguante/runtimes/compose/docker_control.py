@@ -136,7 +136,7 @@ class ContainerWatch:
     async def begin(self, containers: Mapping[str, str]) -> None:
         """Watch containers: service -> name; raises TestbedError."""
         for service, name in containers.items():
-            waiting = await self._held.enter_async_context(self._docker.held("wait", name))
+            waiting = await self._held.enter_async_context(self._docker.background("wait", name))
             self._alive[service] = _runs(waiting)
 
     async def end(self) -> None:

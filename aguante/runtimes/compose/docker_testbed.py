@@ -10,9 +10,9 @@ from aguante.clients.docker_cli import Container, Docker
 from aguante.clients.docker_project import LIVING, TELEMETRY
 from aguante.clients.toxiproxy_client import ToxiproxyClient, ToxiproxyError
 from aguante.runtimes.compose.compose_file import (
-    OBSERVER_PORTS,
     POSTGRES,
     POSTGRES_PORT,
+    SIDECAR_PORTS,
     TELEMETRY_PORT,
     TOXIPROXY,
     TOXIPROXY_PORT,
@@ -65,18 +65,18 @@ async def describe(docker: Docker, spec: TestbedSpec, project: Project) -> Testb
         databases=await _databases(docker, spec, project),
         servers={each.service: each.pid for each in servers},
         state=project.state,
-        **_observers(project),
+        **_sidecars(project),
         telemetry=f"http://{HOST}:{_port(relay[0], TELEMETRY_PORT)}" if relay else "",
     )
 
 
-def _observers(project: Project) -> dict[str, str]:
+def _sidecars(project: Project) -> dict[str, str]:
     """Where Prometheus and Jaeger are, of those that run and are published."""
     return {
         each.service: f"http://{HOST}:{port}"
         for each in project.containers
-        if each.service in OBSERVER_PORTS and each.state in LIVING
-        if (port := each.ports.get(f"{OBSERVER_PORTS[each.service]}/tcp"))
+        if each.service in SIDECAR_PORTS and each.state in LIVING
+        if (port := each.ports.get(f"{SIDECAR_PORTS[each.service]}/tcp"))
     }
 
 

@@ -1,9 +1,9 @@
-"""Why a Compose project did not come up: the cause and its mend, or the last words of who is not well."""
+"""Why a Compose project did not come up: the cause and its fix, or the last words of who is not well."""
 
 from collections.abc import Sequence
 
 from aguante.clients.docker_causes import known_cause, last_line
-from aguante.clients.docker_cli import Answer, Container, Docker, failed
+from aguante.clients.docker_cli import CommandResult, Container, Docker, failed
 from aguante.clients.docker_project import last_words
 
 TROUBLED_MAX = 2
@@ -12,7 +12,7 @@ STARTING = ("running", "starting")
 """State and health of a container that is not healthy yet."""
 
 
-async def why_not_up(docker: Docker, project: str, answer: Answer) -> str:
+async def why_not_up(docker: Docker, project: str, answer: CommandResult) -> str:
     """A cause that Compose names; else what the containers said last that are not well, and what Compose said.
 
     Args:
@@ -31,7 +31,7 @@ async def why_not_up(docker: Docker, project: str, answer: Answer) -> str:
     told = "\n".join(parts)
     return (
         f"the containers did not get healthy; Compose said: {error or 'nothing'}\n{told}\n"
-        "Mend what they complain about and start again."
+        "Fix what they complain about and start again."
     )
 
 

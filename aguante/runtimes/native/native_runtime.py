@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from aguante.run_folder.log_files import copy_logs
-from aguante.runtimes.native.port_map import check_replicas, describe, lay_out
-from aguante.runtimes.native.process_group import Crew
+from aguante.runtimes.native.port_map import assign_ports, check_replicas, describe
+from aguante.runtimes.native.process_group import ProcessGroup
 from aguante.runtimes.native.service_processes import wait_ready_at
 from aguante.runtimes.native.testbed_setup import (
-    Blueprint,
+    TestbedSetup,
     lead_spans,
     one_error,
     parts_of,
@@ -26,7 +26,7 @@ from aguante.runtimes.native.testbed_setup import (
 )
 from aguante.runtimes.ports import Ports, require_free
 from aguante.runtimes.processes import PortTakenError, process_alive, process_state
-from aguante.runtimes.sidecars import NOBODY, Observers
+from aguante.runtimes.sidecars import NO_SIDECARS, Sidecars
 from aguante.runtimes.testbed_state import MEMORY, claim, default_parent
 from aguante.testbed.runtime import (
     ONE_EACH,
@@ -41,7 +41,7 @@ from aguante.testbed.testbed_spec import TestbedSpec
 TRIES = 3
 """With other ports each time, when another program was faster with one of them."""
 
-Observe = Callable[[str, float], None]
+OnReady = Callable[[str, float], None]
 
 
 def _ignore(part: str, at_s: float) -> None:
@@ -59,8 +59,8 @@ class NativeRuntime:
         gateway_port: where the entry link listens; a free port when None.
         detach: the testbed outlives this process, until ``aguante down``.
         relay: services post their spans to a relay of the testbed's own, so that ``attach`` can read them.
-        observers: Prometheus and Jaeger, where they are wanted.
-        observe: told when a part got ready, seconds since ``up`` began.
+        sidecars: Prometheus and Jaeger, where they are wanted.
+        on_ready: called when a part got ready, seconds since ``up`` began.
     """
 
     def __init__(
@@ -70,17 +70,17 @@ class NativeRuntime:
         gateway_port: int | None = None,
         detach: bool = False,
         relay: bool = False,
-        observers: Observers = NOBODY,
-        observe: Observe = _ignore,
+        sidecars: Sidecars = NO_SIDECARS,
+        on_ready: OnReady = _ignore,
     ) -> None:
         self._parent = parent
         self._gateway_port = gateway_port
         self._detach = detach
         self._relay = relay
-        self._observers = observers
-        self._observe = observe
-        self._crew: Crew | None = None
-        self._up: Blueprint | None = None
+        self._sidecars = sidecars
+        self._on_ready = on_ready
+        self._processes: ProcessGroup | None = None
+        self._setup: TestbedSetup | None = None
 
     async def up(
         self,
@@ -100,8 +100,8 @@ class NativeRuntime:
         Raises:
             TestbedError: something did not come up; all that had been started is taken down again.
         """
-        if self._crew:
-            running = self._crew.workspace.id
+        if self._processes:
+            running = self._processes.workspace.id
             message = f"testbed {running} is up already: end it before starting another"
             raise TestbedError(message)
         policy_file(spec, policy)
@@ -126,15 +126,15 @@ class NativeRuntime:
         Raises:
             TestbedError: a process cannot be ended. Its folder stays, for the next start to try again.
         """
-        crew, self._crew, self._up = self._crew, None, None
-        if crew is None:
+        processes, self._processes, self._setup = self._processes, None, None
+        if processes is None:
             return
         try:
-            await crew.end()
+            await processes.end()
         except BaseException:
-            crew.workspace.release()
+            processes.workspace.release()
             raise
-        await asyncio.to_thread(crew.workspace.remove)
+        await asyncio.to_thread(processes.workspace.remove)
 
     async def restart_services(self, policy: str, otlp_endpoint: str) -> Testbed:
         """End the services and start them anew, with a policy; PostgreSQL and Toxiproxy stay as they are.
@@ -142,16 +142,16 @@ class NativeRuntime:
         Raises:
             TestbedError: no testbed is up, or a service did not come up: the testbed is taken down.
         """
-        up = self._running()
-        policy_file(up.spec, policy)
-        up = replace(up, policy=policy, otlp_endpoint=otlp_endpoint).led
+        setup = self._running()
+        policy_file(setup.spec, policy)
+        setup = replace(setup, policy=policy, otlp_endpoint=otlp_endpoint).led
         try:
-            await up.crew.end(frozenset(each.name for each in up.layout.instances))
-            up.crew.testbed = None
+            await setup.processes.end(frozenset(each.name for each in setup.port_map.instances))
+            setup.processes.testbed = None
             with one_error():
-                await lead_spans(up)
-                await start_services(up)
-            return self._finish(up)
+                await lead_spans(setup)
+                await start_services(setup)
+            return self._finish(setup)
         except BaseException:
             await self.down()
             raise
@@ -163,7 +163,7 @@ class NativeRuntime:
         Raises:
             TestbedError: none is up.
         """
-        testbed = self._running().crew.testbed
+        testbed = self._running().processes.testbed
         assert testbed is not None  # noqa: S101 - it is set before ``_running`` knows of it
         return testbed
 
@@ -182,7 +182,7 @@ class NativeRuntime:
 
     async def state(self, instance: str) -> ProcessState:
         """As the operating system tells it; raises TestbedError for an unknown instance."""
-        return process_state(self._crew_of(instance).child(instance).ref)
+        return process_state(self._processes_with(instance).child(instance).ref)
 
     async def kill(self, instance: str, how: signal.Signals = signal.SIGKILL) -> None:
         """End one process of a service (``payments-1``) and wait for its end; nobody starts it again.
@@ -190,7 +190,7 @@ class NativeRuntime:
         Raises:
             TestbedError: no such instance, or it outlived SIGKILL.
         """
-        await self._crew_of(instance).kill(instance, how)
+        await self._processes_with(instance).kill(instance, how)
 
     async def start(self, instance: str, *, wait_ready: bool = True) -> Testbed:
         """Start a killed instance again: same addresses, same environment, a new pid.
@@ -205,12 +205,12 @@ class NativeRuntime:
         Raises:
             TestbedError: no such instance, it runs, or it did not come up (the testbed stays up).
         """
-        crew = self._crew_of(instance)
-        old = crew.child(instance)
+        processes = self._processes_with(instance)
+        old = processes.child(instance)
         if old.ref.alive():
             message = f"{instance} (pid {old.ref.pid}) runs: kill it before it is started again"
             raise TestbedError(message)
-        child = crew.start(old.command)
+        child = processes.start(old.command)
         testbed = self._finish(self._running())
         if wait_ready:
             at = next(each for each in testbed.services if each.instance == instance)
@@ -223,11 +223,11 @@ class NativeRuntime:
         Raises:
             TestbedError: no such instance, or it has ended.
         """
-        await self._crew_of(instance).pause(instance)
+        await self._processes_with(instance).pause(instance)
 
     async def resume(self, instance: str) -> None:
         """SIGCONT; raises as ``pause`` does."""
-        await self._crew_of(instance).resume(instance)
+        await self._processes_with(instance).resume(instance)
 
     @contextlib.asynccontextmanager
     async def running(
@@ -249,46 +249,52 @@ class NativeRuntime:
     ) -> Testbed:
         began = time.monotonic()
 
-        async def observed(name: str, part: Coroutine[None, None, None]) -> None:
+        async def timed(name: str, part: Coroutine[None, None, None]) -> None:
             await part
-            self._observe(name, time.monotonic() - began)
+            self._on_ready(name, time.monotonic() - began)
 
         # A detached testbed may live and grow for days: on the disk.
         memory = None if self._detach else MEMORY
         workspace = await claim(self._parent or default_parent(), memory=memory)
-        crew = self._crew = Crew(workspace, detach=self._detach)
-        crew.save()
-        ports, wanted = Ports(workspace.slot), self._observers
-        layout = lay_out(
-            spec, ports, self._gateway_port, replicas, relay=self._relay, observers=wanted
+        processes = self._processes = ProcessGroup(workspace, detach=self._detach)
+        processes.save()
+        ports, wanted = Ports(workspace.slot), self._sidecars
+        port_map = assign_ports(
+            spec, ports, self._gateway_port, replicas, relay=self._relay, sidecars=wanted
         )
-        up = Blueprint(crew, spec, layout, policy, otlp_endpoint, wanted).led
+        setup = TestbedSetup(processes, spec, port_map, policy, otlp_endpoint, wanted).led
         with one_error():
             async with asyncio.TaskGroup() as group:
-                for name, start in parts_of(up).items():
-                    group.create_task(observed(name, start(up)))
-        testbed = self._finish(up)
+                for name, start in parts_of(setup).items():
+                    group.create_task(timed(name, start(setup)))
+        testbed = self._finish(setup)
         if self._detach:
             workspace.release()  # its processes inherited the lock and hold it from here on
         return testbed
 
-    def _finish(self, up: Blueprint) -> Testbed:
-        testbed = describe(up.spec, up.layout, up.crew.workspace, up.policy, up.crew.refs)
-        self._up, up.crew.testbed = up, testbed
-        up.crew.save()
+    def _finish(self, setup: TestbedSetup) -> Testbed:
+        testbed = describe(
+            setup.spec,
+            setup.port_map,
+            setup.processes.workspace,
+            setup.policy,
+            setup.processes.refs,
+        )
+        self._setup, setup.processes.testbed = setup, testbed
+        setup.processes.save()
         return testbed
 
-    def _running(self) -> Blueprint:
-        if self._up is None:
+    def _running(self) -> TestbedSetup:
+        if self._setup is None:
             message = "no testbed is up: call up() first"
             raise TestbedError(message)
-        return self._up
+        return self._setup
 
-    def _crew_of(self, instance: str) -> Crew:
-        """The crew, if ``instance`` is a process of a service: Toxiproxy and PostgreSQL are not to be killed."""
-        up = self._running()
+    def _processes_with(self, instance: str) -> ProcessGroup:
+        """The processes, if ``instance`` is a process of a service: Toxiproxy and PostgreSQL are not to be killed."""
+        setup = self._running()
         known = [each.instance for each in self.testbed.services]
         if instance not in known:
             message = f"there is no instance {instance!r}; there are: {', '.join(known)}"
             raise TestbedError(message)
-        return up.crew
+        return setup.processes

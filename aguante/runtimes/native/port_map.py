@@ -8,7 +8,7 @@ from aguante.runtimes.native.postgres_server import SUPERUSER, dsn
 from aguante.runtimes.native.service_processes import Instance
 from aguante.runtimes.ports import HOST, Ports
 from aguante.runtimes.processes import ProcessRef
-from aguante.runtimes.sidecars import NOBODY, Observers, addresses
+from aguante.runtimes.sidecars import NO_SIDECARS, Sidecars, addresses
 from aguante.runtimes.testbed_state import Workspace
 from aguante.testbed.runtime import (
     ONE_EACH,
@@ -22,7 +22,7 @@ from aguante.testbed.testbed_spec import REPLICAS_MAX, LinkSpec, TestbedSpec
 
 
 @dataclass(frozen=True)
-class Layout:
+class PortMap:
     """Every address of a testbed."""
 
     toxiproxy: int
@@ -32,7 +32,7 @@ class Layout:
     """By name."""
     telemetry: int = 0
     """Of the relay of spans; 0: there is none."""
-    observers: Mapping[str, int] = field(default_factory=dict)
+    sidecars: Mapping[str, int] = field(default_factory=dict)
     """Of Prometheus and Jaeger, by the port's name."""
 
     @property
@@ -40,7 +40,7 @@ class Layout:
         """Base URL of Toxiproxy's API."""
         return f"http://{HOST}:{self.toxiproxy}"
 
-    def with_spans_to(self, link: LinkSpec, collector: str) -> "Layout":
+    def with_spans_to(self, link: LinkSpec, collector: str) -> "PortMap":
         """The same, where the link of the spans leads to ``collector``: an address such as ``http://127.0.0.1:4318``.
 
         Before that it leads to the relay's port, where nobody is unless there is a relay.
@@ -71,18 +71,18 @@ def check_replicas(spec: TestbedSpec, replicas: Mapping[str, int]) -> None:
             raise TestbedError(message)
 
 
-def lay_out(
+def assign_ports(
     spec: TestbedSpec,
     ports: Ports,
     gateway_port: int | None,
     replicas: Mapping[str, int] = ONE_EACH,
     *,
     relay: bool = False,
-    observers: Observers = NOBODY,
-) -> Layout:
+    sidecars: Sidecars = NO_SIDECARS,
+) -> PortMap:
     """Give everything a port; the entry link gets ``gateway_port`` when there is one.
 
-    With ``relay`` there is one for the relay of spans, and each of the ``observers`` has its own.
+    With ``relay`` there is one for the relay of spans, and each of the ``sidecars`` has its own.
 
     Raises:
         TestbedError: not enough ports are free.
@@ -104,19 +104,19 @@ def lay_out(
         return RunningLink(name=link.name, listen=f"{HOST}:{listen}", upstream=f"{HOST}:{upstream}")
 
     links = {link.name: running(link) for link in spec.links}
-    return Layout(
+    return PortMap(
         toxiproxy=ports.take(),
         postgres=postgres,
         instances=tuple(instances),
         links=links,
         telemetry=collector if relay else 0,
-        observers={name: ports.take() for name in observers.ports},
+        sidecars={name: ports.take() for name in sidecars.ports},
     )
 
 
 def describe(
     spec: TestbedSpec,
-    layout: Layout,
+    port_map: PortMap,
     workspace: Workspace,
     policy: str,
     processes: Mapping[str, ProcessRef],
@@ -125,7 +125,7 @@ def describe(
 
     Args:
         spec: what was started.
-        layout: where.
+        port_map: where.
         workspace: its folder.
         policy: name of the policy that the services run with.
         processes: by name; services by instance.
@@ -145,18 +145,18 @@ def describe(
         id=workspace.id,
         runtime="native",
         policy=policy,
-        gateway=f"http://{layout.links[spec.entry].listen}",
-        toxiproxy=layout.api,
-        services=tuple(running(each) for each in layout.instances),
-        links=tuple(layout.links.values()),
+        gateway=f"http://{port_map.links[spec.entry].listen}",
+        toxiproxy=port_map.api,
+        services=tuple(running(each) for each in port_map.instances),
+        links=tuple(port_map.links.values()),
         databases=tuple(
-            RunningDatabase(name=each.name, dsn=dsn(SUPERUSER, layout.postgres, each.name))
+            RunningDatabase(name=each.name, dsn=dsn(SUPERUSER, port_map.postgres, each.name))
             for each in spec.databases
         ),
         servers={
             name: processes[name].pid for name in ("toxiproxy", "postgres") if name in processes
         },
         state=workspace.root,
-        telemetry=f"http://{HOST}:{layout.telemetry}" if layout.telemetry else "",
-        **addresses(HOST, layout.observers),
+        telemetry=f"http://{HOST}:{port_map.telemetry}" if port_map.telemetry else "",
+        **addresses(HOST, port_map.sidecars),
     )

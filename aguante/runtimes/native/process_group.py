@@ -25,7 +25,7 @@ STOP_LIMIT_S = 2.0
 """The kernel stops a process within microseconds, but for one in an uninterruptible wait."""
 
 
-class Crew:
+class ProcessGroup:
     """Every process of one testbed. What is started is in ``state.json`` before anything else happens.
 
     Args:

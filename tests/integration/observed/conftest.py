@@ -20,9 +20,9 @@ from observed_harness import (
 
 from aguante.clients.prometheus_queries import Prometheus
 from aguante.collect.settle import settle
-from aguante.load.seed_events import play_setup
+from aguante.load.seed_events import seed_events
 from aguante.runtimes.native.native_runtime import NativeRuntime
-from aguante.runtimes.sidecars import Observers
+from aguante.runtimes.sidecars import Sidecars
 from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_spec import TestbedSpec
 
@@ -40,9 +40,9 @@ async def observed(
 ) -> AsyncIterator[Observed]:
     """A run, answers that were lost, a process that was killed at work; a minute in all, for every module here."""
     runs = tmp_path_factory.mktemp("runs")
-    observers = Observers(frozenset(("prometheus", "jaeger")), samples=runs / "samples")
+    sidecars = Sidecars(frozenset(("prometheus", "jaeger")), samples=runs / "samples")
     with private_folder() as parent:
-        runtime = NativeRuntime(parent, relay=True, observers=observers)
+        runtime = NativeRuntime(parent, relay=True, sidecars=sidecars)
         async with runtime.running(shop_spec, "default") as testbed:
             await known(testbed)
             began_s = time.time() - 1
@@ -66,7 +66,7 @@ async def story(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Trace ids of reservations whose payment's answer was lost, and of those whose owner was killed at work."""
     testbed = runtime.testbed
-    event_id, *_ = await play_setup(spec, testbed, "observed")
+    event_id, *_ = await seed_events(spec, testbed, "observed")
     await until_good(testbed, event_id)
     lost = await lose_answers(testbed, event_id)
     await until_good(testbed, event_id)

@@ -26,7 +26,7 @@ from aguante.cli.diagnose.telemetry_check import examine_telemetry
 from aguante.clients.prometheus_queries import Prometheus
 from aguante.run.reopen import opened
 from aguante.run_folder.folder import RunFolder
-from aguante.run_folder.run_log import RunFacts, read_facts
+from aguante.run_folder.run_log import RunLog, read_run_log
 from aguante.verdict.verdict import Verdict
 
 pytestmark = pytest.mark.slow
@@ -56,12 +56,12 @@ async def prometheus(observed: Observed) -> AsyncIterator[Prometheus]:
 
 
 @pytest.fixture(scope="module")
-def facts(observed: Observed) -> RunFacts:
+def facts(observed: Observed) -> RunLog:
     """When things really happened in the run."""
-    return read_facts(observed.outcome.folder.events)
+    return read_run_log(observed.outcome.folder.events)
 
 
-def epoch_s(facts: RunFacts, at_s: float) -> float:
+def epoch_s(facts: RunLog, at_s: float) -> float:
     assert facts.epoch_ns
     return facts.epoch_ns / 1e9 + at_s
 
@@ -76,7 +76,7 @@ async def test_promql_expectations_are_met_on_a_testbed_that_was_borrowed(
 
 @pytest.mark.parametrize("question", PROMQL)
 async def test_each_question_has_its_promql(
-    question: str, prometheus: Prometheus, facts: RunFacts
+    question: str, prometheus: Prometheus, facts: RunLog
 ) -> None:
     """Every row of the page gives numbers at the end of the fault."""
     found = await prometheus.now(PROMQL[question], epoch_s(facts, FAULT_END_S - 0.2))
@@ -85,12 +85,12 @@ async def test_each_question_has_its_promql(
 
 
 async def test_the_rows_on_the_faults_time_say_from_when_to_when(
-    prometheus: Prometheus, facts: RunFacts
+    prometheus: Prometheus, facts: RunLog
 ) -> None:
     """Asked after the run, to a step of the query."""
     for question, at_s in (
-        ("Since when does the fault hold (epoch seconds)?", facts.applied_s("slow")),
-        ("Until when did it hold?", facts.undone_s("slow")),
+        ("When did the fault start (epoch seconds)?", facts.applied_s("slow")),
+        ("When did the fault end?", facts.undone_s("slow")),
     ):
         assert at_s is not None
         ((labels, said_s),) = await prometheus.now(PROMQL[question], epoch_s(facts, 22))
@@ -99,10 +99,10 @@ async def test_the_rows_on_the_faults_time_say_from_when_to_when(
 
 
 async def test_the_row_on_the_difference_names_what_the_fault_brought(
-    prometheus: Prometheus, facts: RunFacts
+    prometheus: Prometheus, facts: RunLog
 ) -> None:
     """More 503 by the open breaker than in the baseline, which had none; fewer 200s; nothing of what never came."""
-    asked = PROMQL["By how much over the baseline, per code and mechanism (answers a second)?"]
+    asked = PROMQL["How far is each code and mechanism above the baseline (responses per second)?"]
     added = {
         (labels["http_response_status_code"], labels.get("error_type", "")): value
         for labels, value in await prometheus.now(asked, epoch_s(facts, FAULT_END_S - 0.2))
@@ -121,7 +121,7 @@ async def test_no_label_has_more_values_than_its_bound(label: str, prometheus: P
 
 
 async def test_prometheus_counts_what_the_client_counted(
-    observed: Observed, prometheus: Prometheus, facts: RunFacts
+    observed: Observed, prometheus: Prometheus, facts: RunLog
 ) -> None:
     """Answers by status and mechanism over the whole run are those of verdict.json, but for the last scrape."""
     counted: dict[tuple[str, str], float] = {}
@@ -134,10 +134,12 @@ async def test_prometheus_counts_what_the_client_counted(
 
 
 async def test_the_row_of_codes_counts_what_the_verdict_counts(
-    observed: Observed, prometheus: Prometheus, facts: RunFacts
+    observed: Observed, prometheus: Prometheus, facts: RunLog
 ) -> None:
     """Over the whole run `increase` misses no burst of a kind that had not come before; it extrapolates by a step."""
-    asked = PROMQL["Which codes came out, from which mechanism?"].replace("[10s]", "[29s]")
+    asked = PROMQL["Which status codes did clients get, and from which mechanism?"].replace(
+        "[10s]", "[29s]"
+    )
     shown = {
         (labels["http_response_status_code"], labels.get("error_type", "")): value
         for labels, value in await prometheus.now(asked, epoch_s(facts, 19 + 6))
@@ -173,7 +175,7 @@ def answers_of(verdict: Verdict) -> dict[tuple[str, str], int]:
 
 
 async def test_the_faults_window_is_drawn_where_it_was(
-    prometheus: Prometheus, facts: RunFacts
+    prometheus: Prometheus, facts: RunLog
 ) -> None:
     """To a tenth of a second: pushed at the change, not found at the next scrape."""
     applied_s, undone_s = facts.applied_s("slow"), facts.undone_s("slow")
@@ -190,7 +192,7 @@ async def test_the_faults_window_is_drawn_where_it_was(
         assert found == value, at_s
 
 
-async def test_each_phase_is_said_while_it_lasts(prometheus: Prometheus, facts: RunFacts) -> None:
+async def test_each_phase_is_said_while_it_lasts(prometheus: Prometheus, facts: RunLog) -> None:
     """And after the run none is."""
     for at_s, phase in ((0.5, "warmup"), (3, "baseline"), (10, "fault"), (17, "recovery")):
         found = await prometheus.now("aguante_phase == 1", epoch_s(facts, at_s))
@@ -202,7 +204,7 @@ async def test_each_phase_is_said_while_it_lasts(prometheus: Prometheus, facts: 
 
 
 async def test_the_burn_rate_alert_fires_in_the_fault_and_is_silent_again_soon(
-    prometheus: Prometheus, facts: RunFacts
+    prometheus: Prometheus, facts: RunLog
 ) -> None:
     """Not before the fault; and later its short window has ended it while the long one still sees too much."""
     firing = 'ALERTS{alertname="GatewayBurnsItsBudgetFast", alertstate="firing"}'
@@ -224,7 +226,7 @@ async def values(
 
 
 async def test_an_exemplar_leads_to_its_trace(
-    observed: Observed, prometheus: Prometheus, facts: RunFacts
+    observed: Observed, prometheus: Prometheus, facts: RunLog
 ) -> None:
     """From a bucket of 504s at the gateway, by the trace id of its exemplar, to a trace that Jaeger has."""
     query = 'http_server_request_duration_seconds_bucket{service="gateway",http_response_status_code="504"}'
@@ -325,7 +327,7 @@ def over(observed: Observed) -> RunFolder:
 
 
 async def test_a_run_that_is_over_is_opened_again(
-    observed: Observed, over: RunFolder, facts: RunFacts
+    observed: Observed, over: RunFolder, facts: RunLog
 ) -> None:
     """From its folder alone, in servers of their own: the same samples, exemplars and traces."""
     folder = over
@@ -344,7 +346,7 @@ async def test_a_run_that_is_over_is_opened_again(
     assert not list(folder.root.glob("**/prometheus.yml"))
 
 
-async def test_observe_stays_open_until_it_is_told_to_end(over: RunFolder, facts: RunFacts) -> None:
+async def test_observe_stays_open_until_it_is_told_to_end(over: RunFolder, facts: RunLog) -> None:
     """Both answer at the addresses that it prints, for as long as it runs; Ctrl-C ends them too, and exits 0."""
     argv = (sys.executable, "-m", "aguante", "reopen", over.root.name, "--runs", over.root.parent)
     command = await asyncio.create_subprocess_exec(
@@ -367,7 +369,7 @@ async def test_observe_stays_open_until_it_is_told_to_end(over: RunFolder, facts
                 await http.get("/api/services")
 
 
-CRASH = "What did a crash leave, and who finished it?"
+CRASH = "What did a crash leave unfinished, and which process finished it?"
 
 
 async def test_the_doctor_follows_a_request_through_the_whole_pipeline(observed: Observed) -> None:

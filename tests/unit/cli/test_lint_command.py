@@ -67,7 +67,7 @@ def hook(shop: TestbedSpec, folder: Path, code: str) -> TestbedSpec:
     "code", ["print('hello')", "raise SystemExit('no database')", "print('{}')"]
 )
 def test_a_hook_that_gives_no_report_is_told(shop: TestbedSpec, tmp_path: Path, code: str) -> None:
-    """What it printed is part of the message, so that its author can mend it."""
+    """What it printed is part of the message, so that its author can fix it."""
     said = {"print('hello')": "hello", "print('{}')": "{}"}.get(code, "no database")
     with pytest.raises(click.ClickException, match="printed no report") as raised:
         run_hook(hook(shop, tmp_path, code), [])

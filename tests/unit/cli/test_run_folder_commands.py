@@ -9,7 +9,7 @@ from run_folders import judged, played
 
 from aguante.cli import main as cli
 from aguante.core.stored_values import NotARunError
-from aguante.report.stored_run import judge_again, read_frozen
+from aguante.report.stored_run import judge_again, read_frozen, read_judged
 from aguante.run_folder.folder import RunFolder
 
 RUN = "20260102T030405Z-payments-slow-0000"
@@ -121,6 +121,19 @@ def test_a_folder_that_is_no_run_is_said(tmp_path: Path) -> None:
     """With what is missing."""
     with pytest.raises(NotARunError, match=r"no plan\.json is there"):
         read_frozen(tmp_path)
+
+
+def test_a_run_of_an_earlier_version_is_refused(finished: RunFolder, tmp_path: Path) -> None:
+    """Its plan lacks the expectations: the message names the file, what is missing, and what to do."""
+    folder = copy_of(finished, tmp_path)
+    plan = json.loads(folder.plan.read_text())
+    del plan["expect"]
+    folder.plan.write_text(json.dumps(plan))
+    for read in (read_frozen, read_judged):
+        with pytest.raises(
+            NotARunError, match=r"plan\.json: .*expect: found nothing.*play it again"
+        ):
+            read(folder.root)
 
 
 def test_list_shows_past_runs_with_their_verdicts(

@@ -10,15 +10,15 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 
-from aguante.collect.phase_publisher import Announcer, encode, gauges, next_edge_s
+from aguante.collect.phase_publisher import PhasePublisher, encode, gauges, next_edge_s
 from aguante.experiment import load_experiment
 from aguante.plan.build import build_plan
 from aguante.plan.plan import Plan
-from aguante.run.load_and_faults import note_announced
+from aguante.run.load_and_faults import note_publishing
 from aguante.run.progress import QuietProgress
 from aguante.run_folder.event_log import EventLog
-from aguante.run_folder.events import Announced
-from aguante.run_folder.run_log import read_facts
+from aguante.run_folder.events import PhasesPublished
+from aguante.run_folder.run_log import read_run_log
 from aguante.testbed.testbed_spec import TestbedSpec
 
 SLOW = Path(__file__).parents[1] / "payments-slow.yaml"
@@ -90,7 +90,9 @@ async def test_the_end_of_a_run_is_said_with_what_still_holds(
 ) -> None:
     """No phase is on any more, also of a run that was stopped; a fault that could not be lifted still is."""
     address, told = receiver
-    async with Announcer(plan, address, EPOCH_NS, lambda: 9.0, lambda: frozenset(("slow",))) as one:
+    async with PhasePublisher(
+        plan, address, EPOCH_NS, lambda: 9.0, lambda: frozenset(("slow",))
+    ) as one:
         pass
     assert one.failed == 0
     last = told[-1]
@@ -102,9 +104,9 @@ async def test_the_end_of_a_run_is_said_with_what_still_holds(
 @pytest.mark.parametrize("address", ["", "http://127.0.0.1:9"])
 async def test_nobody_has_to_listen(plan: Plan, address: str) -> None:
     """Without a Prometheus nothing is pushed; one that is dead costs a count."""
-    async with Announcer(plan, address, EPOCH_NS, lambda: 9.0, frozenset) as one:
+    async with PhasePublisher(plan, address, EPOCH_NS, lambda: 9.0, frozenset) as one:
         pass
-    assert one.taken == 0
+    assert one.accepted == 0
     assert bool(one.failed) == bool(address)
 
 
@@ -123,19 +125,24 @@ class Terminal(QuietProgress):
     ("taken", "failed", "written", "said"),
     [
         (0, 0, None, []),
-        (30, 0, Announced(taken=30, failed=0), []),
-        (28, 2, Announced(taken=28, failed=2), ["Prometheus took 28 of 30 pushes"]),
+        (30, 0, PhasesPublished(taken=30, failed=0), []),
+        (28, 2, PhasesPublished(taken=28, failed=2), ["Prometheus took 28 of 30 pushes"]),
     ],
 )
 def test_what_prometheus_did_not_take_is_written_down_and_said(
-    plan: Plan, tmp_path: Path, taken: int, failed: int, written: Announced | None, said: list[str]
+    plan: Plan,
+    tmp_path: Path,
+    taken: int,
+    failed: int,
+    written: PhasesPublished | None,
+    said: list[str],
 ) -> None:
     """In the run's diary where there is a Prometheus; on the terminal only where a push failed."""
-    announcer = Announcer(plan, "", EPOCH_NS, lambda: 9.0, frozenset)
-    announcer.taken, announcer.failed = taken, failed
+    publisher = PhasePublisher(plan, "", EPOCH_NS, lambda: 9.0, frozenset)
+    publisher.accepted, publisher.failed = taken, failed
     terminal, diary = Terminal(), tmp_path / "events.jsonl"
     with EventLog(diary) as log:
-        note_announced(log, terminal, announcer)
-    assert read_facts(diary).announced == written
+        note_publishing(log, terminal, publisher)
+    assert read_run_log(diary).announced == written
     assert len(terminal.said) == len(said)
     assert all(words in line for words, line in zip(said, terminal.said, strict=True))

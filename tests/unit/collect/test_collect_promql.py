@@ -12,13 +12,13 @@ from aguante.collect.promql_samples import (
     NO_PROMETHEUS,
     SETTLE_S,
     Query,
-    ask_all,
     queries_of,
     read_promql,
+    run_queries,
     scraped_in_s,
     write_promql,
 )
-from aguante.expectations.clauses import Clause
+from aguante.expectations.registry import Clause
 from aguante.experiment import Experiment, load_experiment
 from aguante.plan.build import build_plan
 from aguante.testbed.testbed_spec import TestbedSpec
@@ -67,7 +67,7 @@ async def test_a_query_is_asked_over_its_window_by_the_wall_clock(
 ) -> None:
     """Once a second; and its points come back in seconds since t0, with what is no number as none."""
     address, seen = prometheus
-    (line,) = await ask_all((QUERY,), address, EPOCH_S)
+    (line,) = await run_queries((QUERY,), address, EPOCH_S)
     assert seen == [
         {"query": "sum(up)", "start": "1700000008.000", "end": "1700000010.000", "step": "1.0"}
     ]
@@ -78,7 +78,7 @@ async def test_several_series_are_counted_and_some_are_named(
     prometheus: tuple[str, list[dict[str, str]]],
 ) -> None:
     """Their values are not kept: they are no answer."""
-    (line,) = await ask_all((Query("up", 8, 10),), prometheus[0], EPOCH_S)
+    (line,) = await run_queries((Query("up", 8, 10),), prometheus[0], EPOCH_S)
     assert (line.series, len(line.labels), line.points) == (7, 5, ())
 
 
@@ -90,15 +90,15 @@ async def test_a_refusal_is_written_down(
     query: str, why: str, prometheus: tuple[str, list[dict[str, str]]]
 ) -> None:
     """The other queries are asked all the same."""
-    broken, good = await ask_all((Query(query, 8, 10), QUERY), prometheus[0], EPOCH_S)
+    broken, good = await run_queries((Query(query, 8, 10), QUERY), prometheus[0], EPOCH_S)
     assert why in broken.error
     assert good.error == ""
 
 
 async def test_a_prometheus_that_is_not_there_is_said() -> None:
     """Of one that does not answer the address, of none at all how to get one."""
-    (refused,) = await ask_all((QUERY,), "http://127.0.0.1:9", EPOCH_S)
-    (absent,) = await ask_all((QUERY,), "", EPOCH_S)
+    (refused,) = await run_queries((QUERY,), "http://127.0.0.1:9", EPOCH_S)
+    (absent,) = await run_queries((QUERY,), "", EPOCH_S)
     assert "http://127.0.0.1:9 gave no answer" in refused.error
     assert absent.error == NO_PROMETHEUS
 
@@ -107,7 +107,7 @@ async def test_what_is_written_is_read_back(
     prometheus: tuple[str, list[dict[str, str]]], tmp_path: Path
 ) -> None:
     """And an experiment that asks nothing leaves no file."""
-    lines = await ask_all((QUERY, Query("none", 1, 2)), prometheus[0], EPOCH_S)
+    lines = await run_queries((QUERY, Query("none", 1, 2)), prometheus[0], EPOCH_S)
     write_promql(tmp_path / "promql.jsonl", lines)
     assert read_promql(tmp_path / "promql.jsonl") == lines
     write_promql(tmp_path / "nothing.jsonl", ())
@@ -133,7 +133,7 @@ def test_the_same_question_is_asked_once(shop: TestbedSpec) -> None:
     )
     plan = build_plan(experiment, shop, run_id="r", seed=1, source="x")
     fault, baseline = plan.window("fault"), plan.window("baseline")
-    assert queries_of(experiment, plan) == (
+    assert queries_of(plan) == (
         Query("sum(up)", fault.start_s + 3, fault.start_s + 5),
         Query("sum(up)", baseline.start_s, baseline.end_s),
     )

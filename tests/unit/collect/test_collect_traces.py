@@ -10,9 +10,9 @@ from shop import read_shop
 from aguante.collect.span_decoder import decode_spans
 from aguante.load_protocol.records import RequestRecord
 from aguante.measure import sampled_traces as kept
-from aguante.measure.evidence import open_evidence
+from aguante.measure.run_evidence import open_evidence
 from aguante.measure.sampled_traces import FAILING_PER_CAUSE, GOOD_PER_PHASE
-from aguante.plan.plan import Plan, PlannedLoad, Window
+from aguante.plan.plan import Plan, PlannedLoad, PlannedSetup, Window
 from aguante.run_folder.folder import RunFolder
 
 PLAN = Plan(
@@ -23,6 +23,8 @@ PLAN = Plan(
     source="e.yaml",
     policy="default",
     seed=9,
+    setup=PlannedSetup(events=10, capacity=1000),
+    expect=(),
     phases=(
         Window(phase="baseline", start_s=0.0, end_s=10.0),
         Window(phase="fault", start_s=10.0, end_s=20.0),

@@ -9,8 +9,8 @@ from ruamel.yaml import YAML
 
 from aguante.collect import phase_publisher as announce
 from dashboards import build, frame, panels, queries
-from services.kit import metrics
-from services.kit.metrics import Metrics
+from services.kit.telemetry import metrics
+from services.kit.telemetry.metrics import Metrics
 
 GRAFANA = Path(__file__).parents[3] / "dashboards" / "grafana"
 OURS = {announce.PHASE, announce.FAULT_ACTIVE}
@@ -127,9 +127,9 @@ def test_every_choice_at_the_top_has_an_effect(name: str) -> None:
 
 
 UNCUT = {
-    "Given up, and not yet given back",
-    *("Toxiproxy", "Goroutines of Toxiproxy", "Read by Prometheus", "Time to read a target"),
-    *("Samples of each target", "Series that are new in each read"),
+    "Sagas waiting for compensation",
+    *("Toxiproxy", "Goroutines of Toxiproxy", "Scraped by Prometheus", "Scrape duration"),
+    *("Samples per target", "New series per scrape"),
 }
 
 

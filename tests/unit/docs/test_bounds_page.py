@@ -75,7 +75,7 @@ def test_every_limit_of_the_code_is_on_the_page() -> None:
     missing = [
         f"{path.relative_to(ROOT)}: {name}"
         for folder in SOURCES
-        for path in sorted((ROOT / folder).glob("*.py"))
+        for path in sorted((ROOT / folder).rglob("*.py"))
         for name in re.findall(r"^([A-Z_]+_MAX) = ", path.read_text(encoding="utf-8"), re.M)
         if f".{name}`" not in PAGE and name not in ELSEWHERE
     ]

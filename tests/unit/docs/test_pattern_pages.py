@@ -6,8 +6,8 @@ import pytest
 from pattern_pages import FOLDER, ROOT, SECTIONS, Page, expanded, read_pages
 from ruamel.yaml import YAML
 
-from services.kit.metrics import Metrics
-from services.kit.problem import Mechanism
+from services.kit.failures.problem import Mechanism
+from services.kit.telemetry.metrics import Metrics
 
 PAGES = read_pages()
 INDEX = Page(FOLDER / "README.md", (FOLDER / "README.md").read_text(encoding="utf-8"))

@@ -36,7 +36,7 @@ def test_every_place_and_image_stands_there_with_its_variable() -> None:
     for name, field in PumbaSpec.model_fields.items():
         (row,) = (line for line in PAGE.splitlines() if f" `{name}` |" in line)
         (variable,) = re.findall(r"`(AGUANTE_\w+)`", row)
-        assert getattr(PumbaSpec().told_by({variable: "other"}), name) == "other"
+        assert getattr(PumbaSpec().with_overrides_from({variable: "other"}), name) == "other"
         assert f"`{field.default}`" in row or name == "iptables_image"
 
 

@@ -38,7 +38,7 @@ async def examined(**given: str) -> dict[str, Check]:
 async def test_every_part_that_is_dead_is_named_with_its_address(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Not the first one alone: whoever mends one wants to know of the next."""
+    """Not the first one alone: whoever fixes one wants to know of the next."""
     monkeypatch.setattr(pipeline, "ARRIVES_WITHIN_S", 0.1)
     monkeypatch.setattr(pipeline, "POLL_S", 0.01)
     checks = await examined(telemetry=NOBODY, prometheus=NOBODY, jaeger=NOBODY)

@@ -40,7 +40,7 @@ def drivers() -> Drivers:
 
 
 async def test_without_the_runtime_that_started_it_a_process_is_refused(drivers: Drivers) -> None:
-    """Neither broken nor said to be mended; the message says what to do instead."""
+    """Neither broken nor said to be fixed; the message says what to do instead."""
     for refused in (drivers.prepare(KILL), drivers.apply(KILL), drivers.evidence(KILL)):
         with pytest.raises(FaultError, match=r"payments cannot be signalled or started from here"):
             await refused

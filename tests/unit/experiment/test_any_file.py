@@ -127,17 +127,17 @@ def said(file: Path, text: str, shop: TestbedSpec) -> list[str]:
     except InvalidExperiment as invalid:
         return [str(each) for each in invalid.findings] or ["refused without a word"]
     plan = build_plan(experiment, shop, run_id="plan", seed=0, source=str(file))
-    assert preview(plan, experiment, timeouts_s(shop.policies / f"{plan.policy}.yaml"), 30.0)
+    assert preview(plan, timeouts_s(shop.policies / f"{plan.policy}.yaml"), 30.0)
     assert plan.model_validate_json(plan.model_dump_json()) == plan
     return []
 
 
 def illegible(messages: list[str]) -> list[str]:
-    """Messages that speak of Python, break a line, or say nothing of how to mend it."""
+    """Messages that speak of Python, break a line, or say nothing of how to fix it."""
     return [
         each
         for each in messages
-        if PYTHONS_WORDS.search(each) or not each.isprintable() or "; mend: " not in each
+        if PYTHONS_WORDS.search(each) or not each.isprintable() or "; fix: " not in each
     ]
 
 

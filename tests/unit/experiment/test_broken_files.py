@@ -1,4 +1,4 @@
-"""Every fault of a file, with its place, what was found, what was expected, and how to mend it."""
+"""Every fault of a file, with its place, what was found, what was expected, and how to fix it."""
 
 import os
 from pathlib import Path
@@ -38,7 +38,7 @@ def findings_of(text: str | bytes, testbed: TestbedSpec, folder: Path) -> list[s
 def test_a_broken_file_gives_exactly_these_messages(
     case: Broken, small_shop: TestbedSpec, tmp_path: Path
 ) -> None:
-    """Each fault is said once, where it stands, with what was expected and how to mend it."""
+    """Each fault is said once, where it stands, with what was expected and how to fix it."""
     assert case.messages, "a case without a message proves nothing"
     assert findings_of(case.text, small_shop, tmp_path) == list(case.messages)
 
@@ -53,7 +53,7 @@ def test_the_good_file_is_good(small_shop: TestbedSpec, tmp_path: Path) -> None:
         "breaker",
         "recovery",
     ]
-    assert experiment.place(1) == f"{path}:12"
+    assert experiment.origin.places["expect", 1] == f"{path}:12"
 
 
 def test_every_fault_of_a_file_is_reported_at_once(small_shop: TestbedSpec, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_file_that_is_not_there_is_a_finding(small_shop: TestbedSpec, tmp_path
         load_experiment(path, small_shop)
     assert str(raised.value) == (
         f"{path}: document: found No such file or directory, expected a readable file; "
-        "mend: check the path and its permissions"
+        "fix: check the path and its permissions"
     )
 
 
@@ -99,7 +99,7 @@ def test_a_file_in_another_encoding_names_the_line_of_the_first_wrong_byte(
     """Latin-1 text is pointed at, not guessed at."""
     text = GOOD.replace("Payments answers", "Pago señal").encode("latin-1")
     assert findings_of(text, small_shop, tmp_path) == [
-        ":2: document: found byte 0xf1, expected UTF-8 text; mend: save the file as UTF-8"
+        ":2: document: found byte 0xf1, expected UTF-8 text; fix: save the file as UTF-8"
     ]
 
 
@@ -135,7 +135,7 @@ def test_a_huge_file_is_refused_by_its_first_megabyte(
         load_experiment(path, small_shop)
     assert str(raised.value) == (
         f"{path}: document: found more than 1000000 bytes, expected an experiment of some kilobytes; "
-        "mend: is this the right file?"
+        "fix: is this the right file?"
     )
 
 

@@ -35,7 +35,7 @@ def test_pumba_is_refused_natively(
     assert (finding.line, finding.where) == (9, "faults[0].pumba")
     assert finding.found == f"pumba: {command}"
     assert "the native runtime has no containers" in finding.expected
-    assert finding.hint.endswith(instead)
+    assert finding.fix.endswith(instead)
 
 
 @pytest.mark.parametrize("runtime", ["compose", "attach", ""])

@@ -48,7 +48,7 @@ def test_a_setting_changes_a_variable_wherever_it_is_used(
     experiment = load(WITH_VARS, shop, tmp_path, "rate=30", "what=inventory")
     assert experiment.load.rate_rps == 30
     assert toxic(experiment)[0] == "reservations-inventory"
-    assert experiment.sets == ("rate=30", "what=inventory")
+    assert experiment.origin.sets == ("rate=30", "what=inventory")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_setting_adds_a_key_that_the_file_leaves_out(shop: TestbedSpec, tmp_pa
         ("ratr=3", "did you mean rate?"),
         ("load.rate=3", "load.rate: found the key rate, expected one of profile, rate_rps"),
         ("phases.x.y=3", "phases.x.y: found x, expected one of warmup_s, baseline_s, fault_s"),
-        ("faults[1].id=x", "faults[1].id: found 1, expected one of 0; mend: only what is in"),
+        ("faults[1].id=x", "faults[1].id: found 1, expected one of 0; fix: only what is in"),
         ("load.rate_rps=-1", "load.rate_rps: found -1, expected a number of requests per second"),
     ],
 )

@@ -16,7 +16,7 @@ from aguante.run.liveness import LOAD, PartsWatch
 from aguante.run_folder.event_log import EventLog
 from aguante.run_folder.events import Settled
 from aguante.run_folder.journal import Files, Journal, pending
-from aguante.run_folder.run_log import RunFacts
+from aguante.run_folder.run_log import RunLog
 from aguante.runtimes.processes import process_alive
 
 FAULTS = tuple(
@@ -129,7 +129,7 @@ async def test_the_load_generator_may_end_when_its_time_is_over() -> None:
 def test_an_unreadable_database_leaves_open_whether_the_system_settled() -> None:
     """Not settled because nobody could look is unknown; not settled with rows left is a fact."""
     unread = Settled(settled=False, took_s=30.0, unsettled=-1)
-    assert RunFacts(settled=unread).rest is None
-    assert RunFacts().rest is None
-    assert RunFacts(settled=unread.model_copy(update={"unsettled": 2})).rest is False
-    assert RunFacts(settled=Settled(settled=True, took_s=1.0, unsettled=0)).rest is True
+    assert RunLog(settled=unread).rest is None
+    assert RunLog().rest is None
+    assert RunLog(settled=unread.model_copy(update={"unsettled": 2})).rest is False
+    assert RunLog(settled=Settled(settled=True, took_s=1.0, unsettled=0)).rest is True

@@ -1,8 +1,8 @@
 """Fakes of what the kit is given: a clock that tests turn, a sleep that turns it, a recorder of events."""
 
-from services.kit.events import Event
-from services.kit.failures import CallFailed
-from services.kit.problem import Mechanism
+from services.kit.failures.failed import CallFailed
+from services.kit.failures.problem import Mechanism
+from services.kit.telemetry.events import Event
 
 LINK = "reservations-payments"
 

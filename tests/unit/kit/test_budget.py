@@ -8,9 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from aguante.plan.plan import PlannedLoad
-from services.kit.budget import CLIENT_TIMEOUT_S, LEASE_S, STEPS, check
-from services.kit.budget_model import BudgetFinding, Severity, pauses_s, seconds, usable_s
-from services.kit.policy import (
+from services.kit.failures.problem import Mechanism
+from services.kit.policy.budget import CLIENT_TIMEOUT_S, LEASE_S, STEPS, check
+from services.kit.policy.budget_model import BudgetFinding, Severity, pauses_s, seconds, usable_s
+from services.kit.policy.loading import load_policy
+from services.kit.policy.retry_rules import links_of
+from services.kit.policy.sections import (
     BreakerPolicy,
     DeadlinePolicy,
     ExponentialBackoff,
@@ -19,9 +22,6 @@ from services.kit.policy import (
     Policy,
     RetryPolicy,
 )
-from services.kit.policy_file import load_policy
-from services.kit.policy_rules import links_of
-from services.kit.problem import Mechanism
 from services.reservations import repository
 
 ROOT = Path(__file__).parents[3]

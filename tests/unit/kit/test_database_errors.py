@@ -1,8 +1,8 @@
 import asyncpg
 import pytest
 
-from services.kit.database_errors import OF_THE_CONNECTION, statement_failure
-from services.kit.problem import Mechanism
+from services.kit.database.errors import OF_THE_CONNECTION, statement_failure
+from services.kit.failures.problem import Mechanism
 
 
 @pytest.mark.parametrize("in_transaction", [True, False])

@@ -2,8 +2,8 @@ import logging
 
 import pytest
 
-from services.kit.failure_log import LINES_A_SECOND_MAX, FailureLog
-from services.kit.problem import Mechanism, Problem
+from services.kit.failures.problem import Mechanism, Problem
+from services.kit.telemetry.failure_log import LINES_A_SECOND_MAX, FailureLog
 
 REFUSED = Problem(
     Mechanism.BREAKER_OPEN, "open", link="reservations-payments", reservation_id="r-1"

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit_fakes import LINK, FakeClock, Recorder, failure
 
-from services.kit.breaker import Breaker
-from services.kit.events import BreakerChanged, BreakerState, CallRejected, ProbeAdmitted
-from services.kit.failures import CallFailed
-from services.kit.policy import BreakerPolicy
-from services.kit.problem import Mechanism
+from services.kit.failures.failed import CallFailed
+from services.kit.failures.problem import Mechanism
+from services.kit.patterns.breaker import Breaker
+from services.kit.policy.sections import BreakerPolicy
+from services.kit.telemetry.events import BreakerChanged, BreakerState, CallRejected, ProbeAdmitted
 
 POLICY = BreakerPolicy(failures=5, reset_s=5)
 

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit_fakes import FakeClock
 
-from services.kit.deadline import Deadline
-from services.kit.policy import DeadlinePolicy
-from services.kit.problem import Mechanism
+from services.kit.failures.problem import Mechanism
+from services.kit.patterns.deadline import Deadline
+from services.kit.policy.sections import DeadlinePolicy
 
 POLICY = DeadlinePolicy(total_s=5, margin_s=0.2)
 

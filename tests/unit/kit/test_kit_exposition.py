@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from services.kit.exposition import Exposition
+from services.kit.telemetry.exposition import Exposition
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 TRACE = {"trace_id": "ab" * 16}

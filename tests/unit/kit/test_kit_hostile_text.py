@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import baggage, trace
 
-from services.kit import logs, tracing
-from services.kit.json_body import deeper_than
-from services.kit.text import printable
+from services.kit.http.json_body import deeper_than
+from services.kit.telemetry import logs, tracing
+from services.kit.telemetry.text import printable
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=300)
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -3,12 +3,12 @@ import asyncio
 import pytest
 from kit_fakes import LINK, Recorder
 
-from services.kit.bulkhead import Bulkhead
-from services.kit.events import CallRejected, RequestRejected
-from services.kit.failures import CallFailed
-from services.kit.policy import BulkheadPolicy, SemaphorePolicy
-from services.kit.problem import Mechanism, Problem
-from services.kit.semaphore import Semaphore
+from services.kit.failures.failed import CallFailed
+from services.kit.failures.problem import Mechanism, Problem
+from services.kit.patterns.bulkhead import Bulkhead
+from services.kit.patterns.semaphore import Semaphore
+from services.kit.policy.sections import BulkheadPolicy, SemaphorePolicy
+from services.kit.telemetry.events import CallRejected, RequestRejected
 
 
 def test_semaphore_turns_the_next_request_away_at_once() -> None:

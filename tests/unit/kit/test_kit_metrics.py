@@ -7,8 +7,10 @@ import pytest
 from kit_fakes import LINK
 
 from aguante.plan.plan import PlannedLoad
-from services.kit import metrics as module
-from services.kit.events import (
+from services.kit.failures.problem import Mechanism
+from services.kit.policy.loading import load_policy
+from services.kit.telemetry import metrics as module
+from services.kit.telemetry.events import (
     AttemptFinished,
     BreakerChanged,
     BreakerState,
@@ -22,9 +24,7 @@ from services.kit.events import (
     SagaTransitioned,
     StatementFinished,
 )
-from services.kit.metrics import BUCKETS_S, STATEMENT_BUCKETS_S, Metrics
-from services.kit.policy_file import load_policy
-from services.kit.problem import Mechanism
+from services.kit.telemetry.metrics import BUCKETS_S, STATEMENT_BUCKETS_S, Metrics
 
 TRACE = "ab" * 16
 EVENTS: list[tuple[Event, str]] = [

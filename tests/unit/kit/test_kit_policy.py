@@ -4,11 +4,11 @@ import msgspec
 import pytest
 from ruamel.yaml import YAML
 
-from services.kit.findings import Invalid, convert
-from services.kit.policy import Links, Policy
-from services.kit.policy_file import load_policy
-from services.kit.policy_rules import IDEMPOTENT_BY, faults, links_of
-from services.kit.problem import Mechanism
+from services.kit.failures.problem import Mechanism
+from services.kit.policy.findings import Invalid, convert
+from services.kit.policy.loading import load_policy
+from services.kit.policy.retry_rules import IDEMPOTENT_BY, faults, links_of
+from services.kit.policy.sections import Links, Policy
 
 ROOT = Path(__file__).parents[3]
 POLICIES = sorted((ROOT / "policies").glob("*.yaml"))

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from services.kit.failures import CallFailed, DatabaseFailed, problem_from
-from services.kit.problem import STATUS_OF, Mechanism, Problem, parse_problem
+from services.kit.failures.failed import CallFailed, DatabaseFailed, problem_from
+from services.kit.failures.problem import STATUS_OF, Mechanism, Problem, parse_problem
 
 TESTBED = Path(__file__).parents[3] / "testbed.yaml"
 

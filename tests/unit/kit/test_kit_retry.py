@@ -3,10 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit_fakes import LINK, FakeClock, Recorder, failure
 
-from services.kit.deadline import Deadline
-from services.kit.events import CallRejected, RetryScheduled
-from services.kit.failures import CallFailed
-from services.kit.policy import (
+from services.kit.failures.failed import CallFailed
+from services.kit.failures.problem import Mechanism
+from services.kit.patterns.deadline import Deadline
+from services.kit.patterns.retry import BURST_RETRIES, Retry, backoff_s
+from services.kit.policy.sections import (
     Backoff,
     DeadlinePolicy,
     ExponentialBackoff,
@@ -14,8 +15,7 @@ from services.kit.policy import (
     FullJitterBackoff,
     RetryPolicy,
 )
-from services.kit.problem import Mechanism
-from services.kit.retry import BURST_RETRIES, Retry, backoff_s
+from services.kit.telemetry.events import CallRejected, RetryScheduled
 
 BACKOFF = FullJitterBackoff(first_ms=50, max_ms=400)
 ON = (Mechanism.CONNECT_REFUSED, Mechanism.DISCONNECTED)

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from services.kit.findings import Invalid
-from services.kit.settings import link_variable, read_settings
+from services.kit.policy.findings import Invalid
+from services.kit.process.settings import link_variable, read_settings
 
 POLICY = str(Path(__file__).parents[3] / "policies" / "default.yaml")
 LINKS = ("reservations-payments", "reservations-inventory")

@@ -13,13 +13,13 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
-from services.kit import tracing as module
-from services.kit.events import BreakerChanged, BreakerState, CallRejected, RetryScheduled
-from services.kit.logs import JsonFormatter
-from services.kit.metrics import Metrics
-from services.kit.problem import Mechanism
-from services.kit.telemetry import Telemetry
-from services.kit.tracing import Tracing, extract, inject, trace_id_hex
+from services.kit.failures.problem import Mechanism
+from services.kit.telemetry import tracing as module
+from services.kit.telemetry.events import BreakerChanged, BreakerState, CallRejected, RetryScheduled
+from services.kit.telemetry.logs import JsonFormatter
+from services.kit.telemetry.metrics import Metrics
+from services.kit.telemetry.telemetry import Telemetry
+from services.kit.telemetry.tracing import Tracing, extract, inject, trace_id_hex
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 HEADERS = {"traceparent": PARENT, "baggage": "aguante.run_id=r7,aguante.phase=fault,other=x"}

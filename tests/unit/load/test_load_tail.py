@@ -6,7 +6,7 @@ import msgspec
 
 from aguante.load.generator import RecordTail, build_load_plan
 from aguante.load_protocol.records import RequestRecord
-from aguante.plan.plan import Plan, PlannedLoad, Window
+from aguante.plan.plan import Plan, PlannedLoad, PlannedSetup, Window
 from aguante.run_folder.folder import RunFolder
 from aguante.testbed.runtime import Testbed
 
@@ -76,6 +76,8 @@ def test_the_load_plan_is_the_runs_plan_with_addresses(tmp_path: Path) -> None:
         source="e.yaml",
         policy="default",
         seed=9,
+        setup=PlannedSetup(events=10, capacity=1000),
+        expect=(),
         phases=(Window(phase="baseline", start_s=1.0, end_s=3.0),),
         faults=(),
         load=PlannedLoad(profile="mixed", rate_rps=60, duration_s=3, mix=(("reserve", 1.0),)),

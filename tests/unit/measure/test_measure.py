@@ -6,12 +6,13 @@ import msgspec
 import pytest
 from synthetic_run import LINK, Span, Story, span, write_run
 
-from aguante.experiment import Experiment
+from aguante.expectations.amplification import LinkAmplification
+from aguante.expectations.breaker import BreakerTransition
 from aguante.load_protocol.records import RequestRecord
 from aguante.measure.measure_run import measure
-from aguante.measure.measures import Announcements, BreakerTransition, LinkAmplification, Measures
+from aguante.measure.measures import Announcements, Measures
 from aguante.plan.plan import Plan
-from aguante.run_folder.events import Announced
+from aguante.run_folder.events import PhasesPublished
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import EvidenceError
 from aguante.testbed.testbed_spec import InvariantSpec, TestbedSpec
@@ -22,34 +23,33 @@ PHASES = {"warmup": 120, "baseline": 360, "fault": 720, "recovery": 600}
 class Lab:
     """Writes a run and measures it."""
 
-    def __init__(self, runs: Path, plan: Plan, experiment: Experiment, shop: TestbedSpec) -> None:
-        self.runs, self.plan, self.experiment, self.shop = runs, plan, experiment, shop
+    def __init__(self, runs: Path, plan: Plan, shop: TestbedSpec) -> None:
+        self.runs, self.plan, self.shop = runs, plan, shop
 
     def folder(self, story: Story | None = None) -> RunFolder:
         return write_run(self.runs, self.plan, story)
 
     def measure(self, story: Story | None = None) -> Measures:
-        return measure(self.folder(story), self.plan, self.experiment, self.shop)
+        return measure(self.folder(story), self.plan, self.shop)
 
 
 @pytest.fixture
-def lab(tmp_path: Path, slow_plan: Plan, slow: Experiment, shop: TestbedSpec) -> Lab:
-    return Lab(tmp_path, slow_plan, slow, shop)
+def lab(tmp_path: Path, slow_plan: Plan, shop: TestbedSpec) -> Lab:
+    return Lab(tmp_path, slow_plan, shop)
 
 
 @pytest.fixture(scope="module")
 def measures(
     tmp_path_factory: pytest.TempPathFactory,
     slow_plan: Plan,
-    slow: Experiment,
     shop: TestbedSpec,
 ) -> Measures:
     """The plain story, measured once."""
-    return Lab(tmp_path_factory.mktemp("runs"), slow_plan, slow, shop).measure()
+    return Lab(tmp_path_factory.mktemp("runs"), slow_plan, shop).measure()
 
 
 def observed(measures: Measures) -> list[float | None]:
-    return [None if a.observed is None else round(a.observed, 3) for a in measures.answers]
+    return [None if a.observed is None else round(a.observed, 3) for a in measures.measurements]
 
 
 def test_a_request_belongs_to_the_phase_of_its_intended_start(measures: Measures) -> None:
@@ -71,13 +71,12 @@ def test_a_request_that_was_sent_late_stays_in_its_phase(lab: Lab) -> None:
 def test_every_answer_is_the_one_that_the_story_tells(measures: Measures) -> None:
     """Shares, the percentile, the breaker's and the recovery's times, in the plan's order."""
     assert observed(measures) == [1, 0.062, 0.556, 1, 31.953, 3.09, 2, 1, 1, 1]
-    assert [answer.index for answer in measures.answers] == list(range(10))
-    assert not [answer for answer in measures.answers if answer.unknown_because]
+    assert not [each for each in measures.measurements if each.unknown_because]
 
 
 def test_only_the_baseline_has_an_interval_of_a_rate(measures: Measures) -> None:
     """Outcomes of a fault phase share one breaker: their rate is a census (design, Part 3)."""
-    baseline, fault = measures.answers[0], measures.answers[1]
+    baseline, fault = measures.measurements[0], measures.measurements[1]
     assert baseline.low == pytest.approx(0.9894, abs=5e-5)
     assert (fault.low, fault.high) == (None, None)
 
@@ -121,7 +120,7 @@ def test_the_breakers_timeline_comes_from_span_events(measures: Measures) -> Non
 def test_attempts_calls_and_refusals_of_a_link(lab: Lab) -> None:
     """Attempt 1 is a call, every attempt counts, a rejected call made none; statements are no attempts."""
     folder = lab.folder()
-    plain = measure(folder, lab.plan, lab.experiment, lab.shop).amplification
+    plain = measure(folder, lab.plan, lab.shop).amplification
     assert plain == (LinkAmplification(link=LINK, calls=787, attempts=787, rejected=468),)
     record = next(iter(records_of(folder)))
     again = {"service": "reservations", "kind": "client", "link": LINK, "name": "POST /pay"}
@@ -219,7 +218,7 @@ def test_an_invariant_whose_table_is_missing_cannot_be_read(lab: Lab) -> None:
     """It is an error of that invariant, never a pass; the others are still checked."""
     folder = lab.folder()
     (folder.tables / "payments.charges.csv").unlink()
-    seen = measure(folder, lab.plan, lab.experiment, lab.shop).invariants
+    seen = measure(folder, lab.plan, lab.shop).invariants
     unreadable = {each.name for each in seen if each.error}
     assert unreadable == {"charge_is_the_price", "confirmed_has_one_charge", "no_stray_charge"}
     assert all("payments.charges.csv" in each.error for each in seen if each.error)
@@ -229,7 +228,7 @@ def test_without_tables_no_invariant_can_be_read(lab: Lab) -> None:
     """A run that ended before the databases were read proves nothing about them."""
     folder = lab.folder()
     (folder.tables / "schema.json").unlink()
-    seen = measure(folder, lab.plan, lab.experiment, lab.shop).invariants
+    seen = measure(folder, lab.plan, lab.shop).invariants
     assert all(each.error for each in seen)
 
 
@@ -316,7 +315,7 @@ def test_a_broken_record_inside_the_ledger_is_an_error(lab: Lab) -> None:
     lines = folder.records.read_bytes().split(b"\n", 1)
     folder.records.write_bytes(lines[0] + b"\n{broken\n" + lines[1])
     with pytest.raises(EvidenceError, match="cannot be read"):
-        measure(folder, lab.plan, lab.experiment, lab.shop)
+        measure(folder, lab.plan, lab.shop)
 
 
 def test_an_event_that_is_none_is_an_error(lab: Lab) -> None:
@@ -324,23 +323,23 @@ def test_an_event_that_is_none_is_an_error(lab: Lab) -> None:
     folder = lab.folder()
     folder.events.write_text('{"kind": "t0", "epoch_ns": 1}\n{"kind": "party"}\n')
     with pytest.raises(EvidenceError, match=r"events\.jsonl:2: not a run event"):
-        measure(folder, lab.plan, lab.experiment, lab.shop)
+        measure(folder, lab.plan, lab.shop)
 
 
 def test_what_prometheus_took_is_measured_where_there_was_one(lab: Lab) -> None:
     """And unknown where there was none."""
     folder = lab.folder()
-    assert measure(folder, lab.plan, lab.experiment, lab.shop).announced is None
+    assert measure(folder, lab.plan, lab.shop).announced is None
     with folder.events.open("a") as file:
-        file.write(Announced(taken=28, failed=2).model_dump_json() + "\n")
-    measures = measure(folder, lab.plan, lab.experiment, lab.shop)
+        file.write(PhasesPublished(taken=28, failed=2).model_dump_json() + "\n")
+    measures = measure(folder, lab.plan, lab.shop)
     assert measures.announced == Announcements(taken=28, failed=2)
 
 
 def test_dropped_spans_make_breakers_and_attempts_unknown(lab: Lab) -> None:
     """What incomplete traces do not show may have happened."""
-    answers = lab.measure(Story(spans_dropped=3)).answers
-    assert {a.index: a.unknown_because for a in answers if a.unknown_because} == {
+    seen = lab.measure(Story(spans_dropped=3)).measurements
+    assert {at: each.unknown_because for at, each in enumerate(seen) if each.unknown_because} == {
         5: "3 spans were dropped",
         9: "3 spans were dropped",
     }
@@ -349,15 +348,15 @@ def test_dropped_spans_make_breakers_and_attempts_unknown(lab: Lab) -> None:
 def test_no_spans_at_all_are_no_proof_of_a_closed_breaker(lab: Lab) -> None:
     """Without a traced call nothing is known about the breaker, and no injection was observed."""
     measures = lab.measure(Story(with_spans=False))
-    assert measures.answers[5].unknown_because == "no call on reservations-payments was traced"
+    assert measures.measurements[5].unknown_because == "no call on reservations-payments was traced"
     assert not measures.faults[0].injection_observed
 
 
 def test_an_empty_folder_is_measured_as_nothing(lab: Lab) -> None:
     """A run that ended before it began has no data: every answer is unknown, nothing is invented."""
     folder = RunFolder.create(lab.runs, "empty")
-    measures = measure(folder, lab.plan, lab.experiment, lab.shop)
-    assert all(answer.unknown_because for answer in measures.answers)
+    measures = measure(folder, lab.plan, lab.shop)
+    assert all(each.unknown_because for each in measures.measurements)
     assert measures.settled is None
     assert [p.requests for p in measures.phases] == [0, 0, 0, 0]
     assert measures.recovery.outcome == "unknown"
@@ -398,5 +397,5 @@ def test_measures_survive_their_file(measures: Measures) -> None:
 
 def test_named_invariants_alone_are_measured(lab: Lab) -> None:
     """An experiment may ask for some."""
-    lab.experiment = lab.experiment.model_copy(update={"invariants": ("seats_add_up",)})
+    lab.plan = lab.plan.model_copy(update={"invariants": ("seats_add_up",)})
     assert [each.name for each in lab.measure().invariants] == ["seats_add_up"]

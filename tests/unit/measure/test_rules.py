@@ -2,14 +2,13 @@
 
 import pytest
 
+from aguante.expectations.breaker import BreakerTimes, BreakerTransition, breaker_times
+from aguante.expectations.recovery import recovery_of
 from aguante.faults.observed import BiteRule
 from aguante.faults.planned_fault import PlannedFault, PumbaFault, ToxiproxyFault
 from aguante.faults.pumba_commands import COMMANDS, complete
 from aguante.faults.toxics import TOXICS
-from aguante.measure.breaker_states import BreakerTimes, breaker_times
 from aguante.measure.fault_evidence import bite_rule, felt
-from aguante.measure.goodput_recovery import recovery_of
-from aguante.measure.measures import BreakerTransition
 
 
 def fault(toxic: str, *attributes: tuple[str, int]) -> PlannedFault:

@@ -17,12 +17,12 @@ from services.inventory.domain import (
     decide_reserve,
 )
 from services.inventory.domain import Verdict as Seats
-from services.kit.deadline import Deadline
-from services.kit.events import ignore
-from services.kit.failures import CallFailed, DatabaseFailed
-from services.kit.policy import CompensationPolicy, FullJitterBackoff, RetryPolicy
-from services.kit.problem import Mechanism, Problem
-from services.kit.retry import Retry
+from services.kit.failures.failed import CallFailed, DatabaseFailed
+from services.kit.failures.problem import Mechanism, Problem
+from services.kit.patterns.deadline import Deadline
+from services.kit.patterns.retry import Retry
+from services.kit.policy.sections import CompensationPolicy, FullJitterBackoff, RetryPolicy
+from services.kit.telemetry.events import ignore
 from services.payments.domain import Charge, ChargeState, after_refund, ask_bank, judge_pay
 from services.payments.domain import Verdict as Money
 from services.reservations.compensation import Compensator, Time

@@ -3,8 +3,8 @@
 import pytest
 from saga_harness import Act, Process, World
 
-from services.kit.deadline import Deadline
-from services.kit.problem import Problem
+from services.kit.failures.problem import Problem
+from services.kit.patterns.deadline import Deadline
 from services.reservations.compensation import ROUND_S, TASKS_MAX
 from services.reservations.domain import Order, Saga, State
 

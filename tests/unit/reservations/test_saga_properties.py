@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from saga_harness import CAPACITY, Act, CrashError, Process, World
 
 from services.inventory.domain import AllocationState
-from services.kit.deadline import Deadline
-from services.kit.problem import Problem
+from services.kit.failures.problem import Problem
+from services.kit.patterns.deadline import Deadline
 from services.payments.domain import ChargeState
 from services.reservations.domain import Order, Saga, State
 

@@ -6,9 +6,9 @@ import pytest
 from saga_harness import CAPACITY, Act, CrashError, Process, World
 
 from services.inventory.domain import AllocationState
-from services.kit.deadline import Deadline
-from services.kit.failures import CallFailed
-from services.kit.problem import Mechanism, Problem
+from services.kit.failures.failed import CallFailed
+from services.kit.failures.problem import Mechanism, Problem
+from services.kit.patterns.deadline import Deadline
 from services.payments.domain import ChargeState
 from services.reservations.domain import Order, Saga, State
 from services.reservations.ports import Notice

@@ -7,11 +7,14 @@ import pytest
 from synthetic_run import write_run
 
 from aguante.cli.render.plan_text import preview
-from aguante.expectations.clauses import Amplification, Breaker, Clause, Rate
+from aguante.expectations.amplification import Amplification
+from aguante.expectations.breaker import Breaker
+from aguante.expectations.rate import Rate
+from aguante.expectations.registry import Clause
 from aguante.experiment import Experiment
 from aguante.experiment.live_conditions import late_conditions
 from aguante.measure.live_evidence import LiveEvidence
-from aguante.plan.plan import Plan
+from aguante.plan.plan import Plan, PlannedExpectation
 from aguante.plan.schedule import Clock
 from aguante.run import abort
 from aguante.run.abort import AbortWatch, abort_reason
@@ -41,47 +44,48 @@ def folder(tmp_path: Path, slow_plan: Plan) -> RunFolder:
     return write_run(tmp_path, slow_plan)
 
 
-def asking(slow: Experiment, *clauses: Clause) -> Experiment:
-    return slow.model_copy(update={"abort_when": clauses})
+def asking(plan: Plan, *clauses: Clause) -> Plan:
+    planned = tuple(PlannedExpectation(where="", clause=clause) for clause in clauses)
+    return plan.model_copy(update={"abort_when": planned})
 
 
 def test_the_first_condition_that_holds_is_the_reason(
-    folder: RunFolder, slow_plan: Plan, slow: Experiment, shop: TestbedSpec
+    folder: RunFolder, slow_plan: Plan, shop: TestbedSpec
 ) -> None:
     """Told with what was observed; one that does not hold is passed over."""
     live = LiveEvidence(folder, slow_plan, shop).refresh()
-    assert abort_reason(live, asking(slow, WELL)) == ""
-    reason = abort_reason(live, asking(slow, WELL, UNWELL))
+    assert abort_reason(live, asking(slow_plan, WELL)) == ""
+    reason = abort_reason(live, asking(slow_plan, WELL, UNWELL))
     assert reason.startswith("abort condition: ")
     assert "observed 100" in reason
 
 
 def test_a_handful_of_requests_is_not_judged(
-    folder: RunFolder, slow_plan: Plan, slow: Experiment, shop: TestbedSpec
+    folder: RunFolder, slow_plan: Plan, shop: TestbedSpec
 ) -> None:
     """A first answer is no catastrophe: 20 must stand behind a condition."""
     lines = folder.records.read_bytes().splitlines(keepends=True)
     warmup = 120
     folder.records.write_bytes(b"".join(lines[: warmup + abort.MIN_N - 1]))
     live = LiveEvidence(folder, slow_plan, shop)
-    assert abort_reason(live.refresh(), asking(slow, UNWELL)) == ""
+    assert abort_reason(live.refresh(), asking(slow_plan, UNWELL)) == ""
     folder.records.write_bytes(b"".join(lines[: warmup + abort.MIN_N]))
-    assert abort_reason(live.refresh(), asking(slow, UNWELL)) != ""
+    assert abort_reason(live.refresh(), asking(slow_plan, UNWELL)) != ""
 
 
 def test_what_spans_tell_is_not_asked_of_a_run_that_has_none_yet(
-    folder: RunFolder, slow_plan: Plan, slow: Experiment, shop: TestbedSpec
+    folder: RunFolder, slow_plan: Plan, shop: TestbedSpec
 ) -> None:
     """Its answers would be those of an empty run."""
     live = LiveEvidence(folder, slow_plan, shop).refresh()
-    assert abort_reason(live, asking(slow, OPENED, RETRIED)) == ""
+    assert abort_reason(live, asking(slow_plan, OPENED, RETRIED)) == ""
 
 
 async def test_a_condition_that_holds_ends_the_run(
-    folder: RunFolder, slow_plan: Plan, slow: Experiment, shop: TestbedSpec
+    folder: RunFolder, slow_plan: Plan, shop: TestbedSpec
 ) -> None:
     """``stop`` is set, the reason is kept, and nothing is asked any more."""
-    watch = AbortWatch(folder, slow_plan, asking(slow, UNWELL), shop)
+    watch = AbortWatch(folder, asking(slow_plan, UNWELL), shop)
     stop, clock = asyncio.Event(), Ticks(9)
     await watch.run(clock, stop)
     assert (stop.is_set(), clock.waited) == (True, 2)
@@ -89,22 +93,22 @@ async def test_a_condition_that_holds_ends_the_run(
 
 
 async def test_nothing_is_opened_where_nothing_can_be_asked(
-    slow_plan: Plan, slow: Experiment, shop: TestbedSpec, tmp_path: Path
+    slow_plan: Plan, shop: TestbedSpec, tmp_path: Path
 ) -> None:
     """Only late conditions, or none: the watch ends at once."""
     for clauses in ((), (OPENED, RETRIED)):
         clock = Ticks(9)
-        watch = AbortWatch(RunFolder(tmp_path), slow_plan, asking(slow, *clauses), shop)
+        watch = AbortWatch(RunFolder(tmp_path), asking(slow_plan, *clauses), shop)
         await watch.run(clock, asyncio.Event())
         assert (clock.waited, watch.reason) == (0, "")
 
 
 def test_a_ledger_that_cannot_be_read_ends_the_run(
-    folder: RunFolder, slow_plan: Plan, slow: Experiment, shop: TestbedSpec
+    folder: RunFolder, slow_plan: Plan, shop: TestbedSpec
 ) -> None:
     """Without conditions nobody limits the damage: the run is given up, with the reason."""
     folder.records.write_bytes(b"nonsense\n")
-    watch = AbortWatch(folder, slow_plan, asking(slow, WELL), shop)
+    watch = AbortWatch(folder, asking(slow_plan, WELL), shop)
     asyncio.run(watch.run(Ticks(3), asyncio.Event()))
     assert watch.reason.startswith("abort conditions cannot be judged: ")
 
@@ -113,11 +117,12 @@ def test_late_conditions_are_named_before_anything_is_started(
     slow_plan: Plan, slow: Experiment
 ) -> None:
     """By validate as a note with its place, by plan beside the condition."""
-    experiment = asking(slow, WELL, OPENED, RETRIED)
+    clauses = (WELL, OPENED, RETRIED)
+    experiment = slow.model_copy(update={"abort_when": clauses})
     notes = list(late_conditions(experiment))
     assert [note.split(" ")[0] for note in notes] == [
         "abort_when[1].breaker",
         "abort_when[2].amplification",
     ]
     assert all("asked when the run is over" in note for note in notes)
-    assert preview(slow_plan, experiment, {}, 30).count("(asked when the run is over)") == 2
+    assert preview(asking(slow_plan, *clauses), {}, 30).count("(asked when the run is over)") == 2

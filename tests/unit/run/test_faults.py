@@ -11,7 +11,7 @@ from aguante.run import fault_executor as module
 from aguante.run.fault_executor import Faults, HealError, Intent, write_down
 from aguante.run_folder.event_log import EventLog
 from aguante.run_folder.journal import Journal, pending
-from aguante.run_folder.run_log import read_facts
+from aguante.run_folder.run_log import read_run_log
 
 FAULT = PlannedFault(
     id="slow",
@@ -80,7 +80,7 @@ async def test_both_ends_of_applying_are_noted(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "j", "r") as journal, EventLog(path) as log:
         intents = await write_down((FAULT,), FakeDriver(), journal)
         await Faults(intents, FakeDriver(), journal, log, lambda: next(ticks)).apply(FAULT)
-    facts = read_facts(path)
+    facts = read_run_log(path)
     assert (facts.began_s("slow"), facts.applied_s("slow")) == (1.0, 1.3)
 
 

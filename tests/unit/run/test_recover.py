@@ -7,7 +7,7 @@ import pytest
 from aguante.drivers.driver import FaultDriver, FaultError
 from aguante.faults.planned_fault import PlannedFault
 from aguante.faults.undo import ToxiproxyUndo, Undo
-from aguante.plan.plan import Plan, PlannedLoad, Window
+from aguante.plan.plan import Plan, PlannedLoad, PlannedSetup, Window
 from aguante.run.recover_runs import recover
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.journal import Journal, pending
@@ -49,6 +49,8 @@ def plan(runtime: str) -> Plan:
             "source": "e.yaml",
             "policy": "default",
             "seed": 1,
+            "setup": PlannedSetup(events=1, capacity=1),
+            "expect": (),
             "runtime": runtime,
             "phases": (Window(phase="baseline", start_s=0, end_s=1),),
             "faults": (),

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
-from aguante.plan.plan import Plan, PlannedLoad, Window
+from aguante.plan.plan import Plan, PlannedLoad, PlannedSetup, Window
 from aguante.plan.schedule import Action, ApplyFault, Clock, EndOfRun, UndoFault, actions_of, play
 
 
@@ -28,6 +28,8 @@ def plan(*faults: PlannedFault) -> Plan:
         source="e.yaml",
         policy="default",
         seed=1,
+        setup=PlannedSetup(events=10, capacity=1000),
+        expect=(),
         phases=(Window(phase="baseline", start_s=0, end_s=4),),
         faults=faults,
         load=PlannedLoad(profile="mixed", rate_rps=1, duration_s=4, mix=(("reserve", 1.0),)),

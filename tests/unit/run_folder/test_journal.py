@@ -90,7 +90,7 @@ def test_an_intent_is_synced_before_intend_returns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("broken", ["write", "sync", "publish"])
 def test_a_journal_that_cannot_be_made_leaves_nothing(tmp_path: Path, broken: str) -> None:
-    """Whichever step fails at creation, there is an error that says how to mend it, and no file."""
+    """Whichever step fails at creation, there is an error that says how to fix it, and no file."""
     path = journal_path(tmp_path)
     with pytest.raises(JournalError, match=r"No space left.*no fault is applied"):
         Journal.open(path, RUN, WatchedFiles(broken))

@@ -1,4 +1,4 @@
-"""The compose runtime where something cannot be had: one message with cause and mend, nothing left half up."""
+"""The compose runtime where something cannot be had: one message with cause and fix, nothing left half up."""
 
 import json
 import socket

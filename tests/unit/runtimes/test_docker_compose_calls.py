@@ -71,7 +71,7 @@ async def test_what_cannot_be_frozen_is_said(words: str, tries: int, tmp_path: P
 async def test_output_of_any_length_goes_to_a_file(tmp_path: Path) -> None:
     """Both streams, whatever the exit code: the file says why."""
     fake = fake_docker(tmp_path / "bin", {"logs*": (1, "out\n", "err\n")})
-    await Docker(str(fake.program)).into(tmp_path / "log", "logs", "a")
+    await Docker(str(fake.program)).run_to_file(tmp_path / "log", "logs", "a")
     assert (tmp_path / "log").read_text() == "out\nerr\n"
 
 

@@ -1,4 +1,4 @@
-"""`make stack`: healthy, or one message with cause and mend, nothing half up, and nobody's stack taken down."""
+"""`make stack`: healthy, or one message with cause and fix, nothing half up, and nobody's stack taken down."""
 
 import asyncio
 from collections.abc import Mapping

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from aguante.runtimes import ports
-from aguante.runtimes.native.port_map import Layout, check_replicas, lay_out
+from aguante.runtimes.native.port_map import PortMap, assign_ports, check_replicas
 from aguante.runtimes.native.service_processes import (
     Instance,
     link_variable,
@@ -18,17 +18,17 @@ from aguante.testbed.testbed_spec import REPLICAS_MAX, TestbedSpec
 
 
 @pytest.fixture
-def layout(shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch) -> Layout:
+def layout(shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch) -> PortMap:
     """Of our own system, with every port free."""
     monkeypatch.setattr(ports, "is_free", lambda _: True)
-    return lay_out(shop, Ports(0), None)
+    return assign_ports(shop, Ports(0), None)
 
 
-def instance(layout: Layout, name: str) -> Instance:
+def instance(layout: PortMap, name: str) -> Instance:
     return next(each for each in layout.instances if each.name == name)
 
 
-def test_no_two_parts_share_a_port(layout: Layout) -> None:
+def test_no_two_parts_share_a_port(layout: PortMap) -> None:
     """Services, links, Toxiproxy and PostgreSQL."""
     listening = [link.listen for link in layout.links.values()]
     own = [f"127.0.0.1:{port}" for port in layout.services.values()]
@@ -36,7 +36,7 @@ def test_no_two_parts_share_a_port(layout: Layout) -> None:
     assert len({*listening, *own, *servers}) == len(listening) + len(own) + 2
 
 
-def test_a_link_leads_to_its_callee(layout: Layout, shop: TestbedSpec) -> None:
+def test_a_link_leads_to_its_callee(layout: PortMap, shop: TestbedSpec) -> None:
     """A service's own port, or PostgreSQL's."""
     for link in shop.call_links:
         port = layout.services[link.callee] if link.kind == "http" else layout.postgres
@@ -44,7 +44,7 @@ def test_a_link_leads_to_its_callee(layout: Layout, shop: TestbedSpec) -> None:
 
 
 def test_the_link_of_the_spans_leads_to_whoever_takes_them(
-    layout: Layout, shop: TestbedSpec
+    layout: PortMap, shop: TestbedSpec
 ) -> None:
     """At first to a port that is kept free; then to the collector of the run, while everything else stays."""
     link = shop.telemetry_link
@@ -64,14 +64,14 @@ def test_a_fixed_gateway_port_is_the_entry_links_alone(
 ) -> None:
     """The gateway itself keeps a port of its own, so that the entry stays a link."""
     monkeypatch.setattr(ports, "is_free", lambda _: True)
-    layout = lay_out(shop, Ports(0), 5000)
+    layout = assign_ports(shop, Ports(0), 5000)
     assert layout.links["client-gateway"].listen == "127.0.0.1:5000"
     assert layout.services["gateway"] != 5000
 
 
 @pytest.mark.parametrize("name", ["gateway", "reservations", "inventory", "payments"])
 def test_a_service_is_told_exactly_its_own_links(
-    name: str, layout: Layout, shop: TestbedSpec
+    name: str, layout: PortMap, shop: TestbedSpec
 ) -> None:
     """One variable per link on which it is the caller."""
     env = service_environment(shop, instance(layout, f"{name}-1"), layout.links, Path("p.yaml"), "")
@@ -79,7 +79,7 @@ def test_a_service_is_told_exactly_its_own_links(
     assert told == {link_variable(link) for link in shop.links if link.caller == name}
 
 
-def test_addresses_are_those_of_the_contract(layout: Layout, shop: TestbedSpec) -> None:
+def test_addresses_are_those_of_the_contract(layout: PortMap, shop: TestbedSpec) -> None:
     """HTTP links are base URLs, database links are DSNs with role and database."""
     payments = instance(layout, "payments-1")
     env = service_environment(shop, payments, layout.links, Path("p.yaml"), "http://c:4318")
@@ -91,7 +91,7 @@ def test_addresses_are_those_of_the_contract(layout: Layout, shop: TestbedSpec) 
 
 
 def test_a_service_inherits_little_of_the_users_environment(
-    layout: Layout, shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    layout: PortMap, shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """No HTTP proxy and no OpenTelemetry setting of the user's changes what is tried."""
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
@@ -106,14 +106,14 @@ def test_a_service_inherits_little_of_the_users_environment(
 
 
 @pytest.fixture
-def doubled(shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch) -> Layout:
+def doubled(shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch) -> PortMap:
     """Two inventories, one of everything else."""
     monkeypatch.setattr(ports, "is_free", lambda _: True)
-    return lay_out(shop, Ports(0), None, {"inventory": 2})
+    return assign_ports(shop, Ports(0), None, {"inventory": 2})
 
 
 def test_replicas_share_the_port_that_links_lead_to(
-    doubled: Layout, shop: TestbedSpec, tmp_path: Path
+    doubled: PortMap, shop: TestbedSpec, tmp_path: Path
 ) -> None:
     """Each has a port of its own besides, which is what the runner asks."""
     one, two = instance(doubled, "inventory-1"), instance(doubled, "inventory-2")
@@ -125,7 +125,7 @@ def test_replicas_share_the_port_that_links_lead_to(
     assert (env["PORT"], env["OWN_PORT"]) == (str(shared), str(two.port))
 
 
-def test_replicas_are_told_apart_by_their_instance_id(doubled: Layout, shop: TestbedSpec) -> None:
+def test_replicas_are_told_apart_by_their_instance_id(doubled: PortMap, shop: TestbedSpec) -> None:
     """Hence in spans and metrics; their logs are files of their own."""
     for name in ("inventory-1", "inventory-2"):
         env = service_environment(shop, instance(doubled, name), doubled.links, Path("p.yaml"), "")
@@ -135,7 +135,7 @@ def test_replicas_are_told_apart_by_their_instance_id(doubled: Layout, shop: Tes
 
 
 def test_a_service_that_has_no_replica_has_one_port(
-    doubled: Layout, shop: TestbedSpec, tmp_path: Path
+    doubled: PortMap, shop: TestbedSpec, tmp_path: Path
 ) -> None:
     """Which nobody can share by accident."""
     payments = instance(doubled, "payments-1")
@@ -149,7 +149,7 @@ def test_eight_of_everything_fit_into_the_ports_of_one_testbed(
     """The limit is one that can be reached."""
     monkeypatch.setattr(ports, "is_free", lambda _: True)
     everything = {service.name: REPLICAS_MAX for service in shop.services}
-    assert len(lay_out(shop, Ports(0), None, everything).instances) == 5 * REPLICAS_MAX
+    assert len(assign_ports(shop, Ports(0), None, everything).instances) == 5 * REPLICAS_MAX
 
 
 @pytest.mark.parametrize(

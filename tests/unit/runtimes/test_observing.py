@@ -1,4 +1,4 @@
-"""Which observers a testbed is given, where they listen, and what Prometheus is told to scrape."""
+"""Which sidecars a testbed is given, where they listen, and what Prometheus is told to scrape."""
 
 import json
 from pathlib import Path
@@ -9,20 +9,20 @@ import pytest
 from aguante.cli.commands.up import up_command
 from aguante.cli.options.with_option import observers_of
 from aguante.runtimes import ports
-from aguante.runtimes.native.port_map import lay_out
+from aguante.runtimes.native.port_map import assign_ports
 from aguante.runtimes.native.prometheus_server import Places, Target, arguments, configuration
 from aguante.runtimes.ports import Ports
-from aguante.runtimes.sidecars import Observers, addresses
+from aguante.runtimes.sidecars import Sidecars, addresses
 from aguante.testbed.runtime import TestbedError
 from aguante.testbed.testbed_spec import TestbedSpec
 
-OPTION = next(each for each in up_command.params if each.name == "observers")
+OPTION = next(each for each in up_command.params if each.name == "sidecars")
 
 
 def test_observers_are_named_with_commas() -> None:
     """In any order; nothing is nobody."""
     context = click.Context(up_command)
-    assert observers_of(context, OPTION, "") == Observers()
+    assert observers_of(context, OPTION, "") == Sidecars()
     assert observers_of(context, OPTION, "jaeger, prometheus").names == {"prometheus", "jaeger"}
 
 
@@ -31,7 +31,7 @@ def test_an_unknown_observer_is_wrong_usage() -> None:
     with pytest.raises(click.BadParameter, match=r"'grafana'.* prometheus and jaeger"):
         observers_of(click.Context(up_command), OPTION, "prometheus,grafana")
     with pytest.raises(TestbedError):
-        Observers(frozenset(("grafana",)))
+        Sidecars(frozenset(("grafana",)))
 
 
 def test_observers_get_ports_of_their_own(
@@ -39,12 +39,14 @@ def test_observers_get_ports_of_their_own(
 ) -> None:
     """And a testbed without them has neither ports nor addresses for them."""
     monkeypatch.setattr(ports, "is_free", lambda _: True)
-    layout = lay_out(shop, Ports(0), None, observers=Observers(frozenset(("prometheus", "jaeger"))))
+    layout = assign_ports(
+        shop, Ports(0), None, sidecars=Sidecars(frozenset(("prometheus", "jaeger")))
+    )
     taken = {layout.toxiproxy, layout.postgres, *layout.services.values()}
-    assert set(layout.observers) == {"prometheus", "jaeger", "jaeger-otlp"}
-    assert not taken & set(layout.observers.values())
-    assert addresses("h", layout.observers).keys() == {"prometheus", "jaeger", "jaeger_otlp"}
-    assert lay_out(shop, Ports(0), None).observers == {}
+    assert set(layout.sidecars) == {"prometheus", "jaeger", "jaeger-otlp"}
+    assert not taken & set(layout.sidecars.values())
+    assert addresses("h", layout.sidecars).keys() == {"prometheus", "jaeger", "jaeger_otlp"}
+    assert assign_ports(shop, Ports(0), None).sidecars == {}
 
 
 def test_samples_lie_where_they_were_meant_to_whatever_folder_prometheus_runs_in(

@@ -1,4 +1,4 @@
-"""The client of the storm sends each request once, and writes down exactly what it saw."""
+"""The client of the storm sends each request once and records exactly what it saw."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -10,15 +10,15 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
 from aguante.load_protocol.records import RequestRecord
-from stress.client import Client, Wish
+from stress.client import Client, ReservationRequest
 from stress.ledger import Ledger
 
-WISH = Wish("k1", "ann", "e1", 2)
+ORDER = ReservationRequest("k1", "ann", "e1", 2)
 TRACE = "0" * 31 + "1"
 
 
 class Gateway:
-    """Answers as it is told, and counts."""
+    """A fake gateway that behaves as ``then`` says and keeps every request."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, object]] = []
@@ -61,12 +61,12 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield ledger
 
 
-async def test_a_confirmed_reservation_is_written_down(
+async def test_a_confirmed_reservation_is_recorded(
     gateway: tuple[Gateway, str], ledger: Ledger, tmp_path: Path
 ) -> None:
-    """With its key, its id and its trace; in memory and in the file alike."""
+    """With its key, id and trace, in memory and in the file."""
     async with Client(gateway[1], ledger) as client:
-        record = await client.reserve(WISH)
+        record = await client.reserve(ORDER)
     assert (record.status, record.reservation_id, record.idempotency_key) == (200, "r1", "k1")
     assert (record.trace_id, record.event_id, record.operation) == (TRACE, "e1", "reserve")
     assert gateway[0].requests == [
@@ -77,13 +77,13 @@ async def test_a_confirmed_reservation_is_written_down(
     assert ledger.records == [record]
 
 
-async def test_a_failure_keeps_what_the_problem_says(
+async def test_a_failure_keeps_the_members_of_the_problem(
     gateway: tuple[Gateway, str], ledger: Ledger
 ) -> None:
-    """Mechanism, origin, link, and whether it is definite and settled."""
+    """Mechanism, origin, link, definite and settled."""
     gateway[0].then = "fail"
     async with Client(gateway[1], ledger) as client:
-        record = await client.reserve(WISH)
+        record = await client.reserve(ORDER)
     assert (record.status, record.mechanism, record.origin) == (504, "timeout", "reservations")
     assert (record.link, record.definite, record.settled) == ("reservations-payments", True, False)
 
@@ -91,7 +91,7 @@ async def test_a_failure_keeps_what_the_problem_says(
 async def test_a_read_that_loses_its_connection_is_not_sent_again(
     gateway: tuple[Gateway, str], ledger: Ledger
 ) -> None:
-    """Also on a connection that was used before, where aiohttp would."""
+    """Not even on a connection that was used before, where aiohttp would resend it."""
     async with Client(gateway[1], ledger) as client:
         await client.read_event("e1")
         gateway[0].then = "cut"
@@ -100,25 +100,25 @@ async def test_a_read_that_loses_its_connection_is_not_sent_again(
     assert len(gateway[0].requests) == 2
 
 
-async def test_a_client_without_patience_hangs_up(
+async def test_a_client_disconnects_at_its_timeout(
     gateway: tuple[Gateway, str], ledger: Ledger
 ) -> None:
-    """It does not know what became of its request."""
+    """The outcome of its request is unknown."""
     gateway[0].then = "wait"
     async with Client(gateway[1], ledger) as client:
-        record = await client.reserve(WISH, patience_s=0.02)
+        record = await client.reserve(ORDER, patience_s=0.02)
     assert (record.status, record.mechanism, record.definite) == (0, "client_timeout", False)
 
 
 async def test_a_closed_port_is_refused(ledger: Ledger) -> None:
-    """Nothing can have arrived, and nothing is claimed."""
+    """The record has status 0 and ``client_refused``."""
     async with Client(f"http://127.0.0.1:{unused_port()}", ledger) as client:
-        record = await client.reserve(WISH)
+        record = await client.reserve(ORDER)
     assert (record.status, record.mechanism) == (0, "client_refused")
 
 
-async def test_a_read_tells_the_state(gateway: tuple[Gateway, str], ledger: Ledger) -> None:
-    """And names the reservation in its record even when there is no answer."""
+async def test_a_read_returns_the_state(gateway: tuple[Gateway, str], ledger: Ledger) -> None:
+    """Its record names the reservation even when the read failed."""
     async with Client(gateway[1], ledger) as client:
         reading = await client.read_reservation("r9")
         gateway[0].then = "fail"

@@ -1,4 +1,4 @@
-"""What customers of the storm do with the answers they get."""
+"""How customers of the storm react to the responses they get."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,12 +7,12 @@ import msgspec
 import pytest
 
 from aguante.load_protocol.records import RequestRecord
-from stress.client import Client, Reading, Wish
-from stress.customers import Customers, ask_what_became_of
+from stress.client import Client, Reading, ReservationRequest
+from stress.customers import Customers, read_reservations
 from stress.ledger import Ledger
 from stress.schedule import Order
 
-WISH = Wish("key", "ann", "event", 1)
+REQUEST = ReservationRequest("key", "ann", "event", 1)
 BLANK = RequestRecord(
     seq=0,
     operation="reserve",
@@ -24,41 +24,41 @@ BLANK = RequestRecord(
 )
 
 
-def answer(status: int, mechanism: str = "", reservation_id: str = "") -> RequestRecord:
+def response(status: int, mechanism: str = "", reservation_id: str = "") -> RequestRecord:
     return msgspec.structs.replace(
         BLANK, status=status, mechanism=mechanism, reservation_id=reservation_id
     )
 
 
 class Script(Client):
-    """Gives the answers of a list, in order."""
+    """A client that returns the responses of a list, in order."""
 
     def __init__(
-        self, ledger: Ledger, answers: Iterable[RequestRecord], states: Iterable[tuple[int, str]]
+        self, ledger: Ledger, responses: Iterable[RequestRecord], states: Iterable[tuple[int, str]]
     ) -> None:
         super().__init__("http://nowhere", ledger)
-        self._answers = iter(answers)
+        self._answers = iter(responses)
         self._states = iter(states)
-        self.asked: list[Wish] = []
+        self.sent: list[ReservationRequest] = []
 
-    async def reserve(self, wish: Wish, patience_s: float = 7.0) -> RequestRecord:
-        self.asked.append(wish)
+    async def reserve(self, order: ReservationRequest, patience_s: float = 7.0) -> RequestRecord:
+        self.sent.append(order)
         return next(self._answers)
 
     async def read_reservation(self, reservation_id: str) -> Reading:
         status, state = next(self._states)
-        return Reading(answer(status, reservation_id=reservation_id), state)
+        return Reading(response(status, reservation_id=reservation_id), state)
 
 
-def order(*, pauses: int = 0, twin: bool = False, looks_back: bool = False) -> Order:
+def order(*, pauses: int = 0, duplicate: bool = False, reads_back: bool = False) -> Order:
     return Order(
         at_s=0,
-        wish=WISH,
+        request=REQUEST,
         patience_s=7,
         pauses_s=(0.0,) * pauses,
-        twin=twin,
+        duplicate=duplicate,
         reads_event=False,
-        looks_back=looks_back,
+        reads_back=reads_back,
     )
 
 
@@ -71,34 +71,40 @@ def ledger(tmp_path: Path) -> Iterable[Ledger]:
 async def played(
     ledger: Ledger,
     wanted: Order,
-    answers: list[RequestRecord],
+    responses: list[RequestRecord],
     states: Iterable[tuple[int, str]] = (),
 ) -> tuple[Customers, Script]:
-    script = Script(ledger, answers, states)
+    script = Script(ledger, responses, states)
     customers = Customers(script)
     await customers.play(wanted)
     return customers, script
 
 
-async def test_an_unknown_end_is_asked_for_again_with_the_same_key(ledger: Ledger) -> None:
-    """Until there is a 200, or no patience is left."""
-    answers = [answer(503, "disconnected"), answer(0, "client_timeout"), answer(200, "", "r1")]
-    _, script = await played(ledger, order(pauses=3), answers)
-    assert script.asked == [WISH] * 3
+async def test_an_unknown_outcome_is_retried_with_the_same_key(ledger: Ledger) -> None:
+    """Until there is a 200 or no attempt is left."""
+    responses = [
+        response(503, "disconnected"),
+        response(0, "client_timeout"),
+        response(200, "", "r1"),
+    ]
+    _, script = await played(ledger, order(pauses=3), responses)
+    assert script.sent == [REQUEST] * 3
 
 
 @pytest.mark.parametrize("mechanism", ["sold_out", "payment_declined"])
-async def test_a_business_answer_is_final(ledger: Ledger, mechanism: str) -> None:
-    """The same key would get it again."""
-    _, script = await played(ledger, order(pauses=3), [answer(409, mechanism)])
-    assert len(script.asked) == 1
+async def test_a_business_outcome_is_final(ledger: Ledger, mechanism: str) -> None:
+    """The same key would get the same response."""
+    _, script = await played(ledger, order(pauses=3), [response(409, mechanism)])
+    assert len(script.sent) == 1
 
 
 async def test_one_key_acknowledged_as_two_reservations_is_a_contradiction(ledger: Ledger) -> None:
-    """Whichever of the twins came first, both must name the same."""
-    answers = [answer(200, "", "r1"), answer(200, "", "r2")]
-    customers, _ = await played(ledger, order(twin=True), answers)
-    assert [each.said for each in customers.contradictions] == ["acknowledged as r1, then told r2"]
+    """Both responses to a duplicated request must name the same reservation."""
+    responses = [response(200, "", "r1"), response(200, "", "r2")]
+    customers, _ = await played(ledger, order(duplicate=True), responses)
+    assert [each.text for each in customers.contradictions] == [
+        "acknowledged as r1, then reported as r2"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -108,17 +114,17 @@ async def test_one_key_acknowledged_as_two_reservations_is_a_contradiction(ledge
 async def test_an_acknowledged_reservation_must_read_as_confirmed(
     ledger: Ledger, status: int, state: str, contradicts: int
 ) -> None:
-    """Anything else is a contradiction; no answer is none."""
-    answers = [answer(200, "", "r1"), answer(200, "", "r1")]
-    customers, _ = await played(ledger, order(looks_back=True), answers, [(status, state)])
+    """Any other state is a contradiction; a failed read is not."""
+    responses = [response(200, "", "r1"), response(200, "", "r1")]
+    customers, _ = await played(ledger, order(reads_back=True), responses, [(status, state)])
     assert len(customers.contradictions) == contradicts
 
 
-async def test_what_became_of_a_reservation_is_asked_until_there_is_an_answer(
+async def test_a_reservation_is_read_until_there_is_a_response(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A service that was just started may not answer at once."""
-    monkeypatch.setattr("stress.customers.ASK_PAUSE_S", 0.0)
+    """A service that was just restarted may not be ready."""
+    monkeypatch.setattr("stress.customers.READ_PAUSE_S", 0.0)
     script = Script(ledger, [], [(503, ""), (200, "COMPENSATED")])
-    readings = await ask_what_became_of(script, ["r1"])
+    readings = await read_reservations(script, ["r1"])
     assert [(each.record.status, each.state) for each in readings] == [(200, "COMPENSATED")]

@@ -1,4 +1,4 @@
-"""A storm is counted from its ledger and tables, and judged by more than broken invariants."""
+"""A storm is counted from its ledger and tables and judged by more than its invariants."""
 
 import json
 from collections.abc import Iterable
@@ -16,8 +16,8 @@ from stress.chaos import Damage, Kill
 from stress.client import Client, Reading
 from stress.customers import Contradiction, Customers
 from stress.ledger import Ledger
-from stress.result import Result, Tally, answers_agree, count, objections, reads_tell_the_end
-from stress.telling import told
+from stress.report import report_text
+from stress.result import Result, Tally, answers_agree, count, objections, reads_match_the_end
 
 TABLES = {
     "reservations.sagas": {
@@ -63,7 +63,7 @@ TABLES = {
     },
 }
 THE_REST = {"reservations.sagas": ",u,1,,false", "payments.charges": ",u,2500"}
-"""What every row of a table ends with."""
+"""The columns at the end of every row of a table."""
 GOOD_ROWS = {
     "reservations.sagas": ["r1,k1,e,1,CONFIRMED", "r2,k2,e,1,COMPENSATED", "r3,k3,e,1,CONFIRMED"],
     "reservations.saga_log": [
@@ -77,12 +77,12 @@ GOOD_ROWS = {
     "inventory.allocations": ["r1,e,1,ALLOCATED", "r2,e,1,RELEASED", "r3,e,1,ALLOCATED"],
     "payments.charges": ["r1,CAPTURED", "r2,REFUNDED", "r3,CAPTURED"],
 }
-REST = Settled(settled=True, took_s=2.0, unsettled=0)
+SETTLED = Settled(settled=True, took_s=2.0, unsettled=0)
 
 
 @dataclass
-class Asked:
-    """One request of the ledger, so far as the counts need it."""
+class Sent:
+    """The columns of a ledger row that are counted."""
 
     key: str
     status: int
@@ -92,26 +92,24 @@ class Asked:
 
 
 LEDGER = (
-    Asked("k1", 200, "r1"),
-    Asked("k1", 200, "r1"),
-    Asked("k2", 503, "r2", mechanism="disconnected"),
-    Asked("k3", 0, mechanism="client_timeout"),
-    Asked("k4", 402, "r4", definite=True, mechanism="payment_declined"),
-    Asked("k5", 409, definite=True, mechanism="sold_out"),
-    Asked("k6", 503, "r6", definite=True, mechanism="connect_refused"),
+    Sent("k1", 200, "r1"),
+    Sent("k1", 200, "r1"),
+    Sent("k2", 503, "r2", mechanism="disconnected"),
+    Sent("k3", 0, mechanism="client_timeout"),
+    Sent("k4", 402, "r4", definite=True, mechanism="payment_declined"),
+    Sent("k5", 409, definite=True, mechanism="sold_out"),
+    Sent("k6", 503, "r6", definite=True, mechanism="connect_refused"),
 )
 
 
-def folder_with(
-    root: Path, rows: dict[str, list[str]], asked: Iterable[Asked] = LEDGER
-) -> RunFolder:
+def folder_with(root: Path, rows: dict[str, list[str]], sent: Iterable[Sent] = LEDGER) -> RunFolder:
     folder = RunFolder.create(root, "storm")
     (folder.tables / "schema.json").write_text(json.dumps(TABLES))
     for table, columns in TABLES.items():
         lines = [",".join(columns), *(row + THE_REST.get(table, "") for row in rows[table]), ""]
         (folder.tables / f"{table}.csv").write_text("\n".join(lines))
     with Ledger(folder.records) as ledger:
-        for seq, each in enumerate(asked):
+        for seq, each in enumerate(sent):
             ledger.add(
                 RequestRecord(
                     seq=seq,
@@ -134,10 +132,10 @@ def tally_of(folder: RunFolder, shop: TestbedSpec, damage: Damage) -> Tally:
         return count(evidence, damage)
 
 
-def test_orders_are_counted_by_what_their_customer_was_told(
+def test_orders_are_counted_by_the_outcome_their_customer_saw(
     tmp_path: Path, shop: TestbedSpec
 ) -> None:
-    """One order has one outcome, however often it asked."""
+    """One order has one outcome, whatever its number of attempts."""
     tally = tally_of(folder_with(tmp_path, GOOD_ROWS), shop, Damage())
     assert tally.outcomes == {
         "acknowledged": 1,
@@ -151,10 +149,10 @@ def test_orders_are_counted_by_what_their_customer_was_told(
     assert tally.states["charges", "REFUNDED"] == 1
 
 
-def test_only_kills_that_recovery_had_to_mend_count_as_between(
+def test_only_kills_that_recovery_completed_count_as_between(
     tmp_path: Path, shop: TestbedSpec
 ) -> None:
-    """The durable log has the last word: r1 was confirmed by its own process after all."""
+    """The durable log decides: r1 was confirmed by its own process after all."""
     damage = Damage(
         kills=[
             Kill(1.0, "reservations", frozenset({"r1"})),
@@ -167,7 +165,7 @@ def test_only_kills_that_recovery_had_to_mend_count_as_between(
 
 
 def test_a_good_storm_breaks_no_invariant(tmp_path: Path, shop: TestbedSpec) -> None:
-    """All of them were asked, and each had something to be tried on."""
+    """All are measured, and each had rows to check."""
     measures = audit(shop, folder_with(tmp_path, GOOD_ROWS))
     assert len(measures) == len(shop.invariants) >= 8
     assert violations(measures) == 0
@@ -186,53 +184,57 @@ def test_a_good_storm_breaks_no_invariant(tmp_path: Path, shop: TestbedSpec) -> 
 def test_a_row_that_breaks_an_invariant_is_an_objection(
     tmp_path: Path, shop: TestbedSpec, table: str, row: str, broken: str
 ) -> None:
-    """The storm says which, and its text shows the row."""
+    """The objection names the invariant, and the report shows the row."""
     rows = {**GOOD_ROWS, table: [*GOOD_ROWS[table], row]}
     folder = folder_with(tmp_path, rows)
     measures = audit(shop, folder)
     tally = tally_of(folder, shop, Damage())
-    against = objections(tally, REST, measures, 0)
+    against = objections(tally, SETTLED, measures, 0)
     assert any(each.startswith(f"{broken}: ") for each in against)
-    text = told(Result(42, tally, REST, measures, against))
+    text = report_text(Result(42, tally, SETTLED, measures, against))
     assert "BROKEN: seed 42" in text
     assert row.split(",")[0] in text
 
 
 def test_a_lost_acknowledgement_is_an_objection(tmp_path: Path, shop: TestbedSpec) -> None:
-    """A 200 for a reservation that is not there."""
-    folder = folder_with(tmp_path, GOOD_ROWS, (*LEDGER, Asked("k9", 200, "r9")))
+    """A 200 for a reservation that is not stored."""
+    folder = folder_with(tmp_path, GOOD_ROWS, (*LEDGER, Sent("k9", 200, "r9")))
     broken = [each.name for each in audit(shop, folder) if each.violations]
     assert broken == ["acknowledged_is_kept"]
 
 
-def test_a_storm_that_proves_too_little_is_not_good(tmp_path: Path, shop: TestbedSpec) -> None:
-    """Too few kills at the right moment, no rest in the end, an invariant that was tried on nothing."""
+def test_a_storm_that_proves_too_little_fails(tmp_path: Path, shop: TestbedSpec) -> None:
+    """Too few kills between pay and confirm, a system that did not settle, an invariant without rows to check."""
     folder = folder_with(tmp_path, GOOD_ROWS, LEDGER[2:])
     measures: Audit = audit(shop, folder)
-    restless = Settled(settled=False, took_s=30.0, unsettled=3)
-    against = objections(tally_of(folder, shop, Damage()), restless, measures, 50)
+    unsettled = Settled(settled=False, took_s=30.0, unsettled=3)
+    against = objections(tally_of(folder, shop, Damage()), unsettled, measures, 50)
     assert against == (
-        "acknowledged_is_kept was tried on nothing",
+        "acknowledged_is_kept was checked on no rows",
         "not settled in 30.0 s: 3 sagas under way",
-        "only 0 of 50 kills fell between pay and confirm",
+        "only 0 of 50 kills were between pay and confirm",
     )
 
 
-def test_contradictions_of_customers_are_told_as_an_invariant(tmp_path: Path) -> None:
-    """With the key, the reservation and both answers."""
+def test_contradictions_of_customers_are_reported_as_an_invariant(tmp_path: Path) -> None:
+    """With the key, the reservation and both responses."""
     with Ledger(tmp_path / "ledger.jsonl") as ledger:
         customers = Customers(Client("http://nowhere", ledger), comparisons=3)
-    customers.contradictions.append(Contradiction("k", "r", "acknowledged as r, then told s"))
+    customers.contradictions.append(
+        Contradiction("k", "r", "acknowledged as r, then reported as s")
+    )
     measure = answers_agree(customers)
     assert (measure.exposure, measure.violations) == (3, 1)
-    assert measure.rows == (("k", "r", "acknowledged as r, then told s"),)
+    assert measure.rows == (("k", "r", "acknowledged as r, then reported as s"),)
 
 
-def test_a_read_that_differs_from_what_is_stored_is_told(tmp_path: Path, shop: TestbedSpec) -> None:
-    """Also one that was never answered."""
+def test_a_read_that_differs_from_the_stored_state_is_reported(
+    tmp_path: Path, shop: TestbedSpec
+) -> None:
+    """A read that failed is reported too."""
     folder = folder_with(tmp_path, GOOD_ROWS)
     with opened(shop, folder) as (evidence, _):
-        measure = reads_tell_the_end(
+        measure = reads_match_the_end(
             evidence,
             [reading("r1", 200, "CONFIRMED"), reading("r2", 200, "RESERVED"), reading("r3", 503)],
         )

@@ -3,7 +3,6 @@
 import pytest
 from synthetic_run import write_run
 
-from aguante.experiment import Experiment
 from aguante.measure.measure_run import measure
 from aguante.measure.measures import Measures
 from aguante.plan.plan import Plan
@@ -14,9 +13,8 @@ from aguante.testbed.testbed_spec import TestbedSpec
 def good(
     tmp_path_factory: pytest.TempPathFactory,
     slow_plan: Plan,
-    slow: Experiment,
     shop: TestbedSpec,
 ) -> Measures:
     """The measures of a run in which everything went as expected."""
     folder = write_run(tmp_path_factory.mktemp("runs"), slow_plan)
-    return measure(folder, slow_plan, slow, shop)
+    return measure(folder, slow_plan, shop)

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from synthetic_run import write_run
 
-from aguante.experiment import Experiment
 from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault
 from aguante.faults.pumba_commands import complete
 from aguante.measure.measure_run import measure
@@ -16,8 +15,8 @@ from aguante.verdict.headline import headline
 
 
 @pytest.fixture
-def measures(tmp_path: Path, slow_plan: Plan, slow: Experiment, shop: TestbedSpec) -> Measures:
-    return measure(write_run(tmp_path, slow_plan), slow_plan, slow, shop)
+def measures(tmp_path: Path, slow_plan: Plan, shop: TestbedSpec) -> Measures:
+    return measure(write_run(tmp_path, slow_plan), slow_plan, shop)
 
 
 def with_process(plan: Plan, action: str, times: int = 1) -> Plan:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from synthetic_run import Span, Story, write_run
 
-from aguante.experiment import Experiment
 from aguante.measure.measure_run import measure
 from aguante.measure.measures import FaultMeasure, InvariantMeasure, Measures
 from aguante.plan.plan import Plan
@@ -18,12 +17,12 @@ Change = Callable[[Measures], dict[str, object]]
 
 
 @pytest.fixture
-def judged(good: Measures, slow_plan: Plan, slow: Experiment) -> Callable[..., Verdict]:
+def judged(good: Measures, slow_plan: Plan) -> Callable[..., Verdict]:
     """Judge the good measures with some of them changed."""
 
     def judge_with(*changes: Change, plan: Plan = slow_plan) -> Verdict:
         update = {key: value for change in changes for key, value in change(good).items()}
-        return judge(plan, slow, good.model_copy(update=update))
+        return judge(plan, good.model_copy(update=update))
 
     return judge_with
 
@@ -71,26 +70,26 @@ def stopped(_: Measures) -> dict[str, object]:
 
 
 def bad_baseline(good: Measures) -> dict[str, object]:
-    low = good.abort_answers[0].model_copy(update={"observed": 0.9})
-    return {"abort_answers": (low,)}
+    low = good.abort_measurements[0].model_copy(update={"observed": 0.9})
+    return {"abort_measurements": (low,)}
 
 
 def unmet(good: Measures) -> dict[str, object]:
-    low = good.answers[1].model_copy(update={"observed": 0.01})
-    return {"answers": (good.answers[0], low, *good.answers[2:])}
+    low = good.measurements[1].model_copy(update={"observed": 0.01})
+    return {"measurements": (good.measurements[0], low, *good.measurements[2:])}
 
 
 def unknown(good: Measures) -> dict[str, object]:
-    lost = good.answers[0].model_copy(update={"observed": None, "unknown_because": "no data"})
-    return {"answers": (lost, *good.answers[1:])}
+    lost = good.measurements[0].model_copy(update={"observed": None, "unknown_because": "no data"})
+    return {"measurements": (lost, *good.measurements[1:])}
 
 
 def unmet_and_unknown(good: Measures) -> dict[str, object]:
-    first = unknown(good)["answers"]
-    second = unmet(good)["answers"]
+    first = unknown(good)["measurements"]
+    second = unmet(good)["measurements"]
     assert isinstance(first, tuple)
     assert isinstance(second, tuple)
-    return {"answers": (first[0], *second[1:])}
+    return {"measurements": (first[0], *second[1:])}
 
 
 def unread_invariant(good: Measures) -> dict[str, object]:
@@ -165,12 +164,12 @@ def test_load_just_above_the_limit_is_enough(judged: Callable[..., Verdict]) -> 
 
 
 def test_a_named_invariant_that_nothing_could_break_is_unknown(
-    good: Measures, slow_plan: Plan, slow: Experiment
+    good: Measures, slow_plan: Plan
 ) -> None:
     """Naming an invariant claims that the run puts it to the test; ``all`` is a safety net."""
-    named = slow.model_copy(update={"invariants": ("seats_add_up",)})
+    plan = slow_plan.model_copy(update={"invariants": ("seats_add_up",)})
     untried = good.invariants[0].model_copy(update={"exposure": 0})
-    verdict = judge(slow_plan, named, good.model_copy(update={"invariants": (untried,)}))
+    verdict = judge(plan, good.model_copy(update={"invariants": (untried,)}))
     assert verdict.verdict == "inconclusive"
     assert "nothing in this run could have broken it" in verdict.reasons[0]
 
@@ -252,7 +251,7 @@ def test_judging_twice_gives_the_same(judged: Callable[..., Verdict]) -> None:
 
 
 def test_without_the_breaker_the_run_deviates(
-    tmp_path: Path, slow_plan: Plan, slow: Experiment, shop: TestbedSpec
+    tmp_path: Path, slow_plan: Plan, shop: TestbedSpec
 ) -> None:
     """The same fault with a gateway that stays full: reads fail, nothing opens, and the verdict says so."""
 
@@ -260,8 +259,8 @@ def test_without_the_breaker_the_run_deviates(
         return {**each, "events": "[]"}
 
     story = Story(opened_s=19.9, closed_s=19.9, change_span=breakerless)
-    measures = measure(write_run(tmp_path, slow_plan, story), slow_plan, slow, shop)
-    verdict = judge(slow_plan, slow, measures)
+    measures = measure(write_run(tmp_path, slow_plan, story), slow_plan, shop)
+    verdict = judge(slow_plan, measures)
     unmet = [each.text for each in verdict.expectations if each.outcome == "unmet"]
     assert (verdict.verdict, verdict.exit_code) == ("deviated", 1)
     assert "breaker of reservations-payments opens <= 5 s, closes <= 9 s" in unmet

@@ -9,7 +9,6 @@ from ruamel.yaml import YAML
 from shop import ROOT
 from synthetic_run import write_run
 
-from aguante.experiment import Experiment
 from aguante.measure.measure_run import measure
 from aguante.plan.plan import Plan
 from aguante.report.schemas import rendered
@@ -65,12 +64,10 @@ def test_an_editor_sees_the_common_faults(old: str, new: str) -> None:
         jsonschema.validate(yaml.load(text.replace(old, new)), schema("experiment.schema.json"))
 
 
-def test_a_verdict_fits_its_schema(
-    tmp_path: Path, slow_plan: Plan, slow: Experiment, shop: TestbedSpec
-) -> None:
+def test_a_verdict_fits_its_schema(tmp_path: Path, slow_plan: Plan, shop: TestbedSpec) -> None:
     """verdict.json as it is written, with every key that the schema requires."""
-    measures = measure(write_run(tmp_path, slow_plan), slow_plan, slow, shop)
-    verdict = json.loads(judge(slow_plan, slow, measures).model_dump_json())
+    measures = measure(write_run(tmp_path, slow_plan), slow_plan, shop)
+    verdict = json.loads(judge(slow_plan, measures).model_dump_json())
     jsonschema.validate(verdict, schema("verdict.schema.json"))
     del verdict["headline"]
     with pytest.raises(jsonschema.ValidationError):

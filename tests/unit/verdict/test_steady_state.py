@@ -1,20 +1,20 @@
 """A system that was not in its steady state before the fault proves nothing about the fault."""
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from aguante.expectations.clauses import Clause, Expectation
-from aguante.experiment import Experiment
-from aguante.measure.measures import Answer, Measures
-from aguante.plan.plan import Plan
+from aguante.expectations.measurement import Measurement
+from aguante.expectations.registry import KINDS, Clause
+from aguante.measure.measures import Measures
+from aguante.plan.plan import Plan, PlannedExpectation
 from aguante.verdict.judge import judge
 from aguante.verdict.verdict import Verdict
 
 REASON = (
     "The system was not in its steady state before the fault: rate of 200 in baseline >= 97 %,"
-    " observed 78.3 % (94 of 120 requests); mend: offer less (--set load.rate_rps=...), warm up longer"
+    " observed 78.3 % (94 of 120 requests); fix: offer less (--set load.rate_rps=...), warm up longer"
     " (--set phases.warmup_s=...), or use a machine with less else to do."
 )
 UNMET_IN_FAULT = "Unmet: rate of 504 in fault >= 2 %; observed 1.0 % (45 of 720 requests)."
@@ -24,106 +24,98 @@ Judged = Callable[..., Verdict]
 def unsteady(measures: Measures, **update: object) -> Measures:
     """The first expectation of payments-slow, which asks about the baseline, is unmet."""
     seen = {"observed": 94 / 120, "n": 120, "detail": "94 of 120 requests"}
-    first = measures.answers[0].model_copy(update=seen)
-    return measures.model_copy(update={"answers": (first, *measures.answers[1:]), **update})
+    first = measures.measurements[0].model_copy(update=seen)
+    return measures.model_copy(
+        update={"measurements": (first, *measures.measurements[1:]), **update}
+    )
 
 
 def unmet_in_fault(measures: Measures) -> Measures:
     """The second, which asks about the fault, is unmet."""
-    first, second, *rest = measures.answers
+    first, second, *rest = measures.measurements
     low = second.model_copy(update={"observed": 0.01})
-    return measures.model_copy(update={"answers": (first, low, *rest)})
+    return measures.model_copy(update={"measurements": (first, low, *rest)})
 
 
 @pytest.fixture
-def judged_for(good: Measures, slow_plan: Plan, slow: Experiment) -> Judged:
+def judged_for(good: Measures, slow_plan: Plan) -> Judged:
     """Judge one claim alone, by the number that was seen, in a run where all else is good."""
 
     def judge_claim(claim: dict[str, Any], observed: float | None) -> Verdict:
-        answer = Answer(index=0, n=400, observed=observed, detail="evidence")
-        experiment = slow.model_copy(update={"expect": (Clause.model_validate(claim),)})
-        return judge(slow_plan, experiment, good.model_copy(update={"answers": (answer,)}))
+        seen = Measurement(n=400, observed=observed, detail="evidence")
+        planned = PlannedExpectation(where="x.yaml:1", clause=Clause.model_validate(claim))
+        plan = slow_plan.model_copy(update={"expect": (planned,)})
+        return judge(plan, good.model_copy(update={"measurements": (seen,)}))
 
     return judge_claim
 
 
-def test_an_unsteady_baseline_makes_the_run_inconclusive(
-    good: Measures, slow_plan: Plan, slow: Experiment
-) -> None:
-    """One reason says what was asked, what was seen and how to mend it; the expectation stays unmet."""
-    verdict = judge(slow_plan, slow, unsteady(good))
+def test_an_unsteady_baseline_makes_the_run_inconclusive(good: Measures, slow_plan: Plan) -> None:
+    """One reason says what was asked, what was seen and how to fix it; the expectation stays unmet."""
+    verdict = judge(slow_plan, unsteady(good))
     assert (verdict.verdict, verdict.exit_code) == ("inconclusive", 2)
     assert verdict.reasons == (REASON,)
     assert verdict.expectations[0].outcome == "unmet"
 
 
 def test_without_a_fault_the_baseline_is_what_is_asked_about(
-    good: Measures, slow_plan: Plan, slow: Experiment
+    good: Measures, slow_plan: Plan
 ) -> None:
     """The same baseline in an experiment without faults deviates."""
-    quiet = slow.model_copy(update={"faults": ()})
     plan = slow_plan.model_copy(update={"faults": ()})
-    verdict = judge(plan, quiet, unsteady(good, faults=()))
+    verdict = judge(plan, unsteady(good, faults=()))
     assert (verdict.verdict, verdict.exit_code) == ("deviated", 1)
     assert verdict.reasons[0].startswith("Unmet: rate of 200 in baseline >= 97 %; observed 78.3 %")
 
 
-def test_what_is_unmet_under_the_fault_is_listed_beside_it(
-    good: Measures, slow_plan: Plan, slow: Experiment
-) -> None:
+def test_what_is_unmet_under_the_fault_is_listed_beside_it(good: Measures, slow_plan: Plan) -> None:
     """Inconclusive, and both are said, each once."""
-    verdict = judge(slow_plan, slow, unmet_in_fault(unsteady(good)))
+    verdict = judge(slow_plan, unmet_in_fault(unsteady(good)))
     assert verdict.verdict == "inconclusive"
     assert verdict.reasons == (REASON, UNMET_IN_FAULT)
 
 
-def test_a_violation_outweighs_an_unsteady_baseline(
-    good: Measures, slow_plan: Plan, slow: Experiment
-) -> None:
+def test_a_violation_outweighs_an_unsteady_baseline(good: Measures, slow_plan: Plan) -> None:
     """What is proven wrong stays proven, however the system was before the fault."""
     broken = good.invariants[0].model_copy(update={"violations": 2})
     measures = unsteady(good, invariants=(broken, *good.invariants[1:]))
-    verdict = judge(slow_plan, slow, measures)
+    verdict = judge(slow_plan, measures)
     assert verdict.verdict == "deviated"
     assert verdict.reasons == ("Invariant seats_add_up is violated: 2 offending rows.", REASON)
 
 
-def test_it_is_said_before_what_it_may_have_caused(
-    good: Measures, slow_plan: Plan, slow: Experiment
-) -> None:
+def test_it_is_said_before_what_it_may_have_caused(good: Measures, slow_plan: Plan) -> None:
     """A system that is slow by itself hides the fault: the fault that was not felt comes second."""
     unfelt = good.faults[0].model_copy(update={"injection_observed": False})
-    verdict = judge(slow_plan, slow, unsteady(good, faults=(unfelt,)))
+    verdict = judge(slow_plan, unsteady(good, faults=(unfelt,)))
     assert [each.split(" ")[0] for each in verdict.reasons] == ["The", "Fault"]
 
 
 def test_a_run_that_must_deviate_cannot_do_so_by_its_baseline(
-    good: Measures, slow_plan: Plan, slow: Experiment
+    good: Measures, slow_plan: Plan
 ) -> None:
     """``expected_verdict: deviated`` is not met by a system that was broken before the fault."""
     plan = slow_plan.model_copy(update={"expected_verdict": "deviated"})
-    verdict = judge(plan, slow, unmet_in_fault(unsteady(good)))
+    verdict = judge(plan, unmet_in_fault(unsteady(good)))
     assert (verdict.verdict, verdict.exit_code) == ("inconclusive", 2)
 
 
 def test_a_stopped_run_says_so_and_lists_the_baseline_as_unmet(
-    good: Measures, slow_plan: Plan, slow: Experiment
+    good: Measures, slow_plan: Plan
 ) -> None:
     """Its end is the reason; the expectation is not lost, and nothing is said of steadiness."""
-    verdict = judge(slow_plan, slow, unsteady(good, stopped="stopped by a signal"))
+    verdict = judge(slow_plan, unsteady(good, stopped="stopped by a signal"))
     assert verdict.verdict == "inconclusive"
     first, second = verdict.reasons
     assert first == "The run ended early: stopped by a signal."
     assert second.startswith("Unmet: rate of 200 in baseline >= 97 %")
 
 
-def test_an_unknown_baseline_is_unknown_and_nothing_else(
-    good: Measures, slow_plan: Plan, slow: Experiment
-) -> None:
+def test_an_unknown_baseline_is_unknown_and_nothing_else(good: Measures, slow_plan: Plan) -> None:
     """No data does not prove the system unsteady."""
-    lost = good.answers[0].model_copy(update={"observed": None, "unknown_because": "no data"})
-    measures = good.model_copy(update={"answers": (lost, *good.answers[1:])})
-    verdict = judge(slow_plan, slow, measures)
+    lost = good.measurements[0].model_copy(update={"observed": None, "unknown_because": "no data"})
+    measures = good.model_copy(update={"measurements": (lost, *good.measurements[1:])})
+    verdict = judge(slow_plan, measures)
     assert verdict.verdict == "inconclusive"
     assert verdict.reasons == ("Unknown: rate of 200 in baseline >= 97 %; no data.",)
 
@@ -148,12 +140,12 @@ def test_every_kind_that_asks_about_the_baseline_counts(kind: str, judged_for: J
     (reason,) = verdict.reasons
     assert reason.startswith("The system was not in its steady state before the fault: ")
     assert verdict.expectations[0].text in reason
-    assert f"observed {verdict.expectations[0].observed} (evidence); mend: " in reason
+    assert f"observed {verdict.expectations[0].observed} (evidence); fix: " in reason
 
 
 def test_every_kind_with_a_phase_is_tried() -> None:
     """A new kind that asks about a phase needs a line above."""
-    with_phase = {each.kind for each in get_args(Expectation) if "phase" in each.model_fields}
+    with_phase = {each.kind for each in KINDS.values() if "phase" in each.model_fields}
     assert with_phase == set(BASELINE_CLAIMS)
 
 

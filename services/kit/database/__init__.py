@@ -1,0 +1,1 @@
+"""PostgreSQL through a link: the pool, statements, and the names of their failures."""

@@ -1,0 +1,134 @@
+"""A service's settings, read from the environment once; every fault is reported at once (services/CONTRACT.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from services.kit.policy.findings import Finding, Invalid
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a service knows of its surroundings. ``links`` maps a link's name to its proxied address."""
+
+    service: str
+    host: str
+    port: int
+    links: Mapping[str, str]
+    database_url: str | None
+    policy_path: Path
+    otlp_endpoint: str | None
+    resource_attributes: Mapping[str, str]
+    log_level: str
+    own_port: int | None = None
+    """Where this process alone listens; then ``port`` is shared with its replicas. None: ``port`` is its own."""
+
+
+def read_settings(
+    service: str, environ: Mapping[str, str], *, links: Sequence[str] = (), database: bool = False
+) -> Settings:
+    """Read the settings of ``service``; raises ``Invalid`` with every fault.
+
+    ``links``: the links that it calls over (``reservations-payments``). ``database``: whether it has one.
+    """
+    reader = _Reader(environ)
+    settings = Settings(
+        service=service,
+        host=reader.text("HOST"),
+        port=reader.port("PORT"),
+        links={link: reader.url(link_variable(link), ("http",)) for link in links},
+        database_url=(
+            reader.url(link_variable(f"{service}-db"), ("postgresql", "postgres"))
+            if database
+            else None
+        ),
+        policy_path=reader.file("AGUANTE_POLICY"),
+        otlp_endpoint=reader.optional_url("OTEL_EXPORTER_OTLP_ENDPOINT", ("http", "https")),
+        resource_attributes=reader.pairs("OTEL_RESOURCE_ATTRIBUTES"),
+        log_level=reader.choice("LOG_LEVEL", LOG_LEVELS, "INFO"),
+        own_port=reader.optional_port("OWN_PORT"),
+    )
+    if reader.findings:
+        raise Invalid(tuple(reader.findings))
+    return settings
+
+
+def link_variable(link: str) -> str:
+    """Return the environment variable that holds a link's address: ``LINK_RESERVATIONS_PAYMENTS``."""
+    return "LINK_" + link.upper().replace("-", "_")
+
+
+class _Reader:
+    """Reads variables and collects what is wrong with them; returns a stand-in for what it could not read."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.findings: list[Finding] = []
+
+    def text(self, name: str) -> str:
+        value = self._environ.get(name, "")
+        if not value:
+            self._fault(name, "is missing; set it in the environment (see services/CONTRACT.md)")
+        return value
+
+    def port(self, name: str) -> int:
+        value = self.text(name)
+        number = int(value) if value.isascii() and value.isdigit() else -1
+        if value and not 0 <= number <= 65535:
+            self._fault(name, f"must be a port number from 0 to 65535; found {value!r}")
+        return number
+
+    def optional_port(self, name: str) -> int | None:
+        return self.port(name) if self._environ.get(name) else None
+
+    def url(self, name: str, schemes: Sequence[str]) -> str:
+        value = self.text(name)
+        if value:
+            self._check_url(name, value, schemes)
+        return value
+
+    def optional_url(self, name: str, schemes: Sequence[str]) -> str | None:
+        value = self._environ.get(name, "")
+        if value:
+            self._check_url(name, value, schemes)
+        return value or None
+
+    def file(self, name: str) -> Path:
+        value = self.text(name)
+        path = Path(value)
+        if value and not path.is_file():
+            self._fault(name, f"must name a file that exists; found {value!r}")
+        return path
+
+    def pairs(self, name: str) -> Mapping[str, str]:
+        entries = [entry for entry in self._environ.get(name, "").split(",") if entry]
+        for entry in entries:
+            if "=" not in entry:
+                self._fault(name, f"must be key=value,key=value; found {entry!r}")
+        return {key.strip(): value.strip() for key, _, value in (e.partition("=") for e in entries)}
+
+    def choice(self, name: str, allowed: Sequence[str], default: str) -> str:
+        value = self._environ.get(name, "") or default
+        if value not in allowed:
+            self._fault(name, f"must be one of {', '.join(allowed)}; found {value!r}")
+        return value
+
+    def _check_url(self, name: str, value: str, schemes: Sequence[str]) -> None:
+        if not _is_url(value, schemes):
+            self._fault(name, f"must be {schemes[0]}://host:port...; found {value!r}")
+
+    def _fault(self, name: str, message: str) -> None:
+        self.findings.append(Finding(name, message))
+
+
+def _is_url(value: str, schemes: Sequence[str]) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port is not None
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""Events, and what becomes of them: metrics, spans and log lines."""
