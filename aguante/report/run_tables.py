@@ -101,7 +101,7 @@ def _goodput(phases: Sequence[PhaseMeasure]) -> Tile:
     by_name = {phase.phase: phase.goodput_rps for phase in phases}
     before = formats.per_second(by_name.get(BASELINE))
     return Tile(
-        "Goodput during the fault",
+        "Goodput in the fault",
         formats.per_second(by_name.get(FAULT)),
         f"200s; baseline {before}",
     )

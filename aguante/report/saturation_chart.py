@@ -91,7 +91,7 @@ def _latency(sweeps: Sequence[Sweep], frame: Frame, top_rps: float) -> Spec:
         "type": "quantitative",
         "scale": {"type": "log", "domain": [low, max(high, low * 10)], "nice": False},
         "axis": axis(
-            title="p95 of 200s",
+            title="p95 of the 200s",
             values=[low * 10**n for n in range(round(math.log10(max(high, low * 10) / low)) + 1)],
             labelExpr="datum.value >= 1000 ? datum.value / 1000 + ' s' : datum.value + ' ms'",
         ),

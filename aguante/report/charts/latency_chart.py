@@ -34,8 +34,8 @@ class Line:
 LINES = (
     Line("p95_ms", "p95 of all responses", "line-all", 2.4, ()),
     Line("p50_ms", "p50 of all responses", "line-all", 1.6, (4, 3)),
-    Line("p95_of_200_ms", "p95 of 200s", "line-ok", 2.4, ()),
-    Line("p50_of_200_ms", "p50 of 200s", "line-ok", 1.6, (4, 3)),
+    Line("p95_of_200_ms", "p95 of the 200s", "line-ok", 2.4, ()),
+    Line("p50_of_200_ms", "p50 of the 200s", "line-ok", 1.6, (4, 3)),
 )
 
 
