@@ -1,6 +1,5 @@
 """``aguante compare`` and ``aguante ablate``: the effect of a policy, or of any other difference."""
 
-import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,21 +12,18 @@ from pydantic import ValidationError
 from aguante.cli.commands.run import heal_leftovers, jobs_option, passed_on, retry_option
 from aguante.cli.consoles import ProgressConsole
 from aguante.cli.exit_code import ExitCode
+from aguante.cli.options.command_line import command_line
 from aguante.cli.options.experiment_files import select, set_option
 from aguante.cli.options.run_folders import or_usage, run_folder, runs_option
-from aguante.cli.options.runtime_choice import (
-    ChosenRuntime,
-    RuntimeName,
-    chosen,
-    own_runtime_option,
-)
-from aguante.cli.options.testbed_option import testbed_option
-from aguante.cli.play_single import check_policy, lasts_s
-from aguante.cli.play_suite import SuiteOptions, play_suite
+from aguante.cli.options.runtime_choice import chosen, own_runtime_option
+from aguante.cli.options.testbed_option import check_policy, testbed_option
+from aguante.cli.play_suite import play_suite
 from aguante.report.comparison_page import comparison_text, difference, interval, write_comparison
 from aguante.report.differences import Comparison, compare
 from aguante.report.stored_run import read_judged
+from aguante.runtimes.chosen_runtime import ChosenRuntime, RuntimeName
 from aguante.suite.many_runs import Entry, interleave
+from aguante.suite.suite_runner import SuiteSettings
 from aguante.testbed.runtime import TestbedError
 from aguante.verdict.suite_result import Suite
 from aguante.verdict.verdict import Verdict
@@ -210,14 +206,10 @@ def _play(
         message = "a fault left behind by a killed run cannot be undone: see `aguante recover`"
         raise TestbedError(message)
     ((file, experiment),) = loaded.experiments
-    length_s = lasts_s(experiment, loaded.spec)
-    entries = [
-        Entry(str(file), experiment.name, experiment.title, each, True, length_s)
-        for each in policies
-    ]
+    entries = [Entry.of(file, experiment, loaded.spec, each) for each in policies]
     given = passed_on(testbed, how.runs, sets, how.runtime)
-    options = SuiteOptions(how.runs, how.jobs, how.retries, given, console, quiet=False)
-    return asyncio.run(play_suite(interleave(entries, how.rounds, how.seed), options))
+    settings = SuiteSettings(how.runs, how.jobs, how.retries, given, command_line())
+    return play_suite(interleave(entries, how.rounds, how.seed), settings, console)
 
 
 @click.command("ablate")

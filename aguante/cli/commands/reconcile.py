@@ -122,9 +122,7 @@ def _print(report: Report, as_json: bool) -> None:
         click.echo(report.model_dump_json(indent=2))
         return
     console, count = verdict_console(), len(report.rows)
-    title = (
-        f"{report.subject}: {count} reservation{'' if count == 1 else 's'} that left the happy path (times in UTC)"
-    )
+    title = f"{report.subject}: {count} reservation{'' if count == 1 else 's'} that left the happy path (times in UTC)"
     console.print(title, highlight=False, markup=False, soft_wrap=True)
     for row in report.rows:
         when = (row.get("at") or "")[:TIME_LETTERS]

@@ -6,9 +6,10 @@ import click
 
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.experiment_files import experiment_argument, select, set_option, tag_option
-from aguante.cli.options.runtime_choice import RuntimeName, runtime_option
+from aguante.cli.options.runtime_choice import runtime_option
 from aguante.cli.options.testbed_option import testbed_option
 from aguante.experiment.live_conditions import late_conditions
+from aguante.runtimes.chosen_runtime import RuntimeName
 
 
 @click.command("validate")

@@ -1,15 +1,12 @@
 """The options that choose a runtime, and the runtime that they choose."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import click
 
-from aguante.testbed.runtime import Runtime
+from aguante.runtimes.chosen_runtime import ChosenRuntime, RuntimeName
 
-RuntimeName = Literal["native", "compose", "attach"]
 Command = TypeVar("Command", bound=Callable[..., object])
 
 runtime_option = click.option(
@@ -30,49 +27,6 @@ attach_option = click.option(
     help="Use a running testbed and leave it as it was: an ID from `aguante ps`, a Compose project, or "
     "FILE or - with the output of `aguante up --json`.",
 )
-
-
-@dataclass(frozen=True)
-class ChosenRuntime:
-    """The choice of a runtime; each run creates its own."""
-
-    name: RuntimeName
-    which: str = ""
-    """The testbed to attach to."""
-    sidecars: tuple[str, ...] = ()
-    """Observability servers to start beside a new testbed."""
-
-    def make(self, wanted: tuple[str, ...] = (), samples: Path | None = None) -> Runtime:
-        """Create the runtime; its imports happen here, so that other commands start faster.
-
-        Args:
-            wanted: observability servers that the experiment itself needs.
-            samples: where Prometheus stores its samples.
-        """
-        if self.name == "compose":
-            from aguante.runtimes.compose.compose_runtime import ComposeRuntime
-
-            return ComposeRuntime(sidecars={*self.sidecars, *wanted})
-        if self.name == "attach":
-            from aguante.runtimes.attach.attach_runtime import AttachRuntime
-
-            return AttachRuntime(self.which)
-        from aguante.runtimes.native.native_runtime import NativeRuntime
-        from aguante.runtimes.sidecars import Sidecars
-
-        names = frozenset((*self.sidecars, *wanted))
-        return NativeRuntime(sidecars=Sidecars(names, samples))
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """The options that make a child process choose the same."""
-        name = () if self.name == "native" else ("--runtime", self.name)
-        which = ("--attach", self.which) if self.which else ()
-        sidecars = ("--with", ",".join(self.sidecars)) if self.sidecars else ()
-        return (*name, *which, *sidecars)
-
-
-NATIVE = ChosenRuntime("native")
 
 
 def chosen(

@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -18,3 +21,13 @@ def stop_on_signals() -> Iterator[asyncio.Event]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def run_with_stop(work: Callable[[asyncio.Event], Coroutine[object, object, T]]) -> T:
+    """Run ``work`` in a new event loop, with an event that SIGINT and SIGTERM set."""
+
+    async def main() -> T:
+        with stop_on_signals() as stop:
+            return await work(stop)
+
+    return asyncio.run(main())

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from aguante.core.findings import shortened
 from aguante.testbed.own_files import testbed_path
 from aguante.testbed.testbed_file import InvalidTestbed, load_testbed
 from aguante.testbed.testbed_spec import TestbedSpec
@@ -26,3 +27,17 @@ def find_testbed(given: Path | None) -> TestbedSpec:
     except InvalidTestbed as error:
         raise click.ClickException(str(error)) from error
     return spec.model_copy(update={"given": str(given or "")})
+
+
+def check_policy(spec: TestbedSpec, policy: str | None) -> None:
+    """Reject an unknown policy before anything is started.
+
+    Raises:
+        click.UsageError: lists the known ones.
+    """
+    if policy is not None and policy not in spec.policy_names:
+        known = ", ".join(spec.policy_names)
+        message = (
+            f"--policy {shortened(policy)}: no such policy in {spec.policies}; there are: {known}"
+        )
+        raise click.UsageError(message)

@@ -1,5 +1,7 @@
 """Verdicts as text for the terminal: verdict, headline, expectations and invariants."""
 
+from pathlib import Path
+
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -83,8 +85,8 @@ def _invariants(verdict: Verdict) -> Table:
     return table
 
 
-def print_suite(console: Console, suite: Suite) -> None:
-    """Print one line per run, then the reasons of every run that did not end as expected."""
+def print_suite(console: Console, suite: Suite, folder: Path) -> None:
+    """Print one line per run, the reasons of runs that did not end as expected, and the path of the overview."""
     table = Table(box=box.SIMPLE_HEAD, title="Runs", title_justify="left", pad_edge=False)
     for name in ("verdict", "experiment", "policy"):
         table.add_column(name)
@@ -111,6 +113,7 @@ def print_suite(console: Console, suite: Suite) -> None:
     left = suite.planned - len(suite.runs)
     if left:
         console.print(f"stopped: {left} of {suite.planned} runs were not started", highlight=False)
+    console.print(f"overview: {folder / 'overview.html'}", highlight=False, soft_wrap=True)
 
 
 def _as_expected(run: SuiteRun) -> str:

@@ -13,9 +13,9 @@ from aguante.measure.timeline_events import (
     subjects_by_id,
     surroundings,
 )
+from aguante.report.analyse import FrozenRun, JudgedRun
 from aguante.report.explain.question import Question, UnknownSubjectError, first_unmet, worst_second
 from aguante.report.explain.question_window import asked_window
-from aguante.report.stored_run import FrozenRun, JudgedRun
 from aguante.verdict.verdict import ExpectationResult
 
 BAR = 20

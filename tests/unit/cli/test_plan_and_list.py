@@ -16,7 +16,7 @@ from aguante.cli.commands.listing import (
     print_runs,
 )
 from aguante.cli.options.experiment_files import expand, select
-from aguante.cli.play_single import lasts_s
+from aguante.suite.many_runs import planned_s
 from aguante.testbed.policy_file import timeouts_s
 
 ROOT = Path(__file__).parents[3]
@@ -76,7 +76,7 @@ def test_a_run_lasts_as_long_as_its_phases_and_its_rest() -> None:
     """Four phases of an hour are no less than four hours, whatever a suite allows besides."""
     loaded = select((EXPERIMENT,), (), ROOT / "testbed.yaml", ("phases.fault_s=3600",))
     ((_, experiment),) = loaded.experiments
-    assert lasts_s(experiment, loaded.spec) == 18 + 3600 + loaded.spec.settle.within_s
+    assert planned_s(experiment, loaded.spec) == 18 + 3600 + loaded.spec.settle.within_s
 
 
 def test_an_invalid_file_is_no_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
