@@ -1,5 +1,5 @@
--- A failure that the client was told is definite never turns up confirmed: neither the reservation that the
--- answer named, nor, where it named none, one with a key that was never sent again.
+-- A failure that the client read as definite is never confirmed: neither the reservation that the response named,
+-- nor, where it named none, one with a key that was never sent again.
 -- exposure: SELECT count(*) FROM client.requests WHERE operation LIKE 'reserve%' AND status <> 200 AND definite
 WITH failures AS (
     SELECT * FROM client.requests WHERE operation LIKE 'reserve%' AND status <> 200 AND definite

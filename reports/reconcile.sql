@@ -1,6 +1,6 @@
--- What was given back, confirmed late or notified late, and why: one row for each reservation that did not go
--- straight through, from the durable log. `by`: who decided and who finished; `took_s`: from that decision to the end.
-WITH turns AS (  -- the step that left the straight way: back, or forward when the owner was lost
+-- What was given back, confirmed late or notified late, and why: one row for each reservation that left the happy
+-- path, from the durable log. `by`: who decided and who finished; `took_s`: from that decision to the end.
+WITH turns AS (  -- the step that left the happy path: backward, or forward when the owner was lost
     SELECT reservation_id, min_by(struct_pack(version, "at", from_state, reason), version) AS turn
     FROM reservations.saga_log
     WHERE (to_state = 'COMPENSATING' AND from_state <> 'COMPENSATING')
