@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test undo-storm storm load lint format bench lock schemas clean compose images-offline stack stack-down
+.PHONY: help setup wheel wheel-pythons servers demo test undo-storm storm load lint format bench lock schemas clean compose images-offline stack stack-down
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -45,6 +45,14 @@ load: setup ## load without a fault, checked against thresholds; RATE=60 DURATIO
 	$(BIN)/aguante load --ci --rate $(or $(RATE),60) --duration $(or $(DURATION),30) --profile $(or $(PROFILE),mixed) \
 		--workers $(or $(WORKERS),1) $(EVERYTHING:%=--mix %) --expect loadtests/thresholds.yaml $(ARGS)
 
+wheel: $(STAMP) ## build dist/aguante-*.whl and the source distribution; docs/installing.md says how to install them
+	@rm -rf dist
+	@$(BIN)/uv build -q --no-build-isolation --python $(BIN)/python -o dist
+	@ls dist/*
+
+wheel-pythons: setup ## install the wheel on newer Pythons (Debian's, in a chroot; as root, with mmdebstrap) and use it
+	$(BIN)/python -m pytest -m other_pythons tests/integration/test_wheel_pythons.py
+
 lint: $(STAMP) ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -74,13 +82,13 @@ bench: setup ## run the benchmarks, each with a reference in the same run: throu
 	$(BIN)/python -m benchmarks.analysis
 
 lock: ## resolve the dependencies again, with hashes and without index URLs
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header -q -o requirements.txt
-	for image in services/requirements.in:services ../pyproject.toml:runner; do \
+	for image in services/requirements.in:services "../pyproject.toml --all-extras:runner"; do \
 		$(BIN)/uv pip compile docker/$${image%%:*} -c requirements.txt --universal --python-version 3.11 \
 			--generate-hashes --no-emit-index-url --no-header --no-annotate -q \
 			-o docker/$${image##*:}/requirements.txt || exit 1; done
 	grep -A 30 '^uv==' requirements.txt | awk '/^uv==/ || /^    --hash/ {print; next} NR > 1 {exit}' | sed '$$s/ \\$$//' > tools/uv.txt
 
 clean: ## remove everything created here (but not the shared cache of servers)
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) runs dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

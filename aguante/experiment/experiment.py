@@ -17,7 +17,8 @@ from pydantic import (
 from aguante.core.findings import shown
 from aguante.core.mapping_rules import broken
 from aguante.core.values import Value
-from aguante.expectations.clauses import Clause, Positive, Text
+from aguante.expectations.expectation import Positive, Text
+from aguante.expectations.registry import Clause
 from aguante.load_protocol.rates import Shape, shape_of, troubles
 from aguante.testbed.testbed_spec import REPLICAS_MAX
 

@@ -9,7 +9,8 @@ from pydantic_core import ErrorDetails
 
 from aguante.core.findings import Problem, did_you_mean, one_of, shown
 from aguante.core.pydantic_wording import expected_of
-from aguante.expectations.clauses import USUAL_PERCENTILES, Latency
+from aguante.expectations.expectation import Expectation
+from aguante.expectations.registry import KINDS
 from aguante.experiment.experiment import Experiment
 from aguante.experiment.units import a_number, meant_key, meant_number
 
@@ -42,7 +43,11 @@ def _in_file(loc: Path_) -> Path_:
     )
 
 
-_INLINE = (("toxiproxy", "attributes"), ("pumba", "options"), ("latency", "bounds"))
+_INLINE = (
+    ("toxiproxy", "attributes"),
+    ("pumba", "options"),
+    *((kind, each.gathers) for kind, each in KINDS.items() if each.gathers),
+)
 """Mappings of the model whose keys stand beside the others in the file."""
 
 
@@ -55,8 +60,9 @@ def keys_at(path: Path_) -> list[str]:
             if inner is None:
                 return []
             model = inner
-    names = [name for name in model.model_fields if name != "bounds"]
-    return [*names, *USUAL_PERCENTILES] if model is Latency else names
+    if not issubclass(model, Expectation):
+        return list(model.model_fields)
+    return [*(name for name in model.model_fields if name != model.gathers), *model.usual_keys]
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:

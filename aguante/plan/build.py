@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Literal
 
-from aguante.expectations.clauses import Clause
+from aguante.expectations.registry import Clause
 from aguante.experiment.experiment import Experiment, FaultSection
 from aguante.experiment.toxic_rules import driver_attributes
 from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault, ToxiproxyFault

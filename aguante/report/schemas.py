@@ -1,26 +1,25 @@
-"""JSON Schemas of the public formats: experiment and testbed files, for editors, and ``verdict.json``, for tools.
+"""JSON Schemas of the public formats: experiment and testbed files for editors, ``verdict.json`` for tools.
 
-``aguante schema`` prints one, ``python -m aguante.report.schemas`` writes all; a test says when one is out of date.
+``aguante schema`` prints one, ``python -m aguante.report.schemas`` writes all; a test reports outdated ones.
 """
 
 import ast
 import inspect
 import json
 import sys
+from functools import cache
 from pathlib import Path
-from types import ModuleType
+from typing import get_args
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
-from aguante.expectations import clauses as expectations
-from aguante.expectations import statuses
-from aguante.experiment import experiment
+from aguante.core.values import Value
+from aguante.experiment.experiment import Experiment
 from aguante.faults.process_actions import ACTIONS
 from aguante.faults.toxics import TOXICS, ToxicType
-from aguante.measure import measures as measure_model
 from aguante.report.schemas_pumba import pumba_section
-from aguante.testbed import testbed_spec as testbed
-from aguante.verdict import verdict as verdict_model
+from aguante.testbed.testbed_spec import TestbedSpec
+from aguante.verdict.verdict import Verdict
 
 Schema = dict[str, JsonValue]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -28,16 +27,16 @@ NAMES = ("experiment", "verdict", "testbed")
 
 
 def verdict_schema() -> Schema:
-    """Of ``verdict.json``, as it is written."""
-    schema = verdict_model.Verdict.model_json_schema(mode="serialization")
-    _describe(schema, verdict_model, measure_model)
+    """The schema of ``verdict.json``."""
+    schema = Verdict.model_json_schema(mode="serialization")
+    _describe(schema, Verdict)
     return {"$schema": DRAFT, **schema}
 
 
 def experiment_schema() -> Schema:
-    """Of an experiment file, as it is typed: toxic attributes beside the link, absent means absent."""
-    schema = experiment.Experiment.model_json_schema()
-    _describe(schema, experiment, expectations)
+    """The schema of an experiment file: toxic attributes are beside the link, and null is not allowed."""
+    schema = Experiment.model_json_schema()
+    _describe(schema, Experiment)
     definitions = _mapping(schema["$defs"])
     _toxics(_mapping(definitions["ToxiproxySection"]))
     pumba = _mapping(definitions["PumbaSection"])
@@ -46,10 +45,6 @@ def experiment_schema() -> Schema:
     _mapping(definitions["Clause"]).update({"minProperties": 1, "maxProperties": 1})
     action: Schema = {"enum": list(ACTIONS), "title": "Action"}
     _mapping(_mapping(definitions["ProcessSection"])["properties"])["action"] = action
-    one: list[JsonValue] = [{"type": "integer"}, {"enum": list(statuses.STATUS_CLASSES)}]
-    some: list[JsonValue] = [*one, {"type": "array", "items": {"anyOf": one}, "minItems": 1}]
-    _mapping(_mapping(definitions["Rate"])["properties"])["status"] = {"anyOf": some}
-    _percentiles(_mapping(definitions["Latency"]))
     _without_nulls(schema)
     _or_variable(schema)
     definitions["Variable"] = {"type": "string", "pattern": r"\$\{[a-z][a-z0-9_]*\}"}
@@ -57,12 +52,12 @@ def experiment_schema() -> Schema:
 
 
 def testbed_schema() -> Schema:
-    """Of ``testbed.yaml``, as it is typed: ``links`` names a file, and it does not say where it is."""
-    schema = testbed.TestbedSpec.model_json_schema()
-    _describe(schema, testbed)
+    """The schema of ``testbed.yaml``: ``links`` names a file, and the fields that the loader adds are left out."""
+    schema = TestbedSpec.model_json_schema()
+    _describe(schema, TestbedSpec)
     properties = _mapping(schema["properties"])
     del properties["root"], properties["given"]
-    properties["links"] = {"type": "string", "description": "The file that owns the links."}
+    properties["links"] = {"type": "string", "description": "The file that defines the links."}
     required = schema["required"]
     if isinstance(required, list):
         required.remove("root")
@@ -70,17 +65,8 @@ def testbed_schema() -> Schema:
     return {"$schema": DRAFT, **schema}
 
 
-def _percentiles(section: Schema) -> None:
-    """Any percentile beside the phase; the usual ones by name, for completion."""
-    properties = _mapping(section["properties"])
-    del properties["bounds"]
-    bound: Schema = {"type": "number", "exclusiveMinimum": 0, "description": "Milliseconds."}
-    properties |= {name: dict(bound) for name in expectations.USUAL_PERCENTILES}
-    section["patternProperties"] = {"^p[0-9]{1,2}(_[0-9]{1,2})?_ms_max$": bound}
-
-
 def _or_variable(schema: JsonValue) -> None:
-    """Wherever a number belongs, ``${name}`` may stand for it."""
+    """Allow ``${name}`` in place of every number."""
     if isinstance(schema, list):
         for item in schema:
             _or_variable(item)
@@ -104,7 +90,7 @@ def _mapping(value: JsonValue) -> Schema:
 
 
 def _toxics(section: Schema) -> None:
-    """Each toxic's own attributes with their bounds, from the table that the driver uses."""
+    """The attributes of each toxic with their bounds, from the table that the driver uses."""
     properties = _mapping(section["properties"])
     del properties["attributes"]
     properties["toxic"] = {"enum": list(TOXICS), "title": "Toxic"}
@@ -131,7 +117,7 @@ def _when(toxic: ToxicType) -> JsonValue:
 
 
 def _without_nulls(schema: JsonValue) -> None:
-    """In a file an absent key is absent: ``null`` is no choice, and no default is shown for it."""
+    """Remove ``null`` and its default: optional keys of a file are omitted instead."""
     if isinstance(schema, list):
         for item in schema:
             _without_nulls(item)
@@ -148,23 +134,35 @@ def _without_nulls(schema: JsonValue) -> None:
         _without_nulls(value)
 
 
-def _describe(schema: Schema, *modules: ModuleType) -> None:
-    """Field docstrings as descriptions: said once, where the field is."""
-    said = {name: fields for module in modules for name, fields in _docstrings(module).items()}
-    own = {str(schema["title"]): schema, **_mapping(schema.get("$defs", {}))}
-    for name, definition in own.items():
-        properties = _mapping(_mapping(definition).get("properties", {}))
-        for field, text in said.get(name, {}).items():
-            if field in properties:
-                _mapping(properties[field])["description"] = text
+def _describe(schema: Schema, root: type[BaseModel]) -> None:
+    """Use the docstrings of fields as descriptions."""
+    definitions = {root.__name__: schema, **_mapping(schema.get("$defs", {}))}
+    for model in _models(root):
+        properties = _mapping(_mapping(definitions[model.__name__]).get("properties", {}))
+        for owner in reversed(model.__mro__):
+            for field, text in _field_docstrings(owner).items():
+                if field in properties:
+                    _mapping(properties[field])["description"] = text
 
 
-def _docstrings(module: ModuleType) -> dict[str, dict[str, str]]:
-    classes = [n for n in ast.parse(inspect.getsource(module)).body if isinstance(n, ast.ClassDef)]
-    return {each.name: _field_docstrings(each) for each in classes}
+def _models(root: object) -> set[type[BaseModel]]:
+    """A model and the models of its fields."""
+    if not (isinstance(root, type) and issubclass(root, BaseModel)):
+        return set().union(*map(_models, get_args(root)))
+    fields = (each.annotation for each in root.model_fields.values())
+    return {root}.union(*map(_models, fields))
 
 
-def _field_docstrings(node: ast.ClassDef) -> dict[str, str]:
+@cache
+def _field_docstrings(owner: type) -> dict[str, str]:
+    """Field -> its docstring, of the fields that the class itself defines."""
+    if not issubclass(owner, Value):
+        return {}
+    try:
+        (node,) = ast.parse(inspect.getsource(owner)).body
+    except OSError:  # it was made by create_model
+        return {}
+    assert isinstance(node, ast.ClassDef)  # noqa: S101 - a class has the source of one
     found: dict[str, str] = {}
     for field, text in zip(node.body, node.body[1:], strict=False):
         named = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)

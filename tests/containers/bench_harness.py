@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from aguante_process import ROOT, aguante_command
+from aguante_process import ROOT
 
+from aguante.core.own_program import aguante_command
 from aguante.verdict.verdict import Verdict
 
 RUN_LIMIT_S = 180

@@ -156,7 +156,7 @@ def test_a_manual_fault_is_healed_after_its_time_by_heal_and_after_a_kill(
     link = ("reservations-payments", "latency", "3500", "--for", "1s")
     done = run_aguante("inject", *link, *runs, env=state)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "its time was over" in done.stdout
+    assert "its time was up" in done.stdout
     with injecting(tmp_path, state, "inventory-db", "down") as injection:
         healed = run_aguante("heal", env=state)
         assert healed.stdout == "inventory-db: enabled\n"
@@ -166,7 +166,7 @@ def test_a_manual_fault_is_healed_after_its_time_by_heal_and_after_a_kill(
         injection.wait(timeout=10)
         recovered = run_aguante("recover", *runs, env=state)
         assert "restored inventory-db" in recovered.stdout
-    assert run_aguante("heal", env=state).stdout == "nothing was broken\n"
+    assert run_aguante("heal", env=state).stdout == "nothing to heal\n"
 
 
 @contextmanager

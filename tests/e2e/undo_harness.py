@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from aguante_process import ROOT, aguante_command, run_aguante
+from aguante_process import ROOT, run_aguante
 from waiting import wait_until
 
+from aguante.core.own_program import aguante_command
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.journal import pending
 from aguante.runtimes.testbed_state import SavedState, folders, read_state
@@ -79,7 +80,7 @@ class Run:
         home, which = (attach[0], ["--attach", attach[1]]) if attach else (folder, [])
         # a pipe, since a run that can write no file must still be able to report that
         process = subprocess.Popen(
-            aguante_command("run", experiment, *which, "--runs", folder / "runs"),
+            aguante_command("run", str(experiment), *which, "--runs", str(folder / "runs")),
             cwd=ROOT,
             env={**os.environ, **environment(folder, home)},
             stdout=subprocess.PIPE,

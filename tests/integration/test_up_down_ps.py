@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from aguante_process import aguante_command, run_aguante
+from aguante_process import run_aguante
 from native_harness import processes_in, wait_until_gone
 
+from aguante.core.own_program import aguante_command
 from aguante.runtimes.processes import ProcessRef, setpriv
 from aguante.runtimes.testbed_state import folders, read_state
 from aguante.testbed.runtime import Testbed
@@ -120,14 +121,14 @@ def test_down_ends_exactly_the_detached_testbed_named(parent: Path, standin_file
     )
     assert run("down").returncode == 3  # which one?
     ended = run("down", one.id)
-    assert (ended.returncode, ended.stdout) == (0, f"{one.id} ended\n")
+    assert (ended.returncode, ended.stdout) == (0, f"{one.id} stopped\n")
     assert not alive(one)
     assert alive(two)
     assert two.id in run("ps").stdout
     processes = len(two.services) + 3  # Toxiproxy, PostgreSQL and the relay of spans
     assert f"{processes} of {processes} alive" in run("ps").stdout
     assert run("down").returncode == 0
-    assert "no testbed runs" in run("ps").stdout
+    assert "no testbed is running" in run("ps").stdout
 
 
 @pytest.mark.usefixtures("observer_binaries")

@@ -70,26 +70,26 @@ def stopped(_: Measures) -> dict[str, object]:
 
 
 def bad_baseline(good: Measures) -> dict[str, object]:
-    low = good.abort_answers[0].model_copy(update={"observed": 0.9})
-    return {"abort_answers": (low,)}
+    low = good.abort_measurements[0].model_copy(update={"observed": 0.9})
+    return {"abort_measurements": (low,)}
 
 
 def unmet(good: Measures) -> dict[str, object]:
-    low = good.answers[1].model_copy(update={"observed": 0.01})
-    return {"answers": (good.answers[0], low, *good.answers[2:])}
+    low = good.measurements[1].model_copy(update={"observed": 0.01})
+    return {"measurements": (good.measurements[0], low, *good.measurements[2:])}
 
 
 def unknown(good: Measures) -> dict[str, object]:
-    lost = good.answers[0].model_copy(update={"observed": None, "unknown_because": "no data"})
-    return {"answers": (lost, *good.answers[1:])}
+    lost = good.measurements[0].model_copy(update={"observed": None, "unknown_because": "no data"})
+    return {"measurements": (lost, *good.measurements[1:])}
 
 
 def unmet_and_unknown(good: Measures) -> dict[str, object]:
-    first = unknown(good)["answers"]
-    second = unmet(good)["answers"]
+    first = unknown(good)["measurements"]
+    second = unmet(good)["measurements"]
     assert isinstance(first, tuple)
     assert isinstance(second, tuple)
-    return {"answers": (first[0], *second[1:])}
+    return {"measurements": (first[0], *second[1:])}
 
 
 def unread_invariant(good: Measures) -> dict[str, object]:
@@ -214,9 +214,9 @@ def test_the_headline_tells_the_run_in_numbers(judged: Callable[..., Verdict]) -
     assert judged().headline == (
         "reservations-payments slowed by 3.5 s for 12 s: 429 semaphore_full after 1.0 s (17.5 %)"
         " and 504 timeout after 3.0 s (6.2 %), until the breaker on reservations-payments opened at"
-        " 3.1 s; then 503 breaker_open in 32 ms (55.6 %); 0 stray charges on 45 that were taken back,"
-        " 0 of 742 acknowledged reservations lost, 0 violations of 12 invariants that were put to the"
-        " test; goodput recovered 2 s after the fault."
+        " 3.1 s; then 503 breaker_open in 32 ms (55.6 %); 0 orphaned charges (45 refunded or voided),"
+        " 0 of 742 acknowledged reservations lost, 0 violations of the 12 exercised"
+        " invariants; goodput recovered 2 s after the fault."
     )
 
 
