@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aguante.faults.planned_fault import ToxiproxyFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.load_protocol.rates import Shape, curve_of
 from loadtests.arrivals import arrival_times
 from stress.client import TIMEOUT_S, ReservationRequest

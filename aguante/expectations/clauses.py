@@ -12,17 +12,15 @@ from pydantic import Field, field_validator, model_validator
 
 from aguante.core.findings import shown
 from aguante.core.mapping_rules import at_least_one, broken
-from aguante.core.values import Value
+from aguante.core.values import Positive, Text, Value
 from aguante.expectations.promql_rules import promql_fault
 from aguante.expectations.statuses import Status, Statuses
 
 PhaseName = Literal["warmup", "baseline", "fault", "recovery"]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
-Positive = Annotated[float, Field(strict=True, gt=0)]
 NotNegative = Annotated[float, Field(strict=True, ge=0)]
 AnyNumber = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Count = Annotated[int, Field(strict=True, ge=0)]
-Text = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
 
 
 class PartOfPhase(Value):
@@ -89,6 +87,7 @@ class Latency(Window):
     """One percentile of the latency of the window's answers with one status, in milliseconds."""
 
     kind: ClassVar[str] = "latency"
+    INLINE: ClassVar[str] = "bounds"
     of_status: Status = 200
     bounds: dict[str, Positive] = Field(default_factory=dict)
     """As written: one key ``p95_ms_max``, or any other percentile, e.g. ``p99_9_ms_max``."""
@@ -102,6 +101,11 @@ class Latency(Window):
         bounds = {key: value for key, value in data.items() if percentile_of(key) is not None}
         rest = {key: value for key, value in data.items() if key not in bounds}
         return {"bounds": bounds, **rest} if bounds else rest
+
+    @classmethod
+    def file_keys(cls) -> list[str]:
+        """With the usual percentiles."""
+        return [*super().file_keys(), *USUAL_PERCENTILES]
 
     @property
     def p(self) -> float:

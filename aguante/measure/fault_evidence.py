@@ -6,8 +6,8 @@ there, and more often than in the baseline before it.
 
 from dataclasses import replace
 
-from aguante.faults.observed import BiteRule, bite_rule, felt
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.observation import ObservationRule, is_observed
+from aguante.faults.planned_fault import PlannedFault
 from aguante.measure.evidence import Evidence, Row
 from aguante.measure.exports import spans_felt
 from aguante.measure.measures import FaultMeasure
@@ -51,9 +51,9 @@ def measure_fault(evidence: Evidence, fault: PlannedFault) -> FaultMeasure:
     evidence_text = "; ".join(text for text in (facts.evidence(fault.id), why) if text)
     return FaultMeasure(
         id=fault.id,
-        link=fault.target if isinstance(fault.fault, ToxiproxyFault) else "",
-        service="" if isinstance(fault.fault, ToxiproxyFault) else fault.target,
-        kind=fault.kind,
+        link=fault.target if fault.fault.ON_LINK else "",
+        service="" if fault.fault.ON_LINK else fault.target,
+        kind=fault.variant,
         planned_start_s=fault.start_s,
         planned_end_s=fault.end_s,
         actual_start_s=start_s,
@@ -78,24 +78,16 @@ def _injection(
     spans_link = evidence.testbed.telemetry_link
     if spans_link and fault.target == spans_link.name:
         return spans_felt(RunFolder(evidence.root).metrics, before_s, (start_s, until_s))
-    rule, links = bite_rule(fault).held_for(until_s - start_s), links_felt(evidence, fault)
+    rule = fault.fault.observation().held_for(until_s - start_s)
+    links = fault.fault.links_showing(evidence.testbed)
     if rule.shift:
         rule = _with_usual(evidence, rule, links, before_s)
     during = _count(evidence, rule, links, (start_s, until_s))
     usual = _count(evidence, rule, links, before_s)
-    observed = felt(during, usual, rule)
-    if fault.kind == "restart" and STARTED_ANEW in evidence.facts.evidence_after(fault.id):
+    observed = is_observed(during, usual, rule)
+    if rule.new_process and STARTED_ANEW in evidence.facts.evidence_after(fault.id):
         observed = True  # one in good order may cost no attempt at all
     return during[0], during[1], observed, _sentence(links, during, usual)
-
-
-def links_felt(evidence: Evidence, fault: PlannedFault) -> list[str]:
-    """The links whose attempts can show a fault: its own, or every call to the service that it hits."""
-    if isinstance(fault.fault, ToxiproxyFault):
-        return [fault.fault.link]
-    service = fault.fault.service
-    links = evidence.testbed.links
-    return [each.name for each in links if each.callee == service and each.kind == "http"]
 
 
 def _baseline_start(evidence: Evidence) -> float:
@@ -104,15 +96,15 @@ def _baseline_start(evidence: Evidence) -> float:
 
 
 def _with_usual(
-    evidence: Evidence, rule: BiteRule, links: list[str], before_s: tuple[float, float]
-) -> BiteRule:
+    evidence: Evidence, rule: ObservationRule, links: list[str], before_s: tuple[float, float]
+) -> ObservationRule:
     window = {"from_s": before_s[0], "until_s": before_s[1]}
     (slowest,) = evidence.row(_USUAL_SLOWEST, links=links, **window)
     return replace(rule, slow_ms=slowest)
 
 
 def _count(
-    evidence: Evidence, rule: BiteRule, links: list[str], window_s: tuple[float, float]
+    evidence: Evidence, rule: ObservationRule, links: list[str], window_s: tuple[float, float]
 ) -> tuple[int, int]:
     row: Row = evidence.row(
         _ATTEMPTS,

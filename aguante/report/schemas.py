@@ -8,17 +8,13 @@ import inspect
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
+from typing import get_args
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
 from aguante.expectations import clauses as expectations
 from aguante.expectations import statuses
 from aguante.experiment import experiment
-from aguante.faults.process_actions import ACTIONS
-from aguante.faults.toxics import TOXICS, ToxicType
-from aguante.measure import measures as measure_model
-from aguante.report.schemas_pumba import pumba_section
 from aguante.testbed import testbed_spec as testbed
 from aguante.verdict import verdict as verdict_model
 
@@ -30,22 +26,16 @@ NAMES = ("experiment", "verdict", "testbed")
 def verdict_schema() -> Schema:
     """Of ``verdict.json``, as it is written."""
     schema = verdict_model.Verdict.model_json_schema(mode="serialization")
-    _describe(schema, verdict_model, measure_model)
+    _describe(schema, verdict_model.Verdict)
     return {"$schema": DRAFT, **schema}
 
 
 def experiment_schema() -> Schema:
     """Of an experiment file, as it is typed: toxic attributes beside the link, absent means absent."""
     schema = experiment.Experiment.model_json_schema()
-    _describe(schema, experiment, expectations)
+    _describe(schema, experiment.Experiment)
     definitions = _mapping(schema["$defs"])
-    _toxics(_mapping(definitions["ToxiproxySection"]))
-    pumba = _mapping(definitions["PumbaSection"])
-    pumba["allOf"] = pumba_section(_mapping(pumba["properties"]))
-    del definitions["JsonValue"]
     _mapping(definitions["Clause"]).update({"minProperties": 1, "maxProperties": 1})
-    action: Schema = {"enum": list(ACTIONS), "title": "Action"}
-    _mapping(_mapping(definitions["ProcessSection"])["properties"])["action"] = action
     one: list[JsonValue] = [{"type": "integer"}, {"enum": list(statuses.STATUS_CLASSES)}]
     some: list[JsonValue] = [*one, {"type": "array", "items": {"anyOf": one}, "minItems": 1}]
     _mapping(_mapping(definitions["Rate"])["properties"])["status"] = {"anyOf": some}
@@ -59,7 +49,7 @@ def experiment_schema() -> Schema:
 def testbed_schema() -> Schema:
     """Of ``testbed.yaml``, as it is typed: ``links`` names a file, and it does not say where it is."""
     schema = testbed.TestbedSpec.model_json_schema()
-    _describe(schema, testbed)
+    _describe(schema, testbed.TestbedSpec)
     properties = _mapping(schema["properties"])
     del properties["root"], properties["given"]
     properties["links"] = {"type": "string", "description": "The file that owns the links."}
@@ -103,33 +93,6 @@ def _mapping(value: JsonValue) -> Schema:
     return value
 
 
-def _toxics(section: Schema) -> None:
-    """Each toxic's own attributes with their bounds, from the table that the driver uses."""
-    properties = _mapping(section["properties"])
-    del properties["attributes"]
-    properties["toxic"] = {"enum": list(TOXICS), "title": "Toxic"}
-    for toxic in TOXICS.values():
-        for attribute in toxic.attributes:
-            properties.setdefault(attribute.key, {"type": "integer"})
-    section["allOf"] = [_when(toxic) for toxic in TOXICS.values()]
-
-
-def _when(toxic: ToxicType) -> JsonValue:
-    wanted: JsonValue = [each.key for each in toxic.attributes if each.default is None]
-    bounds: Schema = {
-        each.key: {
-            "minimum": each.minimum,
-            "maximum": each.maximum,
-            "description": each.meaning,
-        }
-        for each in toxic.attributes
-    }
-    return {
-        "if": {"properties": {"toxic": {"const": toxic.name}}, "required": ["toxic"]},
-        "then": {"required": wanted, "properties": bounds, "description": toxic.meaning},
-    }
-
-
 def _without_nulls(schema: JsonValue) -> None:
     """In a file an absent key is absent: ``null`` is no choice, and no default is shown for it."""
     if isinstance(schema, list):
@@ -148,20 +111,36 @@ def _without_nulls(schema: JsonValue) -> None:
         _without_nulls(value)
 
 
-def _describe(schema: Schema, *modules: ModuleType) -> None:
-    """Field docstrings as descriptions: said once, where the field is."""
-    said = {name: fields for module in modules for name, fields in _docstrings(module).items()}
+def _describe(schema: Schema, model: type[BaseModel]) -> None:
+    """Field docstrings as descriptions, of ``model`` and of every model in it."""
     own = {str(schema["title"]): schema, **_mapping(schema.get("$defs", {}))}
-    for name, definition in own.items():
-        properties = _mapping(_mapping(definition).get("properties", {}))
-        for field, text in said.get(name, {}).items():
+    for each in _models(model, set()):
+        properties = _mapping(_mapping(own.get(each.__name__, {})).get("properties", {}))
+        for field, text in _docstrings(each).items():
             if field in properties:
                 _mapping(properties[field])["description"] = text
 
 
-def _docstrings(module: ModuleType) -> dict[str, dict[str, str]]:
-    classes = [n for n in ast.parse(inspect.getsource(module)).body if isinstance(n, ast.ClassDef)]
-    return {each.name: _field_docstrings(each) for each in classes}
+def _models(annotation: object, seen: set[type[BaseModel]]) -> set[type[BaseModel]]:
+    """Every model that a type consists of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if annotation not in seen:
+            seen.add(annotation)
+            for field in annotation.model_fields.values():
+                _models(field.annotation, seen)
+        return seen
+    for each in get_args(annotation):
+        _models(each, seen)
+    return seen
+
+
+def _docstrings(model: type[BaseModel]) -> dict[str, str]:
+    """Field -> its docstring; a base class's where the class has none of its own."""
+    found: dict[str, str] = {}
+    for each in reversed(model.__mro__[: model.__mro__.index(BaseModel)]):
+        (node,) = ast.parse(inspect.getsource(each)).body
+        found |= _field_docstrings(node) if isinstance(node, ast.ClassDef) else {}
+    return found
 
 
 def _field_docstrings(node: ast.ClassDef) -> dict[str, str]:

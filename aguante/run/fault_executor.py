@@ -7,10 +7,10 @@ The order is the promise of the design: every intent is on disk before the first
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from aguante.drivers.driver import FaultDriver, FaultError
-from aguante.drivers.router import AnyUndo
+from aguante.faults.fault_kind import Undo
 from aguante.faults.planned_fault import PlannedFault
 from aguante.run_folder.event_log import EventLog
 from aguante.run_folder.events import FaultChanged
@@ -34,11 +34,11 @@ class Intent:
     """A fault, and the state to restore after it; on disk by the time this object exists."""
 
     fault: PlannedFault
-    undo: AnyUndo
+    undo: Undo
 
 
 async def write_down(
-    faults: Sequence[PlannedFault], driver: FaultDriver[AnyUndo], journal: Journal
+    faults: Sequence[PlannedFault], driver: FaultDriver[Any], journal: Journal
 ) -> tuple[Intent, ...]:
     """Check every fault against its driver, then journal every intent; changes nothing yet.
 
@@ -58,7 +58,7 @@ class Faults:
     def __init__(
         self,
         intents: Sequence[Intent],
-        driver: FaultDriver[AnyUndo],
+        driver: FaultDriver[Any],
         journal: Journal,
         log: EventLog,
         now_s: Callable[[], float],
@@ -148,7 +148,7 @@ class Faults:
                 failures[fault_id] = str(error)
         return failures
 
-    def _gone(self, undo: AnyUndo) -> None:
+    def _gone(self, undo: Undo) -> None:
         """Nothing is left to restore; and nothing was read back, so it is not noted as verified."""
         self._verified.add(undo.fault_id)
         self._active.discard(undo.fault_id)
@@ -156,7 +156,7 @@ class Faults:
         error = "Toxiproxy has ended, and this fault with it"
         self._note(self._planned[undo.fault_id], "undone", error=error)
 
-    async def _undo(self, undo: AnyUndo) -> None:
+    async def _undo(self, undo: Undo) -> None:
         planned = self._planned[undo.fault_id]
         await self._driver.undo(undo)
         self._active.discard(undo.fault_id)

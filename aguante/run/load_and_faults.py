@@ -6,16 +6,17 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aguante.collect.database_dump import DumpError, dump_tables
 from aguante.collect.metrics_scraper import MetricsScraper, spans_dropped
 from aguante.collect.phase_publisher import PhasePublisher
 from aguante.collect.promql_samples import queries_of, run_queries, scraped_in_s, write_promql
 from aguante.collect.settle import settle
-from aguante.drivers.driver import FaultError
+from aguante.drivers.driver import FaultDriver, FaultError
+from aguante.drivers.driver_set import Drivers
 from aguante.drivers.process.process_driver import ProcessDriver
 from aguante.drivers.pumba.pumba_driver import PumbaDriver
-from aguante.drivers.router import Drivers
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
 from aguante.load.generator import (
     GRACE_S,
@@ -102,14 +103,15 @@ def note_publishing(log: EventLog, progress: Progress, publisher: PhasePublisher
 
 
 def drivers_of(stage: Stage, testbed: Testbed) -> Drivers:
-    """What can break things on this testbed."""
+    """The drivers that this testbed has something for."""
     run_id, control = stage.plan.run_id, stage.runtime.control
-    pumba = None
+    drivers: dict[str, FaultDriver[Any]] = {"toxiproxy": ToxiproxyDriver(testbed.toxiproxy, run_id)}
+    if control is not None:
+        drivers["process"] = ProcessDriver(control, stage.spec.ready_paths)
     if isinstance(control, ContainerControl):
         settings = stage.spec.pumba.with_overrides_from(os.environ)
-        pumba = PumbaDriver(control.docker, testbed.id, run_id, settings)
-    process = ProcessDriver(control, stage.spec.ready_paths) if control else None
-    return Drivers(ToxiproxyDriver(testbed.toxiproxy, run_id), process, pumba)
+        drivers["pumba"] = PumbaDriver(control.docker, testbed.id, run_id, settings)
+    return Drivers(drivers)
 
 
 async def _heal(stage: Stage, clock: Clock, faults: Faults, parts: PartsWatch) -> None:

@@ -1,24 +1,21 @@
-"""One fault on a testbed that already runs, by hand: journaled as in a run, and healed on the way out.
+"""One fault on a testbed that already runs, applied by hand: journaled as in a run, and undone at the end.
 
-For a lecture, or to look at something: there is no load of ours, no verdict, and nothing is measured. The
-folder ``runs/<time>-inject-<link>/`` holds the journal, so that ``aguante recover`` heals after a kill.
+It serves a lecture or an exploration: it brings no load and no verdict, and nothing is measured. The journal in
+``runs/<time>-inject-<link>/`` lets ``aguante recover`` undo the fault after a kill.
 """
 
 import asyncio
-import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
-from aguante.clients.toxiproxy_client import ToxiproxyClient, ToxiproxyError
-from aguante.drivers.driver import FaultError
-from aguante.drivers.router import Drivers
+from aguante.clients.toxiproxy_client import ToxiproxyClient, ToxiproxyError, is_gone
+from aguante.drivers.driver import FaultDriver, FaultError
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
-from aguante.faults.toxics import TOXICS, complete
-from aguante.faults.undo import ToxiproxyUndo
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import TOXICS, Toxic, ToxiproxyFault, ToxiproxyUndo
 from aguante.run.fault_executor import Faults, write_down
 from aguante.run_folder.event_log import EventLog
 from aguante.run_folder.events import RunStarted
@@ -27,36 +24,47 @@ from aguante.run_folder.journal import Journal
 
 HOLD_MAX_S = 24 * 3600.0
 LOOK_EVERY_S = 1.0
-CONNECT_LIMIT_S = 2.0
+DIGITS_MAX = 12
 
 
 class WrongValuesError(Exception):
     """A toxic's values make no sense. Says what was found, and what it takes."""
 
 
-def toxic_of(toxic: str, words: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    """Attributes by Toxiproxy's names from words: ``3500``, ``jitter_ms=200``; a bare number is the first one.
+def fault_on_link(
+    link: str, toxic: str, words: Sequence[str], *, upstream: bool = False, toxicity: float = 1.0
+) -> ToxiproxyFault:
+    """A fault from words: ``3500``, ``jitter_ms=200``; a bare number is the toxic's first attribute.
 
     Raises:
-        WrongValuesError: no such toxic or attribute, or no whole number. Bounds are the driver's to check.
+        WrongValuesError: no such toxic or attribute, no whole number, or out of bounds.
     """
-    kind = TOXICS.get(toxic)
-    if kind is None:
+    if toxic not in TOXICS:
         message = f"there is no toxic {toxic!r}; there are {', '.join(TOXICS)}"
         raise WrongValuesError(message)
-    names = {each.key: each.name for each in kind.attributes} | {
-        a.name: a.name for a in kind.attributes
-    }
-    found: dict[str, int] = {}
-    for word in words:
-        key, equals, number = word.rpartition("=")
-        name = names.get(key) if equals else next(iter(names.values()), None)
-        if name is None or not number.isascii() or not number.isdecimal() or len(number) > 12:
-            known = ", ".join(f"{each.key}=N" for each in kind.attributes) or "no values"
-            message = f"found {word!r}; {toxic} takes {known} (whole numbers)"
-            raise WrongValuesError(message)
-        found[name] = int(number)
-    return tuple(complete(toxic, found).items())
+    fault = ToxiproxyFault(
+        link=link,
+        toxic=toxic,
+        stream="upstream" if upstream else "downstream",
+        toxicity=toxicity,
+        attributes=tuple(dict(_attribute(TOXICS[toxic], word) for word in words).items()),
+    )
+    problems = fault.problems()
+    if problems:
+        raise WrongValuesError("; ".join(map(str, problems)))
+    return fault.model_copy(update={"attributes": tuple(fault.complete().items())})
+
+
+def _attribute(toxic: Toxic, word: str) -> tuple[str, int]:
+    """Toxiproxy's own name and the number; the word may have that name, or the key of a file."""
+    names = {name: each.name for each in toxic.options for name in (each.key, each.name)}
+    key, equals, number = word.rpartition("=")
+    name = names.get(key) if equals else next(iter(names.values()), None)
+    if name is None or not number.isascii() or not number.isdecimal() or len(number) > DIGITS_MAX:
+        known = ", ".join(f"{each.key}=N" for each in toxic.options) or "no values"
+        message = f"found {word!r}; {toxic.name} takes {known} (whole numbers)"
+        raise WrongValuesError(message)
+    return name, int(number)
 
 
 @dataclass(frozen=True)
@@ -83,11 +91,18 @@ async def hold(
     """
     folder = RunFolder.create(runs, injection.run_id)
     planned = PlannedFault(id="inject", fault=injection.fault, start_s=0.0, end_s=injection.for_s)
-    driver = Drivers(ToxiproxyDriver(injection.api, injection.run_id), None)
+    driver: FaultDriver[Any] = ToxiproxyDriver(injection.api, injection.run_id)
     began = time.monotonic()
 
     def now_s() -> float:
         return time.monotonic() - began
+
+    async def is_lifted() -> bool:
+        try:
+            await driver.verify(intents[0].undo)
+        except FaultError:
+            return False
+        return True
 
     with EventLog(folder.events) as log, Journal.open(folder.journal, injection.run_id) as journal:
         log.write(RunStarted(epoch_ns=time.time_ns()))
@@ -96,7 +111,7 @@ async def hold(
         try:
             await faults.apply(planned)
             say(f"{await driver.evidence(planned)}; Ctrl-C heals")
-            why = await _until_over(injection, intents[0].undo, driver, stop, now_s)
+            why = await _until_over(injection, is_lifted, stop, now_s)
         finally:
             if is_gone(injection.api):
                 journal.mark(planned.id, "verified")
@@ -107,43 +122,22 @@ async def hold(
 
 async def _until_over(
     injection: Injection,
-    undo: object,
-    driver: Drivers,
+    is_lifted: Callable[[], Awaitable[bool]],
     stop: asyncio.Event,
     now_s: Callable[[], float],
 ) -> str:
-    assert isinstance(undo, ToxiproxyUndo)  # noqa: S101 - it was prepared from a fault on a link
+    """Wait until the fault is over; returns why it is."""
     while (left_s := injection.for_s - now_s()) > 0:
         try:
             await asyncio.wait_for(stop.wait(), min(LOOK_EVERY_S, left_s))
         except TimeoutError:
             if is_gone(injection.api):
                 return "the testbed has ended, and everything injected into it"
-            if await _lifted(driver, undo):
-                return "lifted by another hand"
+            if await is_lifted():
+                return "lifted by somebody else"
         else:
             return "stopped"
     return "its time was over"
-
-
-async def _lifted(driver: Drivers, undo: ToxiproxyUndo) -> bool:
-    try:
-        await driver.verify(undo)
-    except FaultError:
-        return False
-    return True
-
-
-def is_gone(api: str) -> bool:
-    """Nobody listens there any more: toxics live in Toxiproxy's memory, so they are gone with it."""
-    address = urlsplit(api)
-    try:
-        with socket.create_connection((address.hostname or "", address.port or 0), CONNECT_LIMIT_S):
-            return False
-    except ConnectionRefusedError:
-        return True
-    except OSError:
-        return False  # no answer is no proof
 
 
 async def heal_testbed(api: str, links: Sequence[str]) -> tuple[str, ...]:

@@ -4,19 +4,21 @@ A native run's testbed was its own: when what is left of it has been swept up, i
 their toxics with them. On a testbed that others use too, each proxy is restored and read back.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from aguante.core.values import Value
 from aguante.drivers.driver import FaultDriver, FaultError
-from aguante.drivers.router import AnyUndo
+from aguante.faults.fault_kind import Undo
 from aguante.plan.plan import Plan
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.journal import Journal, JournalError, read_pending, recoverable
 from aguante.runtimes.testbed_state import sweep
 
+DriverFor = Callable[[Undo], Awaitable[FaultDriver[Any]]]
 JOURNAL = "journal"
 GONE = "its testbed is gone, and everything injected into it"
 
@@ -33,15 +35,15 @@ class Recovered(Value):
     """Why it still holds, and how to fix it; empty when it is healed."""
 
 
-def _never(_: AnyUndo) -> bool:
+def _never(_: Undo) -> bool:
     return False
 
 
 async def recover(
     runs: Path,
     testbeds: Path,
-    driver_for: Callable[[AnyUndo], FaultDriver[AnyUndo]],
-    gone: Callable[[AnyUndo], bool] = _never,
+    driver_for: DriverFor,
+    gone: Callable[[Undo], bool] = _never,
 ) -> tuple[Recovered, ...]:
     """Sweep up what dead testbeds left, then heal every journal of a dead run below ``runs``.
 
@@ -64,8 +66,8 @@ async def recover(
 
 async def _heal_run(
     path: Path,
-    driver_for: Callable[[AnyUndo], FaultDriver[AnyUndo]],
-    gone: Callable[[AnyUndo], bool],
+    driver_for: DriverFor,
+    gone: Callable[[Undo], bool],
 ) -> AsyncIterator[Recovered]:
     try:
         journal = Journal.resume(path)
@@ -101,15 +103,15 @@ def _set_aside(path: Path, error: JournalError) -> Recovered:
 async def _heal(
     run: Path,
     journal: Journal,
-    undo: AnyUndo,
-    driver_for: Callable[[AnyUndo], FaultDriver[AnyUndo]],
-    gone: Callable[[AnyUndo], bool],
+    undo: Undo,
+    driver_for: DriverFor,
+    gone: Callable[[Undo], bool],
 ) -> Recovered:
     if _owned_its_testbed(run) or gone(undo):
         journal.mark(undo.fault_id, "verified")
         return Recovered(run_id=run.name, fault_id=undo.fault_id, how=GONE)
-    driver = driver_for(undo)
     try:
+        driver = await driver_for(undo)
         await driver.undo(undo)
         await driver.verify(undo)
     except FaultError as error:

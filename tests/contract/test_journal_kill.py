@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from aguante.faults.undo import ToxiproxyUndo
+from aguante.faults.toxiproxy import ToxiproxyUndo
 from aguante.run_folder.journal import Journal, pending, recoverable
 
 RUN = """

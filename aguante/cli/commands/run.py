@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from aguante.cli.commands.recover import driver_for, gone
+from aguante.cli.commands.recover import heal_killed_runs
 from aguante.cli.consoles import ProgressConsole
 from aguante.cli.options.arguments import Loaded, experiment_argument, set_option, testbed_option
 from aguante.cli.options.completion_names import policies
@@ -27,9 +27,7 @@ from aguante.cli.options.with_option import with_option
 from aguante.cli.play_single import Stage, check_policy, lasts_s, play_here
 from aguante.cli.play_suite import SuiteOptions, command_line, play_suite, show_suite
 from aguante.cli.render.verdict_text import verdict_console
-from aguante.run.recover_runs import recover
 from aguante.runtimes.sidecars import Sidecars
-from aguante.runtimes.testbed_state import default_parent
 from aguante.suite.many_runs import Entry, Job, interleave, play_jobs
 from aguante.verdict.suite_result import Suite, SuiteRun
 
@@ -148,7 +146,7 @@ def heal_leftovers(runs: Path, console: Console) -> bool:
         TestbedError: the runs folder cannot be written; then no run can be journaled, either.
     """
     writable(runs)
-    left = asyncio.run(recover(runs, default_parent(), driver_for, gone))
+    left = heal_killed_runs(runs)
     for each in left:
         console.print(f"{each.run_id}: {each.fault_id}: {each.how or each.error}", soft_wrap=True)
     return not any(each.error for each in left)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from aguante.experiment.live_conditions import is_live
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
 from aguante.plan.plan import Plan, PlannedLoad
 from aguante.report.series import fault_names
 from aguante.verdict.kinds import sentence
@@ -72,7 +72,8 @@ def _moments(plan: Plan, settle_s: float) -> list[tuple[float, str]]:
     ]
     moments[0] = (moments[0][0], 0, f"{moments[0][2]}; {_load(plan)}")
     for fault in plan.faults:
-        moments.append((fault.start_s, 1, f"  {fault_names(fault)[0]}{_reach(fault)}"))
+        reach = f" ({fault.fault.reach})" if fault.fault.reach else ""
+        moments.append((fault.start_s, 1, f"  {fault_names(fault)[0]}{reach}"))
         moments.append((fault.end_s, -1, f"  {fault.id} is lifted, and verified to be"))
     answers = f"load ends; answers are awaited for up to {plan.load.timeout_s:g} s"
     moments.append(
@@ -112,16 +113,6 @@ def rate_words(load: PlannedLoad) -> str:
     return f"{rate} requests/s"
 
 
-def _reach(fault: PlannedFault) -> str:
-    """Which way and how many connections, where that is not everything."""
-    if not isinstance(fault.fault, ToxiproxyFault) or fault.fault.toxic == "down":
-        return ""
-    way = "on the answers" if fault.fault.stream == "downstream" else "on the requests"
-    share = fault.fault.toxicity
-    some = "" if share == 1 else f", {share:.0%} of the connections (not of the requests)"
-    return f" ({way}{some})"
-
-
 def _claims(plan: Plan) -> Iterator[str]:
     for at, planned in enumerate(plan.expect, start=1):
         yield f"  {at}. {sentence(planned.asked)}"
@@ -142,17 +133,15 @@ def _aborts(plan: Plan) -> Iterator[str]:
 def _notes(plan: Plan, timeouts_s: Mapping[str, float]) -> Sequence[str]:
     """What the policy's timeouts make of each delay, and of each fault's length."""
     notes = [note for fault in plan.faults for note in _delay(fault, timeouts_s, plan.policy)]
-    if any(fault.end_s - fault.start_s < 3 for fault in plan.faults):
+    if any(fault.length_s < 3 for fault in plan.faults):
         notes.append("A fault shorter than 3 s may end before a timeout has shown it.")
     return ["Notes:", *(f"  {note}" for note in notes)] if notes else []
 
 
 def _delay(fault: PlannedFault, timeouts_s: Mapping[str, float], policy: str) -> Iterator[str]:
-    if not isinstance(fault.fault, ToxiproxyFault) or fault.fault.toxic != "latency":
-        return
-    link, delay_s = fault.fault.link, dict(fault.fault.attributes).get("latency", 0) / 1000
+    link, delay_s = fault.target, fault.fault.delay_s
     limit_s = timeouts_s.get(link)
-    if limit_s is None:
+    if delay_s is None or limit_s is None:
         return
     if delay_s > limit_s:
         yield (

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from aguante.drivers.driver import FaultError
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
-from aguante.faults.undo import ToxiproxyUndo
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault, ToxiproxyUndo
 from aguante.run.fault_executor import Faults, write_down
 from aguante.run.liveness import LOAD, PartsWatch
 from aguante.run_folder.event_log import EventLog

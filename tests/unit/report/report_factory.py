@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from report_samples import sample_traces
 
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.measure.measures import (
     Answer,
     Attribution,

@@ -5,7 +5,8 @@ from itertools import pairwise
 import pytest
 from report_factory import held_run
 
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.measure.measures import BreakerTransition, Cause, SecondCauses
 from aguante.report import series
 from aguante.report.palette import styles_of
