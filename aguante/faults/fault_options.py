@@ -41,6 +41,11 @@ class Option(ABC):
     def problems(self, path: FilePath, value: object) -> Iterator[Problem]:
         """Faults of a value as written in the file at ``path``."""
 
+    @property
+    def summary(self) -> str:
+        """Meaning and bounds, for a message."""
+        return self.meaning
+
     def limits_schema(self) -> JsonSchema:
         """JSON Schema of meaning and bounds."""
         return {"description": self.meaning, **self._limits()}
@@ -72,13 +77,21 @@ class Number(Option):
     def problems(self, path: FilePath, value: object) -> Iterator[Problem]:
         """No number, or out of bounds."""
         low, high = self.bounds
-        limits = f"{low:g} to {high:g}"
         if not self._has_type(value):
             expected = a_number(self.key, whole=isinstance(self, Whole))
-            fix = meant_number(self.key, value) if isinstance(value, str) else f"give {limits}"
+            fix = meant_number(self.key, value) if isinstance(value, str) else f"give {self._range}"
             yield Problem(path, shown(value), expected, fix)
         elif not low <= value <= high:  # type: ignore[operator]
-            yield Problem(path, shown(value), limits, f"give {limits} ({self.meaning})")
+            yield Problem(path, shown(value), self._range, f"give {self._range} ({self.meaning})")
+
+    @property
+    def _range(self) -> str:
+        return " to ".join(map(as_text, self.bounds))
+
+    @property
+    def summary(self) -> str:
+        """With the bounds."""
+        return f"{self.meaning}, {self._range}"
 
     def _has_type(self, value: object) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)

@@ -111,7 +111,7 @@ def _option_problems(
         if option.key in written:
             yield from option.problems(at, written[option.key])
         elif option.default is None:
-            fix = f"add {option.key}: ({option.meaning})"
+            fix = f"add {option.key}: ({option.summary})"
             yield Problem(at, "nothing", f"{option.key} with {what}", fix, at_key=False)
 
 

@@ -9,7 +9,7 @@ from aguante.run_folder.journal import Journal, pending, recoverable
 
 RUN = """
 import sys, pathlib
-from aguante.drivers.driver import ToxiproxyUndo
+from aguante.faults.toxiproxy import ToxiproxyUndo
 from aguante.run_folder.journal import Journal
 journal = Journal.open(pathlib.Path(sys.argv[1]), "run-1")
 journal.intend(ToxiproxyUndo(fault_id="slow", api="http://127.0.0.1:1", proxy="p", toxic="run-1-slow"))

@@ -254,7 +254,7 @@ async def test_values_that_would_crash_toxiproxy_are_never_sent(
     toxic: str, attributes: Mapping[str, int], server: Server, proxied: int
 ) -> None:
     """Refused before anything is changed; the message names the bound."""
-    with pytest.raises(FaultError, match=r"give \d+ to \d+"):
+    with pytest.raises(FaultError, match=r"\d+ to \d+"):
         await ToxiproxyDriver(server.client.api, RUN).prepare(planned(toxic, attributes))
     assert server.process.poll() is None
 
@@ -285,9 +285,9 @@ async def test_such_values_do_crash_toxiproxy(
 def extremes() -> Iterator[tuple[str, dict[str, int]]]:
     """Each toxic with all attributes at their lowest, and at their highest."""
     for kind in TOXICS.values():
-        if kind.attributes:
-            yield kind.name, {each.name: each.bounds[0] for each in kind.attributes}
-            yield kind.name, {each.name: each.bounds[1] for each in kind.attributes}
+        if kind.options:
+            yield kind.name, {each.name: each.bounds[0] for each in kind.options}
+            yield kind.name, {each.name: each.bounds[1] for each in kind.options}
 
 
 @pytest.mark.parametrize(("toxic", "attributes"), list(extremes()))

@@ -38,7 +38,7 @@ def test_a_value_out_of_bounds_is_found(toxic: Toxic, data: st.DataObject) -> No
     lowest = {each.name: each.bounds[0] for each in toxic.options}
     found = problems(toxic.name, lowest | {wrong.name: value})
     assert any(
-        each.startswith(f"{wrong.key}: found {value}, expected {low:g} to {high:g}; fix: give ")
+        each.startswith(f"{wrong.key}: found {value}, expected {low} to {high}; fix: give ")
         for each in found
     )
 
