@@ -1,1 +1,1 @@
-"""Benchmarks: each prints ratios against a reference measured in the same run, and asserts nothing."""
+"""Benchmarks: each prints ratios to a reference measured in the same run, and asserts nothing."""

@@ -1,19 +1,19 @@
-"""How long the evidence of a run takes to be read, measured, judged and reported, at 10 thousand to a million requests.
+"""How long it takes to read, measure, judge and report the evidence of a run of 10,000 to 1,000,000 requests.
 
     python -m benchmarks.analysis [--sizes 10000,100000,1000000] [--spans-per-request 2] [--tables] [--rounds 3]
     python -m benchmarks.analysis --decode 100000
 
-Each round is a child process of its own, so that its peak memory is its own; a line is the median of its
-rounds. The run folder is made by DuckDB from a story like that of payments-slow: 56 % answered, the rest
-refused, timed out or turned away; every refusal has its span event. What is in it:
+Each round runs in a child process, so that its peak memory can be measured; a line shows the median of its
+rounds. DuckDB generates the run folder with the proportions of payments-slow: 56 % succeed, the rest are
+rejected or time out; every rejection has its span event. It contains:
 
-- requests.jsonl, one RequestRecord a line (326 bytes each);
-- spans.parquet, the same number of spans for each request (the real system makes about 13 for a reservation);
-- with --tables the databases at the end: a saga with four log lines, an outbox row, an allocation and a
-  charge for each reservation, on which every invariant of testbed.yaml is judged; else they are empty.
+- requests.jsonl, one RequestRecord per line (326 bytes each);
+- spans.parquet, the same number of spans per request (a real reservation has about 13);
+- with --tables the final databases: per reservation a saga with four log lines, an outbox row, an allocation
+  and a charge, on which every invariant of testbed.yaml is judged; without it they are empty.
 
-Time begins after the imports, as in a run. Decoding the raw OTLP bodies into spans.parquet comes before it
-and is measured by itself (--decode).
+Time counts from after the imports, as in a run. Decoding raw OTLP bodies into spans.parquet is measured
+separately (--decode).
 """
 
 import argparse
@@ -28,10 +28,8 @@ import time
 from pathlib import Path
 
 from aguante.collect.span_decoder import decode_spans
-from aguante.measure.measure_run import measure
-from aguante.report.write_reports import write_reports
+from aguante.report.analyse import FrozenRun, analyse
 from aguante.run_folder.folder import RunFolder
-from aguante.verdict.judge import judge
 from benchmarks.analysis_runs import otlp_bodies, planned, write_run
 
 ROOT = Path(__file__).parents[1]
@@ -40,35 +38,23 @@ ROOT = Path(__file__).parents[1]
 def analyse_once(folder: RunFolder, requests: int) -> dict[str, float]:
     """CPU seconds of each step (all threads), wall seconds in all, and this process's peak memory in MB."""
     plan, spec = planned(requests)
-    marks = [("start", time.process_time())]
-    began = time.perf_counter()
-
-    def done(step: str) -> None:
-        marks.append((step, time.process_time()))
-
-    measures = measure(folder, plan, spec, keep_traces=True)
-    done("measure")
-    verdict = judge(plan, measures)
-    for path, value in (
-        (folder.plan, plan),
-        (folder.measures, measures),
-        (folder.verdict, verdict),
-    ):
-        path.write_text(value.model_dump_json())
-    done("judge")
-    write_reports(folder, plan, measures, verdict)
-    done("report")
-    steps: dict[str, float] = {
-        marks[at][0]: marks[at][1] - marks[at - 1][1] for at in range(1, len(marks))
+    folder.traces.unlink(missing_ok=True)  # as in a run that is judged for the first time
+    began, began_cpu = time.perf_counter(), time.process_time()
+    judged = analyse(FrozenRun(folder, plan, spec))
+    measured = time.process_time()
+    judged.write()
+    ended = time.process_time()
+    return {
+        "measure": measured - began_cpu,
+        "report": ended - measured,
+        "cpu": ended - began_cpu,
+        "wall": time.perf_counter() - began,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    wall = time.perf_counter() - began
-    steps["cpu"] = sum(steps.values())
-    return steps | {"wall": wall, "peak_mb": peak_mb}
 
 
 def in_a_child(folder: Path, requests: int) -> dict[str, float]:
-    """One round, in a process of its own."""
+    """Run one round in a child process."""
     argv = [sys.executable, "-m", "benchmarks.analysis", "--only", str(folder)]
     argv += ["--sizes", str(requests)]
     done = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=300, cwd=ROOT)
@@ -77,7 +63,7 @@ def in_a_child(folder: Path, requests: int) -> dict[str, float]:
 
 
 def medians(requests: int, options: argparse.Namespace) -> dict[str, float]:
-    """Of each figure, over all rounds of one size."""
+    """The median of each figure over all rounds of one size."""
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder.create(Path(folder), "analysis")
         write_run(run, requests, options.spans_per_request, with_tables=options.tables)
@@ -86,7 +72,7 @@ def medians(requests: int, options: argparse.Namespace) -> dict[str, float]:
 
 
 def print_sizes(options: argparse.Namespace) -> None:
-    """A line per size; the last column is the cost of each further request against the step before."""
+    """Print a line per size; the last column compares the cost of a further request with the previous size."""
     columns = ("measure", "report", "cpu", "wall")
     heads = "".join(f"{name:>9}" for name in columns)
     write = sys.stdout.write
@@ -104,7 +90,7 @@ def print_sizes(options: argparse.Namespace) -> None:
 
 
 def print_decoding(spans: int) -> None:
-    """CPU and wall seconds of decoding so many spans, and the peak memory of this process."""
+    """Print CPU and wall seconds of decoding this many spans, and the peak memory of this process."""
     with tempfile.TemporaryDirectory() as root:
         folder = RunFolder.create(Path(root), "analysis")
         with folder.otlp.open("wb") as file:
@@ -120,7 +106,7 @@ def print_decoding(spans: int) -> None:
 
 
 def main() -> None:
-    """Print what was asked for, with the machine's load: figures of a busy machine are of little worth."""
+    """Print the machine's load average and the requested figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--sizes", default="10000,100000,1000000")
     parser.add_argument("--spans-per-request", type=int, default=2)

@@ -1,4 +1,4 @@
-"""Run folders as large as one likes, for ``benchmarks.analysis``: written by DuckDB, not played."""
+"""Generates run folders of any size with DuckDB, for ``benchmarks.analysis``."""
 
 import json
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ COPY (
     WITH arrivals AS (
         SELECT i AS seq, i * $length_s / $n AS at_s, i % 4 = 3 AS reads, hash(i) % 1000 / 100 AS noise
         FROM range($n) AS t(i)
-    ), told AS (
+    ), answered AS (
         SELECT *, CASE WHEN at_s < 8 OR at_s >= 21.5 OR reads THEN 200 WHEN at_s < 9 THEN 504
                        WHEN at_s < 11 THEN 429 ELSE 503 END AS status FROM arrivals
     )
@@ -45,7 +45,7 @@ COPY (
                 ELSE 'breaker_open' END AS mechanism,
            status <> 200 AS definite, false AS settled, lpad(to_hex(seq), 32, '0') AS trace_id,
            'key-' || seq AS idempotency_key, 'r-' || seq AS reservation_id, 'event-1' AS event_id
-    FROM told
+    FROM answered
 ) TO '{target}' (FORMAT json)
 """
 _SPANS = """
@@ -89,7 +89,7 @@ TABLES = {
     "inventory.allocations": "reservation_id, event_id, 1::INTEGER AS quantity, 'ALLOCATED' AS state",
     "payments.charges": "reservation_id, 'u' AS user_id, 2500::BIGINT AS amount_cents, 'CAPTURED' AS state",
 }
-"""What each table holds of the confirmed reservations."""
+"""The columns of each table, selected from the confirmed reservations."""
 _SOURCES = {"reservations.saga_log": "confirmed, range(4) AS s(step)"}
 _ENDINGS = {"inventory.events": " GROUP BY event_id"}
 
@@ -97,12 +97,12 @@ _ENDINGS = {"inventory.events": " GROUP BY event_id"}
 def write_run(
     folder: RunFolder, requests: int, spans_per_request: int, *, with_tables: bool = False
 ) -> None:
-    """A run folder with this many records and spans, and what the databases would hold at its end."""
+    """Write this many records and spans, and with ``with_tables`` the final tables."""
     with duckdb.connect() as db:
-        told: dict[str, object] = {"n": requests, "length_s": LENGTH_S}
-        db.execute(_RECORDS.replace("{target}", str(folder.records)), told)
-        told = {"t0": T0_NS, "records": str(folder.records), "per": spans_per_request}
-        db.execute(_SPANS.replace("{target}", str(folder.spans)), told)
+        parameters: dict[str, object] = {"n": requests, "length_s": LENGTH_S}
+        db.execute(_RECORDS.replace("{target}", str(folder.records)), parameters)
+        parameters = {"t0": T0_NS, "records": str(folder.records), "per": spans_per_request}
+        db.execute(_SPANS.replace("{target}", str(folder.spans)), parameters)
         if with_tables:
             _write_tables(db, folder)
     folder.events.write_text("".join(f"{each.model_dump_json()}\n" for each in _events(requests)))
@@ -139,7 +139,7 @@ def _events(requests: int) -> list[RunEvent]:
 
 
 def planned(requests: int) -> tuple[Plan, TestbedSpec]:
-    """payments-slow at the rate that gives this many requests in 30 s."""
+    """The plan of payments-slow at the rate of this many requests in 30 s."""
     spec = load_testbed(ROOT / "testbed.yaml")
     experiment = load_experiment(ROOT / "chaos-experiments" / "payments-slow.yaml", spec)
     plan = build_plan(experiment, spec, run_id="analysis", seed=1, source="payments-slow.yaml")
@@ -148,11 +148,11 @@ def planned(requests: int) -> tuple[Plan, TestbedSpec]:
 
 
 SPANS_PER_BODY = 512
-"""As the services' exporter sends them."""
+"""The batch size of the services' exporter."""
 
 
 def otlp_bodies(spans: int) -> Iterator[bytes]:
-    """Framed OTLP bodies as a run collects them, with the attributes that a call's span has."""
+    """Yield framed OTLP bodies as a run collects them, with the attributes of a call's span."""
     for first in range(0, spans, SPANS_PER_BODY):
         request = ExportTraceServiceRequest()
         group = request.resource_spans.add()

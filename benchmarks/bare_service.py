@@ -1,8 +1,8 @@
 """One service of the bare chain: aiohttp alone, no database, no proxy, no telemetry, no resilience.
 
-It is the reference of ``benchmarks.stack``: the same five processes and the same calls per reservation,
-so that the ratio says what everything else costs. ``python -m benchmarks.bare_service PORT [PEER_URL...]``
-serves ``POST /call``, calls every peer in turn, and answers.
+It is the reference of ``benchmarks.stack``: the same five processes and the same calls per reservation, so
+that the ratio shows the cost of everything else. ``python -m benchmarks.bare_service PORT [PEER_URL...]``
+serves ``POST /call``, which calls every peer in turn.
 """
 
 import sys
@@ -19,8 +19,8 @@ async def call(request: web.Request) -> web.Response:
     """Call each peer in turn with the same body, then answer with it."""
     body = await request.json()
     for peer in request.app[PEERS]:
-        async with request.app[SESSION].post(peer, json=body) as answer:
-            await answer.json()
+        async with request.app[SESSION].post(peer, json=body) as response:
+            await response.json()
     return web.json_response(body)
 
 

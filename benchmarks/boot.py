@@ -1,8 +1,8 @@
-"""How long the native testbed takes until it can serve: N boots, each part, min/median/max.
+"""How long the native testbed takes to become ready: N boots, min/median/max of each part.
 
     python -m benchmarks.boot [--boots 5] [--replicas 2]
 
-Parts overlap: each figure is seconds from the start of the boot until that part was ready.
+Parts overlap: each figure counts the seconds from the start of the boot until that part was ready.
 """
 
 import argparse
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 
 async def boots(number: int, replicas: int) -> dict[str, list[float]]:
-    """Seconds by part, one value a boot; ``cpu`` is what the runner's children used, user and system."""
+    """Seconds by part, one value per boot; ``cpu`` is the user and system time of the runner's children."""
     spec = load_testbed(ROOT / "testbed.yaml")
     each = {service.name: replicas for service in spec.services}
     times: dict[str, list[float]] = {}
@@ -43,9 +43,9 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--boots", type=int, default=5)
-    parser.add_argument("--replicas", type=int, default=1, help="of every service, 1 to 8")
-    asked = parser.parse_args()
-    times = asyncio.run(boots(asked.boots, asked.replicas))
+    parser.add_argument("--replicas", type=int, default=1, help="replicas of every service, 1 to 8")
+    options = parser.parse_args()
+    times = asyncio.run(boots(options.boots, options.replicas))
     load = os.getloadavg()[0]
     print(f"{'part':<12}{'min':>8}{'median':>8}{'max':>8}   seconds; load average {load:.1f}")
     for part, values in times.items():

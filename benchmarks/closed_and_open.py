@@ -1,9 +1,9 @@
-"""The same outage under an open and a closed loop: what docs/closed-loop.md shows is made by this.
+"""Plays the same outage under an open and a closed loop, for the figures of docs/closed-loop.md.
 
     python -m benchmarks.closed_and_open [--write docs/images/closed-loop.svg]
 
-Both on a fresh native testbed, 60 requests a second for 30 s. Payments answers 2.4 s late from 10 s to 20 s.
-The closed loop has 30 users who together reach the same rate while answers are quick.
+Each plays on a fresh native testbed, 60 requests per second for 30 s. Payments responds 2.4 s late from 10 s to
+20 s. The closed loop has 30 users who together reach the same rate while responses are quick.
 """
 
 import argparse
@@ -42,19 +42,19 @@ LIMIT_S = 30.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
-    """What one loop recorded."""
+class LoopRecords:
+    """The records of one loop."""
 
     loop: str
     rows: list[RequestRecord]
 
     def within(self) -> list[RequestRecord]:
-        """Requests meant to start during the outage."""
+        """The requests with an intended start during the outage."""
         return [row for row in self.rows if OUTAGE_S[0] <= row.intended_s < OUTAGE_S[1]]
 
 
-async def play(users: int, folder: Path) -> Seen:
-    """One run on a testbed of its own; 0 users: open loop."""
+async def play(users: int, folder: Path) -> LoopRecords:
+    """Play one load on its own testbed; 0 users: an open loop."""
     spec = load_testbed(ROOT / "testbed.yaml")
     name = "closed" if users else "open"
     (folder / name).mkdir()
@@ -71,7 +71,7 @@ async def play(users: int, folder: Path) -> Seen:
             await child.finish(DURATION_S + LIMIT_S)
     finally:
         await runtime.down()
-    return Seen(name, _rows(plan))
+    return LoopRecords(name, _rows(plan))
 
 
 def _rows(plan: LoadPlan) -> list[RequestRecord]:
@@ -80,7 +80,7 @@ def _rows(plan: LoadPlan) -> list[RequestRecord]:
 
 
 def plan_for(testbed: Testbed, events: list[str], users: int, folder: Path) -> LoadPlan:
-    """60 requests a second, equally spaced, all of them reservations."""
+    """60 reservations per second, equally spaced."""
     return LoadPlan(
         base_url=testbed.gateway,
         profile="steady",
@@ -100,7 +100,7 @@ def plan_for(testbed: Testbed, events: list[str], users: int, folder: Path) -> L
 
 
 async def _break(testbed: Testbed, t0_s: float) -> None:
-    """The outage by the load's own clock."""
+    """Apply and remove the latency at its times of the load's clock."""
     client = ToxiproxyClient(testbed.toxiproxy)
     await asyncio.sleep(t0_s + OUTAGE_S[0] - time.monotonic())
     await asyncio.to_thread(client.add_toxic, LINK, TOXIC)
@@ -108,7 +108,7 @@ async def _break(testbed: Testbed, t0_s: float) -> None:
     await asyncio.to_thread(client.remove_toxic, LINK, TOXIC.name)
 
 
-def table(seen: list[Seen]) -> str:
+def table(seen: list[LoopRecords]) -> str:
     """The page's table, in Markdown."""
     lines = ["| | " + " | ".join(f"{each.loop} loop" for each in seen) + " |"]
     lines.append("|---|" + "---:|" * len(seen))
@@ -117,16 +117,16 @@ def table(seen: list[Seen]) -> str:
     return "\n".join(lines)
 
 
-def _facts(seen: Seen) -> dict[str, str]:
+def _facts(seen: LoopRecords) -> dict[str, str]:
     outage, whole = seen.within(), seen.rows
     statuses = Counter(row.status for row in outage)
     refused = sum(count for status, count in statuses.items() if status != 200)
     slow = sum(row.latency_ms > 1000 for row in whole)
     return {
         "requests in 30 s": str(len(whole)),
-        "of them meant to start in the 10 s of the outage": str(len(outage)),
-        "answered with 200 in the outage": str(statuses[200]),
-        "refused with 429 in the outage": str(statuses[429]),
+        "of these, intended to start in the 10 s of the outage": str(len(outage)),
+        "status 200 in the outage": str(statuses[200]),
+        "status 429 in the outage": str(statuses[429]),
         "failed in the outage": f"{refused / len(outage):.0%}",
         "failed over the whole run": f"{sum(r.status != 200 for r in whole) / len(whole):.1%}",
         "slower than 1 s, of the whole run": f"{slow / len(whole):.1%}",
@@ -140,10 +140,10 @@ def _percentile(rows: list[RequestRecord], p: float) -> float:
     return ordered[min(len(ordered) - 1, int(p * len(ordered)))]
 
 
-def picture(seen: list[Seen]) -> str:
-    """Requests by the second in which they were meant to start, and how they ended; an SVG."""
+def picture(seen: list[LoopRecords]) -> str:
+    """An SVG of the requests by the second of their intended start and their status."""
     rows = [
-        {"loop": f"{each.loop} loop", "second": int(row.intended_s), "answer": _answer(row.status)}
+        {"loop": f"{each.loop} loop", "second": int(row.intended_s), "status": _status(row.status)}
         for each in seen
         for row in each.rows
     ]
@@ -158,10 +158,10 @@ def picture(seen: list[Seen]) -> str:
             },
             "y": {"aggregate": "count", "type": "quantitative", "title": "requests"},
             "color": {
-                "field": "answer",
+                "field": "status",
                 "type": "nominal",
                 "scale": {"domain": list(COLOURS), "range": list(COLOURS.values())},
-                "title": "answer",
+                "title": "status",
             },
         },
         "width": 560,
@@ -182,14 +182,14 @@ def picture(seen: list[Seen]) -> str:
     )
 
 
-def _answer(status: int) -> str:
+def _status(status: int) -> str:
     return str(status) if str(status) in COLOURS else "other"
 
 
 def main() -> None:
-    """Play both, print the table, write the picture."""
+    """Play both loops, print the table, write the SVG."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", type=Path, help="Where the picture goes.")
+    parser.add_argument("--write", type=Path, help="write the SVG to this file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="aguante-bench-") as folder:
         seen = [asyncio.run(play(users, Path(folder))) for users in (0, USERS)]

@@ -1,6 +1,6 @@
-"""A closed-loop client: N workers, each sending its next request when the last is answered.
+"""A closed-loop client: N workers, each sending its next request after the previous response.
 
-Right for throughput at a concurrency, wrong for outages: see docs on open and closed loop.
+It measures throughput at a given concurrency; it is not suited to outages (docs/closed-loop.md).
 """
 
 import asyncio
@@ -13,21 +13,21 @@ import aiohttp
 
 @dataclass(frozen=True)
 class Burst:
-    """What one burst of load saw."""
+    """The result of one burst of load."""
 
     ok: int
     other: int
     took_s: float
     latencies_ms: tuple[float, ...]
-    """Of the 200s, sorted."""
+    """The latencies of the 200s, sorted."""
 
     @property
     def ok_per_s(self) -> float:
-        """Answers of 200 per second."""
+        """Responses of 200 per second."""
         return self.ok / self.took_s
 
     def percentile_ms(self, p: float) -> float:
-        """The order statistic at ``p``; NaN without a single 200."""
+        """The order statistic at ``p``; NaN without a 200."""
         if not self.latencies_ms:
             return float("nan")
         return self.latencies_ms[min(len(self.latencies_ms) - 1, int(p * len(self.latencies_ms)))]
@@ -36,7 +36,7 @@ class Burst:
 async def burst(
     url: str, body: Callable[[int], dict[str, object]], *, concurrency: int, requests: int
 ) -> Burst:
-    """Send ``requests`` POSTs to ``url`` from ``concurrency`` workers; bounded by 7 s a request."""
+    """Send ``requests`` POSTs to ``url`` from ``concurrency`` workers, each with a timeout of 7 s."""
     numbers = iter(range(requests))
     latencies: list[float] = []
     other = 0
@@ -46,9 +46,9 @@ async def burst(
         nonlocal other
         for number in numbers:
             began = time.perf_counter()
-            async with session.post(url, json=body(number)) as answer:
-                await answer.read()
-            if answer.status == 200:
+            async with session.post(url, json=body(number)) as response:
+                await response.read()
+            if response.status == 200:
                 latencies.append((time.perf_counter() - began) * 1000)
             else:
                 other += 1

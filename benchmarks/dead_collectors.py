@@ -1,4 +1,4 @@
-"""Collectors that take no spans, each in its own way: for tests and for ``benchmarks.telemetry``."""
+"""Collectors that accept no spans, each failing differently: for tests and for ``benchmarks.telemetry``."""
 
 import contextlib
 import socket
@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager
 
 BACKLOG = 512
 DRIP_EVERY_S = 0.4
-"""Below every read timeout: whoever waits for silence waits for ever."""
+"""Below every read timeout, so that a read timeout never ends the response."""
 
 
 @contextlib.contextmanager
 def refused() -> Iterator[str]:
-    """Nobody listens: each connection is refused at once."""
+    """Nothing listens: each connection is refused at once."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     yield f"http://127.0.0.1:{port}"
@@ -22,14 +22,14 @@ def refused() -> Iterator[str]:
 
 @contextlib.contextmanager
 def black_holed() -> Iterator[str]:
-    """Connections are made, what is sent is taken, and nothing ever comes back."""
+    """Connections are accepted and data is received, but there is never a response."""
     with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 @contextlib.contextmanager
 def dripping() -> Iterator[str]:
-    """An answer that begins at once and never ends, a header every 0.4 s."""
+    """A response that begins at once and never ends, one header every 0.4 s."""
     with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as server:
         stop = threading.Event()
         thread = threading.Thread(target=_drip, args=(server, stop), daemon=True)
@@ -72,4 +72,4 @@ DEAD: Mapping[str, Callable[[], AbstractContextManager[str]]] = {
     "black-holed": black_holed,
     "dripping": dripping,
 }
-"""What is wrong with it -> a context that yields its base address."""
+"""By name, a context manager that yields the collector's base URL."""

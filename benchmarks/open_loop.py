@@ -1,11 +1,11 @@
-"""How true the load generator is to its plan: 200 requests a second for 10 s against a bare local server.
+"""How precisely the load generator follows its plan: 200 requests per second for 10 s on a bare local server.
 
     python -m benchmarks.open_loop [--rate-rps 200] [--duration-s 10] [--workers 1] [--stack]
 
-``--stack`` plays against the whole system in place of the bare server, on a native testbed of its own.
-Prints achieved against offered (by the plan, and in the worst whole second), how late requests were sent
-and answered against the bare answer of one client in a closed loop, the generator's start-up and its CPU.
-The server shares the machine, so that its own CPU time is part of what can make requests late.
+``--stack`` plays against the whole system on its own native testbed instead of the bare server. It prints the
+achieved share of the planned load (in all, and in the worst second), the lateness and latency of requests
+compared with one sequential client, and the generator's start-up time and CPU. The server runs on the same
+machine, so its CPU time can make requests late.
 """
 
 import argparse
@@ -38,7 +38,7 @@ PROBES = 300
 
 @dataclass(frozen=True)
 class Played:
-    """What one run of the generator gave."""
+    """The result of one run of the generator."""
 
     summary: LoadSummary
     rows: list[RequestRecord]
@@ -47,15 +47,15 @@ class Played:
 
 
 def serve(port: Connection) -> None:
-    """A bare server: reads, answers, does nothing; in a process of its own, until killed."""
+    """A server that responds at once; runs in its own process until killed."""
 
-    async def answer(request: web.Request) -> web.Response:
+    async def respond(request: web.Request) -> web.Response:
         await request.read()
         return web.Response(text="{}", content_type="application/json")
 
     async def run() -> None:
         app = web.Application()
-        app.router.add_route("*", "/{path:.*}", answer)
+        app.router.add_route("*", "/{path:.*}", respond)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -68,7 +68,7 @@ def serve(port: Connection) -> None:
 def load_plan(
     base_url: str, events: Sequence[str], options: argparse.Namespace, folder: Path
 ) -> LoadPlan:
-    """Fixed arrivals of the default mix."""
+    """A plan of fixed arrivals with the default mix."""
     rate_rps, duration_s = float(options.rate_rps), float(options.duration_s)
     return LoadPlan(
         base_url=base_url,
@@ -79,7 +79,7 @@ def load_plan(
         mix={"reserve": 0.75, "read_event": 0.25},
         event_ids=list(events),
         workers=options.workers,
-        # without room for all that may wait, a stack that cannot keep up would be spared
+        # high enough that a stack that cannot keep up is not spared load
         max_outstanding=max(1000, round(rate_rps * 10)),
         seed=1,
         timeout_s=7.0,
@@ -91,7 +91,7 @@ def load_plan(
 
 
 async def bare_latency_ms(url: str) -> list[float]:
-    """The reference: one aiohttp client, one request after the other."""
+    """The reference: latencies of one sequential aiohttp client."""
     latencies = []
     async with aiohttp.ClientSession() as session:
         for _ in range(PROBES):
@@ -103,7 +103,7 @@ async def bare_latency_ms(url: str) -> list[float]:
 
 
 async def play(plan: LoadPlan, log: Path) -> Played:
-    """One run of the real child."""
+    """Play the plan by the real load generator."""
     spec = load_testbed(ROOT / "testbed.yaml")
     before = _children_cpu_s()
     began = time.monotonic()
@@ -121,7 +121,7 @@ def _rows(plan: LoadPlan) -> list[RequestRecord]:
 
 
 def report(plan: LoadPlan, played: Played, bare_ms: list[float]) -> None:
-    """Ratios against the plan and the bare client."""
+    """Print the ratios to the plan and to the sequential client."""
     rows = played.rows
     planned = plan.rate_rps * plan.duration_s
     seconds = Counter(int(row.started_s) for row in rows)
@@ -139,7 +139,7 @@ def report(plan: LoadPlan, played: Played, bare_ms: list[float]) -> None:
     )
     codes = Counter(row.status for row in rows)
     print(
-        "answers by status            "
+        "responses by status          "
         + ", ".join(f"{code}: {count}" for code, count in sorted(codes.items()))
     )
     print(f"start-up until ready s       {played.start_up_s:.2f}")
@@ -153,13 +153,13 @@ def _at(values: Sequence[float], p: float) -> float:
 
 
 def _children_cpu_s() -> float:
-    """Of children that have ended; the server still runs and is not in it."""
+    """CPU time of ended children, which excludes the running server."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 def on_a_bare_server(options: argparse.Namespace, folder: Path) -> None:
-    """Play against a server that answers at once."""
+    """Play against the bare server."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     server = context.Process(target=serve, args=(theirs,), daemon=True)
@@ -192,13 +192,15 @@ async def on_the_stack(options: argparse.Namespace, folder: Path) -> None:
 
 
 def main() -> None:
-    """Run and print."""
+    """Play and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rate-rps", type=float, default=200.0)
     parser.add_argument("--duration-s", type=float, default=10.0)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--stack", action="store_true", help="the whole system, natively")
-    parser.add_argument("--policy", default="default", help="with --stack")
+    parser.add_argument("--stack", action="store_true", help="play against the whole native system")
+    parser.add_argument(
+        "--policy", default="default", help="the policy of the system, with --stack"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="aguante-bench-") as folder:
         if options.stack:

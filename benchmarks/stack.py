@@ -1,8 +1,8 @@
-"""The whole stack beside a bare aiohttp chain of five services, in the same run.
+"""Compares the whole stack with a bare aiohttp chain of five services in the same run.
 
-For each concurrency: confirmed reservations per second, latency, and CPU seconds per 1000 (all processes
-of the system, without the client), then the ratio stack / bare. Bursts alternate bare, stack, bare, stack,
-so that a drift of the machine's speed hits both.
+For each concurrency it prints confirmed reservations per second, latency, and CPU seconds per 1000 (all
+processes of the system, without the client), then the ratio stack / bare. Bursts alternate between bare
+and stack, so that a drift of the machine's speed affects both.
 
     python -m benchmarks.stack [--requests N] [--rounds N]
 """
@@ -34,7 +34,7 @@ CONCURRENCIES = (1, 16, 64)
 
 @dataclass(frozen=True)
 class Subject:
-    """Something to load: where, with what body, and whose CPU it costs."""
+    """A system under load: its URL, its events, and the processes whose CPU is counted."""
 
     name: str
     url: str
@@ -42,7 +42,7 @@ class Subject:
     pids: tuple[int, ...]
 
     def body(self, number: int) -> dict[str, object]:
-        """The reservation that request ``number`` asks for."""
+        """The body of request ``number``."""
         event_id = self.event_ids[number % len(self.event_ids)]
         return {"user_id": f"user-{number}", "event_id": event_id, "quantity": 1}
 
@@ -56,7 +56,7 @@ class Sample:
 
     @property
     def cpu_s_per_1000(self) -> float:
-        """CPU seconds of all processes of the system per 1000 answers of 200."""
+        """CPU seconds of all processes of the system per 1000 responses of 200."""
         return 1000 * self.cpu_s / self.burst.ok if self.burst.ok else float("nan")
 
 
@@ -74,7 +74,7 @@ def cpu_seconds(pids: Sequence[int]) -> float:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that are free now."""
+    """Ports of the loopback interface that are free now."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [sock.getsockname()[1] for sock in sockets]
     for sock in sockets:
@@ -118,7 +118,7 @@ async def _listening(url: str) -> None:
 
 @contextlib.asynccontextmanager
 async def whole_stack() -> AsyncIterator[Subject]:
-    """The native testbed as a run has it: every proxy, PostgreSQL, traces to a collector."""
+    """The native testbed as in a run: every proxy, PostgreSQL, traces to a collector."""
     spec = load_testbed(ROOT / "testbed.yaml")
     with tempfile.TemporaryDirectory() as folder:
         async with Collector(Path(folder) / "otlp.bin") as collector:
@@ -135,14 +135,14 @@ async def whole_stack() -> AsyncIterator[Subject]:
 
 
 async def sample(subject: Subject, concurrency: int, requests: int) -> Sample:
-    """One burst, with the CPU time it cost."""
+    """Play one burst and measure its CPU time."""
     before = cpu_seconds(subject.pids)
     seen = await burst(subject.url, subject.body, concurrency=concurrency, requests=requests)
     return Sample(seen, cpu_seconds(subject.pids) - before)
 
 
 def row(name: str, concurrency: int, samples: Sequence[Sample]) -> tuple[float, float]:
-    """Print the medians of one subject; return (ok/s, CPU-s per 1000)."""
+    """Print the medians of one system; return (ok/s, CPU-s per 1000)."""
     ok = statistics.median(s.burst.ok_per_s for s in samples)
     cpu = statistics.median(s.cpu_s_per_1000 for s in samples)
     p50 = statistics.median(s.burst.percentile_ms(0.5) for s in samples)
@@ -175,7 +175,7 @@ async def compare(requests: int, rounds: int) -> None:
 
 
 def main() -> None:
-    """Read the arguments and compare."""
+    """Compare with the given numbers of requests and rounds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=600)
     parser.add_argument("--rounds", type=int, default=3)

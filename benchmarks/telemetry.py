@@ -1,8 +1,8 @@
-"""Whether a dead trace collector costs requests: whole testbeds whose collector is well, missing, or dead.
+"""Whether a dead trace collector costs requests: compares testbeds whose collector is healthy, missing, or dead.
 
-One testbed for each kind, all up at once, loaded in turn and in another order each round, so that a drift of the
-machine's speed hits all. Ratios are to ``none``: spans are made there (trace ids are needed) and not exported. That
-export itself costs something shows in ``healthy``; a dead collector must cost no more than that one.
+One testbed for each kind, all up at once, loaded in turn and in a different order each round, so that a drift of the
+machine's speed affects all. Ratios are to ``none``, where spans are made (trace ids are needed) and not exported.
+``healthy`` shows the cost of exporting; a dead collector must not cost more.
 
     python -m benchmarks.telemetry [--requests N] [--rounds N] [--concurrency N]
 """
@@ -34,7 +34,7 @@ KINDS = ("none", "healthy", *DEAD)
 
 @dataclass
 class Subject:
-    """One testbed, and what was seen of it."""
+    """One testbed and its measurements."""
 
     kind: str
     runtime: NativeRuntime
@@ -44,21 +44,21 @@ class Subject:
     memory_before: int = 0
     """Bytes of all five services after the first burst."""
     ended_s: float = 0.0
-    """How long `down` took."""
+    """How long ending the testbed took."""
 
     def body(self, number: int) -> dict[str, object]:
-        """The reservation that request ``number`` asks for."""
+        """The body of request ``number``."""
         event_id = self.event_ids[number % len(self.event_ids)]
         return {"user_id": f"user-{number}", "event_id": event_id, "quantity": 1}
 
     def memory(self) -> int:
-        """Bytes that the five services hold now."""
+        """Resident bytes of the five services."""
         return sum(psutil.Process(each.pid).memory_info().rss for each in self.testbed.services)
 
 
 @contextlib.asynccontextmanager
 async def endpoint_of(kind: str, folder: Path) -> AsyncIterator[str]:
-    """The address of a collector of this kind; empty for none."""
+    """The base URL of a collector of this kind; empty for ``none``."""
     if kind == "none":
         yield ""
     elif kind == "healthy":
@@ -71,7 +71,7 @@ async def endpoint_of(kind: str, folder: Path) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def subject(kind: str, folder: Path) -> AsyncIterator[Subject]:
-    """A testbed whose collector is of this kind; how long it takes to end is noted."""
+    """A testbed whose collector is of this kind; measures how long it takes to end."""
     spec, runtime = load_testbed(ROOT / "testbed.yaml"), NativeRuntime()
     async with endpoint_of(kind, folder) as endpoint:
         testbed = await runtime.up(spec, "default", endpoint)
@@ -86,7 +86,7 @@ async def subject(kind: str, folder: Path) -> AsyncIterator[Subject]:
 
 
 async def load(each: Subject, requests: int, concurrency: int) -> Burst:
-    """One burst of reservations."""
+    """Play one burst of reservations."""
     url = f"{each.testbed.gateway}/reserve"
     return await burst(url, each.body, concurrency=concurrency, requests=requests)
 
@@ -133,7 +133,7 @@ def report(
 
 
 def main() -> None:
-    """Read the arguments and compare."""
+    """Compare with the given load."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=5)

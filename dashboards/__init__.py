@@ -1,1 +1,1 @@
-"""Grafana dashboards as code: ``python -m dashboards.build`` writes ``dashboards/grafana/dashboards``."""
+"""Grafana dashboards as code; ``python -m dashboards.build`` writes ``dashboards/grafana/dashboards``."""

@@ -1,4 +1,4 @@
-"""Writes every dashboard as JSON: ``python -m dashboards.build``; with ``--check`` says which are not current."""
+"""Writes every dashboard as JSON: ``python -m dashboards.build``; with ``--check`` lists those that are out of date."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ BOARDS: Mapping[str, Callable[[], Dashboard]] = {
     "links": links.build,
     "telemetry": telemetry.build,
 }
-"""File name -> what builds it."""
+"""File name -> its builder."""
 
 
 def render(name: str) -> str:
-    """The JSON of one dashboard, the same each time."""
+    """The JSON of one dashboard, deterministic."""
     encoder = JSONEncoder(sort_keys=True, indent=2)
     return encoder.encode(BOARDS[name]().build()) + "\n"
 
 
 def stale(folder: Path = FOLDER) -> list[str]:
-    """The files that differ from what would be written, and those that nothing writes any more."""
+    """The files that are out of date, and those that no builder writes any more."""
     wanted = {f"{name}.json": render(name) for name in BOARDS}
     found = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
     return sorted(
@@ -39,13 +39,15 @@ def stale(folder: Path = FOLDER) -> list[str]:
 
 
 def main() -> int:
-    """Write them, or with ``--check`` exit 1 when one is not current."""
+    """Write the dashboards, or with ``--check`` exit 1 when one is out of date."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 when a dashboard is out of date"
+    )
     if parser.parse_args().check:
         names = stale()
         for name in names:
-            sys.stderr.write(f"{FOLDER / name} is not current: python -m dashboards.build\n")
+            sys.stderr.write(f"{FOLDER / name} is out of date; run: python -m dashboards.build\n")
         return 1 if names else 0
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in BOARDS:

@@ -1,4 +1,4 @@
-"""The *Experiment* dashboard: what a run's faults did to those who called, and which pattern answered how."""
+"""The *Experiment* dashboard: how a run's faults affected clients, and which pattern responded."""
 
 from __future__ import annotations
 
@@ -6,8 +6,19 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards import queries as q
 from dashboards.frame import filled, frame
-from dashboards.panels import ANY_IS_BAD, ON, Panels, Query, Told, lines, matrix, number, states
+from dashboards.panels import (
+    ANY_IS_BAD,
+    ON,
+    Panels,
+    PanelText,
+    Query,
+    lines,
+    matrix,
+    number,
+    states,
+)
 from services.kit.telemetry import metrics
+from services.reservations import saga_metrics
 
 OK = f'{q.GATEWAY},http_response_status_code="200"'
 FAILED = f'{q.GATEWAY},http_response_status_code!="200"'
@@ -19,7 +30,7 @@ STEP_S, DEADLINE_S = 3, 5
 
 
 def breakers(where: str = "") -> str:
-    """0 closed, 1 half-open, 2 open, for each link."""
+    """Return the query of each link's breaker state: 0 closed, 1 half-open, 2 open."""
     half = f'max by (link) ({metrics.BREAKER_STATE}{{state="half_open"{where}}})'
     opened = f'max by (link) ({metrics.BREAKER_STATE}{{state="open"{where}}})'
     return f"{half} + 2 * {opened}"
@@ -31,10 +42,10 @@ BY_ANSWER = Query(
 )
 _ANSWERS: Panels = [
     lines(
-        Told(
-            "Answers by status and mechanism",
-            "What the gateway answered, each second, and which mechanism made it: 429 is the "
-            "gateway's own semaphore, 504 a timeout, 503 a breaker, a full bulkhead or nobody there.",
+        PanelText(
+            "Responses by status and mechanism",
+            "The gateway's responses per second, by the mechanism that caused them: 429 is its own "
+            "semaphore, 504 a timeout, 503 an open breaker, a full bulkhead or an unreachable callee.",
             "reqps",
             span=16,
             height=11,
@@ -43,9 +54,9 @@ _ANSWERS: Panels = [
         stacked=True,
     ),
     number(
-        Told(
+        PanelText(
             "Goodput",
-            "Requests a second that were answered with 200.",
+            "Requests per second with status 200.",
             "reqps",
             ((None, "red"), (1, "green")),
             span=4,
@@ -54,9 +65,9 @@ _ANSWERS: Panels = [
         Query(GOODPUT, "200"),
     ),
     number(
-        Told(
+        PanelText(
             "Share of 200",
-            "Of all answers, how many are 200. Below 95 % the baseline is lost.",
+            "Share of all responses that are 200. Below 95 %, the system has left its baseline.",
             "percentunit",
             ((None, "red"), (0.95, "green")),
             span=4,
@@ -65,9 +76,9 @@ _ANSWERS: Panels = [
         Query(q.share(GOODPUT, ALL), "200 of all"),
     ),
     states(
-        Told(
+        PanelText(
             "Faults and phases",
-            "When each fault held, and which phase the run was in, as the runner tells it.",
+            "When each fault was active, and the phase of the run, as reported by the runner.",
             "short",
             span=24,
             height=6,
@@ -81,10 +92,10 @@ _ANSWERS: Panels = [
         Query(f"max by (phase) ({q.PHASE}{{{q.OF_RUN}}})", "{{phase}}", always=True),
     ),
     lines(
-        Told(
+        PanelText(
             "Latency of 200",
-            "From the gateway's side, without the client's wait to be accepted. The dots are "
-            "exemplars: each leads to its trace in Jaeger.",
+            "Measured by the gateway, without the time to accept the connection. The dots are "
+            "exemplars; each links to its trace in Jaeger.",
             "s",
             ((None, "green"), (DEADLINE_S, "red")),
         ),
@@ -94,10 +105,10 @@ _ANSWERS: Panels = [
         ),
     ),
     lines(
-        Told(
+        PanelText(
             "Latency of failures, p95",
-            "How long a caller waits to be refused: a timeout costs its whole length, an open "
-            "breaker some milliseconds.",
+            "How long a caller waits for a failure: the full length of a timeout, or a few "
+            "milliseconds with an open breaker.",
             "s",
             ((None, "green"), (STEP_S, "red")),
         ),
@@ -111,13 +122,11 @@ _ANSWERS: Panels = [
 
 
 JOINED = 'label_join({}, "answer", " ", "http_response_status_code", "error_type")'
-COUNTED = (
-    "Counted at the gateway when it answered, by the second; the verdict counts by intended start."
-)
+COUNTED = "Counted by the gateway when it responds; the verdict counts by intended start."
 _PHASES: Panels = [
     matrix(
-        Told(
-            "Answers a second in each phase",
+        PanelText(
+            "Responses per second in each phase",
             f"The mean over each phase of the chosen run. {COUNTED}",
             "reqps",
         ),
@@ -126,9 +135,9 @@ _PHASES: Panels = [
         Query(JOINED.format(f"({q.by_phase(q.ANSWERS, q.ANSWER, q.GATEWAY)}) > 0"), always=True),
     ),
     matrix(
-        Told(
+        PanelText(
             "Difference to the baseline",
-            f"What each phase had more (or less) than the baseline, in answers a second. {COUNTED}",
+            f"How far each phase is above or below the baseline, in responses per second. {COUNTED}",
             "reqps",
             ((None, "orange"), (-1, "text"), (1, "orange")),
         ),
@@ -144,18 +153,18 @@ _PHASES: Panels = [
 
 _PATTERNS: Panels = [
     states(
-        Told(
+        PanelText(
             "Breakers",
-            "The state of each link's breaker: open refuses at once, half-open lets one probe through.",
+            "State of each link's breaker. Open rejects every call; half-open admits one probe.",
             "short",
         ),
         BREAKER,
         Query(breakers(), "{{link}}"),
     ),
     lines(
-        Told(
-            "Calls refused before sending",
-            "By link and mechanism: what the breaker, the bulkhead and the deadline kept off a callee.",
+        PanelText(
+            "Calls rejected before sending",
+            "By link and mechanism: calls that the breaker, bulkhead or deadline rejected.",
             "reqps",
             ANY_IS_BAD,
         ),
@@ -166,9 +175,9 @@ _PATTERNS: Panels = [
         stacked=True,
     ),
     lines(
-        Told(
+        PanelText(
             "Retries",
-            "Repetitions a second, by link and by what had failed. More than a tenth of the calls is the budget.",
+            "Retries per second, by link and by the failure. The budget limits them to a tenth of the calls.",
             "reqps",
             ANY_IS_BAD,
         ),
@@ -179,9 +188,9 @@ _PATTERNS: Panels = [
         stacked=True,
     ),
     lines(
-        Told(
+        PanelText(
             "Requests in flight at the gateway",
-            "The default policy's semaphore has 64 places: at the line the gateway begins to answer 429.",
+            "The semaphore of the default policy has 64 slots. At the line, the gateway starts to return 429.",
             "short",
             ((None, "green"), (64, "red")),
         ),
@@ -191,26 +200,26 @@ _PATTERNS: Panels = [
 
 
 COMPENSATIONS = lines(
-    Told(
+    PanelText(
         "Compensations",
-        "Releases and refunds sent, by how they ended: an empty mechanism held.",
+        "Releases and refunds sent, by outcome; without a mechanism, they succeeded.",
         "ops",
         ANY_IS_BAD,
     ),
     Query(
-        q.or_none(q.per_second(metrics.COMPENSATIONS, ("step", "error_type")), "step"),
+        q.or_none(q.per_second(saga_metrics.COMPENSATIONS, ("step", "error_type")), "step"),
         "{{step}} {{error_type}}",
     ),
 )
 _SAGA: Panels = [
     lines(
-        Told(
+        PanelText(
             "Saga transitions",
-            "Committed changes of state a second: everything that is COMPENSATING must become COMPENSATED.",
+            "Committed state changes per second. Every COMPENSATING saga must become COMPENSATED.",
             "ops",
         ),
         Query(
-            q.per_second(metrics.SAGA_TRANSITIONS, ("from_state", "to_state")),
+            q.per_second(saga_metrics.SAGA_TRANSITIONS, ("from_state", "to_state")),
             "{{from_state}} to {{to_state}}",
         ),
     ),
@@ -219,16 +228,16 @@ _SAGA: Panels = [
 
 
 def build() -> Dashboard:
-    """The dashboard, with its panels in the order of the questions: what, since when, why."""
+    """Return the dashboard; its panels answer what happened, since when, and why, in this order."""
     about = (
-        "Status codes by the mechanism that made them, while an experiment breaks a link or a "
-        "process. Red regions are faults, grey ones the run's phases."
+        "Status codes by the mechanism that caused them, while an experiment breaks a link or a "
+        "process. Red regions are faults, grey regions the phases of the run."
     )
     board = frame("aguante-experiment", "Aguante: Experiment", about)
     rows = {
-        "What clients get": _ANSWERS,
-        "Each phase against the baseline": _PHASES,
+        "What clients receive": _ANSWERS,
+        "Each phase compared with the baseline": _PHASES,
         "What the patterns do": _PATTERNS,
-        "What the system holds back and gives back": _SAGA,
+        "Sagas and compensation": _SAGA,
     }
     return filled(board, rows)

@@ -1,4 +1,4 @@
-"""What every dashboard has: variables, the faults drawn on each panel, the way to Jaeger and to the others."""
+"""The parts of every dashboard: variables, fault annotations, and links to Jaeger and to the other dashboards."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ ALL = dashboard.VariableOption(text="All", value="$__all")
 
 
 class Windows(dashboard.AnnotationQuery):
-    """An annotation from Prometheus: the points where it is above 0, a step apart at most, are one region.
+    """An annotation from Prometheus: adjacent points above 0 form one region.
 
-    The SDK knows only the target of Grafana's own annotations, and no words for a Prometheus's; both are added here,
-    as Grafana's Prometheus datasource reads them since 11.6.2 and 12.0.1.
+    The SDK supports only Grafana's own annotations: the target and the texts of a Prometheus annotation are added
+    here, as Grafana's Prometheus datasource reads them since 11.6.2 and 12.0.1.
     """
 
-    def __init__(self, name: str, expr: str, colour: str, says: str) -> None:
+    def __init__(self, name: str, expr: str, colour: str, text_format: str) -> None:
         super().__init__(name, PROMETHEUS, icon_color=colour)
         self._expr = expr
-        self._says = says
+        self._text_format = text_format
 
     def to_json(self) -> dict[str, object]:
-        """The SDK's fields, and those."""
+        """The SDK's fields and the added ones."""
         query = prometheus.Dataquery().ref_id("Anno").expr(self._expr).interval("1s").range()
-        told = {"titleFormat": self.name, "textFormat": self._says, "tagKeys": "kind"}
-        return {**super().to_json(), **told, "target": query.datasource(PROMETHEUS).build()}
+        added = {"titleFormat": self.name, "textFormat": self._text_format, "tagKeys": "kind"}
+        return {**super().to_json(), **added, "target": query.datasource(PROMETHEUS).build()}
 
 
 class _Built(Builder[dashboard.AnnotationQuery]):
@@ -46,7 +46,7 @@ class _Built(Builder[dashboard.AnnotationQuery]):
 
 
 def frame(uid: str, title: str, about: str, *, service: bool = False) -> builders.Dashboard:
-    """An empty dashboard of ours, with all that they share; ``service``: its panels let one be chosen."""
+    """A dashboard without panels; ``service``: with a variable to select a service."""
     board = builders.Dashboard(title).uid(uid).description(about).tags([TAG]).readonly()
     board = board.time("now-15m", "now").refresh("5s").timezone("browser")
     board = board.tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
@@ -58,7 +58,7 @@ def frame(uid: str, title: str, about: str, *, service: bool = False) -> builder
         board = board.with_variable(_variable("service", "Service", services))
     trace = builders.TextBoxVariable("trace_id").label("Trace id").default_value("")
     board = board.with_variable(
-        trace.description("For the link to Jaeger: a trace_id of a log line or an answer.")
+        trace.description("For the link to Jaeger: the trace id of a log line or response.")
     )
     for windows in (
         Windows(
@@ -76,7 +76,7 @@ def frame(uid: str, title: str, about: str, *, service: bool = False) -> builder
 
 
 def filled(board: builders.Dashboard, rows: Mapping[str, Panels]) -> builders.Dashboard:
-    """The dashboard with its panels; title of a row -> its panels, laid out from left to right."""
+    """Add rows, given by title, with their panels from left to right."""
     for title, panels in rows.items():
         board = board.with_row(builders.Row(title))
         for panel in panels:
@@ -104,7 +104,7 @@ def _links() -> list[builders.DashboardLink]:
 
 
 def _to_jaeger(title: str, query: dict[str, str]) -> builders.DashboardLink:
-    """A link to Grafana's Explore with a query to Jaeger; variables are filled in by Grafana."""
+    """A link to Grafana's Explore with a Jaeger query, in which Grafana fills in the variables."""
     pane = {
         "datasource": JAEGER.uid,
         "queries": [{"refId": "A", **query}],

@@ -1,4 +1,4 @@
-"""The *Links (Toxiproxy)* dashboard: each edge as its caller sees it, and as Toxiproxy counts it."""
+"""The *Links (Toxiproxy)* dashboard: each link as its caller sees it, and as Toxiproxy counts it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards import queries as q
 from dashboards.frame import filled, frame
-from dashboards.panels import ANY_IS_BAD, ON, UP, Panels, Query, Told, lines, states
+from dashboards.panels import ANY_IS_BAD, ON, UP, Panels, PanelText, Query, lines, states
 from services.kit.telemetry import metrics
 
 LINK = "{{link}}"
@@ -16,17 +16,17 @@ FAILED = q.per_second(q.ATTEMPTS, ("link", "error_type"), 'error_type!=""')
 SLOW = ((None, "green"), (3, "red"))
 _HTTP: Panels = [
     lines(
-        Told(
+        PanelText(
             "Attempts",
-            "Attempts a second over each link, retries and compensations included.",
+            "Attempts per second on each link, including retries and compensations.",
             "reqps",
         ),
         Query(q.per_second(q.ATTEMPTS, ("link",)), LINK),
     ),
     lines(
-        Told(
-            "Attempts that failed",
-            "By link and mechanism. On the link that is broken they come first; those above it follow.",
+        PanelText(
+            "Failed attempts",
+            "By link and mechanism. Failures appear first on the broken link, then on the links above it.",
             "reqps",
             ANY_IS_BAD,
         ),
@@ -34,16 +34,16 @@ _HTTP: Panels = [
         stacked=True,
     ),
     lines(
-        Told(
+        PanelText(
             "Latency p95",
-            "From the caller's side, so with the toxic. Dots are exemplars and lead to Jaeger.",
+            "Measured by the caller, so it includes the toxic. Dots are exemplars and link to Jaeger.",
             "s",
             SLOW,
         ),
         Query(q.quantile(0.95, metrics.CLIENT_DURATION, ("link",)), LINK, exemplars=True),
     ),
     lines(
-        Told("Latency p50", "The same, of the middle attempt.", "s", SLOW),
+        PanelText("Latency p50", "The median attempt, measured by the caller.", "s", SLOW),
         Query(q.quantile(0.5, metrics.CLIENT_DURATION, ("link",)), LINK),
     ),
 ]
@@ -51,13 +51,13 @@ _HTTP: Panels = [
 
 _DATABASES: Panels = [
     lines(
-        Told("Statements", "Statements a second over each link to a database.", "ops"),
+        PanelText("Statements", "Statements per second on each link to a database.", "ops"),
         Query(q.per_second(q.STATEMENTS, ("link",)), LINK),
     ),
     lines(
-        Told(
+        PanelText(
             "Statements, p95",
-            "With the toxic; a statement is given up after 1 s.",
+            "Includes the toxic. Statements time out after 1 s.",
             "s",
             ((None, "green"), (1, "red")),
         ),
@@ -68,10 +68,10 @@ _DATABASES: Panels = [
 
 _TOXIPROXY: Panels = [
     lines(
-        Told(
+        PanelText(
             "Bytes through each proxy",
-            "By Toxiproxy's own count, which moves only when a connection closes: kept-alive "
-            "links show a step when their connections are cut.",
+            "Counted by Toxiproxy when a connection closes, so links with kept-alive connections "
+            "show a step when their connections are cut.",
             "Bps",
         ),
         Query(
@@ -80,9 +80,9 @@ _TOXIPROXY: Panels = [
         ),
     ),
     states(
-        Told(
+        PanelText(
             "Faults on links",
-            "What the runner has put on each link, and when.",
+            "Faults that the runner applied to each link.",
             "short",
         ),
         ON,
@@ -93,18 +93,18 @@ _TOXIPROXY: Panels = [
         ),
     ),
     states(
-        Told(
+        PanelText(
             "Toxiproxy",
-            "Whether its API answers Prometheus. It is one process: when it is down, every link is.",
+            "Whether Prometheus can scrape Toxiproxy. It is one process; if it is down, every link is down.",
             "short",
         ),
         UP,
         Query('up{job="toxiproxy"}', "{{job}}", always=True),
     ),
     lines(
-        Told(
+        PanelText(
             "Goroutines of Toxiproxy",
-            "Some for each connection; a number that only grows is a leak.",
+            "A few per connection; a number that only grows indicates a leak.",
             "short",
             ((None, "green"), (5000, "red")),
         ),
@@ -114,10 +114,10 @@ _TOXIPROXY: Panels = [
 
 
 def build() -> Dashboard:
-    """The dashboard."""
+    """Return the dashboard."""
     about = (
-        "Every edge of the system is one Toxiproxy proxy: what its caller sees of it, attempt by "
-        "attempt, and what went through the proxy."
+        "Every link of the system is one Toxiproxy proxy: the attempts as its caller sees them, "
+        "and the traffic through the proxy."
     )
     board = frame("aguante-links", "Aguante: Links (Toxiproxy)", about)
     rows = {

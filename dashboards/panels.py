@@ -1,4 +1,4 @@
-"""What every panel has: a title, a sentence on how to read it, a unit, thresholds, and its queries."""
+"""Builds panels from a title, a description, a unit, thresholds and queries."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from dashboards.queries import in_run
 PROMETHEUS = common.DataSourceRef(type_val="prometheus", uid="aguante-prometheus")
 JAEGER = common.DataSourceRef(type_val="jaeger", uid="aguante-jaeger")
 Panel = Callable[[], Builder[dashboard.Panel]]
-"""What builds a panel; anew each time, since a dashboard moves those that it is given."""
+"""Builds a new panel with each call, since a dashboard modifies the panels that it is given."""
 Panels = Sequence[Panel]
 Steps = tuple[tuple[float | None, str], ...]
 GREEN: Steps = ((None, "green"),)
-"""Nothing of it is too much."""
+"""No threshold."""
 ANY_IS_BAD: Steps = ((None, "green"), (0.001, "red"))
 ON = {0: ("off", "transparent"), 1: ("on", "red")}
 UP = {0: ("down", "red"), 1: ("up", "green")}
-"""Words and colours of values, for ``states``."""
+"""Text and colour by value, for ``states``."""
 STATUS_COLOURS = {
     "200": "green",
     "402": "light-blue",
@@ -36,36 +36,36 @@ STATUS_COLOURS = {
     "503": "orange",
     "504": "red",
 }
-"""A series whose name begins with the status has its colour on every dashboard."""
+"""The colour of every series whose name begins with the status."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a panel says of itself."""
+class PanelText:
+    """A panel's title, description, unit, thresholds and size."""
 
     title: str
     about: str
-    """How to read it; shown at the panel's corner."""
+    """The description, shown at the panel's corner."""
     unit: str
-    """Grafana's name of the unit: ``reqps``, ``s``, ``percentunit``, ``short``."""
+    """Grafana's unit id: ``reqps``, ``s``, ``percentunit``, ``short``."""
     steps: Steps = GREEN
     span: int = 12
-    """Of 24 columns."""
+    """Width, of 24 columns."""
     height: int = 8
 
 
 @dataclass(frozen=True)
 class Query:
-    """One PromQL query, and the name of its series (labels in double braces)."""
+    """One PromQL query and the legend of its series (labels in double braces)."""
 
     expr: str
     legend: str = ""
     exemplars: bool = False
     always: bool = False
-    """Not cut to the chosen run: it is about something else, or chooses the run itself."""
+    """Not restricted to the selected run: the query restricts itself, or is about something else."""
 
     def built(self, ref: str, *, instant: bool = False) -> prometheus.Dataquery:
-        """As Grafana has it; ``instant``: one value at the end of the time range, as a table."""
+        """Grafana's query; ``instant``: one value at the end of the time range, as a table."""
         expr = self.expr if self.always else in_run(self.expr)
         query = prometheus.Dataquery().ref_id(ref).expr(expr).legend_format(self.legend)
         query = query.datasource(PROMETHEUS)
@@ -74,36 +74,36 @@ class Query:
         return query.range().exemplar(self.exemplars)
 
 
-def lines(told: Told, *queries: Query, stacked: bool = False) -> Panel:
-    """Lines over time, or areas on top of each other; thresholds are drawn where there are any."""
-    return partial(_lines, told, queries, stacked=stacked)
+def lines(text: PanelText, *queries: Query, stacked: bool = False) -> Panel:
+    """Lines over time or stacked areas, with thresholds where there are any."""
+    return partial(_lines, text, queries, stacked=stacked)
 
 
-def number(told: Told, *queries: Query) -> Panel:
-    """The newest value of each series, large, over a small line of its past."""
-    return partial(_number, told, queries)
+def number(text: PanelText, *queries: Query) -> Panel:
+    """The latest value of each series above a small graph of its history."""
+    return partial(_number, text, queries)
 
 
-def states(told: Told, names: Mapping[int, tuple[str, str]], *queries: Query) -> Panel:
-    """One band a series; ``names``: value -> (word, colour)."""
-    return partial(_states, told, names, queries)
+def states(text: PanelText, names: Mapping[int, tuple[str, str]], *queries: Query) -> Panel:
+    """One band per series; ``names``: value -> (text, colour)."""
+    return partial(_states, text, names, queries)
 
 
-def matrix(told: Told, row: str, column: str, query: Query) -> Panel:
-    """A table of one instant query: a row for each value of one label, a column for each of another."""
-    return partial(_matrix, told, row, column, query)
+def matrix(text: PanelText, row: str, column: str, query: Query) -> Panel:
+    """A table of one instant query: one label gives the rows, another the columns."""
+    return partial(_matrix, text, row, column, query)
 
 
-def _lines(told: Told, queries: Sequence[Query], *, stacked: bool) -> timeseries.Panel:
-    panel = timeseries.Panel().title(told.title).description(told.about).unit(told.unit)
-    panel = panel.datasource(PROMETHEUS).span(told.span).height(told.height).min(0)
-    panel = panel.thresholds(_thresholds(told.steps)).line_width(1 if stacked else 2)
+def _lines(text: PanelText, queries: Sequence[Query], *, stacked: bool) -> timeseries.Panel:
+    panel = timeseries.Panel().title(text.title).description(text.about).unit(text.unit)
+    panel = panel.datasource(PROMETHEUS).span(text.span).height(text.height).min(0)
+    panel = panel.thresholds(_thresholds(text.steps)).line_width(1 if stacked else 2)
     panel = panel.fill_opacity(60 if stacked else 0).span_nulls(False)
     panel = panel.legend(_legend()).tooltip(_tooltip())
     if stacked:
         mode = common_builders.StackingConfig().mode(common.StackingMode.NORMAL)
         panel = panel.stacking(mode)
-    if len(told.steps) > 1 and told.steps != ANY_IS_BAD:
+    if len(text.steps) > 1 and text.steps != ANY_IS_BAD:
         dashed = common.GraphThresholdsStyleMode.DASHED
         panel = panel.thresholds_style(common_builders.GraphThresholdsStyleConfig().mode(dashed))
     for status, colour in STATUS_COLOURS.items():
@@ -113,10 +113,10 @@ def _lines(told: Told, queries: Sequence[Query], *, stacked: bool) -> timeseries
     return panel
 
 
-def _number(told: Told, queries: Sequence[Query]) -> stat.Panel:
-    panel = stat.Panel().title(told.title).description(told.about).unit(told.unit)
-    panel = panel.datasource(PROMETHEUS).span(told.span).height(told.height)
-    panel = panel.thresholds(_thresholds(told.steps)).graph_mode(common.BigValueGraphMode.AREA)
+def _number(text: PanelText, queries: Sequence[Query]) -> stat.Panel:
+    panel = stat.Panel().title(text.title).description(text.about).unit(text.unit)
+    panel = panel.datasource(PROMETHEUS).span(text.span).height(text.height)
+    panel = panel.thresholds(_thresholds(text.steps)).graph_mode(common.BigValueGraphMode.AREA)
     newest = common_builders.ReduceDataOptions().calcs(["lastNotNull"])
     panel = panel.reduce_options(newest).color_mode(common.BigValueColorMode.VALUE)
     for ref, query in zip("ABCDEFGH", queries, strict=False):
@@ -125,11 +125,11 @@ def _number(told: Told, queries: Sequence[Query]) -> stat.Panel:
 
 
 def _states(
-    told: Told, names: Mapping[int, tuple[str, str]], queries: Sequence[Query]
+    text: PanelText, names: Mapping[int, tuple[str, str]], queries: Sequence[Query]
 ) -> statetimeline.Panel:
-    panel = statetimeline.Panel().title(told.title).description(told.about).unit(told.unit)
-    panel = panel.datasource(PROMETHEUS).span(told.span).height(told.height)
-    panel = panel.thresholds(_thresholds(told.steps)).mappings([_words(names)])
+    panel = statetimeline.Panel().title(text.title).description(text.about).unit(text.unit)
+    panel = panel.datasource(PROMETHEUS).span(text.span).height(text.height)
+    panel = panel.thresholds(_thresholds(text.steps)).mappings([_words(names)])
     panel = panel.show_value(common.VisibilityMode.AUTO).merge_values(True).row_height(0.8)
     panel = panel.fill_opacity(70).legend(_legend()).tooltip(_tooltip())
     for ref, query in zip("ABCDEFGH", queries, strict=False):
@@ -137,10 +137,10 @@ def _states(
     return panel
 
 
-def _matrix(told: Told, row: str, column: str, query: Query) -> table.Panel:
-    panel = table.Panel().title(told.title).description(told.about).unit(told.unit)
-    panel = panel.datasource(PROMETHEUS).span(told.span).height(told.height).decimals(2)
-    panel = panel.thresholds(_thresholds(told.steps)).no_value("0")
+def _matrix(text: PanelText, row: str, column: str, query: Query) -> table.Panel:
+    panel = table.Panel().title(text.title).description(text.about).unit(text.unit)
+    panel = panel.datasource(PROMETHEUS).span(text.span).height(text.height).decimals(2)
+    panel = panel.thresholds(_thresholds(text.steps)).no_value("0")
     fields = {"columnField": column, "rowField": row, "valueField": "Value", "emptyValue": "zero"}
     turned = dashboard.DataTransformerConfig(id_val="groupingToMatrix", options=fields)
     coloured = dashboard.DynamicConfigValue(

@@ -1,4 +1,4 @@
-"""The *Patterns* dashboard: one row a pattern, so that each can be watched alone, and switched off."""
+"""The *Patterns* dashboard: one row per resilience pattern."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from dashboards import queries as q
 from dashboards.experiment import BREAKER, COMPENSATIONS, breakers
 from dashboards.frame import filled, frame
-from dashboards.panels import ANY_IS_BAD, Panels, Query, Told, lines, number, states
+from dashboards.panels import ANY_IS_BAD, Panels, PanelText, Query, lines, number, states
 from services.kit.telemetry import metrics
+from services.reservations import saga_metrics
 
 LINK = "{{link}}"
 CALL = ("link", "error_type")
@@ -25,9 +26,9 @@ def _ended(mechanism: str) -> str:
 
 _SEMAPHORE: Panels = [
     lines(
-        Told(
-            "Turned away at the door",
-            "Requests a second that the gateway answered with 429 before any work.",
+        PanelText(
+            "Requests rejected by the semaphore",
+            "Requests per second that the gateway rejected with 429 before doing any work.",
             "reqps",
             ANY_IS_BAD,
         ),
@@ -37,9 +38,9 @@ _SEMAPHORE: Panels = [
         ),
     ),
     lines(
-        Told(
+        PanelText(
             "In flight",
-            "Requests inside the gateway; the default policy has 64 places.",
+            "Requests in flight in the gateway; the default policy has 64 slots.",
             "short",
             ((None, "green"), (64, "red")),
         ),
@@ -50,18 +51,18 @@ _SEMAPHORE: Panels = [
 
 _TIME: Panels = [
     lines(
-        Told(
+        PanelText(
             "Attempts ended by a timeout",
-            "By link; each of them took its whole timeout, and the callee may have done the work.",
+            "By link. Each took its full timeout, and the callee may have done the work.",
             "reqps",
             ANY_IS_BAD,
         ),
         Query(_ended("timeout"), LINK),
     ),
     lines(
-        Told(
-            "Refused or cut short by the deadline",
-            "Attempts for which the request's 5 s left no time: not sent, or given up early.",
+        PanelText(
+            "Rejected or cut short by the deadline",
+            "Attempts for which the request's 5 s left too little time: not sent, or given up early.",
             "reqps",
             ANY_IS_BAD,
         ),
@@ -75,9 +76,9 @@ ATTEMPTS = q.per_second(q.ATTEMPTS, ("link",))
 RETRIES = q.per_second(metrics.RETRIES, ("link",))
 _RETRY: Panels = [
     lines(
-        Told(
+        PanelText(
             "Retries",
-            "Repetitions a second, by link and by what had failed before.",
+            "Retries per second, by link and by the failure.",
             "reqps",
             ANY_IS_BAD,
         ),
@@ -87,9 +88,9 @@ _RETRY: Panels = [
         ),
     ),
     lines(
-        Told(
+        PanelText(
             "Retry amplification",
-            "Attempts for each call that was made once: 1 is none. The budget holds it near 1.1.",
+            "Attempts per call; 1 means no retries. The budget keeps it near 1.1.",
             "short",
             ((None, "green"), (1.2, "red")),
         ),
@@ -101,23 +102,23 @@ _RETRY: Panels = [
 CHANGES = ("link", "from_state", "to_state")
 _BREAKER: Panels = [
     states(
-        Told("State", "Of each link's breaker; there is none on gateway-reservations.", "short"),
+        PanelText("State", "State of each link's breaker. gateway-reservations has none.", "short"),
         BREAKER,
         Query(breakers(), LINK),
     ),
     lines(
-        Told(
-            "Refused by an open breaker",
-            "Calls a second that failed at once instead of waiting for a timeout.",
+        PanelText(
+            "Rejected by an open breaker",
+            "Calls per second that failed at once instead of waiting for a timeout.",
             "reqps",
             ANY_IS_BAD,
         ),
         Query(_refused("breaker_open"), LINK),
     ),
     lines(
-        Told(
-            "Changes of state",
-            "How often each breaker went from one state to another, in the window.",
+        PanelText(
+            "State changes",
+            "Number of state changes of each breaker in the window.",
             "short",
             ANY_IS_BAD,
         ),
@@ -127,9 +128,9 @@ _BREAKER: Panels = [
         ),
     ),
     lines(
-        Told(
+        PanelText(
             "Probes",
-            "Trial calls of a half-open breaker: one every 5 s while the callee stays broken.",
+            "Test calls of a half-open breaker: one every 5 s while the callee keeps failing.",
             "reqps",
         ),
         Query(q.per_second(metrics.BREAKER_PROBES, ("link",)), LINK),
@@ -139,18 +140,18 @@ _BREAKER: Panels = [
 
 _BOUNDS: Panels = [
     lines(
-        Told(
-            "Refused by a full bulkhead",
-            "Calls to notifications beyond its 8 places: their notice goes to the outbox.",
+        PanelText(
+            "Rejected by a full bulkhead",
+            "Calls to notifications beyond the 8 slots; the outbox sends them later.",
             "reqps",
             ANY_IS_BAD,
         ),
         Query(_refused("bulkhead_full"), LINK),
     ),
     number(
-        Told(
+        PanelText(
             "Pool in use",
-            "Of each service's database connections; a full pool makes callers wait, at most 0.5 s.",
+            "Share of each service's database connections in use. With a full pool, statements wait up to 0.5 s.",
             "percentunit",
             ((None, "green"), (0.8, "yellow"), (1, "red")),
         ),
@@ -161,10 +162,10 @@ _BOUNDS: Panels = [
         ),
     ),
     lines(
-        Told(
+        PanelText(
             "Statements, p95",
-            "The slowest twentieth of each kind of statement. A row's lock shows as a slow "
-            "SELECT of inventory: buyers of one event wait for each other.",
+            "95th percentile of each kind of statement. Row lock contention shows as a slow SELECT "
+            "in inventory: buyers of one event wait for each other.",
             "s",
             ((None, "green"), (1, "red")),
         ),
@@ -174,9 +175,9 @@ _BOUNDS: Panels = [
         ),
     ),
     lines(
-        Told(
-            "Statements that failed",
-            "By link and mechanism: a row waited for too long is a timeout, a cut link a lost database.",
+        PanelText(
+            "Failed statements",
+            "By link and mechanism: waiting too long for a row is a timeout; a cut link is database_unavailable.",
             "ops",
             ANY_IS_BAD,
         ),
@@ -188,38 +189,38 @@ _BOUNDS: Panels = [
 ]
 
 
-BEGUN = f'{metrics.SAGA_TRANSITIONS}{{to_state="COMPENSATING"}}'
-ENDED = f'{metrics.SAGA_TRANSITIONS}{{from_state="COMPENSATING"}}'
+BEGUN = f'{saga_metrics.SAGA_TRANSITIONS}{{to_state="COMPENSATING"}}'
+ENDED = f'{saga_metrics.SAGA_TRANSITIONS}{{from_state="COMPENSATING"}}'
 NOTIFIED = q.per_second(
     q.ATTEMPTS, ("http_response_status_code", "error_type"), 'link="reservations-notifications"'
 )
 _SAGA: Panels = [
     lines(
-        Told(
-            "Given up, and not yet given back",
-            "Sagas that went into COMPENSATING and have not left it: back at 0 when all is settled.",
+        PanelText(
+            "Sagas waiting for compensation",
+            "Sagas that are COMPENSATING. Returns to 0 when the system has settled.",
             "short",
             ANY_IS_BAD,
         ),
-        # a run's last ones are given back after its last phase
+        # the last sagas of a run are compensated after its last phase
         Query(f"sum({BEGUN}) - sum({ENDED})", "compensating", always=True),
     ),
     COMPENSATIONS,
     lines(
-        Told(
-            "Notices",
-            "What became of each attempt to notify; while they fail, reservations stand and their "
-            "notices wait in the outbox.",
+        PanelText(
+            "Notifications",
+            "Outcome of each attempt to notify. If it fails, the reservation is still confirmed, and "
+            "the notification waits in the outbox.",
             "reqps",
         ),
         Query(q.or_none(NOTIFIED, "error_type"), "{{http_response_status_code}} {{error_type}}"),
         stacked=True,
     ),
     lines(
-        Told("Reservations", "Sagas that ended, by how.", "ops"),
+        PanelText("Reservations", "Completed sagas, by final state.", "ops"),
         Query(
             q.per_second(
-                metrics.SAGA_TRANSITIONS,
+                saga_metrics.SAGA_TRANSITIONS,
                 ("to_state",),
                 'to_state=~"CONFIRMED|COMPENSATED|ABORTED"',
             ),
@@ -230,10 +231,10 @@ _SAGA: Panels = [
 
 
 def build() -> Dashboard:
-    """The dashboard, outermost pattern first."""
+    """Return the dashboard, outermost pattern first."""
     about = (
-        "What each resilience pattern does, outermost first; docs/patterns says what for, and "
-        "what goes wrong without it. Compare a run under another policy."
+        "What each resilience pattern does, outermost first. docs/patterns explains their purpose, "
+        "and what happens without them. Compare with a run under another policy."
     )
     board = frame("aguante-patterns", "Aguante: Patterns", about)
     rows = {

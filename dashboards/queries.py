@@ -1,14 +1,15 @@
-"""The PromQL of the dashboards, over the names that ``services/kit/telemetry/metrics.py`` owns.
+"""The PromQL of the dashboards, over the metric names of ``services/kit/telemetry/metrics.py``.
 
-Three things are done everywhere in the same way:
+All dashboards share three rules:
 
-* A **rate** is the difference of a counter over the window, by the window. PromQL's ``rate()`` needs two samples
-  of a series, and all that happened before the first of them is lost: that is the first burst of whatever
-  ``services/kit/failures/expected.py`` did not foresee. A counter that fell was started anew, and counts from 0.
-* A **run** is a mask in time: the services know nothing of runs, the runner says when one is on. ``All`` matches
-  ``up`` too, which is always there. Every query that is not marked ``always`` is cut by it (``panels.Query``).
-* **What has not happened is not listed.** Counters stand at 0 from the start, a dozen mechanisms for each link: by
-  mechanism those lines alone are shown that have counted anything yet, and one that says ``none`` while there is none.
+* A **rate** is the difference of a counter over the window, divided by the window. PromQL's ``rate()`` needs two
+  samples of a series and misses everything before the first one: the first burst of each failure that
+  ``services/kit/telemetry/expected.py`` does not list. A counter that decreased was restarted, and counts from 0.
+* A **run** is a time range: services know nothing of runs, so the runner publishes a metric while one is active.
+  ``All`` also matches ``up``, which always exists. Every query that is not ``always`` is restricted to the selected
+  run (``panels.Query``).
+* **Zero series are hidden.** Counters of a dozen mechanisms per link start at 0: panels by mechanism show only the
+  series above 0, and a series ``none`` while there is no such series.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from collections.abc import Sequence
 from services.kit.telemetry import metrics
 
 PHASE = "aguante_phase"
-"""1 for the phase that a run is in, by ``run_id``, ``experiment``, ``phase``; published by the runner."""
+"""1 for the current phase of a run, by ``run_id``, ``experiment``, ``phase``; published by the runner."""
 FAULT_ACTIVE = "aguante_fault_active"
-"""1 while a fault holds, by ``run_id``, ``experiment``, ``fault``, ``link`` or ``service``, ``kind``; by the runner."""
+"""1 while a fault is active, by ``run_id``, ``experiment``, ``fault``, ``link`` or ``service``, ``kind``; likewise."""
 TOXIPROXY_RECEIVED = "toxiproxy_proxy_received_bytes_total"
-"""Toxiproxy's own, by ``proxy`` and ``direction``; it moves only when a connection closes."""
+"""Toxiproxy's own counter, by ``proxy`` and ``direction``; it is updated only when a connection closes."""
 
 WINDOW = "$__rate_interval"
 WINDOW_S = "($__rate_interval_ms / 1000)"
@@ -36,10 +37,10 @@ ANSWER = ("http_response_status_code", "error_type")
 
 
 def grown(counter: str, where: str = "", window: str = WINDOW) -> str:
-    """By how much each series of a counter grew over ``window``.
+    """The increase of each series of a counter over ``window``.
 
-    A series that was not there before counts as a whole, if its target was read already then: or else all that a
-    service had counted before Prometheus came would seem to have happened at once.
+    A new series counts in full if its target was already scraped before. Otherwise everything that a service had
+    counted before the first scrape would appear as one burst.
     """
     series = f"{counter}{{{where}}}" if where else counter
     new = f"({series} and on(job, instance) up offset {window})"
@@ -47,7 +48,7 @@ def grown(counter: str, where: str = "", window: str = WINDOW) -> str:
 
 
 def per_second(counter: str, by: Sequence[str] = (), where: str = "") -> str:
-    """Events a second, summed by labels; by mechanism only what has happened yet."""
+    """Events per second, summed by labels; by mechanism only series above 0."""
     rate = f"{_sum(by)} ({grown(counter, where)}) / {WINDOW_S}"
     if "error_type" not in by:
         return rate
@@ -60,7 +61,7 @@ def _sum(by: Sequence[str]) -> str:
 
 
 def quantile(q: float, histogram: str, by: Sequence[str] = (), where: str = "") -> str:
-    """A quantile in seconds, interpolated within a bucket: every timeout is a bucket's edge. None of nothing."""
+    """A quantile in seconds, interpolated within a bucket (every timeout is a bucket's edge); empty without events."""
     labels = ", ".join(("le", *by))
     buckets = f"{histogram}_bucket{{{where}}}" if where else f"{histogram}_bucket"
     rates = f"sum by ({labels}) (rate({buckets}[{WINDOW}]))"
@@ -68,25 +69,25 @@ def quantile(q: float, histogram: str, by: Sequence[str] = (), where: str = "") 
 
 
 def share(part: str, whole: str) -> str:
-    """``part`` of ``whole``, 0 to 1; 0 where nothing happened."""
+    """``part`` divided by ``whole``, 0 to 1; 0 without events."""
     return f"({part}) / (({whole}) > 0) or on() vector(0)"
 
 
 def in_run(expression: str) -> str:
-    """Only while a chosen run is on; always, when all are chosen."""
+    """Restrict to the time of the selected run; no restriction when all are selected."""
     return f'({expression}) and on() max({{__name__=~"{PHASE}|up",{OF_RUN}}} == 1)'
 
 
 def or_none(expression: str, label: str) -> str:
-    """The series, or a 0 whose ``label`` says ``none``."""
+    """The series, or a 0 with ``label`` set to ``none``."""
     return f'({expression}) or on() label_replace(vector(0), "{label}", "none", "", "")'
 
 
 def by_phase(counter: str, by: Sequence[str], where: str, phase: str = ".*") -> str:
-    """Events a second in each phase of the chosen runs: what was counted in it, by how long it was.
+    """Events per second in each phase of the selected runs: the events counted in it, divided by its length.
 
-    Differences over a second add up to what was counted, to the scrape. A mean of rates would leave out the
-    seconds before a series was there.
+    Differences over one second add up to the count at the last scrape. A mean of rates would leave out the
+    seconds before a series existed.
     """
     counted = f"sum by ({', '.join(by)}) ({grown(counter, where, '1s')})"
     now = f'topk(1, max by (phase) ({PHASE}{{{OF_RUN},phase=~"{phase}"}} == 1))'
@@ -95,7 +96,7 @@ def by_phase(counter: str, by: Sequence[str], where: str, phase: str = ".*") -> 
 
 
 def over_baseline(counter: str, by: Sequence[str], where: str) -> str:
-    """By how much a phase's events a second differ from the baseline's; what that had none of is 0 in it."""
+    """Each phase's events per second minus the baseline's; a series that the baseline lacks counts as 0 there."""
     phases, labels = by_phase(counter, by, where), ", ".join(by)
     baseline = f"sum by ({labels}) ({by_phase(counter, by, where, 'baseline')})"
     return f"({phases} - on({labels}) group_left() {baseline}) or {phases}"

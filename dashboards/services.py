@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards import queries as q
 from dashboards.frame import filled, frame
-from dashboards.panels import Panels, Query, Told, lines, number
+from dashboards.panels import Panels, PanelText, Query, lines, number
 from services.kit.telemetry import metrics
 
 NAME = "{{service}}"
@@ -18,11 +18,11 @@ TOTAL = q.per_second(q.ANSWERS, ("service",), q.CHOSEN)
 ROUTES = q.per_second(q.ANSWERS, ("service", "http_request_method", "http_route"), q.CHOSEN)
 _RATE: Panels = [
     lines(
-        Told("Requests", "Answers a second of each service, whatever they were.", "reqps"),
+        PanelText("Requests", "Responses per second of each service, of any status.", "reqps"),
         Query(TOTAL, NAME),
     ),
     lines(
-        Told("Requests by route", "The same by method and route.", "reqps"),
+        PanelText("Requests by route", "Responses per second by method and route.", "reqps"),
         Query(ROUTES, "{{service}} {{http_request_method}} {{http_route}}"),
     ),
 ]
@@ -32,18 +32,18 @@ FAILURES = q.per_second(q.ANSWERS, ("service",), FAILED)
 EVERY = q.per_second(q.ANSWERS, ("service",), q.CHOSEN)
 _ERRORS: Panels = [
     number(
-        Told(
+        PanelText(
             "Share of 5xx",
-            "Of a service's answers, how many are its own or a callee's failure. 402, 409 and 429 are none.",
+            "Share of a service's responses that are 5xx, its own failures or a callee's. 429 does not count.",
             "percentunit",
             ((None, "green"), (0.01, "yellow"), (0.05, "red")),
         ),
         Query(f"(({FAILURES}) or 0 * ({EVERY})) / (({EVERY}) > 0) or 0 * ({EVERY})", NAME),
     ),
     lines(
-        Told(
-            "Answers other than 200",
-            "By status and mechanism. The service nearest to the fault shows it first.",
+        PanelText(
+            "Responses other than 200",
+            "By status and mechanism. The service closest to the fault shows it first.",
             "reqps",
             ((None, "green"), (1, "red")),
         ),
@@ -63,10 +63,10 @@ _ERRORS: Panels = [
 ]
 
 
-TIMEOUTS = "A caller's timeout lies above the callee's: 2 s inventory, 3 s payments, 5 s the whole request."
+TIMEOUTS = "Timeouts: 2 s for inventory, 3 s for payments, 5 s for the whole request."
 _DURATION: Panels = [
     lines(
-        Told(f"Latency p{100 * p:g}", TIMEOUTS, "s", ((None, "green"), (5, "red"))),
+        PanelText(f"Latency p{100 * p:g}", TIMEOUTS, "s", ((None, "green"), (5, "red"))),
         Query(q.quantile(p, metrics.SERVER_DURATION, ("service",), q.CHOSEN), NAME, exemplars=True),
     )
     for p in (0.5, 0.95)
@@ -75,18 +75,18 @@ _DURATION: Panels = [
 
 _SATURATION: Panels = [
     lines(
-        Told(
+        PanelText(
             "In flight",
-            "Requests that are being worked on, by instance: by Little's law, rate times duration.",
+            "Requests in progress, by instance. By Little's law, this is rate times duration.",
             "short",
             ((None, "green"), (64, "red")),
         ),
         Query(f"{metrics.ACTIVE_REQUESTS}{{{q.CHOSEN}}}", "{{instance}}"),
     ),
     lines(
-        Told(
+        PanelText(
             "Pool connections in use",
-            "Of each pool of database connections; at its size the next statement waits, at most 0.5 s.",
+            "Connections in use in each database pool. When all are in use, statements wait up to 0.5 s.",
             "short",
             ((None, "green"), (10, "red")),
         ),
@@ -97,8 +97,8 @@ _SATURATION: Panels = [
 
 
 def build() -> Dashboard:
-    """The dashboard."""
-    about = "Rate, errors, duration of each service, by its own count: the same three questions for all."
+    """Return the dashboard."""
+    about = "Rate, errors and duration of each service, measured by the service itself."
     board = frame("aguante-services", "Aguante: Services (RED)", about, service=True)
     rows = {
         "Rate": _RATE,

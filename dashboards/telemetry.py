@@ -1,4 +1,4 @@
-"""The *Telemetry health* dashboard: whether what the others show can be believed."""
+"""The *Telemetry health* dashboard: whether the other dashboards can be trusted."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards import queries as q
 from dashboards.frame import filled, frame
-from dashboards.panels import ANY_IS_BAD, UP, Panels, Query, Told, lines, number, states
+from dashboards.panels import ANY_IS_BAD, UP, Panels, PanelText, Query, lines, number, states
 from services.kit.telemetry import metrics
 
 EXPORTED = q.per_second(metrics.SPANS_EXPORTED)
 DROPPED = q.per_second(metrics.SPANS_DROPPED)
 _TRACES: Panels = [
     lines(
-        Told("Spans exported", "Spans a second that the collector took, by service.", "ops"),
+        PanelText(
+            "Spans exported", "Spans per second that the collector accepted, by service.", "ops"
+        ),
         Query(q.per_second(metrics.SPANS_EXPORTED, ("service",), q.CHOSEN), "{{service}}"),
     ),
     lines(
-        Told(
+        PanelText(
             "Spans dropped",
-            "By service and reason: queue_full when more is made than can be sent, export_failed "
-            "when the collector is away. A verdict drawn from incomplete spans says unknown.",
+            "By service and reason: queue_full if spans are created faster than they are sent, export_failed "
+            "if the collector is unavailable. With incomplete spans, expectations on them are unknown.",
             "ops",
             ANY_IS_BAD,
         ),
@@ -31,18 +33,18 @@ _TRACES: Panels = [
         stacked=True,
     ),
     number(
-        Told(
+        PanelText(
             "Share of spans lost",
-            "Of all spans that were finished lately.",
+            "Share of all recently finished spans.",
             "percentunit",
             ((None, "green"), (0.001, "yellow"), (0.05, "red")),
         ),
         Query(q.share(DROPPED, f"({DROPPED}) + ({EXPORTED})"), "lost"),
     ),
     number(
-        Told(
-            "Spans for each request",
-            "About 13 for a reservation; a sudden rise is a span made twice.",
+        PanelText(
+            "Spans per request",
+            "About 13 for a reservation. A sudden rise indicates duplicate spans.",
             "short",
             ((None, "green"), (40, "yellow")),
         ),
@@ -57,37 +59,37 @@ _TRACES: Panels = [
 
 _METRICS: Panels = [
     states(
-        Told(
-            "Read by Prometheus",
-            "Whether each target answered. A service that was killed or paused is down here first.",
+        PanelText(
+            "Scraped by Prometheus",
+            "Whether each target responded. A killed or paused service shows as down here first.",
             "short",
         ),
         UP,
         Query("up", "{{job}} {{instance}}", always=True),
     ),
     lines(
-        Told(
-            "Time to read a target",
-            "Prometheus gives up after its timeout; a service renders on its event loop, so that this "
-            "also shows how busy it is.",
+        PanelText(
+            "Scrape duration",
+            "Prometheus gives up after its timeout. A service renders its metrics on its event loop, so "
+            "this also shows how busy it is.",
             "s",
             ((None, "green"), (0.5, "red")),
         ),
         Query("scrape_duration_seconds", "{{job}} {{instance}}", always=True),
     ),
     lines(
-        Told(
-            "Samples of each target",
-            "Every label is bounded, so that this levels off.",
+        PanelText(
+            "Samples per target",
+            "Every label is bounded, so this number levels off.",
             "short",
             ((None, "green"), (5000, "red")),
         ),
         Query("scrape_samples_scraped", "{{job}} {{instance}}", always=True),
     ),
     lines(
-        Told(
-            "Series that are new in each read",
-            "Many after the start, few at a failure that nobody foresaw, then none.",
+        PanelText(
+            "New series per scrape",
+            "Many after the start, a few at an unforeseen failure, then none.",
             "short",
             ((None, "green"), (500, "red")),
         ),
@@ -97,10 +99,10 @@ _METRICS: Panels = [
 
 
 def build() -> Dashboard:
-    """The dashboard."""
+    """Return the dashboard."""
     about = (
-        "A dead collector must cost spans, never requests: what was exported, what was lost, and "
-        "whether Prometheus reads every service in time."
+        "A failed collector must cost spans, never requests. Shows what was exported, what was lost, "
+        "and whether Prometheus scrapes every service in time."
     )
     board = frame("aguante-telemetry", "Aguante: Telemetry health", about, service=True)
     rows = {

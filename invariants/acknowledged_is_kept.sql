@@ -1,4 +1,4 @@
--- A 200 that a client saw is still there: its reservation is confirmed.
+-- Every reservation for which a client received 200 is still confirmed.
 -- exposure: SELECT count(*) FROM client.requests WHERE operation LIKE 'reserve%' AND status = 200
 -- story: {violations} of {exposure} acknowledged reservations lost
 SELECT r.seq, r.reservation_id, r.trace_id, s.state AS saga_state

@@ -1,4 +1,4 @@
--- What was taken is the price of what was reserved (2500 cents a seat), from the user who reserved it.
+-- Every charge is the price of the reservation (2500 cents per seat), paid by the user who reserved it.
 -- exposure: SELECT count(*) FROM payments.charges JOIN reservations.sagas USING (reservation_id) WHERE payments.charges.state IN ('CAPTURED', 'REFUNDED')
 SELECT c.reservation_id, c.state AS charge_state, c.user_id, c.amount_cents,
        s.user_id AS saga_user_id, s.quantity * 2500 AS price_cents

@@ -1,4 +1,4 @@
--- Every confirmed reservation holds exactly one allocation, of the event and quantity it was confirmed for.
+-- Every confirmed reservation has exactly one allocation, for its event and quantity.
 -- exposure: SELECT count(*) FROM reservations.sagas WHERE state = 'CONFIRMED'
 SELECT s.reservation_id, s.event_id, s.quantity, count(a.reservation_id) AS allocations
 FROM reservations.sagas AS s

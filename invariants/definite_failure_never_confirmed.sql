@@ -1,5 +1,5 @@
--- A failure that the client was told is definite never turns up confirmed: neither the reservation that the
--- answer named, nor, where it named none, one with a key that was never sent again.
+-- A failure reported to the client as definite is never confirmed: neither the reservation named in the response nor,
+-- if it named none, a reservation with a key that was sent only once.
 -- exposure: SELECT count(*) FROM client.requests WHERE operation LIKE 'reserve%' AND status <> 200 AND definite
 WITH failures AS (
     SELECT * FROM client.requests WHERE operation LIKE 'reserve%' AND status <> 200 AND definite

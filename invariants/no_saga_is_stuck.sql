@@ -1,5 +1,5 @@
--- A saga whose lease (15 s) has run out is taken over within a second or two; one that nobody has taken for as
--- long again is stuck, and so is a live one that has no lease at all.
+-- A saga with an expired lease (15 s) is taken over within a second or two. A saga is stuck if it was not taken over
+-- for another 15 s, or if it is live and has no lease.
 -- exposure: SELECT count(*) FROM reservations.sagas WHERE state NOT IN ('CONFIRMED', 'COMPENSATED', 'ABORTED') OR reservation_id IN (SELECT reservation_id FROM reservations.saga_log WHERE reason = 'lease taken over')
 SELECT s.reservation_id, s.state, s.version, s.lease_until, t.taken_at AS read_at
 FROM reservations.sagas AS s

@@ -1,5 +1,5 @@
--- Every confirmed reservation has its notice, sent or waiting, and no other one has any. One that is told as
--- sent with the answer is marked as delivered, or it would go out twice.
+-- Every confirmed reservation has one notification in the outbox, and no other reservation has any. A notification
+-- reported as sent in the response is marked as delivered; otherwise it would be sent twice.
 -- exposure: SELECT count(*) FROM reservations.sagas WHERE state = 'CONFIRMED'
 SELECT coalesce(s.reservation_id, o.reservation_id) AS reservation_id, s.state AS saga_state,
        s.notification_sent, o.delivered_at, o.attempts

@@ -1,5 +1,5 @@
--- The log tells each saga's whole story: versions 1 to n without a gap, each step from where the last one led,
--- none out of a final state, and the last one leads to where the saga stands.
+-- The log of each saga is complete: versions 1 to n without gaps, each transition starts in the state that the previous
+-- one reached, none leaves a final state, and the last one leads to the saga's current state.
 -- exposure: SELECT count(*) FROM reservations.saga_log
 WITH steps AS (
     SELECT reservation_id, version, from_state, to_state,

@@ -1,4 +1,4 @@
--- Sagas that are still on their way: the system has settled when there are none in two reads 1 s apart.
+-- Sagas in progress. The system has settled when two reads 1 s apart return none.
 -- Runs on the reservations database itself (PostgreSQL).
 SELECT reservation_id, state, updated_at
 FROM sagas

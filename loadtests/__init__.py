@@ -1,4 +1,4 @@
 """Open-loop load for the shop, on Locust.
 
-Usable alone with plain ``locust``; of the runner it imports only the records.
+It can be used alone with plain ``locust``; of the runner it imports only ``aguante.load_protocol``.
 """

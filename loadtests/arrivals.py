@@ -1,4 +1,4 @@
-"""When requests are meant to start: pure arrival processes along a curve of rates, from a seed alone."""
+"""Arrival processes: the intended start of each request along a curve of rates, from a seed alone."""
 
 import itertools
 import random
@@ -10,14 +10,14 @@ ARRIVALS = ("fixed", "poisson")
 
 
 def arrival_times(kind: str, curve: Curve, seed: int, together: int = 1) -> Iterator[float]:
-    """Intended starts, seconds since t0, ascending and lazy; they end with the curve.
+    """Yield intended starts, in seconds since t0, ascending, until the curve ends.
 
     Args:
         kind: ``fixed`` (equally spaced where the rate is level, the first at 0) or ``poisson`` (independent
             exponential gaps, so that the count in any window is Poisson distributed).
         curve: arrivals per second over time.
-        seed: makes the same times again; ``fixed`` ignores it.
-        together: so many arrivals share one instant; the rate stays what it is.
+        seed: the same seed gives the same times; ``fixed`` ignores it.
+        together: the number of arrivals at each instant; the rate does not change.
 
     Raises:
         ValueError: the kind is not one of ``ARRIVALS``.
@@ -35,8 +35,8 @@ def arrival_times(kind: str, curve: Curve, seed: int, together: int = 1) -> Iter
 
 
 def _exponential(seed: int) -> Iterator[float]:
-    # a stream of its own, so that what is asked for does not depend on when
-    draw = random.Random(f"arrivals:{seed}")  # noqa: S311 - reproducible on purpose
+    # a separate random stream, so that choices do not depend on arrival times
+    draw = random.Random(f"arrivals:{seed}")  # noqa: S311 - must be reproducible
     total = 0.0
     while True:
         total += draw.expovariate(1.0)

@@ -1,4 +1,4 @@
-"""Everything that is wrong with a plan, found before anything runs."""
+"""Validates a plan before anything runs."""
 
 import math
 import socket
@@ -16,7 +16,7 @@ REACH_TIMEOUT_S = 2.0
 
 
 def findings(plan: LoadPlan) -> list[str]:
-    """What, what was found, and how to fix it; one line each, all at once; empty when the plan can be played."""
+    """Every error of the plan, one line each: the field, what was found, and the fix."""
     return [*_numbers(plan), *_names(plan), *_shape(plan), *_mix(plan), *_address(plan)]
 
 
@@ -45,7 +45,7 @@ def _names(plan: LoadPlan) -> Iterator[str]:
     if not plan.event_ids or not all(plan.event_ids):
         yield f"event_ids: found {plan.event_ids}; give at least one, none empty"
     if not plan.run_id:
-        yield "run_id: found nothing; idempotency keys are made of it, so it must be there and new"
+        yield "run_id: found nothing; give a new one, since idempotency keys contain it"
 
 
 def _shape(plan: LoadPlan) -> Iterator[str]:
@@ -55,12 +55,12 @@ def _shape(plan: LoadPlan) -> Iterator[str]:
     if not 0 <= plan.worker < plan.workers:
         yield f"worker: found {plan.worker} of {plan.workers}; count from 0 to one less than workers"
     if plan.users < 0:
-        yield f"users: found {plan.users}; give 0 for an open loop, or how many users wait for answers"
+        yield f"users: found {plan.users}; give 0 for an open loop, or the number of users who wait for responses"
 
 
 def _mix(plan: LoadPlan) -> Iterator[str]:
     if plan.mix.get(SOLD_OUT) and not plan.sold_out_id:
-        yield f"mix: {SOLD_OUT} asks for an event without seats; name one as sold_out_id"
+        yield f"mix: {SOLD_OUT} needs an event without seats; give its id as sold_out_id"
     for operation, share in plan.mix.items():
         if operation not in OPERATIONS:
             yield f"mix: found operation {operation!r}; one of {', '.join(OPERATIONS)}"
@@ -72,18 +72,18 @@ def _mix(plan: LoadPlan) -> Iterator[str]:
 
 
 def _address(plan: LoadPlan) -> Iterator[str]:
-    found = f"base_url: found {plan.base_url!r}; give http://host:port"
+    message = f"base_url: found {plan.base_url!r}; give http://host:port"
     try:
         url = urlsplit(plan.base_url)
-        good = url.scheme == "http" and bool(url.hostname) and url.port != 0
+        valid = url.scheme == "http" and bool(url.hostname) and url.port != 0
     except ValueError:
-        good = False
-    if not good:
-        yield found
+        valid = False
+    if not valid:
+        yield message
 
 
 def unreachable(base_url: str) -> str:
-    """Why no connection can be made to the gateway's address, or empty. Sends no request."""
+    """Why the gateway's address accepts no connection, or an empty text. Sends no request."""
     url = urlsplit(base_url)
     address = (url.hostname or "", url.port or 80)
     try:

@@ -1,16 +1,16 @@
-"""The load generator as the runner's child: told its plan by a file, its start by one line, and reporting in one line.
+"""The load generator as the runner's child process: it reads a plan file and reports on stdout.
 
 ``AGUANTE_LOAD_PLAN=plan.json python loadtests/locustfile.py``
 
-1. Reads and checks the plan. Bad: every finding on stderr, exit 3. Gateway not there: exit 2.
-2. Prints ``ready`` when everything is loaded and Locust's user waits, or all its workers do.
+1. Reads and checks the plan. Invalid: every error on stderr, exit 3. Gateway not reachable: exit 2.
+2. Prints ``ready`` when everything is loaded and Locust's user, or every worker, waits for t0.
 3. Reads ``t0 <seconds>`` from stdin: a time of ``time.monotonic()``, which on Linux is CLOCK_MONOTONIC
-   and therefore one clock for all processes of the machine. End of stdin before that: exit 0, no load.
-4. Plays. End of stdin, SIGTERM or SIGINT: no further arrivals, what is outstanding is awaited.
+   and therefore shared by all processes of the machine. End of stdin before that: exit 0, no load.
+4. Plays. End of stdin, SIGTERM or SIGINT: no further arrivals; pending responses are awaited.
 5. Prints a LoadSummary as one JSON line, exit 0. Exit 1: the generator itself failed.
 
-A plan for several workers makes this process Locust's master, which starts them (``AGUANTE_LOAD_MASTER``
-tells them where it is) and ends them; that it is one or many cannot be seen from outside.
+With a plan for several workers this process becomes Locust's master, which starts and ends them
+(``AGUANTE_LOAD_MASTER`` is their master's address). The protocol on stdin and stdout is the same.
 """
 
 import contextlib
@@ -28,15 +28,20 @@ from gevent.fileobject import FileObjectPosix
 
 from aguante.load_protocol.records import LoadPlan, LoadSummary
 from loadtests.check import findings, unreachable
-from loadtests.players import alone, master_address, together, work
+from loadtests.processes import (
+    master_address,
+    master_with_workers,
+    run_worker,
+    single_process,
+)
 from loadtests.session import GeneratorError
 
 PLAN_VARIABLE = "AGUANTE_LOAD_PLAN"
 EXIT_FAILED, EXIT_UNREACHABLE, EXIT_INVALID = 1, 2, 3
 
 
-class Player(Protocol):
-    """One process, or a crew of them, ready to play."""
+class LoadDriver(Protocol):
+    """One process, or a master with workers, ready to play."""
 
     def play(self, t0_s: float) -> LoadSummary:
         """Play the whole plan from ``t0_s``. Raises GeneratorError."""
@@ -48,7 +53,7 @@ class Player(Protocol):
 
 
 class _RefusedError(Exception):
-    """The child ends before any load: exit code and message."""
+    """The child ends before any load, with this exit code and message."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -56,9 +61,9 @@ class _RefusedError(Exception):
 
 
 def main() -> int:
-    """Play one plan as this module's docstring says; the exit code."""
+    """Play one plan; the exit code, as in the module's docstring."""
     if master := master_address():
-        return work(*master)
+        return run_worker(*master)
     try:
         plan = _read_plan()
         summary = _play(plan)
@@ -69,7 +74,7 @@ def main() -> int:
         sys.stderr.write(f"load: {failure}\n")
         return EXIT_FAILED
     if summary is not None:
-        _say(msgspec.json.encode(summary).decode())
+        _print(msgspec.json.encode(summary).decode())
     return 0
 
 
@@ -89,20 +94,20 @@ def _read_plan() -> LoadPlan:
 def _play(plan: LoadPlan) -> LoadSummary | None:
     """The summary, or None when stdin ended before t0."""
     with (
-        alone(plan) if plan.workers == 1 else together(plan) as player,
-        _stopped_by_signals(player),
+        single_process(plan) if plan.workers == 1 else master_with_workers(plan) as driver,
+        _stopped_by_signals(driver),
     ):
-        # what was loaded by now lives for ever: keep the collector from walking it during the run
+        # modules loaded by now live until exit: the garbage collector need not scan them during the run
         gc.collect()
         gc.freeze()
-        t0_s = _await_t0(FileObjectPosix(sys.stdin.fileno(), "rb", closefd=False), player)
-        return None if t0_s is None else player.play(t0_s)
+        t0_s = _await_t0(FileObjectPosix(sys.stdin.fileno(), "rb", closefd=False), driver)
+        return None if t0_s is None else driver.play(t0_s)
 
 
 @contextlib.contextmanager
-def _stopped_by_signals(player: Player) -> Iterator[None]:
+def _stopped_by_signals(driver: LoadDriver) -> Iterator[None]:
     watchers = [
-        gevent.signal_handler(number, player.stop) for number in (signal.SIGTERM, signal.SIGINT)
+        gevent.signal_handler(number, driver.stop) for number in (signal.SIGTERM, signal.SIGINT)
     ]
     try:
         yield
@@ -111,8 +116,8 @@ def _stopped_by_signals(player: Player) -> Iterator[None]:
             watcher.cancel()
 
 
-def _await_t0(stdin: FileObjectPosix, player: Player) -> float | None:
-    _say("ready")
+def _await_t0(stdin: FileObjectPosix, driver: LoadDriver) -> float | None:
+    _print("ready")
     line = stdin.readline().decode(errors="replace").split()
     if not line:
         return None
@@ -122,18 +127,20 @@ def _await_t0(stdin: FileObjectPosix, player: Player) -> float | None:
     except ValueError:
         word, t0_s = "", 0.0
     if word != "t0":
-        raise _RefusedError(EXIT_INVALID, f"stdin: found {' '.join(line)!r}; say `t0 <seconds>`")
-    gevent.spawn(_stop_at_end, stdin, player)
+        raise _RefusedError(
+            EXIT_INVALID, f"stdin: found {' '.join(line)!r}; expected `t0 <seconds>`"
+        )
+    gevent.spawn(_stop_at_end, stdin, driver)
     return t0_s
 
 
-def _stop_at_end(stdin: FileObjectPosix, player: Player) -> None:
-    """The runner is gone, or has had enough: whatever else it writes is not read."""
+def _stop_at_end(stdin: FileObjectPosix, driver: LoadDriver) -> None:
+    """Stop when the runner closes stdin or is gone; ignore anything else that it writes."""
     while stdin.readline():
         pass
-    player.stop()
+    driver.stop()
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()

@@ -1,9 +1,9 @@
-"""One HTTP request, exactly once, within one limit: geventhttpclient with its hidden retries taken out.
+"""Sends an HTTP request exactly once, within one timeout: geventhttpclient without its hidden retries.
 
-Facts (geventhttpclient 2.6): ``HTTPClient.request`` sends an idempotent request again, up to pool size
-+ 1 times, when the connection closes before an answer. Its timeouts are per socket operation, so that a
-server that drips a byte a second never times out. A ``gevent.Timeout`` while sending leaks the socket
-and its place in the pool.
+In geventhttpclient 2.6 ``HTTPClient.request`` sends an idempotent request again, up to pool size + 1
+times, when the connection closes before a response. Its timeouts are per socket operation, so a server
+that sends one byte per second never times out. A ``gevent.Timeout`` while sending leaks the socket and
+its slot in the pool.
 """
 
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ from loadtests.operations import Call
 TIMEOUT, REFUSED, DISCONNECTED = "client_timeout", "client_refused", "client_disconnected"
 
 
-class NoAnswerError(Exception):
-    """No whole answer came. ``mechanism`` is one of the testbed's ``client_mechanisms``."""
+class NoResponseError(Exception):
+    """No complete response arrived. ``mechanism`` is one of the testbed's ``client_mechanisms``."""
 
     def __init__(self, mechanism: str, cause: str) -> None:
         super().__init__(f"{mechanism}: {cause}")
@@ -29,24 +29,24 @@ class NoAnswerError(Exception):
 class OnceClient(HTTPClient):
     """An HTTPClient that sends every request once."""
 
-    def request(  # type: ignore[override]  # bodies are bytes here
+    def request(  # type: ignore[override]  # only bytes as body
         self,
         method: str,
         request_uri: str,
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
     ) -> HTTPSocketPoolResponse:
-        """Send it once on a pooled or a new connection, and read the head of the answer.
+        """Send once on a pooled or a new connection, and read the head of the response.
 
         Raises:
-            OSError: refused, reset, or no way there.
-            HTTPParseError: the connection closed before an answer, or the answer is not HTTP.
+            OSError: refused, reset, or unreachable.
+            HTTPParseError: the connection closed before a response, or the response is not HTTP.
         """
         head = self._build_request(method, request_uri, body=body, headers=headers, chunked=False)
         sock = self._connection_pool.get_socket()
         try:
             sock.sendall(head.encode("latin-1") + body)
-        except BaseException:  # gevent.Timeout is one, and the place in the pool must come back
+        except BaseException:  # includes gevent.Timeout; the slot in the pool must be released
             self._connection_pool.release_socket(sock)
             raise
         return HTTPSocketPoolResponse(
@@ -59,7 +59,7 @@ class OnceClient(HTTPClient):
 
 
 def connect(base_url: str, *, connections: int, timeout_s: float) -> OnceClient:
-    """A client with room for ``connections`` at once; opens none yet."""
+    """A client for up to ``connections`` concurrent connections; opens none yet."""
     url = urlsplit(base_url)
     return OnceClient(
         url.hostname or "",
@@ -71,19 +71,19 @@ def connect(base_url: str, *, connections: int, timeout_s: float) -> OnceClient:
 
 
 def fetch(client: OnceClient, call: Call, timeout_s: float) -> tuple[int, bytes]:
-    """Status and body of the answer, from connect to last byte within ``timeout_s``.
+    """Status and body of the response, from connect to last byte within ``timeout_s``.
 
     Raises:
-        NoAnswerError: no whole answer; says which of the client's mechanisms.
-        OSError: the generator itself is at its limits (no file descriptor, no port left): not an outcome.
+        NoResponseError: no complete response.
+        OSError: the generator has no file descriptor or port left; this is no outcome of the request.
     """
     try:
         with gevent.Timeout(timeout_s):
             response = client.request(call.method, call.path, call.body, call.headers)
             return response.get_code(), response.read()
     except (gevent.Timeout, TimeoutError) as timeout:
-        raise NoAnswerError(TIMEOUT, f"nothing within {timeout_s:g} s") from timeout
+        raise NoResponseError(TIMEOUT, f"no response within {timeout_s:g} s") from timeout
     except ConnectionRefusedError as refused:
-        raise NoAnswerError(REFUSED, str(refused)) from refused
+        raise NoResponseError(REFUSED, str(refused)) from refused
     except (ConnectionError, HTTPParseError) as broken:
-        raise NoAnswerError(DISCONNECTED, str(broken)) from broken
+        raise NoResponseError(DISCONNECTED, str(broken)) from broken

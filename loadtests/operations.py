@@ -1,4 +1,4 @@
-"""How a choice becomes an HTTP request, with its own trace context and baggage: pure."""
+"""Turns a choice into an HTTP request with its trace context and baggage."""
 
 import contextlib
 import hashlib
@@ -16,19 +16,19 @@ from loadtests.profiles import Choice, Intent
 
 @dataclass(frozen=True)
 class Call:
-    """One HTTP request, ready to be sent."""
+    """One HTTP request, ready to send."""
 
     operation: str
     method: str
     path: str
     route: str
-    """The path as a template: the name in Locust's statistics."""
+    """The path as a template, which is the name in Locust's statistics."""
     trace_id: str
     """32 hex digits."""
     body: bytes = b""
     idempotency_key: str = ""
     event_id: str = ""
-    """The event asked for, or empty."""
+    """The requested event, or empty."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -46,15 +46,15 @@ READ_BACK, READ_EVENT, SOLD_OUT, DECLINED, BAD = (
     "reserve_bad",
 )
 REMEMBERED = 1000
-"""Confirmed reservations that may be read back, the latest."""
+"""How many of the latest confirmed reservations may be read back."""
 DECLINED_USER_PREFIX = "declined-"
-"""Whose card the fake bank declines; a contract test holds it to payments."""
+"""Users whose card payments declines; a contract test compares it with payments."""
 
 
 class CallFactory:
-    """Makes calls from intents; trace ids and keys are unique to the run, yet the same for the same run.
+    """Makes calls from intents, with trace ids and idempotency keys unique to the run and reproducible.
 
-    They come from the arrival's number alone, so that workers that share a schedule make no two alike.
+    They depend on the arrival's number, so that workers that share a schedule never make the same ones.
     """
 
     def __init__(self, plan: LoadPlan) -> None:
@@ -62,29 +62,29 @@ class CallFactory:
         self._confirmed: deque[str] = deque(maxlen=REMEMBERED)
 
     def call(self, intent: Intent) -> Call:
-        """The request of this intent."""
+        """The request for this intent."""
         trace_id, span_id = self._ids(intent.seq)
         headers = {
             "traceparent": f"00-{trace_id}-{span_id}-01",
             "baggage": self._baggage(intent.at_s),
         }
-        choice = self._filled(intent.choice, intent.seq)
+        choice = self._completed(intent.choice, intent.seq)
         key = f"{self._plan.run_id}-{intent.seq}"
-        made = OPERATIONS[choice.operation](choice, trace_id, key, headers)
-        return replace(made, event_id="" if made.operation == READ_BACK else choice.event_id)
+        call = OPERATIONS[choice.operation](choice, trace_id, key, headers)
+        return replace(call, event_id="" if call.operation == READ_BACK else choice.event_id)
 
     def confirmed(self, reservation_id: str) -> None:
-        """Remember a reservation that was confirmed: it can be read back."""
+        """Remember a confirmed reservation, which can be read back."""
         self._confirmed.append(reservation_id)
 
     def _ids(self, seq: int) -> tuple[str, str]:
-        # the run id goes in too: two runs with one seed must not share trace ids in Jaeger
+        # includes the run id: two runs with one seed must not share trace ids in Jaeger
         seed = f"ids:{self._plan.seed}:{self._plan.run_id}:{seq}"
         digest = hashlib.blake2b(seed.encode(), digest_size=24).hexdigest()
         return digest[:32], digest[32:]
 
-    def _filled(self, choice: Choice, seq: int) -> Choice:
-        """What an operation needs beyond what was drawn; what is not there to be read back reads an event."""
+    def _completed(self, choice: Choice, seq: int) -> Choice:
+        """Complete the choice for its operation; without a reservation to read back, read an event."""
         if choice.operation == SOLD_OUT:
             return replace(choice, event_id=self._plan.sold_out_id)
         if choice.operation == DECLINED:
@@ -135,13 +135,13 @@ BAD_INPUTS: tuple[tuple[str, bytes], ...] = (
     (JSON, b"[]"),
     ("text/plain", b"two seats, please"),
 )
-"""Content type and body of what a client may get wrong; each must be answered with a 4xx."""
+"""Content type and body of invalid requests; each must be answered with a 4xx."""
 
 
 def _reserve_bad(choice: Choice, trace_id: str, key: str, headers: dict[str, str]) -> Call:
     kind, body = BAD_INPUTS[int(trace_id, 16) % len(BAD_INPUTS)]
-    good = _reserve(choice, trace_id, key, headers)
-    return replace(good, body=body, headers={**good.headers, "Content-Type": kind})
+    valid = _reserve(choice, trace_id, key, headers)
+    return replace(valid, body=body, headers={**valid.headers, "Content-Type": kind})
 
 
 def _read_event(choice: Choice, trace_id: str, _key: str, headers: dict[str, str]) -> Call:
@@ -167,7 +167,7 @@ def _read_reservation(choice: Choice, trace_id: str, _key: str, headers: dict[st
 
 
 Make = Callable[[Choice, str, str, dict[str, str]], Call]
-"""From a choice, a trace id, an idempotency key and the headers of its trace context to a call."""
+"""Makes a call from a choice, a trace id, an idempotency key and the headers of its trace context."""
 
 OPERATIONS: dict[str, Make] = {
     "reserve": _reserve,
@@ -179,7 +179,7 @@ OPERATIONS: dict[str, Make] = {
 }
 
 CONTRACT = frozenset({200, 402, 409, 429, 503, 504})
-"""What the gateway answers while it keeps its contract (docs/load.md); 502 is somebody's broken answer."""
+"""The statuses of the gateway's contract (docs/load.md), except 502, which is a broken response of a downstream."""
 READS = frozenset({200, 429, 503, 504})
 EXPECTED: Mapping[str, frozenset[int]] = {
     READ_EVENT: READS,
@@ -188,16 +188,16 @@ EXPECTED: Mapping[str, frozenset[int]] = {
     DECLINED: CONTRACT - {200},
     BAD: frozenset(range(400, 500)),
 }
-"""Operation -> statuses that are no failure in Locust's statistics; one that is not named: ``CONTRACT``."""
+"""Operation -> statuses that are no failure in Locust's statistics; ``CONTRACT`` for any other operation."""
 
 
 def is_expected(operation: str, status: int) -> bool:
-    """Whether an answer is one that the operation may get. What share of each is right, thresholds say."""
+    """Whether the operation may get this status; thresholds judge the share of each status."""
     return status in EXPECTED.get(operation, CONTRACT)
 
 
 def expected(operation: str) -> str:
-    """In words."""
+    """The expected statuses as text."""
     return (
         "4xx"
         if operation == BAD
@@ -206,19 +206,19 @@ def expected(operation: str) -> str:
 
 
 def only(operations: Mapping[str, Make]) -> None:
-    """Offer these operations in place of the shop's own: for the locustfile of another system."""
+    """Replace the shop's operations with these, for the locustfile of another system."""
     OPERATIONS.clear()
     OPERATIONS.update(operations)
 
 
 def mix_of(text: str) -> dict[str, float]:
-    """``reserve=0.75,read_event=0.25``; what cannot be read is left for the check of the plan to name."""
+    """Parse ``reserve=0.75,read_event=0.25``; an unreadable share becomes NaN, which the plan's check reports."""
     shares = {}
     for part in filter(None, text.split(",")):
         word, _, share = part.partition("=")
         name = word.strip()
         if name in shares:
-            name += ", twice"  # no operation is called so
+            name += ", twice"  # no operation has this name, so that the check reports it
         shares[name] = math.nan
         with contextlib.suppress(ValueError):
             shares[name] = float(share)

@@ -1,4 +1,4 @@
-"""What an answer, or its absence, says: pure."""
+"""The outcome of a request, from its response or from the lack of one."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,7 +11,7 @@ from loadtests.profiles import Intent
 
 
 class _Problem(msgspec.Struct):
-    """The members of problem+json that a record keeps; null and absent are one."""
+    """The members of problem+json that a record keeps; null is treated as absent."""
 
     origin: str | None = None
     link: str | None = None
@@ -23,7 +23,7 @@ class _Problem(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one request ended. ``status`` 0: no answer; then ``origin`` is ``client``."""
+    """How one request ended. ``status`` 0: no response, and ``origin`` is ``client``."""
 
     status: int
     origin: str = ""
@@ -34,30 +34,27 @@ class Outcome:
     reservation_id: str = ""
 
 
-def no_answer(mechanism: str) -> Outcome:
-    """The client saw no whole answer: ``client_timeout``, ``client_refused`` or ``client_disconnected``."""
+def no_response(mechanism: str) -> Outcome:
+    """The client got no complete response: ``client_timeout``, ``client_refused`` or ``client_disconnected``."""
     return Outcome(status=0, origin="client", mechanism=mechanism)
 
 
-def answer(status: int, body: bytes) -> Outcome:
-    """Read an answer. A failure whose body is no problem+json keeps its status and names no origin.
-
-    That is on purpose: an answer that does not say where it came from counts as unattributed.
-    """
+def from_response(status: int, body: bytes) -> Outcome:
+    """Read a response. A failure without a problem+json body gets no origin, so that it counts as unattributed."""
     try:
-        said = msgspec.json.decode(body, type=_Problem)
+        problem = msgspec.json.decode(body, type=_Problem)
     except msgspec.MsgspecError:
         return Outcome(status=status)
-    reservation_id = said.reservation_id or ""
+    reservation_id = problem.reservation_id or ""
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Outcome(status=status, reservation_id=reservation_id)
     return Outcome(
         status=status,
-        origin=said.origin or "",
-        link=said.link or "",
-        mechanism=said.mechanism or "",
-        definite=bool(said.definite),
-        settled=bool(said.settled),
+        origin=problem.origin or "",
+        link=problem.link or "",
+        mechanism=problem.mechanism or "",
+        definite=bool(problem.definite),
+        settled=bool(problem.settled),
         reservation_id=reservation_id,
     )
 
@@ -65,7 +62,7 @@ def answer(status: int, body: bytes) -> Outcome:
 def record(
     intent: Intent, call: Call, outcome: Outcome, *, started_s: float, ended_s: float
 ) -> RequestRecord:
-    """The row of one request; latency runs from the *intended* start."""
+    """The record of one request; latency counts from the *intended* start."""
     return RequestRecord(
         seq=intent.seq,
         operation=call.operation,

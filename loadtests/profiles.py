@@ -1,4 +1,4 @@
-"""What is asked for: pure sequences of choices, from a plan alone."""
+"""The sequences of requests of each profile, from a plan alone."""
 
 import itertools
 import random
@@ -10,24 +10,24 @@ from aguante.load_protocol.records import LoadPlan
 from loadtests.arrivals import arrival_times
 
 USERS = 1000
-"""Different ``user_id``s; a user is not a unit of load here, arrivals are."""
+"""The number of distinct ``user_id``s; the unit of load is an arrival, not a user."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What one request asks for, whenever it is sent."""
+    """The content of one request, independent of its time."""
 
     operation: str
     event_id: str
     user_id: str
     quantity: int
     reservation_id: str = ""
-    """What a read-back asks for; filled in when it is sent."""
+    """The reservation to read back, filled in when the request is sent."""
 
 
 @dataclass(frozen=True)
 class Intent:
-    """One arrival: when it is meant to start (seconds since t0), and what it asks for."""
+    """One arrival: its intended start (seconds since t0) and its content."""
 
     seq: int
     at_s: float
@@ -35,10 +35,10 @@ class Intent:
 
 
 def intents(plan: LoadPlan) -> Iterator[Intent]:
-    """The arrivals of the plan's worker, in order of intended start; lazy, and the same for the same seed.
+    """Yield the arrivals of the plan's worker in order of intended start; the same seed gives the same arrivals.
 
-    Every worker goes through the whole schedule and keeps its own: together they are that of one worker,
-    to the last choice, without a gap or an overlap. A closed loop has no times, and choices without end.
+    Every worker goes through the whole schedule and keeps every n-th arrival, so that all workers together
+    play exactly the schedule of one. A closed loop has no times and an endless sequence of choices.
     """
     choices = PROFILES[plan.profile](plan)
     for seq, (at_s, choice) in enumerate(zip(_times(plan), choices, strict=False)):
@@ -54,8 +54,8 @@ def _times(plan: LoadPlan) -> Iterator[float]:
 
 
 def _mixed(plan: LoadPlan) -> Iterator[Choice]:
-    """Everything drawn: operation by its share, event and user uniformly, small orders more often than large."""
-    draw = random.Random(f"choices:{plan.seed}")  # noqa: S311 - reproducible on purpose
+    """Draw everything: the operation by its share, event and user uniformly, small orders more often than large."""
+    draw = random.Random(f"choices:{plan.seed}")  # noqa: S311 - must be reproducible
     operations, shares = list(plan.mix), list(plan.mix.values())
     while True:
         yield Choice(
@@ -67,7 +67,7 @@ def _mixed(plan: LoadPlan) -> Iterator[Choice]:
 
 
 def _steady(plan: LoadPlan) -> Iterator[Choice]:
-    """Nothing drawn: operations keep their shares at every moment, events and users take turns, one seat each."""
+    """Draw nothing: operations in exact proportion, events and users in turn, one seat each."""
     for seq, operation in enumerate(_interleave(plan.mix)):
         yield Choice(
             operation=operation,
@@ -78,7 +78,7 @@ def _steady(plan: LoadPlan) -> Iterator[Choice]:
 
 
 def _interleave(mix: Mapping[str, float]) -> Iterator[str]:
-    """Operations in exact proportion (largest remainder first), so that a short run has its mix too."""
+    """Yield operations in exact proportion (largest remainder first), so that even a short run has its mix."""
     given = dict.fromkeys(mix, 0)
     for n in itertools.count(1):
         due = max(mix, key=lambda operation: mix[operation] * n - given[operation])
@@ -87,7 +87,7 @@ def _interleave(mix: Mapping[str, float]) -> Iterator[str]:
 
 
 def _race(plan: LoadPlan) -> Iterator[Choice]:
-    """Everybody of one race wants one seat of the same event; the next race is about the next event."""
+    """All requests of one race order one seat of the same event; the next race uses the next event."""
     racers = plan.shape.racers or 1
     for seq, operation in enumerate(_interleave(plan.mix)):
         yield Choice(
@@ -107,5 +107,5 @@ PROFILES: Mapping[str, Callable[[LoadPlan], Iterator[Choice]]] = {
     "soak": _mixed,
     "race": _race,
 }
-"""Operations per profile; ``aguante/load_protocol/rates.py`` defines the rate over time. ``soak`` is ``mixed`` under
-another name, so that long runs can be found; the plan sets their length."""
+"""Choices by profile; ``aguante/load_protocol/rates.py`` defines the rate over time. ``soak`` makes the same choices as
+``mixed``; its name marks long runs."""

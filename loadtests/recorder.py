@@ -1,4 +1,4 @@
-"""Where request records go: buffered, and handed on often enough to be tailed."""
+"""Buffers request records and writes them often enough for a reader that follows the file."""
 
 import errno
 import os
@@ -12,21 +12,21 @@ import msgspec
 from aguante.load_protocol.records import RequestRecord
 
 FLUSH_S = 0.1
-"""How long a record waits at most; half of what a reader that tails the file is promised."""
+"""The longest that a record is buffered: half of what a reader of the file is promised."""
 
 
 class RecordFile:
-    """The file of records; an empty path keeps nothing.
+    """The file of records; an empty path discards them.
 
     Raises:
-        OSError: at construction, when the file cannot be opened, or holds something already: every load counts
-            its arrivals from 0, so that two loads in one file could not be told apart.
+        OSError: at construction, when the file cannot be opened or is not empty: every load counts its
+            arrivals from 0, so two loads in one file could not be distinguished.
     """
 
     def __init__(self, path: str) -> None:
         self._file: BinaryIO | None = None
         if path:
-            self._file = Path(path).open("ab", buffering=0)  # noqa: SIM115 - lives as long as we do
+            self._file = Path(path).open("ab", buffering=0)  # noqa: SIM115 - open as long as the object
             if os.fstat(self._file.fileno()).st_size:
                 self.close()
                 raise FileExistsError(errno.EEXIST, "holds the records of another load", path)
@@ -37,20 +37,20 @@ class RecordFile:
         Raises:
             OSError: they cannot be written.
         """
-        # an unbuffered file may take less than it is given
+        # an unbuffered write may be partial
         view = memoryview(lines)
         while view and self._file is not None:
             view = view[self._file.write(view) :]
 
     def close(self) -> None:
-        """Idempotent."""
+        """Close the file; may be called again."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
 
 class Recorder:
-    """Hands records on as JSON lines: to a file, or to the worker's master. ``write`` may raise OSError."""
+    """Passes records on as JSON lines, to a file or to the worker's master. ``write`` may raise OSError."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
@@ -58,19 +58,19 @@ class Recorder:
         self._lines: list[bytes] = []
         self.written = 0
         self.error = ""
-        """Why records could not be written, or empty."""
-        self._flusher = gevent.spawn(self._flush_for_ever)
+        """Why records could not be written, or an empty text."""
+        self._flusher = gevent.spawn(self._flush_periodically)
 
     def add(self, record: RequestRecord) -> None:
-        """Take one record; it is in the file within ``FLUSH_S``."""
+        """Add one record, which is written within ``FLUSH_S``."""
         self._lines.append(self._encoder.encode(record))
 
     def close(self) -> None:
-        """Hand on what is left; idempotent."""
+        """Write what is buffered; may be called again."""
         self._flusher.kill()
         self._flush()
 
-    def _flush_for_ever(self) -> None:
+    def _flush_periodically(self) -> None:
         while True:
             gevent.sleep(FLUSH_S)
             self._flush()

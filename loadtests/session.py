@@ -1,4 +1,4 @@
-"""One session of load: a plan, its client, its records, and Locust's statistics."""
+"""Plays one plan in this process: its client, its records, and Locust's statistics."""
 
 import resource
 import time
@@ -11,28 +11,28 @@ from locust.env import Environment
 
 from aguante.load_protocol.rates import curve_of
 from aguante.load_protocol.records import LoadPlan, LoadSummary
-from loadtests.account import Tally, UnexpectedAnswerError
-from loadtests.client import NoAnswerError, connect, fetch
-from loadtests.closedloop import ClosedLoop
-from loadtests.openloop import OpenLoop
+from loadtests.client import NoResponseError, connect, fetch
+from loadtests.closed_loop import ClosedLoop
+from loadtests.open_loop import OpenLoop
 from loadtests.operations import Call, CallFactory, is_expected
-from loadtests.outcome import Outcome, answer, no_answer, record
+from loadtests.outcome import Outcome, from_response, no_response, record
 from loadtests.profiles import Intent, intents
 from loadtests.recorder import Recorder, RecordFile
+from loadtests.tally import Tally, UnexpectedResponseError
 
 SPARE_FILES = 256
-"""File descriptors for everything that is not a connection."""
+"""File descriptors for everything but connections."""
 
 
 class GeneratorError(Exception):
-    """The load generator itself failed: what it measured is no evidence. The message says why."""
+    """The load generator itself failed, so its records are no evidence. The message gives the reason."""
 
 
 class Loop(Protocol):
-    """When requests are sent: ``OpenLoop`` or ``ClosedLoop``."""
+    """Decides when requests are sent: ``OpenLoop`` or ``ClosedLoop``."""
 
     def play(self, intents: Iterator[Intent], t0_s: float) -> None:
-        """Send them from ``t0_s`` on, and await what is outstanding."""
+        """Send them from ``t0_s`` on, and await pending requests."""
         ...
 
     def stop(self) -> None:
@@ -48,10 +48,10 @@ class LoadSession:
     """Plays one plan once.
 
     Args:
-        plan: what to play.
+        plan: the plan to play.
         environment: Locust's, for its statistics.
-        clock: seconds of a monotonic clock, the one that t0 is told in.
-        write: takes the records, whole lines at a time; None: they go to the plan's ``records_path``.
+        clock: seconds of a monotonic clock, the clock of t0.
+        write: receives the records as whole lines; None: they go to the plan's ``records_path``.
 
     Raises:
         OSError: the records' file cannot be opened.
@@ -79,10 +79,10 @@ class LoadSession:
         self.tally = Tally()
 
     def gather(self) -> None:
-        """It is ready from the beginning."""
+        """Ready at once."""
 
     def play(self, t0_s: float) -> LoadSummary:
-        """Play the whole plan from ``t0_s``, and await what is outstanding.
+        """Play the whole plan from ``t0_s``, and await pending requests.
 
         Raises:
             GeneratorError: records could not be written, or the machine had no descriptor or port left.
@@ -131,14 +131,14 @@ class LoadSession:
         started_s = self._clock() - self._t0_s
         failure: Exception | None = None
         try:
-            outcome = answer(*fetch(self._client, call, self._plan.timeout_s))
-        except NoAnswerError as no:
-            failure, outcome = no, no_answer(no.mechanism)
+            outcome = from_response(*fetch(self._client, call, self._plan.timeout_s))
+        except NoResponseError as no:
+            failure, outcome = no, no_response(no.mechanism)
         except OSError as broken:
-            self._give_up(f"the load generator is at its limits: {broken}")
+            self._give_up(f"the load generator has reached its limits: {broken}")
             return
         if failure is None and not is_expected(call.operation, outcome.status):
-            failure = UnexpectedAnswerError(call.operation, outcome.status)
+            failure = UnexpectedResponseError(call.operation, outcome.status)
         row = record(intent, call, outcome, started_s=started_s, ended_s=self._clock() - self._t0_s)
         self._recorder.add(msgspec.structs.replace(row, worker=self._plan.worker))
         if call.idempotency_key and outcome.status == HTTPStatus.OK:
@@ -146,16 +146,16 @@ class LoadSession:
         if self._recorder.error:
             self._loop.stop()
         self.tally.add(call.operation, outcome.status)
-        self._tell_locust(call, row.latency_ms, outcome, failure)
+        self._report_to_locust(call, row.latency_ms, outcome, failure)
 
     def _give_up(self, reason: str) -> None:
         self._error = self._error or reason
         self._loop.stop()
 
-    def _tell_locust(
+    def _report_to_locust(
         self, call: Call, latency_ms: float, outcome: Outcome, failure: Exception | None
     ) -> None:
-        # a 429, 503 or 504 is an answer that an experiment asks for: no failure here
+        # a 429, 503 or 504 may be what an experiment expects, so it is no failure here
         self._request_event.fire(  # type: ignore[no-untyped-call]
             request_type=call.method,
             name=call.route,

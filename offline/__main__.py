@@ -5,7 +5,8 @@ import asyncio
 import sys
 import time
 
-from aguante.clients.docker_cli import Docker, DockerError
+from aguante.clients.docker_cli import Docker
+from aguante.testbed.runtime import TestbedError
 from offline.build import Maker, Say
 from offline.engine import Engine
 from offline.plugin import install_compose
@@ -27,7 +28,7 @@ def main(arguments: list[str]) -> int:
     failed: list[BaseException] = []
     try:
         asyncio.run(chosen_work(chosen, say))
-    except* DockerError as why:
+    except* TestbedError as why:
         failed += why.exceptions
     except* KeyboardInterrupt:
         failed.append(KeyboardInterrupt("interrupted"))
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 
 async def chosen_work(chosen: argparse.Namespace, say: Say) -> None:
-    """Raises DockerError, alone or in a group."""
+    """Raises TestbedError, alone or in a group."""
     match chosen.what:
         case "images":
             await Maker(Engine(), read_wanted(), say).make_all()

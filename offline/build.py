@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from offline.debian import make_base
 from offline.engine import Engine
-from offline.standins import LEFT_OUT, STAND_INS, fetch_files, make_stand_in, pip_index
+from offline.standins import LEFT_OUT, STAND_INS, make_stand_in, pip_index
 from offline.wanted import PYTHON, ROOT, Wanted
 
 Say = Callable[[str], None]
@@ -30,7 +30,7 @@ class Maker:
         """Make every image that can be made, and say which cannot.
 
         Raises:
-            DockerError: no engine answers, or (in a group) an image could not be made.
+            TestbedError: no engine answers, or (in a group) an image could not be made.
         """
         await self.engine.check()
         public = self.wanted.public
@@ -54,7 +54,7 @@ class Maker:
     async def _compile(self, names: set[str]) -> None:
         """One after the other: each compiler takes every core by itself."""
         for name in sorted(names):
-            await fetch_files(name)
+            await asyncio.to_thread(STAND_INS[name].files)
 
     async def _own(self, base: asyncio.Task[None]) -> None:
         await asyncio.shield(base)

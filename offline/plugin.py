@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aguante.clients.docker_cli import Docker, DockerError
 from aguante.runtimes.compose.compose_runtime import COMPOSE_MIN
-from aguante.runtimes.servers import ServerMissingError, ServerSpec, find_server
+from aguante.runtimes.servers import ServerSpec, find_server
 
 Say = Callable[[str], None]
 
@@ -28,17 +28,14 @@ async def install_compose(say: Say, docker: Docker | None = None, home: Path | N
     """Do nothing where a Compose that is new enough answers; else provide one for this user.
 
     Raises:
-        DockerError: it is not here and cannot be built, or Docker does not take it.
+        TestbedError: it is missing and cannot be built, or Docker does not accept it.
     """
     docker = docker or Docker()
     found = await version_of(docker)
     if found >= COMPOSE_MIN:
         say(f"Compose {'.'.join(map(str, found))} is here")
         return
-    try:
-        binary = await asyncio.to_thread(find_server, COMPOSE)
-    except ServerMissingError as why:
-        raise DockerError(str(why)) from why
+    binary = await asyncio.to_thread(find_server, COMPOSE)
     plugin = plugins(home) / "docker-compose"
     plugin.parent.mkdir(parents=True, exist_ok=True)
     plugin.unlink(missing_ok=True)

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aguante.clients.docker_cli import DockerError
 from aguante.runtimes.native.postgres_server import PGINSTALL, find_binaries
-from aguante.runtimes.servers import SERVERS, ServerMissingError, ServerSpec, find_server
+from aguante.runtimes.servers import SERVERS, ServerSpec, find_server
 from offline.engine import Engine, context_of
 from offline.wanted import ROOT
 
@@ -85,26 +84,14 @@ LEFT_OUT: Mapping[str, str] = {
 """What cannot be made of packages, and how to do without it."""
 
 
-async def fetch_files(name: str) -> Mapping[str, Path]:
-    """What belongs into a stand-in; minutes when it must be built first.
-
-    Raises:
-        DockerError: it is nowhere and cannot be built.
-    """
-    try:
-        return await asyncio.to_thread(STAND_INS[name].files)
-    except ServerMissingError as why:
-        raise DockerError(str(why)) from why
-
-
 async def make_stand_in(engine: Engine, name: str, tag: str, base: str) -> bool:
     """Build one stand-in and try it; whether it is another image than before.
 
     Raises:
-        DockerError: what belongs into it cannot be had, Docker does not build it, or it does not work.
+        TestbedError: what belongs into it cannot be had, Docker does not build it, or it does not work.
     """
     recipe = STAND_INS[name]
-    with context_of(await fetch_files(name)) as context:
+    with context_of(await asyncio.to_thread(recipe.files)) as context:
         fresh = await engine.build(
             Path(context), RECIPES / recipe.dockerfile, tag, {"BASE": base}, label=name
         )

@@ -1,4 +1,4 @@
-"""``python proxies/make.py``: writes ``toxiproxy.json``, the proxies of the containers' Toxiproxy, from the links."""
+"""``python proxies/make.py``: generates ``toxiproxy.json``, the proxies for Toxiproxy in containers, from the links."""
 
 import json
 from pathlib import Path
@@ -11,10 +11,10 @@ POSTGRES, COLLECTOR = "postgres:5432", "telemetry:4318"
 
 
 def render(spec: TestbedSpec) -> str:
-    """The file's text: one proxy per link, on its port of ``links.yaml``, to the callee's container.
+    """Return the text of the file: one proxy per link, from its port in ``links.yaml`` to the callee's container.
 
-    They listen on ``[::]``, which takes IPv4 too: asked for 0.0.0.0, Toxiproxy reports ``[::]`` all the same,
-    and a later populate would take the two for different, make the proxy anew and drop its toxics.
+    Proxies listen on ``[::]``, which includes IPv4. For 0.0.0.0, Toxiproxy reports ``[::]`` anyway; a later populate
+    would see a difference, recreate the proxy and drop its toxics.
     """
     ports = {service.name: service.port for service in spec.services}
     proxies = [
@@ -30,7 +30,7 @@ def render(spec: TestbedSpec) -> str:
 
 
 def upstream(link: LinkSpec, ports: dict[str, int]) -> str:
-    """Compose's name of the callee is its name in ``testbed.yaml``; Docker's DNS knows every replica of it."""
+    """Return the callee's address. Compose uses the names of ``testbed.yaml``; a name resolves to every replica."""
     elsewhere = {"postgresql": POSTGRES, "otlp": COLLECTOR}
     return elsewhere.get(link.kind) or f"{link.callee}:{ports[link.callee]}"
 

@@ -1,6 +1,6 @@
--- What was given back, confirmed late or notified late, and why: one row for each reservation that did not go
--- straight through, from the durable log. `by`: who decided and who finished; `took_s`: from that decision to the end.
-WITH turns AS (  -- the step that left the straight way: back, or forward when the owner was lost
+-- What was compensated, confirmed late or notified late, and why: one row for each reservation that left the happy path,
+-- from the durable log. `by`: who decided and who finished; `took_s`: from that decision to completion.
+WITH turns AS (  -- the step that left the happy path: backward, or forward if the owner was lost
     SELECT reservation_id, min_by(struct_pack(version, "at", from_state, reason), version) AS turn
     FROM reservations.saga_log
     WHERE (to_state = 'COMPENSATING' AND from_state <> 'COMPENSATING')
@@ -18,7 +18,7 @@ WITH turns AS (  -- the step that left the straight way: back, or forward when t
                 WHEN s.state = 'ABORTED' THEN 'nothing given back'
                 ELSE lower(s.state) END AS outcome,
            coalesce(t.turn.from_state, s.state) AS stopped_in,
-           coalesce(t.turn.reason, 'notice not sent with the answer') AS because,
+           coalesce(t.turn.reason, 'notification not sent with the response') AS because,
            s.failure_mechanism AS mechanism, s.failure_link AS link,
            CASE a.state WHEN 'ALLOCATED' THEN 'held' WHEN 'RELEASED' THEN 'released' ELSE 'none taken' END AS seats,
            CASE c.state WHEN 'CAPTURED' THEN 'taken' WHEN 'REFUNDED' THEN 'refunded'

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from aguante.collect.database_dump import dump_tables
 from aguante.measure.audit.invariants import measure_invariants
-from aguante.measure.evidence import Evidence, open_evidence
 from aguante.measure.measures import InvariantMeasure
+from aguante.measure.run_evidence import RunEvidence, open_evidence
 from aguante.plan.plan import Plan, PlannedLoad, PlannedSetup, Window
 from aguante.run_folder.folder import RunFolder
 from aguante.testbed.runtime import Testbed
@@ -28,7 +28,7 @@ async def take_tables(testbed: Testbed, folder: RunFolder) -> None:
 
 
 @contextmanager
-def opened(spec: TestbedSpec, folder: RunFolder) -> Iterator[tuple[Evidence, Audit]]:
+def opened(spec: TestbedSpec, folder: RunFolder) -> Iterator[tuple[RunEvidence, Audit]]:
     """The folder as SQL tables (``client.requests``, ``reservations.sagas`` ...), and its measured invariants.
 
     Raises:

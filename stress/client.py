@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 
 from aguante.load_protocol.records import RequestRecord
-from loadtests.outcome import Outcome, answer, no_answer
+from loadtests.outcome import Outcome, from_response, no_response
 from stress.ledger import Ledger
 
 TIMEOUT_S = 7.0
@@ -131,13 +131,13 @@ class Client:
                 self._session.request(request.method, url, **kwargs) as got,  # type: ignore[arg-type]
             ):
                 body = await got.read()
-                return answer(got.status, body), got.headers.get("X-Trace-Id", ""), body
+                return from_response(got.status, body), got.headers.get("X-Trace-Id", ""), body
         except TimeoutError:
-            return no_answer("client_timeout"), "", b""
+            return no_response("client_timeout"), "", b""
         except aiohttp.ClientConnectorError:
-            return no_answer("client_refused"), "", b""
+            return no_response("client_refused"), "", b""
         except (aiohttp.ClientError, OSError):
-            return no_answer("client_disconnected"), "", b""
+            return no_response("client_disconnected"), "", b""
 
 
 @dataclass(frozen=True)

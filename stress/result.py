@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aguante.measure.evidence import Evidence
 from aguante.measure.measures import InvariantMeasure
+from aguante.measure.run_evidence import RunEvidence
 from aguante.run_folder.events import Settled
 from stress.audit import Audit
 from stress.chaos import Damage
@@ -85,7 +85,7 @@ class Result:
     """Why the storm failed; empty when it held."""
 
 
-def count(evidence: Evidence, damage: Damage) -> Tally:
+def count(evidence: RunEvidence, damage: Damage) -> Tally:
     """Count orders, final states and faults."""
     found: dict[str, int] = dict(evidence.connection.sql(_ORDERS).fetchall())
     taken_over = {row[0] for row in evidence.rows(_TAKEN_OVER)}
@@ -114,7 +114,7 @@ def answers_agree(customers: Customers) -> InvariantMeasure:
     )
 
 
-def reads_match_the_end(evidence: Evidence, readings: Sequence[Reading]) -> InvariantMeasure:
+def reads_match_the_end(evidence: RunEvidence, readings: Sequence[Reading]) -> InvariantMeasure:
     """An invariant over reads: each returns the stored state, which is final."""
     stored: dict[str, str] = dict(evidence.rows(_FINAL))
     rows = tuple(

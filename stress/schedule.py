@@ -168,7 +168,7 @@ TOXICS: Mapping[str, Callable[[random.Random], dict[str, int]]] = {
     "limit_data": lambda draw: {"bytes": draw.randrange(50, 20_000)},
     "slicer": _slicer,
 }
-"""Attributes by toxic, within the bounds of ``aguante.faults.toxics`` (a test checks them)."""
+"""Attributes by toxic, within the bounds of ``aguante.faults.toxiproxy`` (a test checks them)."""
 
 
 def _direction(draw: random.Random) -> Literal["upstream", "downstream"]:

@@ -93,6 +93,8 @@ async def _postgresql_version(testbed: Testbed) -> str:
 
 def git_describe(folder: Path) -> str:
     """``v0.1.0-3-g1a2b3c4-dirty`` or ``1a2b3c4``; empty where this is no git checkout."""
+    if not (folder / ".git").exists():
+        return ""  # a package installed below somebody else's checkout
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--tags"]
     try:
         done = subprocess.run(

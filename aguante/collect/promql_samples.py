@@ -9,7 +9,8 @@ from typing import NamedTuple
 import msgspec
 
 from aguante.clients.prometheus_queries import Prometheus, PrometheusError, Series
-from aguante.expectations.clauses import Promql
+from aguante.expectations.evidence import PromqlResult
+from aguante.expectations.promql import Promql
 from aguante.plan.plan import Plan
 
 SETTLE_S = 1.5
@@ -17,23 +18,6 @@ SETTLE_S = 1.5
 NO_PROMETHEUS = "this testbed has no Prometheus; start it with one (`aguante up --with prometheus`) or run natively"
 SERIES_MAX = 5
 """Series kept of a query that returns more than one: enough to explain why that is an error."""
-
-
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """One line: the result of one query over its window."""
-
-    query: str
-    start_s: float
-    end_s: float
-    """The window, seconds since t0."""
-    series: int = 0
-    """Number of series returned."""
-    labels: tuple[dict[str, str], ...] = ()
-    """Labels of the first SERIES_MAX series."""
-    points: tuple[tuple[float, float | None], ...] = ()
-    """(seconds since t0, value) if there is exactly one series; None: not a number."""
-    error: str = ""
-    """Why there is no result, or empty."""
 
 
 class Query(NamedTuple):
@@ -46,16 +30,15 @@ class Query(NamedTuple):
 
 def queries_of(plan: Plan) -> tuple[Query, ...]:
     """Every ``promql`` of a plan, in ``expect`` and in ``abort_when``, each once."""
-    clauses = (each.clause for each in (*plan.expect, *plan.abort_when))
-    promqls = (each.promql for each in clauses if each.promql is not None)
-    return tuple(dict.fromkeys(Query(each.query, *window_of(each, plan)) for each in promqls))
-
-
-def window_of(promql: Promql, plan: Plan) -> tuple[float, float]:
-    """Start and end, seconds since t0."""
-    phase = plan.window(promql.phase)
-    end_s = phase.end_s if promql.before_s is None else phase.start_s + promql.before_s
-    return phase.start_s + promql.after_s, min(end_s, phase.end_s)
+    asked = (each.asked for each in (*plan.expect, *plan.abort_when))
+    windows = {window.phase: (window.start_s, window.end_s) for window in plan.phases}
+    return tuple(
+        dict.fromkeys(
+            Query(each.query, *each.part_of(windows[each.phase]))
+            for each in asked
+            if isinstance(each, Promql)
+        )
+    )
 
 
 def scraped_in_s(queries: Sequence[Query], now_s: float) -> float:
@@ -65,7 +48,7 @@ def scraped_in_s(queries: Sequence[Query], now_s: float) -> float:
 
 async def run_queries(
     queries: Sequence[Query], address: str, epoch_s: float
-) -> tuple[Recorded, ...]:
+) -> tuple[PromqlResult, ...]:
     """The result of each query; a failed query is recorded with its error and not raised.
 
     Args:
@@ -74,13 +57,13 @@ async def run_queries(
         epoch_s: wall clock at t0.
     """
     if not address:
-        return tuple(Recorded(**each._asdict(), error=NO_PROMETHEUS) for each in queries)
+        return tuple(PromqlResult(**each._asdict(), error=NO_PROMETHEUS) for each in queries)
     async with Prometheus(address) as prometheus:
         return tuple([await _recorded(prometheus, each, epoch_s) for each in queries])
 
 
-async def _recorded(prometheus: Prometheus, query: Query, epoch_s: float) -> Recorded:
-    empty = Recorded(**query._asdict())
+async def _recorded(prometheus: Prometheus, query: Query, epoch_s: float) -> PromqlResult:
+    empty = PromqlResult(**query._asdict())
     try:
         series = await prometheus.over(query.query, epoch_s + query.start_s, epoch_s + query.end_s)
     except PrometheusError as error:
@@ -98,7 +81,7 @@ def _points(series: Series, epoch_s: float) -> tuple[tuple[float, float | None],
     return tuple((at_s, value if math.isfinite(value) else None) for at_s, value in pairs)
 
 
-def write_promql(path: Path, recorded: Sequence[Recorded]) -> None:
+def write_promql(path: Path, recorded: Sequence[PromqlResult]) -> None:
     """Write one line per result; writes no file if there is none.
 
     Raises:
@@ -108,7 +91,7 @@ def write_promql(path: Path, recorded: Sequence[Recorded]) -> None:
         path.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in recorded))
 
 
-def read_promql(path: Path) -> tuple[Recorded, ...]:
+def read_promql(path: Path) -> tuple[PromqlResult, ...]:
     """Read the results; none if there is no file.
 
     Raises:
@@ -117,5 +100,5 @@ def read_promql(path: Path) -> tuple[Recorded, ...]:
     """
     if not path.exists():
         return ()
-    decoder = msgspec.json.Decoder(Recorded)
+    decoder = msgspec.json.Decoder(PromqlResult)
     return tuple(decoder.decode(line) for line in path.read_bytes().splitlines())

@@ -41,7 +41,7 @@ def _in_file(loc: FilePath, model: type[Value]) -> tuple[FilePath, type[Value] |
     holder: type[Value] | None = None
     inside: type[Value] | None = model
     for step in loc:
-        if inside is not None and step == inside.INLINE:
+        if inside is not None and step == inside.gathers:
             continue  # its keys stand beside the others
         if isinstance(step, str):
             holder, inside = inside, _model_at(inside, step)

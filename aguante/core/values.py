@@ -24,22 +24,24 @@ class Value(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    INLINE: ClassVar[str] = ""
-    """Name of a mapping field whose keys stand beside the other keys in a file; empty: there is none."""
+    gathers: ClassVar[str] = ""
+    """Field that takes the keys without a field of their own; empty: every key has a field."""
+    usual_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys to suggest for that field."""
 
     @classmethod
     def file_keys(cls) -> list[str]:
         """The keys that a file may use for this value."""
-        return [name for name in cls.model_fields if name != cls.INLINE]
+        return [*(name for name in cls.model_fields if name != cls.gathers), *cls.usual_keys]
 
     @classmethod
-    def gather_inline(cls, data: Any) -> Any:
-        """Collect every key that is no field in the field ``INLINE``: for a validator with ``mode="before"``."""
+    def gather(cls, data: Any) -> Any:
+        """Move every key without a field into the field ``gathers``, for a validator with ``mode="before"``."""
         if not isinstance(data, Mapping):
             return data
         own = {key: value for key, value in data.items() if key in cls.file_keys()}
         rest = {key: value for key, value in data.items() if key not in own}
-        return {**own, cls.INLINE: rest}
+        return {**own, cls.gathers: rest}
 
 
 Count = Annotated[int | None, BeforeValidator(lambda count: None if count == -1 else count)]

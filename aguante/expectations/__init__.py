@@ -1,1 +1,1 @@
-"""The kinds of expectation: their keys and bounds."""
+"""The kinds of expectation, one file each: keys and bounds, the question to the evidence, the judgement, the words."""

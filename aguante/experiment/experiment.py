@@ -16,7 +16,7 @@ from pydantic import (
 from aguante.core.findings import shown
 from aguante.core.mapping_rules import broken
 from aguante.core.values import Name, Positive, Text, Value
-from aguante.expectations.clauses import Clause
+from aguante.expectations.registry import Clause
 from aguante.faults.fault_registry import FaultSection
 from aguante.load_protocol.rates import Shape, shape_of, troubles
 from aguante.testbed.testbed_spec import REPLICAS_MAX

@@ -1,17 +1,18 @@
 """Times and amounts that must fit together: windows inside phases, samples enough for a percentile."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from math import inf
 
 from aguante.core.findings import FilePath, Problem
-from aguante.core.statistics import samples_needed
-from aguante.expectations.clauses import percentile_of
+from aguante.expectations.expectation import Outline
+from aguante.expectations.registry import KINDS
 from aguante.experiment.fault_rules import overlap_problems
 from aguante.experiment.references import expectations, inner, mappings
 from aguante.experiment.references import finite as _number
 from aguante.load_protocol.rates import Shape, too_late
 
 PHASES = ("warmup", "baseline", "fault", "recovery")
-RECOVERY_WINDOWS_S = 3
 
 
 def timing_problems(data: Mapping[str, object]) -> list[Problem]:
@@ -22,8 +23,7 @@ def timing_problems(data: Mapping[str, object]) -> list[Problem]:
         *_fault_windows(data, lengths),
         *overlap_problems(data, lengths.get("fault")),
         *_expectation_windows(data, lengths),
-        *_what_needs_faults(data, lengths),
-        *_samples(data, lengths),
+        *_by_kind(data, lengths),
     ]
 
 
@@ -97,38 +97,22 @@ def _inside(
         yield Problem((*path, "after_s"), f"{after_s:g}", expected, fix)
 
 
-def _what_needs_faults(
-    data: Mapping[str, object], lengths: Mapping[str, float]
-) -> Iterator[Problem]:
-    unsaid = 0.0 if not _mentioned(data, "recovery") else float("inf")
-    recovery_s = lengths.get("recovery", unsaid)
+def _by_kind(data: Mapping[str, object], lengths: Mapping[str, float]) -> Iterator[Problem]:
+    """What each kind of expectation finds by itself."""
+    outline = _outline(data, lengths)
     for path, kind, mapping in expectations(data):
-        if kind in ("breaker", "recovery", "detection") and not data.get("faults"):
-            yield Problem(path, "no faults", "a fault that it follows", "add faults:, or remove it")
-        elif kind == "recovery" and recovery_s < RECOVERY_WINDOWS_S:
-            expected = f"a recovery phase of at least {RECOVERY_WINDOWS_S} s"
-            yield Problem(path, f"{recovery_s:g} s", expected, "lengthen phases.recovery_s")
-        elif kind == "breaker" and "closes_within_s" in mapping and not recovery_s:
-            fix = "add phases.recovery_s"
-            yield Problem((*path, "closes_within_s"), "no recovery phase", "time to close", fix)
+        for problem in KINDS[kind].problems(mapping, outline) if kind in KINDS else ():
+            yield replace(problem, path=(*path, *problem.path))
 
 
-def _samples(data: Mapping[str, object], lengths: Mapping[str, float]) -> Iterator[Problem]:
-    """Percentiles that need more samples than the whole window can contain: they would always be unknown."""
+def _outline(data: Mapping[str, object], lengths: Mapping[str, float]) -> Outline:
     load = inner(data, "load")
     rates = (_number(load.get("rate_rps")), _number(load.get("to_rps")))
-    rate_rps = max((rate for rate in rates if rate is not None), default=None)
-    for path, kind, mapping in expectations(data):
-        length_s = lengths.get(str(mapping.get("phase")))
-        if kind != "latency" or length_s is None or rate_rps is None or rate_rps <= 0:
-            continue
-        share = _number(inner(load, "mix").get(str(mapping.get("operation")))) or 1.0
-        window_s = length_s - (_number(mapping.get("after_s")) or 0.0)
-        offered = rate_rps * window_s * share
-        for key in mapping:
-            p = percentile_of(key)
-            needed = samples_needed(p) if p else 0
-            if 0 < offered < needed:
-                expected = f"at least {needed} requests for {key.removesuffix('_ms_max')}"
-                fix = "use a lower percentile, or lengthen the phase"
-                yield Problem((*path, key), f"about {offered:.0f}", expected, fix)
+    unread = {phase: inf for phase in PHASES if _mentioned(data, phase)}
+    shares = ((operation, _number(share)) for operation, share in inner(load, "mix").items())
+    return Outline(
+        phases_s={**unread, **lengths},
+        has_faults=bool(data.get("faults")),
+        rate_rps=max((rate for rate in rates if rate is not None), default=None),
+        mix={operation: share for operation, share in shares if share},
+    )

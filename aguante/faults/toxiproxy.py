@@ -235,7 +235,7 @@ class ToxiproxySection(LinkSection):
     """One toxic on one link, or ``down``. Attributes carry their unit in their name."""
 
     model_config = ConfigDict(json_schema_extra=_describe)
-    INLINE: ClassVar[str] = "attributes"
+    gathers: ClassVar[str] = "attributes"
     FAULT = ToxiproxyFault
     UNDO = ToxiproxyUndo
     NO_DRIVER = "is a link, and no Toxiproxy is known here: start from the testbed that has it"
@@ -250,7 +250,7 @@ class ToxiproxySection(LinkSection):
     @model_validator(mode="before")
     @classmethod
     def _gather(cls, data: Any) -> Any:
-        return cls.gather_inline(data)
+        return cls.gather(data)
 
     @classmethod
     def problems(cls, path: FilePath, written: Written, known: Known) -> Iterator[Problem]:

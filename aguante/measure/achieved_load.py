@@ -1,20 +1,22 @@
 """Offered against achieved load, and how late the generator itself was."""
 
-from aguante.measure.evidence import Evidence
-from aguante.measure.measures import LoadMeasure
-from aguante.measure.percentiles import percentiles_of
+from aguante.expectations.evidence import Evidence, LoadMeasure
+from aguante.expectations.percentiles import percentiles_of
+from aguante.plan.plan import PlannedLoad
+from aguante.run_folder.events import LoadFinished
 
 _LATENESS = "SELECT greatest(0, started_s - intended_s) * 1000 AS value FROM requests"
 
 
-def measure_load(evidence: Evidence) -> LoadMeasure:
+def measure_load(
+    evidence: Evidence, plan: PlannedLoad, summary: LoadFinished | None
+) -> LoadMeasure:
     """Achieved counts what is in the ledger; offered is the plan, or the generator's own larger count.
 
     A generator that died early thus shows as a shortfall. Poisson arrivals offer what they drew: their
     own count is taken when the generator ended well. A closed loop draws none, whatever its plan says: its
     users are held to the plan, so that what they did not ask while they waited is a shortfall.
     """
-    plan, summary = evidence.plan.load, evidence.facts.load
     recorded, (p50, p99) = percentiles_of(evidence, _LATENESS, (0.50, 0.99))
     offered = round(plan.curve.arrivals(0, plan.duration_s))
     if summary is not None and summary.exit_code == 0:

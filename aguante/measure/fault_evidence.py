@@ -6,11 +6,12 @@ there, and more often than in the baseline before it.
 
 from dataclasses import replace
 
+from aguante.expectations.evidence import Row
 from aguante.faults.observation import ObservationRule, is_observed
 from aguante.faults.planned_fault import PlannedFault
-from aguante.measure.evidence import Evidence, Row
 from aguante.measure.exports import spans_felt
 from aguante.measure.measures import FaultMeasure
+from aguante.measure.run_evidence import RunEvidence
 from aguante.run_folder.events import STARTED_ANEW
 from aguante.run_folder.folder import RunFolder
 
@@ -43,7 +44,7 @@ _USUAL_SLOWEST = """
 """
 
 
-def measure_fault(evidence: Evidence, fault: PlannedFault) -> FaultMeasure:
+def measure_fault(evidence: RunEvidence, fault: PlannedFault) -> FaultMeasure:
     """Planned against actual times, and the attempts that show the fault."""
     facts = evidence.facts
     start_s, end_s = facts.began_s(fault.id), facts.undone_s(fault.id)
@@ -68,7 +69,7 @@ def measure_fault(evidence: Evidence, fault: PlannedFault) -> FaultMeasure:
 
 
 def _injection(
-    evidence: Evidence, fault: PlannedFault, start_s: float | None, end_s: float | None
+    evidence: RunEvidence, fault: PlannedFault, start_s: float | None, end_s: float | None
 ) -> tuple[int, int, bool, str]:
     """(attempts, bitten, whether it was felt, one sentence)."""
     if start_s is None:
@@ -90,13 +91,13 @@ def _injection(
     return during[0], during[1], observed, _sentence(links, during, usual)
 
 
-def _baseline_start(evidence: Evidence) -> float:
+def _baseline_start(evidence: RunEvidence) -> float:
     starts = [w.start_s for w in evidence.plan.phases if w.phase == "baseline"]
     return starts[0] if starts else 0.0
 
 
 def _with_usual(
-    evidence: Evidence, rule: ObservationRule, links: list[str], before_s: tuple[float, float]
+    evidence: RunEvidence, rule: ObservationRule, links: list[str], before_s: tuple[float, float]
 ) -> ObservationRule:
     window = {"from_s": before_s[0], "until_s": before_s[1]}
     (slowest,) = evidence.row(_USUAL_SLOWEST, links=links, **window)
@@ -104,7 +105,7 @@ def _with_usual(
 
 
 def _count(
-    evidence: Evidence, rule: ObservationRule, links: list[str], window_s: tuple[float, float]
+    evidence: RunEvidence, rule: ObservationRule, links: list[str], window_s: tuple[float, float]
 ) -> tuple[int, int]:
     row: Row = evidence.row(
         _ATTEMPTS,

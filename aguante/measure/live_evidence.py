@@ -7,7 +7,7 @@ requests), however long the run already is.
 import duckdb
 
 from aguante.measure.audit.ledger import lines_as_file, read_ledger, with_phases
-from aguante.measure.evidence import Evidence, open_evidence
+from aguante.measure.run_evidence import RunEvidence, open_evidence
 from aguante.plan.plan import Plan
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import EvidenceError
@@ -29,7 +29,7 @@ class LiveEvidence:
         self._records, self._read_bytes = folder.records, 0
         self._evidence = open_evidence(folder, plan, testbed, unread=True)
 
-    def refresh(self) -> Evidence:
+    def refresh(self) -> RunEvidence:
         """Read what is new, up to the last whole line. The evidence is the same object each time.
 
         Raises:

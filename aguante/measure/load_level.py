@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import duckdb
 
+from aguante.expectations.percentiles import percentile
 from aguante.load_protocol.records import LoadSummary
 from aguante.measure.audit.ledger import load_ledger
-from aguante.measure.percentiles import percentile
 from aguante.measure.saturation_levels import Level
 from aguante.run_folder.run_log import EvidenceError
 

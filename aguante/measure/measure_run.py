@@ -1,11 +1,10 @@
 """From a run folder to Measures: the only stage that reads rows."""
 
-from aguante.measure.achieved_load import measure_load
+from aguante.expectations.amplification import measure_amplification
+from aguante.expectations.breaker import breaker_transitions
+from aguante.expectations.recovery import measure_recovery
 from aguante.measure.audit.invariants import measure_invariants
-from aguante.measure.evidence import Evidence, open_evidence
 from aguante.measure.fault_evidence import measure_fault
-from aguante.measure.goodput_recovery import measure_recovery
-from aguante.measure.measurements import answer_all
 from aguante.measure.measures import Announcements, Measures
 from aguante.measure.phases import (
     measure_latency,
@@ -13,11 +12,10 @@ from aguante.measure.phases import (
     measure_seconds,
     measure_story,
 )
+from aguante.measure.run_evidence import RunEvidence, open_evidence
 from aguante.measure.sampled_traces import write_traces
 from aguante.measure.span_measures import (
-    measure_amplification,
     measure_attribution,
-    measure_breakers,
     measure_spans,
 )
 from aguante.measure.trace_samples import measure_samples
@@ -57,18 +55,18 @@ def measure(
         evidence.connection.close()
 
 
-def _measure(evidence: Evidence, folder: RunFolder) -> Measures:
+def _measure(evidence: RunEvidence, folder: RunFolder) -> Measures:
     facts, plan = evidence.facts, evidence.plan
     wanted = chosen_invariants(plan, evidence.testbed)
     return Measures(
         phases=measure_phases(evidence),
-        answers=answer_all(evidence, plan.expect),
-        abort_answers=answer_all(evidence, plan.abort_when),
+        measurements=tuple(each.asked.measure(evidence) for each in plan.expect),
+        abort_measurements=tuple(each.asked.measure(evidence) for each in plan.abort_when),
         amplification=measure_amplification(evidence),
-        breakers=measure_breakers(evidence),
+        breakers=breaker_transitions(evidence),
         attribution=measure_attribution(evidence),
         recovery=measure_recovery(evidence),
-        load=measure_load(evidence),
+        load=evidence.load,
         faults=tuple(measure_fault(evidence, fault) for fault in plan.faults),
         invariants=measure_invariants(evidence, folder, wanted),
         settled=facts.rest,

@@ -3,9 +3,13 @@
 Units end names: ``_s`` seconds since t0 (or a length in seconds), ``_ms`` milliseconds, ``_rps`` per second.
 """
 
-from typing import Literal
-
 from aguante.core.values import Count, Value
+from aguante.expectations.amplification import LinkAmplification
+from aguante.expectations.breaker import BreakerTransition
+from aguante.expectations.evidence import LoadMeasure
+from aguante.expectations.measurement import Measurement
+from aguante.expectations.percentiles import Percentile
+from aguante.expectations.recovery import RecoveryMeasure
 
 
 class Cause(Value):
@@ -17,15 +21,6 @@ class Cause(Value):
     mechanism: str
     """Empty together with origin and link for a success."""
     requests: int
-
-
-class Percentile(Value):
-    """An order statistic with its distribution-free interval (None where n < 10/(1-p))."""
-
-    p: float
-    value_ms: float | None
-    low_ms: float | None
-    high_ms: float | None
 
 
 class PhaseMeasure(Value):
@@ -43,55 +38,7 @@ class PhaseMeasure(Value):
     """200s per second."""
 
 
-class Fact(Value):
-    """One of several things that one expectation asks, e.g. when a breaker opened and when it closed."""
-
-    name: str
-    value: float | None
-    """None: it did not happen (an Answer that cannot be known says so in ``unknown_because``)."""
-
-
-class Answer(Value):
-    """What was measured for one expectation or abort condition, in the plan's order."""
-
-    index: int
-    n: int
-    """Requests (or attempts, transitions) that the question was about; 0 means: nothing to judge."""
-    observed: float | None
-    """The rate, the percentile in ms, the time in s ...; None when it cannot be known."""
-    low: float | None = None
-    high: float | None = None
-    """An interval where one is honest (baseline rates: Wilson 95 %)."""
-    unknown_because: str = ""
-    """Why it cannot be known; empty otherwise."""
-    detail: str = ""
-    """One sentence of evidence, e.g. ``opened 3.1 s after the fault, closed 6.0 s after it was lifted``."""
-    facts: tuple[Fact, ...] = ()
-    """For kinds that ask several things at once."""
-
-
-class LinkAmplification(Value):
-    """Retry amplification of one link: attempts per call."""
-
-    link: str
-    calls: int
-    attempts: int
-    rejected: int
-    """Calls refused before any attempt (breaker, bulkhead, deadline)."""
-
-
-class BreakerTransition(Value):
-    """One change of one breaker, from the spans."""
-
-    at_s: float
-    service: str
-    instance: str
-    link: str
-    from_state: str
-    to_state: str
-
-
-class Attribution(Value):
+class AttributionMeasure(Value):
     """How many non-200 answers name their origin, link and mechanism."""
 
     failures: int
@@ -100,27 +47,6 @@ class Attribution(Value):
     """Of those with a trace: how many have a span whose ``error.type`` agrees."""
     contradicted_by_spans: int
     unexplained: tuple[Cause, ...]
-
-
-class Recovery(Value):
-    """How the system came back after the last fault ended."""
-
-    outcome: Literal["recovered", "degraded", "metastable", "unknown", "not_applicable"]
-    after_s: float | None
-    """From the end of the last fault to the start of the first of 3 good 1 s windows."""
-    detail: str = ""
-
-
-class LoadMeasure(Value):
-    """Offered against achieved."""
-
-    offered: int
-    sent: int
-    shed: int
-    offered_rps: float
-    achieved_rps: float
-    lateness_p50_ms: float | None
-    lateness_p99_ms: float | None
 
 
 class FaultMeasure(Value):
@@ -249,12 +175,14 @@ class Measures(Value):
     """Everything that was measured in one run."""
 
     phases: tuple[PhaseMeasure, ...]
-    answers: tuple[Answer, ...]
-    abort_answers: tuple[Answer, ...]
+    measurements: tuple[Measurement, ...]
+    """Of each expectation, in the plan's order."""
+    abort_measurements: tuple[Measurement, ...]
+    """Of each abort condition, in the plan's order."""
     amplification: tuple[LinkAmplification, ...]
     breakers: tuple[BreakerTransition, ...]
-    attribution: Attribution
-    recovery: Recovery
+    attribution: AttributionMeasure
+    recovery: RecoveryMeasure
     load: LoadMeasure
     faults: tuple[FaultMeasure, ...]
     invariants: tuple[InvariantMeasure, ...]

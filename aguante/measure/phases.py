@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 
-from aguante.measure.evidence import Evidence
+from aguante.expectations.percentiles import percentiles_of
 from aguante.measure.measures import Cause, CauseStory, PhaseMeasure, SecondCauses, SecondLatency
-from aguante.measure.percentiles import percentiles_of
+from aguante.measure.run_evidence import RunEvidence
 from aguante.plan.plan import Window
 
 PERCENTILES = (0.50, 0.95, 0.99)
@@ -39,12 +39,12 @@ _STORY = """
 """
 
 
-def measure_phases(evidence: Evidence) -> tuple[PhaseMeasure, ...]:
+def measure_phases(evidence: RunEvidence) -> tuple[PhaseMeasure, ...]:
     """Every phase of the plan, those without a single request too."""
     return tuple(_phase(evidence, window) for window in evidence.plan.phases)
 
 
-def _phase(evidence: Evidence, window: Window) -> PhaseMeasure:
+def _phase(evidence: RunEvidence, window: Window) -> PhaseMeasure:
     causes = [_cause(*row) for row in evidence.rows(_CAUSES, phase=window.phase)]
     _, latencies = percentiles_of(evidence, _GOOD_LATENCIES, PERCENTILES, phase=window.phase)
     requests = sum(cause.requests for cause in causes)
@@ -66,7 +66,7 @@ def _cause(status: int, origin: str, link: str, mechanism: str, requests: int) -
     return Cause(status=status, origin=origin, link=link, mechanism=mechanism, requests=requests)
 
 
-def measure_seconds(evidence: Evidence) -> tuple[SecondCauses, ...]:
+def measure_seconds(evidence: RunEvidence) -> tuple[SecondCauses, ...]:
     """Causes in each second of intended start."""
     seconds: dict[int, list[Cause]] = defaultdict(list)
     for second, *cause in evidence.rows(_SECONDS):
@@ -74,7 +74,7 @@ def measure_seconds(evidence: Evidence) -> tuple[SecondCauses, ...]:
     return tuple(SecondCauses(second=at, causes=tuple(causes)) for at, causes in seconds.items())
 
 
-def measure_latency(evidence: Evidence) -> tuple[SecondLatency, ...]:
+def measure_latency(evidence: RunEvidence) -> tuple[SecondLatency, ...]:
     """Latency in each second of intended start: a chart's data, too few a second to be judged by."""
     return tuple(
         SecondLatency(second=second, p50_ms=p50, p95_ms=p95, p50_of_200_ms=ok50, p95_of_200_ms=ok95)
@@ -82,7 +82,7 @@ def measure_latency(evidence: Evidence) -> tuple[SecondLatency, ...]:
     )
 
 
-def measure_story(evidence: Evidence) -> tuple[CauseStory, ...]:
+def measure_story(evidence: RunEvidence) -> tuple[CauseStory, ...]:
     """The causes of the fault phase in the order in which clients first met them."""
     start_s = evidence.first_fault_s
     if start_s is None:

@@ -8,7 +8,7 @@ how many requests it stands (1: all of them are there, as in every run of ordina
 from pathlib import Path
 
 from aguante.collect.disk_errors import refusals_as_os_error
-from aguante.measure.evidence import Evidence
+from aguante.measure.run_evidence import RunEvidence
 
 FAILING_PER_CAUSE = 1000
 GOOD_PER_PHASE = 20
@@ -43,7 +43,7 @@ COPY (
 """
 
 
-def write_traces(evidence: Evidence, target: Path) -> int:
+def write_traces(evidence: RunEvidence, target: Path) -> int:
     """Write the traces worth reading; how many.
 
     A failing request whose trace never arrived is a line without spans: that is evidence too.

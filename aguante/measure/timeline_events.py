@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from aguante.expectations.clauses import Expectation, Latency, Rate, Window
-from aguante.measure.evidence import Evidence, Row
-from aguante.measure.measurements import statuses_of, window_of
+from aguante.expectations.evidence import Row
+from aguante.expectations.expectation import MOST_FREQUENT_CAUSE, Expectation
+from aguante.measure.run_evidence import RunEvidence
 
 LINES_MAX = 200_000
 """Of one log: what lies beyond is not searched."""
@@ -60,80 +60,56 @@ class Subject:
         return " ".join(word for word in words if word)
 
 
-_SUBJECT = """
+_COLUMNS = """
     SELECT seq, operation, phase, intended_s, started_s, ended_s, status, origin, link, mechanism,
            trace_id, reservation_id, idempotency_key
-    FROM requests AS r
 """
+_SUBJECT = f"{_COLUMNS} FROM requests AS r"
 _BY_ID = """
     WHERE starts_with(trace_id, $id) OR starts_with(reservation_id, $id) OR idempotency_key = $id
     ORDER BY intended_s, seq LIMIT 20
 """
-_OF_SECOND = """
-    WHERE intended_s >= $second AND intended_s < $second + 1 AND status <> 200
-    ORDER BY count(*) OVER (PARTITION BY status, origin, link, mechanism) DESC, intended_s, seq LIMIT 1
+_OF_SECOND = f"""
+    WHERE intended_s >= $second AND intended_s < $second + 1 AND status <> 200 {MOST_FREQUENT_CAUSE}
 """
-_ASKED = """
-    SELECT seq, operation, phase, intended_s, started_s, ended_s, status, origin, link, mechanism,
-           trace_id, reservation_id, idempotency_key
-    FROM asked($phase, $operation::VARCHAR, $after_s::DOUBLE, $before_s::DOUBLE)
-"""
-_MATCHES = """
-    (($any_status OR list_contains($statuses::INTEGER[], status)
-      OR list_contains($classes::INTEGER[], status // 100))
-     AND ($origin::VARCHAR IS NULL OR origin = $origin)
-     AND ($link::VARCHAR IS NULL OR link = $link)
-     AND ($mechanism::VARCHAR IS NULL OR mechanism = $mechanism)) = $wanted
-"""
-_MOST_FREQUENT = """
-    ORDER BY count(*) OVER (PARTITION BY status, origin, link, mechanism) DESC, intended_s, seq LIMIT 1
+_OF_PERIOD = f"""
+    WHERE intended_s >= $from_s AND intended_s < $until_s AND status <> 200 {MOST_FREQUENT_CAUSE}
 """
 
 
-def subjects_by_id(evidence: Evidence, wanted: str) -> list[Subject]:
+def subjects_by_id(evidence: RunEvidence, wanted: str) -> list[Subject]:
     """Requests with this trace id or reservation id (or its beginning), or this idempotency key."""
     return [Subject(*row) for row in evidence.rows(_SUBJECT + _BY_ID, id=wanted)]
 
 
-def subject_of_second(evidence: Evidence, second: int) -> Subject | None:
+def subject_of_second(evidence: RunEvidence, second: int) -> Subject | None:
     """The first request of a second's most frequent failure."""
     return _first(evidence.rows(_SUBJECT + _OF_SECOND, second=second))
 
 
 def subject_of(
-    evidence: Evidence, asked: Expectation, within_s: tuple[float, float], *, met: bool
+    evidence: RunEvidence, asked: Expectation, within_s: tuple[float, float], *, met: bool
 ) -> Subject | None:
-    """A request to look at: the first of the most frequent cause that speaks against the expectation.
+    """A request that shows why the expectation is met or unmet.
 
-    For a rate that is met, one of those that it counts. ``within_s`` is the time that one is looked for in where
-    the expectation itself does not choose requests.
+    Args:
+        evidence: the run.
+        asked: chooses the request; where it does not, the first failure of the most frequent cause is taken.
+        within_s: where to look for that failure, seconds since t0.
+        met: whether the expectation is met.
     """
-    if isinstance(asked, Rate):
-        parameters = window_of(asked) | {
-            **statuses_of(asked.status),
-            "origin": asked.origin,
-            "link": asked.link,
-            "mechanism": asked.mechanism,
-            "wanted": met or asked.min is None,  # too few of them: then one of the others
-        }
-        return _first(evidence.rows(_ASKED + "WHERE" + _MATCHES + _MOST_FREQUENT, **parameters))
-    if isinstance(asked, Latency):
-        slowest = _ASKED + "WHERE status = $of_status ORDER BY latency_ms DESC, seq LIMIT 1"
-        return _first(evidence.rows(slowest, **window_of(asked), of_status=asked.of_status))
-    if isinstance(asked, Window):
-        return _first(
-            evidence.rows(_ASKED + "WHERE status <> 200" + _MOST_FREQUENT, **window_of(asked))
-        )
-    failed = "WHERE intended_s >= $from_s AND intended_s < $until_s AND status <> 200"
-    asking = _SUBJECT + failed + _MOST_FREQUENT
-    return _first(evidence.rows(asking, from_s=within_s[0], until_s=within_s[1]))
+    example = asked.example(met=met)
+    if example is not None:
+        return _first(evidence.rows(_COLUMNS + example.sql, **example.parameters))
+    from_s, until_s = within_s
+    return _first(evidence.rows(_SUBJECT + _OF_PERIOD, from_s=from_s, until_s=until_s))
 
 
 def _first(rows: list[Row]) -> Subject | None:
     return Subject(*rows[0]) if rows else None
 
 
-def moments_of(evidence: Evidence, root: Path, subject: Subject) -> tuple[Moment, ...]:
+def moments_of(evidence: RunEvidence, root: Path, subject: Subject) -> tuple[Moment, ...]:
     """One timeline: client, faults, spans, breakers, rows and logs; in order of time."""
     found = [
         *_client(subject),
@@ -147,7 +123,7 @@ def moments_of(evidence: Evidence, root: Path, subject: Subject) -> tuple[Moment
     return tuple(sorted(found, key=lambda each: each.at_s))
 
 
-def surroundings(evidence: Evidence, from_s: float, to_s: float) -> Iterator[Moment]:
+def surroundings(evidence: RunEvidence, from_s: float, to_s: float) -> Iterator[Moment]:
     """Faults that held in this time, with what the driver read back, and every breaker's changes in it."""
     for change in evidence.facts.faults:
         undone_s = evidence.facts.undone_s(change.id)
@@ -192,7 +168,7 @@ _NOTES = """
 """
 
 
-def _spans(evidence: Evidence, subject: Subject) -> Iterator[Moment]:
+def _spans(evidence: RunEvidence, subject: Subject) -> Iterator[Moment]:
     ids = {"trace_id": subject.trace_id, "reservation_id": subject.reservation_id}
     evidence.rows(_TRACES, **ids)
     rows = evidence.rows(_SPANS)
@@ -205,14 +181,14 @@ def _spans(evidence: Evidence, subject: Subject) -> Iterator[Moment]:
         yield Moment(start_s, instance, text)
 
 
-def _span_events(evidence: Evidence) -> Iterator[Moment]:
+def _span_events(evidence: RunEvidence) -> Iterator[Moment]:
     """Of the traces that ``_spans`` chose."""
     for at_s, instance, name, link, error in evidence.rows(_NOTES):
         if name != "breaker.transition":  # told once, among the surroundings
             yield Moment(at_s, instance, " ".join(word for word in (name, link, error) if word))
 
 
-def _rows(evidence: Evidence, tables: Path, subject: Subject) -> Iterator[Moment]:
+def _rows(evidence: RunEvidence, tables: Path, subject: Subject) -> Iterator[Moment]:
     """Rows with this reservation, from the databases as they were at the end."""
     for path in sorted(tables.glob("*.csv")) if subject.reservation_id else ():
         with path.open(newline="") as file:
@@ -221,7 +197,7 @@ def _rows(evidence: Evidence, tables: Path, subject: Subject) -> Iterator[Moment
                     yield from _row(evidence, path.stem, row)
 
 
-def _row(evidence: Evidence, table: str, row: dict[str, str]) -> Iterator[Moment]:
+def _row(evidence: RunEvidence, table: str, row: dict[str, str]) -> Iterator[Moment]:
     column = next((each for each in TIME_COLUMNS if row.get(each)), None)
     at_s = _since_t0(evidence, row[column]) if column else None
     if at_s is None:
@@ -242,7 +218,7 @@ def _row(evidence: Evidence, table: str, row: dict[str, str]) -> Iterator[Moment
     yield Moment(at_s, table, text)
 
 
-def _logs(evidence: Evidence, logs: Path, subject: Subject) -> Iterator[Moment]:
+def _logs(evidence: RunEvidence, logs: Path, subject: Subject) -> Iterator[Moment]:
     ids = [each for each in (subject.trace_id, subject.reservation_id) if each]
     wanted = re.compile("|".join(map(re.escape, ids))) if ids else None
     for path in sorted(logs.glob("*.log")) if wanted else ():
@@ -255,7 +231,7 @@ def _logs(evidence: Evidence, logs: Path, subject: Subject) -> Iterator[Moment]:
                     yield moment
 
 
-def _log_line(evidence: Evidence, instance: str, line: str) -> Moment | None:
+def _log_line(evidence: RunEvidence, instance: str, line: str) -> Moment | None:
     try:
         entry = json.loads(line)
         at_s = _since_t0(evidence, str(entry["time"]))
@@ -265,7 +241,7 @@ def _log_line(evidence: Evidence, instance: str, line: str) -> Moment | None:
     return None if at_s is None else Moment(at_s, instance, text)
 
 
-def _since_t0(evidence: Evidence, text: str) -> float | None:
+def _since_t0(evidence: RunEvidence, text: str) -> float | None:
     """ISO 8601, as PostgreSQL and our logs write it; None where it is no time, or t0 is not known."""
     try:
         at = datetime.fromisoformat(re.sub(r"([+-]\d\d)$", r"\1:00", text.strip()))

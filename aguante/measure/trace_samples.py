@@ -3,8 +3,9 @@
 import json
 from collections import defaultdict
 
-from aguante.measure.evidence import Evidence, Row
+from aguante.expectations.evidence import Row
 from aguante.measure.measures import SampleSpan, SampleTrace
+from aguante.measure.run_evidence import RunEvidence
 
 SAMPLES_MAX = 12
 GOOD = 2
@@ -43,7 +44,7 @@ _SPANS = """
 """
 
 
-def measure_samples(evidence: Evidence) -> tuple[SampleTrace, ...]:
+def measure_samples(evidence: RunEvidence) -> tuple[SampleTrace, ...]:
     """At most 12 traces, failures first."""
     picked = evidence.rows(
         _PICK,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Literal
 
-from aguante.expectations.clauses import Clause
+from aguante.expectations.registry import Clause
 from aguante.experiment.experiment import Experiment
 from aguante.faults.fault_kind import ONSET_ERROR_MAX_S
 from aguante.faults.fault_registry import FaultSection

@@ -8,7 +8,8 @@ import shlex
 from typing import Literal
 
 from aguante.core.values import Value
-from aguante.expectations.clauses import Clause, Expectation
+from aguante.expectations.expectation import Expectation
+from aguante.expectations.registry import Clause
 from aguante.faults.fault_kind import ONSET_ERROR_MAX_S
 from aguante.faults.planned_fault import PlannedFault
 from aguante.load_protocol.rates import Curve, Shape, curve_of, shape_of

@@ -57,7 +57,8 @@ def _timeline(plan: Plan, measures: Measures, styles: tuple[CauseStyle, ...]) ->
     """What the template's timeline shows: the drawings, and the same in numbers and in words."""
     timeline = charts.timeline_of(plan, measures, styles)
     rows = view.second_rows(plan, measures, styles)
-    drawings = [(size, charts.draw(timeline, size)) for size in charts.FRAMES]
+    frames = charts.FRAMES if charts.can_draw() else ()
+    drawings = [(size, charts.draw(timeline, size)) for size in frames]
     return {
         "measures_end": timeline.end_s,
         # Vega escapes the texts it draws, and a test attacks them.

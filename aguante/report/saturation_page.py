@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from aguante.measure.saturation_levels import Level, Saturation, words
 from aguante.report import frame, text
+from aguante.report.charts import can_draw
 from aguante.report.charts.canvas import FRAMES
 from aguante.report.saturation_chart import COLOURS, DASHES, draw
 
@@ -26,7 +27,8 @@ def saturation_html(found: Saturation) -> str:
     """One self-contained page."""
     keys = "".join(f".key-{n}{{stroke:{colour}}}" for n, colour in enumerate(COLOURS))
     sheet = frame.source("report.css") + frame.source("overview.css") + keys
-    drawn = [(each, Markup(draw(found.sweeps, each))) for each in FRAMES]  # noqa: S704  our own drawing
+    sizes = FRAMES if can_draw() else ()
+    drawn = [(each, Markup(draw(found.sweeps, each))) for each in sizes]  # noqa: S704  our own drawing
     return (
         frame.environment()
         .get_template("saturation.html")

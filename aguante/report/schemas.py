@@ -7,16 +7,16 @@ import ast
 import inspect
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
 from pydantic import BaseModel, JsonValue
 
-from aguante.expectations import clauses as expectations
-from aguante.expectations import statuses
-from aguante.experiment import experiment
-from aguante.testbed import testbed_spec as testbed
-from aguante.verdict import verdict as verdict_model
+from aguante.core.values import Value
+from aguante.experiment.experiment import Experiment
+from aguante.testbed.testbed_spec import TestbedSpec
+from aguante.verdict.verdict import Verdict
 
 Schema = dict[str, JsonValue]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -25,21 +25,17 @@ NAMES = ("experiment", "verdict", "testbed")
 
 def verdict_schema() -> Schema:
     """Of ``verdict.json``, as it is written."""
-    schema = verdict_model.Verdict.model_json_schema(mode="serialization")
-    _describe(schema, verdict_model.Verdict)
+    schema = Verdict.model_json_schema(mode="serialization")
+    _describe(schema, Verdict)
     return {"$schema": DRAFT, **schema}
 
 
 def experiment_schema() -> Schema:
     """Of an experiment file, as it is typed: toxic attributes beside the link, absent means absent."""
-    schema = experiment.Experiment.model_json_schema()
-    _describe(schema, experiment.Experiment)
+    schema = Experiment.model_json_schema()
+    _describe(schema, Experiment)
     definitions = _mapping(schema["$defs"])
     _mapping(definitions["Clause"]).update({"minProperties": 1, "maxProperties": 1})
-    one: list[JsonValue] = [{"type": "integer"}, {"enum": list(statuses.STATUS_CLASSES)}]
-    some: list[JsonValue] = [*one, {"type": "array", "items": {"anyOf": one}, "minItems": 1}]
-    _mapping(_mapping(definitions["Rate"])["properties"])["status"] = {"anyOf": some}
-    _percentiles(_mapping(definitions["Latency"]))
     _without_nulls(schema)
     _or_variable(schema)
     definitions["Variable"] = {"type": "string", "pattern": r"\$\{[a-z][a-z0-9_]*\}"}
@@ -48,8 +44,8 @@ def experiment_schema() -> Schema:
 
 def testbed_schema() -> Schema:
     """Of ``testbed.yaml``, as it is typed: ``links`` names a file, and it does not say where it is."""
-    schema = testbed.TestbedSpec.model_json_schema()
-    _describe(schema, testbed.TestbedSpec)
+    schema = TestbedSpec.model_json_schema()
+    _describe(schema, TestbedSpec)
     properties = _mapping(schema["properties"])
     del properties["root"], properties["given"]
     properties["links"] = {"type": "string", "description": "The file that owns the links."}
@@ -58,15 +54,6 @@ def testbed_schema() -> Schema:
         required.remove("root")
     _without_nulls(schema)
     return {"$schema": DRAFT, **schema}
-
-
-def _percentiles(section: Schema) -> None:
-    """Any percentile beside the phase; the usual ones by name, for completion."""
-    properties = _mapping(section["properties"])
-    del properties["bounds"]
-    bound: Schema = {"type": "number", "exclusiveMinimum": 0, "description": "Milliseconds."}
-    properties |= {name: dict(bound) for name in expectations.USUAL_PERCENTILES}
-    section["patternProperties"] = {"^p[0-9]{1,2}(_[0-9]{1,2})?_ms_max$": bound}
 
 
 def _or_variable(schema: JsonValue) -> None:
@@ -111,39 +98,35 @@ def _without_nulls(schema: JsonValue) -> None:
         _without_nulls(value)
 
 
-def _describe(schema: Schema, model: type[BaseModel]) -> None:
-    """Field docstrings as descriptions, of ``model`` and of every model in it."""
-    own = {str(schema["title"]): schema, **_mapping(schema.get("$defs", {}))}
-    for each in _models(model, set()):
-        properties = _mapping(_mapping(own.get(each.__name__, {})).get("properties", {}))
-        for field, text in _docstrings(each).items():
-            if field in properties:
-                _mapping(properties[field])["description"] = text
+def _describe(schema: Schema, root: type[BaseModel]) -> None:
+    """Field docstrings as descriptions: said once, where the field is."""
+    definitions = {root.__name__: schema, **_mapping(schema.get("$defs", {}))}
+    for model in _models(root):
+        properties = _mapping(_mapping(definitions[model.__name__]).get("properties", {}))
+        for owner in reversed(model.__mro__):
+            for field, text in _field_docstrings(owner).items():
+                if field in properties:
+                    _mapping(properties[field])["description"] = text
 
 
-def _models(annotation: object, seen: set[type[BaseModel]]) -> set[type[BaseModel]]:
-    """Every model that a type consists of."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        if annotation not in seen:
-            seen.add(annotation)
-            for field in annotation.model_fields.values():
-                _models(field.annotation, seen)
-        return seen
-    for each in get_args(annotation):
-        _models(each, seen)
-    return seen
+def _models(root: object) -> set[type[BaseModel]]:
+    """A model and all that its fields hold."""
+    if not (isinstance(root, type) and issubclass(root, BaseModel)):
+        return set().union(*map(_models, get_args(root)))
+    fields = (each.annotation for each in root.model_fields.values())
+    return {root}.union(*map(_models, fields))
 
 
-def _docstrings(model: type[BaseModel]) -> dict[str, str]:
-    """Field -> its docstring; a base class's where the class has none of its own."""
-    found: dict[str, str] = {}
-    for each in reversed(model.__mro__[: model.__mro__.index(BaseModel)]):
-        (node,) = ast.parse(inspect.getsource(each)).body
-        found |= _field_docstrings(node) if isinstance(node, ast.ClassDef) else {}
-    return found
-
-
-def _field_docstrings(node: ast.ClassDef) -> dict[str, str]:
+@cache
+def _field_docstrings(owner: type) -> dict[str, str]:
+    """Field -> its docstring, of the fields that the class itself defines."""
+    if not issubclass(owner, Value):
+        return {}
+    try:
+        (node,) = ast.parse(inspect.getsource(owner)).body
+    except OSError:  # it was made by create_model
+        return {}
+    assert isinstance(node, ast.ClassDef)  # noqa: S101 - a class has the source of one
     found: dict[str, str] = {}
     for field, text in zip(node.body, node.body[1:], strict=False):
         named = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from aguante.expectations.breaker import BreakerTransition
 from aguante.faults.planned_fault import PlannedFault
-from aguante.measure.measures import BreakerTransition, FaultMeasure, Measures, SecondCauses
+from aguante.measure.measures import FaultMeasure, Measures, SecondCauses
 from aguante.plan.plan import Plan
 from aguante.report.palette import CauseStyle
 

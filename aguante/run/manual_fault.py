@@ -1,46 +1,45 @@
-"""One fault on a testbed that already runs, applied by hand: journaled as in a run, and undone at the end.
+"""Injects one fault into a running testbed by hand, for a demonstration: no load, no measures, no verdict.
 
-It serves a lecture or an exploration: it brings no load and no verdict, and nothing is measured. The journal in
-``runs/<time>-inject-<link>/`` lets ``aguante recover`` undo the fault after a kill.
+The fault is journaled and healed as in a run. The journal is in ``runs/<time>-inject-<link>/``, so that
+``aguante recover`` heals it after a kill.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from aguante.clients.toxiproxy_client import ToxiproxyClient, ToxiproxyError, is_gone
-from aguante.drivers.driver import FaultDriver, FaultError
+from aguante.drivers.driver import FaultError
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
 from aguante.faults.planned_fault import PlannedFault
 from aguante.faults.toxiproxy import TOXICS, Toxic, ToxiproxyFault, ToxiproxyUndo
-from aguante.run.fault_executor import Faults, write_down
+from aguante.run.fault_executor import FaultExecutor, journal_faults
 from aguante.run_folder.event_log import EventLog
 from aguante.run_folder.events import RunStarted
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.journal import Journal
 
 HOLD_MAX_S = 24 * 3600.0
-LOOK_EVERY_S = 1.0
+POLL_S = 1.0
 DIGITS_MAX = 12
 
 
 class WrongValuesError(Exception):
-    """A toxic's values make no sense. Says what was found, and what it takes."""
+    """The values of a toxic are invalid. The message says what was found and what is expected."""
 
 
 def fault_on_link(
     link: str, toxic: str, words: Sequence[str], *, upstream: bool = False, toxicity: float = 1.0
 ) -> ToxiproxyFault:
-    """A fault from words: ``3500``, ``jitter_ms=200``; a bare number is the toxic's first attribute.
+    """A fault from words such as ``3500`` and ``jitter_ms=200``; a bare number is the first attribute.
 
     Raises:
-        WrongValuesError: no such toxic or attribute, no whole number, or out of bounds.
+        WrongValuesError: an unknown toxic or attribute, or a value that is no whole number or out of bounds.
     """
     if toxic not in TOXICS:
-        message = f"there is no toxic {toxic!r}; there are {', '.join(TOXICS)}"
+        message = f"unknown toxic {toxic!r}; choose {', '.join(TOXICS)}"
         raise WrongValuesError(message)
     fault = ToxiproxyFault(
         link=link,
@@ -56,98 +55,91 @@ def fault_on_link(
 
 
 def _attribute(toxic: Toxic, word: str) -> tuple[str, int]:
-    """Toxiproxy's own name and the number; the word may have that name, or the key of a file."""
+    """Toxiproxy's own name and the value, from ``jitter_ms=200``, ``jitter=200`` or a bare number."""
     names = {name: each.name for each in toxic.options for name in (each.key, each.name)}
     key, equals, number = word.rpartition("=")
     name = names.get(key) if equals else next(iter(names.values()), None)
     if name is None or not number.isascii() or not number.isdecimal() or len(number) > DIGITS_MAX:
         known = ", ".join(f"{each.key}=N" for each in toxic.options) or "no values"
-        message = f"found {word!r}; {toxic.name} takes {known} (whole numbers)"
+        message = f"found {word!r}, expected for {toxic.name}: {known} (whole numbers)"
         raise WrongValuesError(message)
     return name, int(number)
 
 
 @dataclass(frozen=True)
 class Injection:
-    """One fault, where, and for how long."""
+    """One fault, its target and its duration."""
 
     run_id: str
     api: str
     """Base URL of Toxiproxy's API."""
     fault: ToxiproxyFault
     for_s: float
-    """It is lifted after this time, at the latest."""
+    """It is undone after this time at the latest."""
 
 
 async def hold(
-    injection: Injection, runs: Path, stop: asyncio.Event, say: Callable[[str], None]
+    injection: Injection, runs: Path, stop: asyncio.Event, report: Callable[[str], None]
 ) -> None:
-    """Apply a fault, keep it until ``stop``, its time, or its end by another hand; then heal and verify.
+    """Apply a fault, keep it until ``stop``, its time limit or an undo by someone else; then heal and verify.
 
     Raises:
-        FaultError: it could not be applied; what was written down is healed all the same.
-        JournalError: the journal cannot be written; no fault was applied.
-        HealError: it could not be verified undone.
+        FaultError: it could not be applied; it is healed all the same.
+        JournalError: the journal cannot be written; the fault was not applied.
+        HealError: it could not be verified as undone.
     """
     folder = RunFolder.create(runs, injection.run_id)
     planned = PlannedFault(id="inject", fault=injection.fault, start_s=0.0, end_s=injection.for_s)
-    driver: FaultDriver[Any] = ToxiproxyDriver(injection.api, injection.run_id)
+    driver = ToxiproxyDriver(injection.api, injection.run_id)
     began = time.monotonic()
 
     def now_s() -> float:
         return time.monotonic() - began
 
-    async def is_lifted() -> bool:
-        try:
-            await driver.verify(intents[0].undo)
-        except FaultError:
-            return False
-        return True
-
     with EventLog(folder.events) as log, Journal.open(folder.journal, injection.run_id) as journal:
         log.write(RunStarted(epoch_ns=time.time_ns()))
-        intents = await write_down((planned,), driver, journal)
-        faults = Faults(intents, driver, journal, log, now_s)
+        journaled = await journal_faults((planned,), driver, journal)
+        faults = FaultExecutor(journaled, driver, journal, log, now_s)
         try:
             await faults.apply(planned)
-            say(f"{await driver.evidence(planned)}; Ctrl-C heals")
-            why = await _until_over(injection, is_lifted, stop, now_s)
+            report(f"{await driver.evidence(planned)}; Ctrl-C heals")
+            why = await _until_over(injection, planned, faults, stop, now_s)
         finally:
             if is_gone(injection.api):
                 journal.mark(planned.id, "verified")
             else:
                 await faults.heal()
-    say(f"healed after {now_s():.1f} s: {why}")
+    report(f"healed after {now_s():.1f} s: {why}")
 
 
 async def _until_over(
     injection: Injection,
-    is_lifted: Callable[[], Awaitable[bool]],
+    planned: PlannedFault,
+    faults: FaultExecutor,
     stop: asyncio.Event,
     now_s: Callable[[], float],
 ) -> str:
-    """Wait until the fault is over; returns why it is."""
     while (left_s := injection.for_s - now_s()) > 0:
         try:
-            await asyncio.wait_for(stop.wait(), min(LOOK_EVERY_S, left_s))
+            await asyncio.wait_for(stop.wait(), min(POLL_S, left_s))
         except TimeoutError:
             if is_gone(injection.api):
-                return "the testbed has ended, and everything injected into it"
-            if await is_lifted():
-                return "lifted by somebody else"
+                return "the testbed has ended, and every fault on it"
+            if await faults.is_undone(planned):
+                return "undone by someone else"
         else:
             return "stopped"
-    return "its time was over"
+    return "its time was up"
 
 
 async def heal_testbed(api: str, links: Sequence[str]) -> tuple[str, ...]:
-    """Take every toxic off, and enable every proxy, of these links (all, when there are none); verified.
+    """Remove every toxic and enable every proxy of these links (none given: of all), and verify it.
 
     Returns:
-        What was healed, one line each; empty where nothing was broken.
+        What was healed, one line each; empty if nothing was broken.
 
     Raises:
-        FaultError: Toxiproxy does not answer, knows no such link, or something could not be undone.
+        FaultError: Toxiproxy does not respond, a link is unknown, or something could not be undone.
     """
     client, driver = ToxiproxyClient(api), ToxiproxyDriver(api, "heal")
     try:
@@ -157,7 +149,7 @@ async def heal_testbed(api: str, links: Sequence[str]) -> tuple[str, ...]:
         raise FaultError(message) from error
     unknown = [link for link in links if link not in proxies]
     if unknown:
-        message = f"no link {', '.join(unknown)}; there are {', '.join(sorted(proxies))}"
+        message = f"unknown link {', '.join(unknown)}; choose {', '.join(sorted(proxies))}"
         raise FaultError(message)
     done = []
     for name in links or sorted(proxies):

@@ -2,9 +2,9 @@
 
 from collections import Counter
 
+from aguante.expectations.ruling import milliseconds, percent
 from aguante.measure.measures import CauseStory, InvariantMeasure, Measures
 from aguante.plan.plan import Plan
-from aguante.verdict.ruling import milliseconds, percent
 
 CAUSES_TOLD = 4
 LEAST_SHARE = 0.005

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from aguante.measure.measures import Answer, InvariantMeasure, Measures
+from aguante.expectations.measurement import Measurement
+from aguante.measure.measures import InvariantMeasure, Measures
 from aguante.plan.plan import Plan, PlannedExpectation
 from aguante.verdict.headline import headline
-from aguante.verdict.kinds import KINDS, rule, sentence
 from aguante.verdict.validity import invalid_because, unsteady_before
 from aguante.verdict.verdict import ExpectationResult, InvariantResult, Verdict, VerdictWord
 
@@ -17,8 +17,8 @@ def judge(plan: Plan, measures: Measures) -> Verdict:
     is a violation of its own; what is unmet before the fault makes the run invalid.
     """
     expectations = tuple(
-        _expectation(planned, answer)
-        for planned, answer in zip(plan.expect, measures.answers, strict=True)
+        _expectation(planned, seen)
+        for planned, seen in zip(plan.expect, measures.measurements, strict=True)
     )
     invariants = tuple(_invariant(each) for each in measures.invariants)
     word, reasons = _word(plan, measures, (expectations, invariants))
@@ -45,20 +45,20 @@ def judge(plan: Plan, measures: Measures) -> Verdict:
     )
 
 
-def _expectation(planned: PlannedExpectation, answer: Answer) -> ExpectationResult:
+def _expectation(planned: PlannedExpectation, seen: Measurement) -> ExpectationResult:
     asked = planned.asked
-    ruling = rule(asked, answer)
+    ruling = asked.judge(seen)
     return ExpectationResult(
-        text=sentence(asked),
+        text=asked.sentence(),
         kind=asked.kind,
         where=planned.where,
         outcome=ruling.outcome,
         observed=ruling.observed,
-        required=KINDS[type(asked)].required(asked),
-        observed_value=answer.observed,
-        low=answer.low,
-        high=answer.high,
-        n=answer.n,
+        required=asked.required(),
+        observed_value=seen.observed,
+        low=seen.low,
+        high=seen.high,
+        n=seen.n,
         reason=ruling.reason,
     )
 

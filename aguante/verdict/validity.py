@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
+from aguante.expectations.ruling import percent
 from aguante.measure.measures import FaultMeasure, Measures
 from aguante.plan.plan import Plan
-from aguante.verdict.kinds import rule, sentence
-from aguante.verdict.ruling import percent
 from aguante.verdict.verdict import ExpectationResult
 
 SHORTFALL_MAX = 0.05
@@ -93,8 +92,8 @@ def _load(measures: Measures) -> Iterator[str]:
 
 
 def _aborted(plan: Plan, measures: Measures) -> Iterator[str]:
-    for planned, answer in zip(plan.abort_when, measures.abort_answers, strict=True):
-        ruling = rule(planned.asked, answer)
+    for planned, seen in zip(plan.abort_when, measures.abort_measurements, strict=True):
+        ruling = planned.asked.judge(seen)
         if ruling.outcome == "met":
-            asked = sentence(planned.asked)
+            asked = planned.asked.sentence()
             yield f"The abort condition holds: {asked} (observed {ruling.observed})."

@@ -3,20 +3,20 @@
 from typing import Literal
 
 from aguante.core.values import Value
+from aguante.expectations.amplification import LinkAmplification
+from aguante.expectations.breaker import BreakerTransition
+from aguante.expectations.evidence import LoadMeasure
+from aguante.expectations.recovery import RecoveryMeasure
+from aguante.expectations.ruling import Outcome
 from aguante.measure.measures import (
-    Attribution,
-    BreakerTransition,
+    AttributionMeasure,
     FaultMeasure,
     InvariantMeasure,
-    LinkAmplification,
-    LoadMeasure,
     PhaseMeasure,
-    Recovery,
 )
 
 FORMAT_VERSION = 1
 
-Outcome = Literal["met", "unmet", "unknown"]
 VerdictWord = Literal["held", "deviated", "inconclusive"]
 
 
@@ -68,10 +68,10 @@ class Verdict(Value):
     expectations: tuple[ExpectationResult, ...]
     invariants: tuple[InvariantResult, ...]
     phases: tuple[PhaseMeasure, ...]
-    attribution: Attribution
+    attribution: AttributionMeasure
     amplification: tuple[LinkAmplification, ...]
     breakers: tuple[BreakerTransition, ...]
-    recovery: Recovery
+    recovery: RecoveryMeasure
     load: LoadMeasure
     faults: tuple[FaultMeasure, ...]
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run once by the image, when its data folder is new: one database per stateful service, owned by a role of
-# the same name, with no way into another's.
+# The image runs this once, when its data folder is new. Creates one database per stateful service, owned by a role of
+# the same name that cannot access any other database.
 set -eu
 for name in reservations inventory payments; do
   psql -v ON_ERROR_STOP=1 --no-psqlrc --quiet --username postgres --dbname postgres \

@@ -1,4 +1,4 @@
-"""``python stock.py URL``: makes an event with seats to sell, at inventory's own address."""
+"""``python stock.py URL``: creates an event with seats to sell, at inventory's own address."""
 
 import sys
 import urllib.request

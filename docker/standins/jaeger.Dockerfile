@@ -1,6 +1,6 @@
-# Stands in for jaegertracing/jaeger (v2). Checked against its Dockerfile: where the program lies, user 10001, the
-# ports, busybox's wget. Inside is Jaeger 1.62, the newest that Go's modules offer whole: same ingestion, same
-# query API, without the user interface's pages.
+# Replaces jaegertracing/jaeger (v2). Checked against its Dockerfile: path of the program, user 10001, ports,
+# busybox's wget. Contains Jaeger 1.62, the newest version that is complete as a Go module: same ingestion, same
+# query API, no web interface.
 ARG BASE
 FROM ${BASE}
 COPY jaeger-all-in-one jaeger-linux /cmd/jaeger/

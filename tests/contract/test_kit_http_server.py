@@ -16,17 +16,18 @@ from services.kit.failures.problem import BODY_BYTES_MAX, Mechanism, Problem
 from services.kit.http import json_body
 from services.kit.http.server import (
     READY_CHECKS,
-    answer_json,
     make_app,
     note_reservation,
     read_json,
     received_deadline,
+    respond_json,
 )
+from services.kit.policy.findings import Strict
 
 JSON = {"Content-Type": "application/json"}
 
 
-class Body(msgspec.Struct):
+class Body(Strict, frozen=True):
     """What the test service expects."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=8)]
@@ -68,7 +69,7 @@ async def world() -> AsyncIterator[World]:
         async def post(request: web.Request) -> web.StreamResponse:
             body = await read_json(request, Body)
             note_reservation(body.name)
-            return answer_json(Said(received_deadline(request).remaining_s()))
+            return respond_json(Said(received_deadline(request).remaining_s()))
 
         async def broken(request: web.Request) -> web.StreamResponse:
             raise ZeroDivisionError
@@ -81,7 +82,7 @@ async def world() -> AsyncIterator[World]:
         async def slow(request: web.Request) -> web.StreamResponse:
             await asyncio.sleep(0.2)
             here.finished.set()
-            return answer_json(Said(0))
+            return respond_json(Said(0))
 
         routes = [
             web.post("/things", post),

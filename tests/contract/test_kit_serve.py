@@ -100,15 +100,15 @@ def test_every_wrong_setting_is_reported_and_ends_with_2() -> None:
 
 
 def test_a_faulty_policy_is_reported_with_its_path_and_ends_with_2(tmp_path: Path) -> None:
-    """Every fault of the policy on stderr, with file, line and mend, and exit code 2."""
+    """Every fault of the policy on stderr, with file, line and fix, and exit code 2."""
     policy = tmp_path / "mine.yaml"
     text = (ROOT / "policies" / "default.yaml").read_text(encoding="utf-8")
     policy.write_text(text.replace("lock: row", "lock: rwo").replace("limit: 64", "limit: -1"))
     process = start(0, AGUANTE_POLICY=str(policy))
     _, told = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 2
-    assert re.search(rf"^{policy}:\d+: lock: .*; mend: ", told, re.M)
-    assert re.search(rf"^{policy}:\d+: semaphore.limit: .*; mend: ", told, re.M)
+    assert re.search(rf"^{policy}:\d+: lock: .*; fix: ", told, re.M)
+    assert re.search(rf"^{policy}:\d+: semaphore.limit: .*; fix: ", told, re.M)
 
 
 def test_a_service_logs_its_timeout_budget_when_it_starts() -> None:
@@ -123,7 +123,7 @@ def test_a_service_logs_its_timeout_budget_when_it_starts() -> None:
         process.terminate()
         told, _ = process.communicate(timeout=LIMIT_S)
     said = [json.loads(line) for line in told.splitlines()]
-    budget = [line for line in said if line["logger"] == "services.kit.policy.budget"]
+    budget = [line for line in said if line["logger"] == "services.shop.lint"]
     assert [(line["level"], line["rule"]) for line in budget] == [
         ("WARNING", "only_the_deadline"),
         ("WARNING", "only_the_deadline"),

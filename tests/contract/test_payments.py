@@ -6,9 +6,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from apps import Start
 
-from services.kit.policy.sections import Policy
 from services.payments.app import create_app
 from services.payments.domain import ChargeState, after_refund
+from services.shop.policy import Policy
 
 Client = TestClient[web.Request, web.Application]
 

@@ -13,8 +13,8 @@ from apps import Start
 from msgspec.structs import replace
 from reservation_harness import Shop, open_shop
 
-from services.kit.policy.loading import load_policy
 from services.kit.policy.sections import BulkheadPolicy
+from services.shop.policy import load_policy
 
 POLICIES = Path(__file__).parents[2] / "policies"
 PAYMENTS = "reservations-payments"

@@ -8,7 +8,7 @@ import pytest
 from apps import Start
 from reservation_harness import Shop, open_shop
 
-from services.kit.policy.sections import Policy
+from services.shop.policy import Policy
 
 HASTY_INVENTORY = pytest.mark.parametrize("hasty", ["reservations-inventory"])
 HASTY_PAYMENTS = pytest.mark.parametrize("hasty", ["reservations-payments"])

@@ -10,12 +10,10 @@ import asyncpg
 import pytest
 
 from services.kit.database.pool import Database
-from services.kit.policy.sections import Policy
-from services.kit.process.settings import Settings
 from services.kit.telemetry.telemetry import Telemetry
 from services.reservations.domain import Failure, Order, Outcome, Saga, State, Trace, advance, apply
-from services.reservations.repository import SagaRepository
-from services.reservations.schema import SCHEMA
+from services.reservations.repository import SCHEMA, Sagas
+from services.shop.policy import Policy
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "reservations"))
 from saga_harness import FakeSagas, World
@@ -29,12 +27,8 @@ SOLD_OUT = Failure(409, "sold_out", "inventory", None, "none left")
 class Subject:
     """A repository under test, and a way to let time pass for it."""
 
-    sagas: SagaRepository | FakeSagas
+    sagas: Sagas | FakeSagas
     pass_time: Callable[[float], Awaitable[None]]
-
-
-def real_settings(url: str) -> Settings:
-    return Settings("reservations", "", 0, {}, url, Path(), None, {}, "INFO")
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -51,7 +45,7 @@ async def subject(
         return
     url = await new_database()
     database = Database(
-        "reservations-db", url, policy.database, Telemetry.start(real_settings(url))
+        "reservations-db", url, policy.database, Telemetry.start("reservations", None, {})
     )
     await database.open(SCHEMA)
 
@@ -63,7 +57,7 @@ async def subject(
             seconds,
         )
 
-    yield Subject(SagaRepository(database), backdate)
+    yield Subject(Sagas(database), backdate)
     await database.close()
 
 
@@ -241,10 +235,10 @@ async def test_a_notice_sent_inline_is_told_in_the_saga(subject: Subject) -> Non
 
 async def test_every_transition_is_logged(policy: Policy, database: str) -> None:
     """The log has one row per version, from acceptance to the end."""
-    telemetry = Telemetry.start(real_settings(database))
+    telemetry = Telemetry.start("reservations", None, {})
     handle = Database("reservations-db", database, policy.database, telemetry)
     await handle.open(SCHEMA)
-    await confirmed(Subject(SagaRepository(handle), asyncio.sleep))
+    await confirmed(Subject(Sagas(handle), asyncio.sleep))
     await handle.close()
     connection = await asyncpg.connect(database)
     rows = await connection.fetch("SELECT version, from_state, to_state FROM saga_log ORDER BY 1")

@@ -75,12 +75,12 @@ def test_what_an_alert_sends_one_to_is_there() -> None:
     alerts = {rule["alert"] for rule in rules() if "alert" in rule}
     sent = 0
     for rule in rules():
-        words = str(rule.get("annotations", {}).get("mend", ""))  # type: ignore[attr-defined]
+        words = str(rule.get("annotations", {}).get("fix", ""))  # type: ignore[attr-defined]
         for board, title in re.findall(r'dashboard (\w+), panel "(.+?)"', words):
             assert title in boards[board]
             sent += 1
         assert words.count("dashboard") == len(re.findall(r'dashboard \w+, panel "', words))
-        for name in re.findall(r"\bAs for (\w+)", words):
+        for name in re.findall(r"\bas for (\w+)", words):
             assert name in alerts
     assert sent
 

@@ -46,3 +46,20 @@ def test_the_index_names_every_page() -> None:
     index = linked(ROOT / "docs" / "README.md")
     pages = {page.resolve() for page in (ROOT / "docs").glob("*.md")} - {ROOT / "docs/README.md"}
     assert {page.name for page in pages - index} == set()
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_every_link_to_a_section_leads_to_a_heading() -> None:
+    """A heading that is renamed must not leave links to its old anchor."""
+    broken = []
+    for page in reached(ROOT / "README.md"):
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)]+)\)", page.read_text()):
+            there = (page.parent / target).resolve() if target else page
+            headings = re.findall(r"^#+ (.+)$", there.read_text(), re.MULTILINE)
+            if anchor not in map(slug, headings):
+                broken.append(f"{page.relative_to(ROOT)} -> {target}#{anchor}")
+    assert broken == []

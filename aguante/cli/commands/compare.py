@@ -1,6 +1,5 @@
 """``aguante compare`` and ``aguante ablate``: what a policy, or anything else that differs, was worth."""
 
-import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,21 +11,22 @@ from pydantic import ValidationError
 
 from aguante.cli.commands.run import heal_leftovers, jobs_option, passed_on, retry_option
 from aguante.cli.consoles import ProgressConsole
-from aguante.cli.options.arguments import set_option, testbed_option
+from aguante.cli.options.arguments import (
+    check_policy,
+    command_line,
+    set_option,
+    testbed_option,
+)
 from aguante.cli.options.experiment_choice import select
 from aguante.cli.options.run_folders import or_usage, run_folder, runs_option
-from aguante.cli.options.runtime_choice import (
-    ChosenRuntime,
-    RuntimeName,
-    chosen,
-    own_runtime_option,
-)
-from aguante.cli.play_single import check_policy, lasts_s
-from aguante.cli.play_suite import SuiteOptions, play_suite
+from aguante.cli.options.runtime_choice import chosen, own_runtime_option
+from aguante.cli.play_suite import play_suite
 from aguante.report.comparison_page import comparison_text, difference, interval, write_comparison
 from aguante.report.differences import Comparison, compare
 from aguante.report.stored_run import read_judged
+from aguante.runtimes.chosen_runtime import ChosenRuntime, RuntimeName
 from aguante.suite.many_runs import Entry, interleave
+from aguante.suite.suite_runner import SuiteSettings
 from aguante.testbed.runtime import TestbedError
 from aguante.verdict.suite_result import Suite
 from aguante.verdict.verdict import Verdict
@@ -208,14 +208,10 @@ def _play(
         )
         raise TestbedError(message)
     ((file, experiment),) = loaded.experiments
-    length_s = lasts_s(experiment, loaded.spec)
-    entries = [
-        Entry(str(file), experiment.name, experiment.title, each, True, length_s)
-        for each in policies
-    ]
+    entries = [Entry.of(file, experiment, loaded.spec, each) for each in policies]
     given = passed_on(testbed, how.runs, sets, how.runtime)
-    options = SuiteOptions(how.runs, how.jobs, how.retries, given, console, quiet=False)
-    return asyncio.run(play_suite(interleave(entries, how.rounds, how.seed), options))
+    settings = SuiteSettings(how.runs, how.jobs, how.retries, given, command_line())
+    return play_suite(interleave(entries, how.rounds, how.seed), settings, console)
 
 
 @click.command("ablate")

@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from aguante.cli.options.run_folders import or_usage, run_folder, runs_option
+from aguante.report.analyse import analyse
 from aguante.report.explain import UnknownSubjectError, explain, parse_question
-from aguante.report.stored_run import judge_again, read_frozen, read_judged
+from aguante.report.stored_run import read_frozen, read_judged
 from aguante.run_folder.run_log import EvidenceError
 
 
@@ -29,7 +30,7 @@ def explain_command(words: tuple[str, ...], runs: Path) -> int:
     try:
         run = or_usage(read_frozen, folder)
         stored = run.folder.verdict.exists() and run.folder.measures.exists()
-        judged = or_usage(read_judged, folder) if stored else judge_again(run)
+        judged = or_usage(read_judged, folder) if stored else analyse(run)
         click.echo(explain(run, judged, parse_question(rest)))
     except (UnknownSubjectError, EvidenceError) as error:
         raise click.UsageError(str(error)) from error

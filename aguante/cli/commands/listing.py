@@ -17,6 +17,7 @@ from aguante.cli.render.verdict_text import STYLE, verdict_console
 from aguante.core.values import Value
 from aguante.experiment import Experiment, InvalidExperiment, load_experiment
 from aguante.plan.plan import Plan
+from aguante.testbed.own_files import as_argument, library_folder
 from aguante.testbed.testbed_spec import TestbedSpec
 from aguante.verdict.verdict import Verdict
 
@@ -28,6 +29,7 @@ class ListedExperiment(Value):
     """One file."""
 
     path: str
+    """What ``aguante run`` is given: the path, or the name of one of Aguante's own."""
     name: str = ""
     title: str = ""
     policy: str = ""
@@ -73,7 +75,8 @@ def list_command(
 ) -> int:
     """List the experiments with title, tags and policy; with --runs the runs that were played.
 
-    EXPERIMENT is a file, a folder or a pattern in quotes; chaos-experiments by default. Exit 3: it is not there.
+    EXPERIMENT is a file, a folder or a pattern in quotes; by default the folder chaos-experiments
+    beside the testbed.yaml in use. Exit 3: it is not there.
     """
     console = verdict_console()
     if of_runs:
@@ -81,7 +84,7 @@ def list_command(
         _json(found) if as_json else print_runs(console, found)
         return 0
     spec = find_testbed(testbed)
-    listed = [_experiment(path, spec) for path in _there(places or (Path("chaos-experiments"),))]
+    listed = [_experiment(path, spec) for path in _there(places or (library_folder(testbed),))]
     chosen = [each for each in listed if not tags or set(tags) & set(each.tags)]
     _json(chosen) if as_json else print_experiments(console, chosen)
     return 0
@@ -134,9 +137,9 @@ def _experiment(path: Path, spec: TestbedSpec) -> ListedExperiment:
     try:
         experiment: Experiment = load_experiment(path, spec)
     except InvalidExperiment as error:
-        return ListedExperiment(path=str(path), findings=len(error.findings))
+        return ListedExperiment(path=as_argument(path), findings=len(error.findings))
     return ListedExperiment(
-        path=str(path),
+        path=as_argument(path),
         name=experiment.name,
         title=experiment.title,
         policy=experiment.policy,

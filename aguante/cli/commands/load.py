@@ -1,6 +1,5 @@
 """``aguante load``: load without a fault, judged by thresholds."""
 
-import asyncio
 from pathlib import Path
 
 import click
@@ -8,20 +7,20 @@ from rich.console import Console
 
 from aguante.cli.commands.run import heal_leftovers
 from aguante.cli.consoles import ProgressConsole
-from aguante.cli.options.arguments import Loaded, find_testbed, testbed_option
+from aguante.cli.options.arguments import Loaded, check_policy, find_testbed, testbed_option
 from aguante.cli.options.completion_names import policies
 from aguante.cli.options.experiment_choice import select
 from aguante.cli.options.run_folders import runs_option
-from aguante.cli.options.runtime_choice import RuntimeName, attach_option, chosen, runtime_option
-from aguante.cli.options.stop_signals import stop_on_signals
-from aguante.cli.play_single import Stage, check_policy, play_here
+from aguante.cli.options.runtime_choice import attach_option, chosen, runtime_option
+from aguante.cli.play_single import play_single
+from aguante.cli.render.run_text import Terminal
 from aguante.cli.render.verdict_text import verdict_console
 from aguante.experiment.load_test import ACHIEVED, LoadTest
 from aguante.load_protocol.rates import Shape
 from aguante.measure.audit.ledger_csv import write_csv
+from aguante.run.single import SingleRun
 from aguante.run_folder.folder import RunFolder
-from aguante.suite.many_runs import Job
-from aguante.verdict.suite_result import SuiteRun
+from aguante.runtimes.chosen_runtime import RuntimeName
 
 
 @click.command("load")
@@ -156,8 +155,9 @@ def load_command(  # noqa: PLR0913 - an argument for each option
         return 4
     verdicts = progress if as_json else verdict_console(plain=ci)
     live = progress.is_terminal and not ci
-    stage = Stage(loaded.spec, runs, progress, verdicts, quiet, live, runtime)
-    result = asyncio.run(_play(loaded, policy, seed, stage))
+    ((path, experiment),) = loaded.experiments
+    wanted = SingleRun(experiment, loaded.spec, str(path), runs, policy, seed, runtime)
+    result = play_single(wanted, Terminal(progress, verdicts, quiet=quiet, live=live))
     _tell_csv(RunFolder(runs / result.run_id), verdicts)
     if as_json:
         click.echo(result.model_dump_json(indent=2))
@@ -215,13 +215,6 @@ def _loaded(asked: LoadTest, runs: Path, testbed: Path | None) -> Loaded:
     if loaded.invalid and not known:
         path.unlink()
     return loaded
-
-
-async def _play(loaded: Loaded, policy: str, seed: int | None, stage: Stage) -> SuiteRun:
-    ((path, experiment),) = loaded.experiments
-    job = Job(1, str(path), experiment.name, experiment.title, policy, False, seed, 1)
-    with stop_on_signals() as stop:
-        return await play_here(job, experiment, stage, stop)
 
 
 def _tell_csv(folder: RunFolder, console: Console) -> None:

@@ -4,14 +4,19 @@ from pathlib import Path
 
 import click
 
-from aguante.cli.options.arguments import experiment_argument, set_option, testbed_option
+from aguante.cli.options.arguments import (
+    check_policy,
+    experiment_argument,
+    set_option,
+    testbed_option,
+)
 from aguante.cli.options.completion_names import policies
 from aguante.cli.options.experiment_choice import select, tag_option
-from aguante.cli.options.runtime_choice import RuntimeName, runtime_option
-from aguante.cli.play_single import check_policy
+from aguante.cli.options.runtime_choice import runtime_option
 from aguante.cli.render.plan_text import preview
 from aguante.plan.build import build_plan
 from aguante.plan.plan import Plan
+from aguante.runtimes.chosen_runtime import RuntimeName
 from aguante.testbed.policy_file import timeouts_s
 from aguante.testbed.testbed_spec import TestbedSpec
 

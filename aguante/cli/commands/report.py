@@ -8,9 +8,9 @@ from aguante.cli.options import completion_names as names
 from aguante.cli.options.run_folders import or_usage, run_folder, runs_option
 from aguante.cli.render.verdict_text import print_verdict, verdict_console
 from aguante.core.stored_values import read_value
+from aguante.report.analyse import analyse
 from aguante.report.overview import write_overview
-from aguante.report.stored_run import JudgedRun, judge_again, read_frozen, read_judged
-from aguante.report.write_reports import write_reports
+from aguante.report.stored_run import read_frozen, read_judged
 from aguante.run_folder.run_log import EvidenceError
 from aguante.verdict.suite_result import Suite
 
@@ -33,7 +33,7 @@ def report_command(run: str | None, runs: Path) -> int:
         click.echo(folder / "overview.html")
         return 0
     judged = or_usage(read_judged, folder)
-    _write_reports(judged)
+    or_usage(judged.write_reports)
     click.echo(judged.folder.report_html)
     return 0
 
@@ -52,7 +52,7 @@ def verdict_command(run: str | None, runs: Path, write: bool, as_json: bool) -> 
     """
     folder = run_folder(run, runs)
     try:
-        judged = judge_again(or_usage(read_frozen, folder))
+        judged = analyse(or_usage(read_frozen, folder))
     except EvidenceError as error:
         raise click.UsageError(str(error)) from error
     text = judged.verdict.model_dump_json(indent=2)
@@ -60,15 +60,9 @@ def verdict_command(run: str | None, runs: Path, write: bool, as_json: bool) -> 
     if stored.exists() and stored.read_text() != text:
         click.echo(f"differs from the stored {stored}", err=True)
     if write:
-        judged.folder.measures.write_text(judged.measures.model_dump_json(indent=2))
-        stored.write_text(text)
-        _write_reports(judged)
+        or_usage(judged.write)
     if as_json:
         click.echo(text)
     else:
         print_verdict(verdict_console(), judged.verdict, judged.folder)
     return judged.verdict.exit_code
-
-
-def _write_reports(judged: JudgedRun) -> None:
-    or_usage(write_reports, judged.folder, judged.plan, judged.measures, judged.verdict)

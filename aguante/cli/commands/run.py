@@ -1,35 +1,36 @@
 """``aguante run``: play experiments, print verdicts, exit by them."""
 
 import asyncio
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from aguante.cli.commands.recover import heal_killed_runs
 from aguante.cli.consoles import ProgressConsole
-from aguante.cli.options.arguments import Loaded, experiment_argument, set_option, testbed_option
+from aguante.cli.options.arguments import (
+    check_policy,
+    command_line,
+    experiment_argument,
+    set_option,
+    testbed_option,
+)
 from aguante.cli.options.completion_names import policies
 from aguante.cli.options.experiment_choice import select, tag_option
 from aguante.cli.options.run_folders import runs_option, writable
-from aguante.cli.options.runtime_choice import (
-    ChosenRuntime,
-    RuntimeName,
-    attach_option,
-    chosen,
-    refuse_stdin,
-    runtime_option,
-)
-from aguante.cli.options.stop_signals import stop_on_signals
+from aguante.cli.options.runtime_choice import attach_option, chosen, refuse_stdin, runtime_option
 from aguante.cli.options.with_option import with_option
-from aguante.cli.play_single import Stage, check_policy, lasts_s, play_here
-from aguante.cli.play_suite import SuiteOptions, command_line, play_suite, show_suite
-from aguante.cli.render.verdict_text import verdict_console
+from aguante.cli.play_single import play_single
+from aguante.cli.play_suite import play_suite
+from aguante.cli.render.run_text import Terminal
+from aguante.cli.render.verdict_text import print_suite, verdict_console
+from aguante.run.recover_runs import recover
+from aguante.run.single import SingleRun
+from aguante.runtimes.chosen_runtime import ChosenRuntime, RuntimeName
 from aguante.runtimes.sidecars import Sidecars
-from aguante.suite.many_runs import Entry, Job, interleave, play_jobs
-from aguante.verdict.suite_result import Suite, SuiteRun
+from aguante.runtimes.testbed_state import default_parent
+from aguante.suite.many_runs import Entry, interleave
+from aguante.suite.suite_runner import SuiteSettings, suite_of_one
 
 jobs_option = click.option(
     "--jobs",
@@ -122,18 +123,30 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     progress = ProgressConsole(plain=ci)
     if not heal_leftovers(runs, progress):
         return 4
-    planned = interleave(_entries(loaded, policy), repeat, seed)
+    entries = [Entry.of(*each, loaded.spec, policy) for each in loaded.experiments]
+    planned = interleave(entries, repeat, seed)
     verdicts = progress if as_json else verdict_console(plain=ci)
     if len(planned) == 1:
+        wanted = SingleRun(
+            loaded.experiments[0][1],
+            loaded.spec,
+            planned[0].path,
+            runs,
+            planned[0].policy,
+            seed,
+            runtime,
+        )
         live = progress.is_terminal and not ci
-        stage = Stage(loaded.spec, runs, progress, verdicts, quiet, live, runtime)
-        suite = asyncio.run(_play_alone(planned[0], loaded, stage, retry_inconclusive))
+        terminal = Terminal(progress, verdicts, quiet=quiet, live=live)
+        started = datetime.now(UTC)
+        result = play_single(wanted, terminal, retry_inconclusive)
+        suite = suite_of_one(result, started, command_line())
     else:
         refuse_stdin(runtime)
         given = passed_on(testbed, runs, sets, runtime)
-        options = SuiteOptions(runs, jobs, retry_inconclusive, given, progress, quiet)
-        suite, folder = asyncio.run(play_suite(planned, options))
-        show_suite(verdicts, suite, folder)
+        settings = SuiteSettings(runs, jobs, retry_inconclusive, given, command_line())
+        suite, folder = play_suite(planned, settings, progress, quiet=quiet)
+        print_suite(verdicts, suite, folder)
     if as_json:
         click.echo(suite.model_dump_json(indent=2))
     return suite.exit_code
@@ -146,24 +159,10 @@ def heal_leftovers(runs: Path, console: Console) -> bool:
         TestbedError: the runs folder cannot be written; then no run can be journaled, either.
     """
     writable(runs)
-    left = heal_killed_runs(runs)
+    left = asyncio.run(recover(runs, default_parent()))
     for each in left:
         console.print(f"{each.run_id}: {each.fault_id}: {each.how or each.error}", soft_wrap=True)
     return not any(each.error for each in left)
-
-
-def _entries(loaded: Loaded, policy: str | None) -> list[Entry]:
-    return [
-        Entry(
-            path=str(path),
-            experiment=experiment.name,
-            title=experiment.title,
-            policy=policy or experiment.policy,
-            policy_given=policy is not None,
-            lasts_s=lasts_s(experiment, loaded.spec),
-        )
-        for path, experiment in loaded.experiments
-    ]
 
 
 def passed_on(
@@ -173,25 +172,3 @@ def passed_on(
     spec = ("--testbed", str(testbed)) if testbed else ()
     settings = (part for text in sets for part in ("--set", text))
     return (*spec, *settings, *runtime.options, "--runs", str(runs))
-
-
-async def _play_alone(job: Job, loaded: Loaded, stage: Stage, retries: int) -> Suite:
-    """One run, in this process, with its progress on the terminal."""
-    started, began = datetime.now(UTC), time.monotonic()
-    with stop_on_signals() as stop:
-
-        async def play(job: Job) -> SuiteRun:
-            return await play_here(job, loaded.experiments[0][1], stage, stop)
-
-        results = await play_jobs(
-            (job,), play, at_once=1, retry_inconclusive=retries, stop=stop, told=lambda *_: None
-        )
-    return Suite(
-        suite_id="",
-        command=command_line(),
-        started_at=started.isoformat(timespec="seconds"),
-        took_s=round(time.monotonic() - began, 1),
-        jobs=1,
-        planned=1,
-        runs=results,
-    )

@@ -1,22 +1,24 @@
 """``aguante saturate``: the offered load at which goodput stops following, under one policy or several."""
 
-import asyncio
 import secrets
-import shlex
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from aguante.cli.options.arguments import find_testbed, testbed_option
+from aguante.cli.options.arguments import (
+    check_policy,
+    command_line,
+    find_testbed,
+    testbed_option,
+)
 from aguante.cli.options.run_folders import runs_option
-from aguante.cli.options.runtime_choice import ChosenRuntime, RuntimeName, own_runtime_option
-from aguante.cli.options.stop_signals import stop_on_signals
-from aguante.cli.play_single import check_policy
-from aguante.measure.saturation_levels import Saturation, Sweep, words
+from aguante.cli.options.runtime_choice import own_runtime_option
+from aguante.cli.options.stop_signals import run_with_stop
+from aguante.measure.saturation_levels import Level, Saturation, Sweep, words
 from aguante.report.saturation_page import level_line, write_saturation
-from aguante.suite.saturation_sweep import Search, sweep
+from aguante.runtimes.chosen_runtime import ChosenRuntime, RuntimeName
+from aguante.suite.saturation_sweep import Search, search_saturation
 from aguante.testbed.testbed_spec import TestbedSpec
 
 INCONCLUSIVE, TESTBED = 2, 4
@@ -107,6 +109,7 @@ def saturate_command(  # noqa: PLR0913 - an argument for each option
     run_id = f"saturate-{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     count = int((to_rps - from_rps) / step_rps + 1e-9) + 1
     search = Search(
+        policies=tuple(names),
         rates_rps=tuple(from_rps + n * step_rps for n in range(count)),
         hold_s=hold_s,
         settle_in_s=settle_in_s,
@@ -117,7 +120,10 @@ def saturate_command(  # noqa: PLR0913 - an argument for each option
         run_id=run_id,
         folder=runs / run_id,
     )
-    sweeps = asyncio.run(_search(search, spec, names, ChosenRuntime(runtime_name or "native")))
+    make_runtime = ChosenRuntime(runtime_name or "native").make
+    sweeps = run_with_stop(
+        lambda stop: search_saturation(search, spec, make_runtime, stop, _show_level)
+    )
     failed = [f"error: {each.policy}: {each.cut_short}" for each in sweeps if each.cut_short]
     for line in failed:
         click.echo(line, err=True)
@@ -130,25 +136,8 @@ def saturate_command(  # noqa: PLR0913 - an argument for each option
     return TESTBED if failed else code
 
 
-async def _search(
-    search: Search, spec: TestbedSpec, policies: list[str], runtime: ChosenRuntime
-) -> tuple[Sweep, ...]:
-    sweeps: list[Sweep] = []
-    with stop_on_signals() as stop:
-        for policy in policies:
-            if stop.is_set() or any(each.cut_short for each in sweeps):
-                break
-            sweeps.append(
-                await sweep(
-                    search,
-                    spec,
-                    policy,
-                    runtime.make(),
-                    stop,
-                    lambda name, level: click.echo(level_line(name, level), err=True),
-                )
-            )
-    return tuple(sweeps)
+def _show_level(policy: str, level: Level) -> None:
+    click.echo(level_line(policy, level), err=True)
 
 
 def _found(
@@ -157,7 +146,7 @@ def _found(
     return Saturation(
         id=search.run_id,
         testbed=spec.name,
-        command=shlex.join(["aguante", *sys.argv[1:]]),
+        command=command_line(),
         started_at=started.isoformat(timespec="seconds"),
         hold_s=search.hold_s,
         settle_in_s=search.settle_in_s,

@@ -12,10 +12,11 @@ from rich.table import Table
 from aguante.cli.consoles import OutputConsole
 from aguante.cli.options.arguments import find_testbed, testbed_option
 from aguante.cli.options.completion_names import policies
-from aguante.cli.options.runtime_choice import RuntimeName, own_runtime_option
+from aguante.cli.options.runtime_choice import own_runtime_option
 from aguante.cli.options.stop_signals import stop_on_signals
 from aguante.cli.options.testbed_choice import living_states, one_state, replicas_of
 from aguante.cli.options.with_option import with_option
+from aguante.runtimes.chosen_runtime import RuntimeName
 from aguante.runtimes.compose.compose_runtime import ComposeRuntime
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.runtimes.native.port_map import check_replicas

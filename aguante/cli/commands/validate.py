@@ -6,8 +6,9 @@ import click
 
 from aguante.cli.options.arguments import experiment_argument, set_option, testbed_option
 from aguante.cli.options.experiment_choice import select, tag_option
-from aguante.cli.options.runtime_choice import RuntimeName, runtime_option
+from aguante.cli.options.runtime_choice import runtime_option
 from aguante.experiment.live_conditions import late_conditions
+from aguante.runtimes.chosen_runtime import RuntimeName
 
 
 @click.command("validate")

@@ -19,7 +19,7 @@ from aguante.core.values import Value
 from aguante.run_folder.journal import recoverable
 from aguante.runtimes.compose.compose_runtime import require_docker
 from aguante.runtimes.native.postgres_server import find_binaries, unprivileged_account
-from aguante.runtimes.servers.find_server import Places, cached_path, reported_version
+from aguante.runtimes.servers.find_server import SearchPaths, cached_path, reported_version
 from aguante.runtimes.servers.server_spec import SERVERS
 from aguante.runtimes.testbed_state import default_parent, living
 from aguante.testbed.runtime import TestbedError
@@ -51,7 +51,7 @@ class Machine:
     architecture: str
     python: tuple[int, int]
     environ: Mapping[str, str]
-    places: Places
+    places: SearchPaths
     memory_available_bytes: int
     cores: int
     runs: Path
@@ -65,7 +65,7 @@ class Machine:
             architecture=platform.machine(),
             python=sys.version_info[:2],
             environ=os.environ,
-            places=Places.usual(),
+            places=SearchPaths.usual(),
             memory_available_bytes=psutil.virtual_memory().available,
             cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
             runs=runs,

@@ -1,11 +1,15 @@
 """What several commands share: arguments, and loading experiments against a testbed."""
 
+import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from aguante.core.findings import shortened
 from aguante.experiment import Experiment, InvalidExperiment, load_experiment
+from aguante.testbed.own_files import testbed_path
 from aguante.testbed.testbed_file import InvalidTestbed, load_testbed
 from aguante.testbed.testbed_spec import TestbedSpec
 
@@ -45,10 +49,8 @@ def find_testbed(given: Path | None) -> TestbedSpec:
     Raises:
         click.ClickException: it is not there, or not valid (every finding in the message).
     """
-    own = Path(__file__).parents[3] / "testbed.yaml"
-    path = given or (Path("testbed.yaml") if Path("testbed.yaml").exists() else own)
     try:
-        spec = load_testbed(path)
+        spec = load_testbed(testbed_path(given))
     except InvalidTestbed as error:
         raise click.ClickException(str(error)) from error
     return spec.model_copy(update={"given": str(given or "")})
@@ -76,3 +78,22 @@ def load_all(
         except InvalidExperiment as error:
             click.echo(str(error), err=True)
     return Loaded(spec, tuple(valid), len(paths) - len(valid))
+
+
+def check_policy(spec: TestbedSpec, policy: str | None) -> None:
+    """Refuse an unknown policy before anything is started.
+
+    Raises:
+        click.UsageError: names the known ones.
+    """
+    if policy is not None and policy not in spec.policy_names:
+        known = ", ".join(spec.policy_names)
+        message = (
+            f"--policy {shortened(policy)}: no such file in {spec.policies}; there are: {known}"
+        )
+        raise click.UsageError(message)
+
+
+def command_line() -> str:
+    """The command as it was typed, to be repeated."""
+    return shlex.join(["aguante", *sys.argv[1:]])

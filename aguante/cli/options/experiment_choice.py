@@ -6,24 +6,27 @@ from pathlib import Path
 import click
 
 from aguante.cli.options.arguments import Loaded, load_all
+from aguante.core.findings import did_you_mean
+from aguante.testbed.own_files import library_folder, library_names
 
 tag_option = click.option(
     "--tag", "tags", multiple=True, help="Only experiments with this tag; may be given again."
 )
 
 
-def expand(given: tuple[Path, ...]) -> tuple[Path, ...]:
-    """A folder becomes its experiments, a pattern its matches, anything else itself; each file once.
+def expand(given: tuple[Path, ...], testbed: Path | None = None) -> tuple[Path, ...]:
+    """A folder becomes its experiments, a pattern its matches, a name the library's file; each file once.
 
     Raises:
-        click.UsageError: a folder or pattern holds nothing.
+        click.UsageError: a folder or pattern holds nothing, or the library has no experiment of that name.
     """
     found: dict[Path, None] = {}
     for path in given:
         if path.is_dir():
             matches = sorted(path.glob("*.yaml"))
         elif path.exists() or not glob.has_magic(str(path)):
-            matches = [path]
+            is_name = not (path.exists() or path.suffix or path.is_absolute())
+            matches = [_of_library(path, testbed) if is_name else path]
         else:
             matches = sorted(Path(each) for each in glob.glob(str(path), recursive=True))  # noqa: PTH207 - an absolute pattern too
         if not matches:
@@ -31,6 +34,17 @@ def expand(given: tuple[Path, ...]) -> tuple[Path, ...]:
             raise click.UsageError(message)
         found.update(dict.fromkeys(matches))
     return tuple(found)
+
+
+def _of_library(name: Path, testbed: Path | None) -> Path:
+    """The experiment of that name in the library; raises click.UsageError that lists the names."""
+    found = library_folder(testbed) / f"{name}.yaml"
+    if found.is_file():
+        return found
+    names = library_names(testbed)
+    hint = did_you_mean(str(name), names, f"choose one of {', '.join(names)}")
+    message = f"{name}: no such file, and no experiment of that name in {found.parent}; {hint}"
+    raise click.UsageError(message)
 
 
 def select(
@@ -48,7 +62,7 @@ def select(
         click.ClickException: the TestbedSpec cannot be read.
         click.UsageError: nothing is left.
     """
-    loaded = load_all(expand(given), testbed, sets, runtime)
+    loaded = load_all(expand(given, testbed), testbed, sets, runtime)
     if not tags:
         return loaded
     chosen = tuple(each for each in loaded.experiments if set(tags) & set(each[1].tags))

@@ -1,15 +1,12 @@
 """Which runtime plays: the options of every command that plays, and the runtime that they choose."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import click
 
-from aguante.testbed.runtime import Runtime
+from aguante.runtimes.chosen_runtime import ChosenRuntime, RuntimeName
 
-RuntimeName = Literal["native", "compose", "attach"]
 Command = TypeVar("Command", bound=Callable[..., object])
 
 runtime_option = click.option(
@@ -30,49 +27,6 @@ attach_option = click.option(
     help="Play on a testbed that runs, and leave it as it was: its ID (`aguante ps`), a Compose project, or "
     "FILE or - with what `aguante up --json` printed.",
 )
-
-
-@dataclass(frozen=True)
-class ChosenRuntime:
-    """A runtime, before it is made: each run makes its own."""
-
-    name: RuntimeName
-    which: str = ""
-    """Of ``attach``: which testbed."""
-    sidecars: tuple[str, ...] = ()
-    """What shall watch a testbed that is started."""
-
-    def make(self, wanted: tuple[str, ...] = (), samples: Path | None = None) -> Runtime:
-        """A fresh runtime; what it needs is imported only now.
-
-        Args:
-            wanted: sidecars that the experiment needs, besides those that were asked for.
-            samples: where Prometheus shall keep its samples.
-        """
-        if self.name == "compose":
-            from aguante.runtimes.compose.compose_runtime import ComposeRuntime
-
-            return ComposeRuntime(sidecars={*self.sidecars, *wanted})
-        if self.name == "attach":
-            from aguante.runtimes.attach.attach_runtime import AttachRuntime
-
-            return AttachRuntime(self.which)
-        from aguante.runtimes.native.native_runtime import NativeRuntime
-        from aguante.runtimes.sidecars import Sidecars
-
-        names = frozenset((*self.sidecars, *wanted))
-        return NativeRuntime(sidecars=Sidecars(names, samples))
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """What a child is given to choose the same."""
-        name = () if self.name == "native" else ("--runtime", self.name)
-        which = ("--attach", self.which) if self.which else ()
-        sidecars = ("--with", ",".join(self.sidecars)) if self.sidecars else ()
-        return (*name, *which, *sidecars)
-
-
-NATIVE = ChosenRuntime("native")
 
 
 def chosen(

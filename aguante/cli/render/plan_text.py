@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from aguante.experiment.live_conditions import is_live
 from aguante.faults.planned_fault import PlannedFault
 from aguante.plan.plan import Plan, PlannedLoad
 from aguante.report.series import fault_names
-from aguante.verdict.kinds import sentence
 
 WIDTH = 64
 """Characters of the drawn time line."""
@@ -115,7 +113,7 @@ def rate_words(load: PlannedLoad) -> str:
 
 def _claims(plan: Plan) -> Iterator[str]:
     for at, planned in enumerate(plan.expect, start=1):
-        yield f"  {at}. {sentence(planned.asked)}"
+        yield f"  {at}. {planned.asked.sentence()}"
     chosen = plan.invariants
     yield f"  and {'every invariant' if chosen == 'all' else ', '.join(chosen) or 'no invariant'}"
     if plan.expected_verdict != "held":
@@ -126,8 +124,8 @@ def _aborts(plan: Plan) -> Iterator[str]:
     if plan.abort_when:
         yield "Ended early when:"
     for planned in plan.abort_when:
-        late = "" if is_live(planned.clause) else " (asked when the run is over)"
-        yield f"  {sentence(planned.asked)}{late}"
+        late = "" if planned.asked.live else " (asked when the run is over)"
+        yield f"  {planned.asked.sentence()}{late}"
 
 
 def _notes(plan: Plan, timeouts_s: Mapping[str, float]) -> Sequence[str]:

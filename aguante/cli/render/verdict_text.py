@@ -1,5 +1,7 @@
 """A verdict as a person reads it in the terminal: the word, the story, what was expected and what was seen."""
 
+from pathlib import Path
+
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -83,8 +85,8 @@ def _invariants(verdict: Verdict) -> Table:
     return table
 
 
-def print_suite(console: Console, suite: Suite) -> None:
-    """One line a run, then what was not as expected, with its reasons."""
+def print_suite(console: Console, suite: Suite, folder: Path) -> None:
+    """One line per run, then what was not as expected with its reasons, and where the overview is."""
     table = Table(box=box.SIMPLE_HEAD, title="Runs", title_justify="left", pad_edge=False)
     for name in ("verdict", "experiment", "policy"):
         table.add_column(name)
@@ -111,6 +113,7 @@ def print_suite(console: Console, suite: Suite) -> None:
     left = suite.planned - len(suite.runs)
     if left:
         console.print(f"stopped: {left} of {suite.planned} runs were not begun", highlight=False)
+    console.print(f"overview: {folder / 'overview.html'}", highlight=False, soft_wrap=True)
 
 
 def _as_expected(run: SuiteRun) -> str:

@@ -105,7 +105,7 @@ class PumbaSection(ServiceSection):
     """One command of Pumba on the containers of a service. Options carry their unit in their name."""
 
     model_config = ConfigDict(json_schema_extra=_describe)
-    INLINE: ClassVar[str] = "options"
+    gathers: ClassVar[str] = "options"
     FAULT = PumbaFault
     UNDO = PumbaUndo
     NO_DRIVER = (
@@ -123,7 +123,7 @@ class PumbaSection(ServiceSection):
     @model_validator(mode="before")
     @classmethod
     def _gather(cls, data: Any) -> Any:
-        return cls.gather_inline(data)
+        return cls.gather(data)
 
     @classmethod
     def problems(cls, path: FilePath, written: Written, known: Known) -> Iterator[Problem]:

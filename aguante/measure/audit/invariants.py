@@ -7,8 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from aguante.measure.evidence import Evidence
 from aguante.measure.measures import InvariantMeasure
+from aguante.measure.run_evidence import RunEvidence
 from aguante.run_folder.folder import RunFolder
 from aguante.testbed.testbed_spec import InvariantSpec
 
@@ -21,7 +21,7 @@ Schema = dict[str, dict[str, str]]
 
 
 def measure_invariants(
-    evidence: Evidence, folder: RunFolder, wanted: Iterable[InvariantSpec]
+    evidence: RunEvidence, folder: RunFolder, wanted: Iterable[InvariantSpec]
 ) -> tuple[InvariantMeasure, ...]:
     """Load the tables as schemas named like their databases, and run each query.
 

@@ -6,8 +6,7 @@ values. The picture is drawn once per width, since scaling would scale its lette
 """
 
 import re
-
-import vl_convert
+from importlib.util import find_spec
 
 from aguante.measure.measures import Measures
 from aguante.plan.plan import Plan
@@ -18,7 +17,7 @@ from aguante.report.charts.latency_chart import latency_panel
 from aguante.report.charts.status_chart import answers_panel
 from aguante.report.palette import CauseStyle
 
-__all__ = ["FRAMES", "Frame", "Timeline", "draw", "svg_of", "timeline_of"]
+__all__ = ["FRAMES", "Frame", "Timeline", "can_draw", "draw", "svg_of", "timeline_of"]
 
 _INK = {
     "labelColor": "var(--muted)",
@@ -46,6 +45,11 @@ def timeline_of(plan: Plan, measures: Measures, styles: tuple[CauseStyle, ...]) 
     )
 
 
+def can_draw() -> bool:
+    """Whether vl-convert is installed: ``pip install 'aguante[charts]'`` (88 MB) brings it."""
+    return find_spec("vl_convert") is not None
+
+
 def draw(timeline: Timeline, frame: Frame) -> str:
     """The timeline as an ``<svg>`` element without a size of its own, hidden from assistive technology.
 
@@ -66,7 +70,10 @@ def svg_of(panels: list[Spec]) -> str:
 
     Raises:
         ValueError: vl-convert answered with something that is not the SVG we know how to embed.
+        ModuleNotFoundError: vl-convert is not installed.
     """
+    import vl_convert
+
     return _embeddable(vl_convert.vegalite_to_svg(specification(panels)))
 
 

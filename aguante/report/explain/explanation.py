@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from aguante.measure.evidence import Evidence, open_evidence
 from aguante.measure.measures import Cause, SecondCauses
+from aguante.measure.run_evidence import RunEvidence, open_evidence
 from aguante.measure.timeline_events import (
     Moment,
     Subject,
@@ -13,9 +13,9 @@ from aguante.measure.timeline_events import (
     subjects_by_id,
     surroundings,
 )
+from aguante.report.analyse import FrozenRun, JudgedRun
 from aguante.report.explain.question import Question, UnknownSubjectError, first_unmet, worst_second
 from aguante.report.explain.question_window import asked_window
-from aguante.report.stored_run import FrozenRun, JudgedRun
 from aguante.verdict.verdict import ExpectationResult
 
 BAR = 20
@@ -37,7 +37,7 @@ def explain(run: FrozenRun, judged: JudgedRun, question: Question) -> str:
 
 
 def _lines(
-    run: FrozenRun, judged: JudgedRun, question: Question, evidence: Evidence
+    run: FrozenRun, judged: JudgedRun, question: Question, evidence: RunEvidence
 ) -> Iterator[str]:
     verdict = judged.verdict
     yield f"{verdict.run_id}: {verdict.verdict} (policy {verdict.policy})"
@@ -60,7 +60,7 @@ def _lines(
     yield from _story(run, evidence, subject_of_second(evidence, second))
 
 
-def _of_id(run: FrozenRun, evidence: Evidence, wanted: str) -> Iterator[str]:
+def _of_id(run: FrozenRun, evidence: RunEvidence, wanted: str) -> Iterator[str]:
     found = subjects_by_id(evidence, wanted)
     if not found:
         message = f"no request of this run has a trace, reservation or key {wanted!r}"
@@ -72,7 +72,7 @@ def _of_id(run: FrozenRun, evidence: Evidence, wanted: str) -> Iterator[str]:
 
 
 def _of_expectation(
-    run: FrozenRun, judged: JudgedRun, number: int, evidence: Evidence
+    run: FrozenRun, judged: JudgedRun, number: int, evidence: RunEvidence
 ) -> Iterator[str]:
     claims = judged.verdict.expectations
     if not 1 <= number <= len(claims):
@@ -125,7 +125,7 @@ def _cause(cause: Cause) -> str:
 
 
 def _story(
-    run: FrozenRun, evidence: Evidence, subject: Subject | None, speaks: str = ""
+    run: FrozenRun, evidence: RunEvidence, subject: Subject | None, speaks: str = ""
 ) -> Iterator[str]:
     yield ""
     if subject is None:

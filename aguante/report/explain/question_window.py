@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from aguante.expectations.clauses import Breaker, Detection, Expectation, PartOfPhase, Recovery
+from aguante.expectations.expectation import Boundary, Expectation, PartOfPhase
 from aguante.plan.plan import Plan
 from aguante.run_folder.run_log import RunLog
 
@@ -24,22 +24,13 @@ def asked_window(asked: Expectation, plan: Plan, facts: RunLog) -> Asked | None:
         plan: whose phases and faults; where a fault's real time is not known, the planned one counts.
         facts: when each fault really began and ended.
     """
-    if isinstance(asked, PartOfPhase):
-        return _part(asked, plan)
     phase: str | None = getattr(asked, "phase", None)
-    if phase:
-        return _phase(phase, plan)
-    if isinstance(asked, Recovery | Breaker | Detection):
-        return _around_faults(asked, plan, facts)
-    return Asked("the whole run", plan.phases[0].start_s, plan.end_s)
-
-
-def _part(asked: PartOfPhase, plan: Plan) -> Asked | None:
-    whole = _phase(asked.phase, plan)
-    if whole is None:
-        return None
-    until_s = whole.end_s if asked.before_s is None else whole.start_s + asked.before_s
-    return Asked(whole.name, whole.start_s + asked.after_s, min(until_s, whole.end_s))
+    if phase is None:
+        return _between(*asked.period(), plan, facts)
+    whole = _phase(phase, plan)
+    if whole is None or not isinstance(asked, PartOfPhase):
+        return whole
+    return Asked(whole.name, *asked.part_of((whole.start_s, whole.end_s)))
 
 
 def _phase(name: str, plan: Plan) -> Asked | None:
@@ -47,21 +38,25 @@ def _phase(name: str, plan: Plan) -> Asked | None:
     return Asked(name, found[0].start_s, found[0].end_s) if found else None
 
 
-def _around_faults(
-    asked: Recovery | Breaker | Detection, plan: Plan, facts: RunLog
-) -> Asked | None:
-    """From the first fault on, or from the end of the last: there a recovery is, and a breaker that closes."""
+_FROM = {
+    "first_fault": "from the first fault's beginning",
+    "last_undo": "from the last fault's end",
+}
+
+
+def _between(start: Boundary, end: Boundary, plan: Plan, facts: RunLog) -> Asked | None:
+    """The time between two boundaries of the run; None: it has no faults."""
+    if start == "start":
+        return Asked("the whole run", plan.phases[0].start_s, plan.end_s)
     if not plan.faults:
         return None
-    began_s = min(_known(facts.began_s(each.id), each.start_s) for each in plan.faults)
-    ended_s = max(_known(facts.undone_s(each.id), each.end_s) for each in plan.faults)
-    opens = isinstance(asked, Breaker) and asked.opens_within_s is not None
-    closes = isinstance(asked, Breaker) and asked.closes_within_s is not None
-    if isinstance(asked, Detection) or (opens and not closes):
-        return Asked("from the first fault's beginning to the last one's end", began_s, ended_s)
-    if opens:
-        return Asked("from the first fault's beginning on", began_s, plan.end_s)
-    return Asked("from the last fault's end on", ended_s, plan.end_s)
+    times_s = {
+        "first_fault": min(_known(facts.began_s(each.id), each.start_s) for each in plan.faults),
+        "last_undo": max(_known(facts.undone_s(each.id), each.end_s) for each in plan.faults),
+        "end": plan.end_s,
+    }
+    until = " on" if end == "end" else " to the last one's end"
+    return Asked(_FROM[start] + until, times_s[start], times_s[end])
 
 
 def _known(at_s: float | None, planned_s: float) -> float:

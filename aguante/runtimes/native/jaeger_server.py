@@ -1,11 +1,12 @@
 """A Jaeger of the testbed's own: spans in by OTLP/HTTP, searched in its page and by its API, kept in memory."""
 
+import asyncio
 from pathlib import Path
 
 from aguante.runtimes.native.service_processes import Start, wait_ready_at
 from aguante.runtimes.ports import HOST
 from aguante.runtimes.processes import Command
-from aguante.runtimes.server_programs import find_program
+from aguante.runtimes.servers import SERVERS, find_server
 
 START_LIMIT_S = 15.0
 TRACES_MAX = 50_000
@@ -28,7 +29,7 @@ async def run_jaeger(query_port: int, otlp_port: int, log: Path, start: Start) -
         TestbedError: it is nowhere and cannot be built, or does not start.
         PortTakenError: another program took a port in the meantime.
     """
-    binary = await find_program("jaeger")
+    binary = await asyncio.to_thread(find_server, SERVERS["jaeger"])
     command = Command(
         name="jaeger",
         argv=(

@@ -9,7 +9,7 @@ from pathlib import Path
 from aguante.runtimes.native.service_processes import Start, wait_ready_at
 from aguante.runtimes.ports import HOST
 from aguante.runtimes.processes import Command
-from aguante.runtimes.server_programs import find_program
+from aguante.runtimes.servers import SERVERS, find_server
 
 START_LIMIT_S = 15.0
 SCRAPE_S = 1
@@ -42,7 +42,7 @@ async def run_prometheus(
         TestbedError: it is nowhere and cannot be built, or does not start.
         PortTakenError: another program took its port in the meantime.
     """
-    binary = await find_program("prometheus")
+    binary = await asyncio.to_thread(find_server, SERVERS["prometheus"])
     await asyncio.to_thread(_prepare, places, targets, rules)
     command = Command(
         name="prometheus",

@@ -52,13 +52,18 @@ class Instance:
 def service_command(
     spec: TestbedSpec, instance: Instance, env: Mapping[str, str], logs: Path
 ) -> Command:
-    """How one instance is started: ``python -m <module>``, in the folder of ``testbed.yaml``."""
+    """The command that starts one instance: ``python -m <module>`` in the folder of ``testbed.yaml``.
+
+    That folder is on its ``PYTHONPATH``: the services are not installed, and ``PYTHONSAFEPATH`` may be set.
+    """
+    inherited = base_environment(os.environ)
+    search = os.pathsep.join(filter(None, (str(spec.root), inherited.get("PYTHONPATH"))))
     return Command(
         name=instance.name,
         argv=(sys.executable, "-m", instance.service.module),
         cwd=spec.root,
         log=logs / f"{instance.name}.log",
-        env={**base_environment(os.environ), **_listening(instance), **env},
+        env={**inherited, "PYTHONPATH": search, **_listening(instance), **env},
     )
 
 

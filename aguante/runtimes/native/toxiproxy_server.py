@@ -14,7 +14,7 @@ from aguante.clients.toxiproxy_client import (
 )
 from aguante.runtimes.ports import HOST
 from aguante.runtimes.processes import Child, Command, PortTakenError, died
-from aguante.runtimes.server_programs import find_program
+from aguante.runtimes.servers import SERVERS, find_server
 from aguante.testbed.runtime import RunningLink, TestbedError
 
 START_LIMIT_S = 10.0
@@ -30,7 +30,7 @@ async def run_toxiproxy(port: int, log: Path, start: Start, links: Sequence[Runn
         TestbedError: it is nowhere and cannot be built, does not start, or refuses a proxy.
         PortTakenError: another program took a port in the meantime.
     """
-    binary = await find_program("toxiproxy")
+    binary = await asyncio.to_thread(find_server, SERVERS["toxiproxy"])
     command = Command(
         name="toxiproxy",
         argv=(str(binary), "-host", HOST, "-port", str(port), "-proxy-metrics", "-runtime-metrics"),

@@ -1,10 +1,10 @@
-"""Finds the servers that a testbed needs besides PostgreSQL, and builds those that are not there.
+"""Finds the servers that a testbed needs besides PostgreSQL, and builds missing ones.
 
-One order for all: a configured path, ``PATH``, the project's cache, then built once from the version
-pinned in ``tools/``, else an error that names all the ways.
+The order is the same for all: a configured path, ``PATH``, the project's cache, then a build of the version
+pinned in ``tools/``. If all of these fail, one error lists every way to provide the server.
 """
 
-from aguante.runtimes.servers.find_server import Places, find_server
+from aguante.runtimes.servers.find_server import SearchPaths, find_server
 from aguante.runtimes.servers.server_spec import SERVERS, ServerMissingError, ServerSpec
 
-__all__ = ["SERVERS", "Places", "ServerMissingError", "ServerSpec", "find_server"]
+__all__ = ["SERVERS", "SearchPaths", "ServerMissingError", "ServerSpec", "find_server"]

@@ -1,4 +1,4 @@
-"""``python -m aguante.runtimes.servers toxiproxy``: find or build servers ahead of the first run, print their paths."""
+"""``python -m aguante.runtimes.servers toxiproxy``: find or build servers before the first run; print their paths."""
 
 import sys
 
@@ -6,12 +6,11 @@ from aguante.runtimes.servers import SERVERS, ServerMissingError, find_server
 
 
 def main(names: list[str]) -> int:
-    """Exit code 0, or 3 for an unknown name, 4 for a server that cannot be provided."""
+    """Exit code 0; 3 for an unknown name; 4 for a server that is missing and cannot be built."""
     unknown = [name for name in names if name not in SERVERS]
     if unknown or not names:
-        print(
-            f"usage: python -m aguante.runtimes.servers {{{'|'.join(SERVERS)}}}...", file=sys.stderr
-        )
+        usage = f"usage: python -m aguante.runtimes.servers {{{'|'.join(SERVERS)}}}..."
+        print(usage, file=sys.stderr)
         return 3
     try:
         for name in names:

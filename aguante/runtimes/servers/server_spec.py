@@ -1,38 +1,40 @@
-"""What is known of each server: its names, its version, and where its pinned source is."""
+"""The servers: names, versions, and where their source is pinned."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from aguante.testbed.runtime import TestbedError
 
-class ServerMissingError(Exception):
-    """A server can neither be found nor built. The message names all the ways to provide it."""
+
+class ServerMissingError(TestbedError):
+    """A server was not found and cannot be built. The message lists every way to provide it."""
 
 
 @dataclass(frozen=True)
 class ServerSpec:
-    """One server that can be found, or built by Go from a module under ``tools/``."""
+    """One server that Go builds from a module under ``tools/``."""
 
     name: str
     binary: str
     """Its file name on ``PATH`` and in the cache."""
     version: str
-    """What it reports; pinned in its go.mod (a test compares them)."""
+    """The version that it reports; go.mod pins the same (a test compares them)."""
     package: str
-    """What ``go build`` builds."""
+    """The argument of ``go build``."""
     version_symbol: str
     """The linker symbol that holds the version; a plain build reports ``git``."""
     home: str
-    """Where a person gets it from."""
+    """Where a user downloads it."""
     module_version: str = ""
-    """The version of its Go module where that differs from the program's (Prometheus: 0.313.2 is 3.13.2)."""
+    """The version of its Go module if it differs from the program's (Prometheus: 0.313.2 is 3.13.2)."""
     module: str = ""
-    """The folder of ``tools/`` that pins it, where it is not called like the server."""
+    """The folder of ``tools/`` that pins it; empty: the server's name."""
     tags: tuple[str, ...] = ()
-    """Build tags that leave out what a testbed has no use for."""
+    """Build tags that exclude what a testbed does not need."""
     version_arguments: tuple[str, ...] = ("-version",)
-    """What makes it say its version."""
+    """Arguments that make it print its version."""
     build_s: int = 30
-    """About how long the first build takes on two cores; told to whoever waits."""
+    """Approximate duration of the first build on two cores; printed when it starts."""
 
     @property
     def folder(self) -> str:
@@ -41,22 +43,22 @@ class ServerSpec:
 
     @property
     def pinned_version(self) -> str:
-        """Its module's version, as go.mod has it (without the ``v``)."""
+        """The version of its module in go.mod, without the ``v``."""
         return self.module_version or self.version
 
     @property
     def variable(self) -> str:
-        """The environment variable with a configured path."""
+        """The environment variable that configures its path."""
         return f"AGUANTE_{self.name.upper()}"
 
     @property
     def series(self) -> str:
-        """Major and minor version: what we accept from elsewhere."""
+        """Major and minor version; any patch release of it is accepted."""
         return ".".join(self.version.split(".")[:2])
 
 
-# Without `remove_all_sd` the build carries the client of every cloud there is, to find targets in it:
-# 180 MB and many minutes. Ours are in a file; in containers Docker's DNS names every replica.
+# Without `remove_all_sd` the build includes service discovery for every cloud: 180 MB and many minutes.
+# Our targets are in a file; in containers, Docker's DNS resolves every replica.
 _PROMETHEUS = ServerSpec(
     name="prometheus",
     binary="prometheus",

@@ -59,7 +59,7 @@ def test_answers_by_status_and_mechanism_add_up_to_the_verdicts(played: Played) 
     """
     every_run = replace(played.grafana, run=".*")
     shown, highest = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-    for line in every_run.show(the_panel("experiment", "Answers by status and mechanism")):
+    for line in every_run.show(the_panel("experiment", "Responses by status and mechanism")):
         key = (line.label("http_response_status_code"), line.label("error_type"))
         shown[key] = sum(value for _, value in line.points)  # type: ignore[assignment]
         highest[key] = max(value for _, value in line.points)  # type: ignore[type-var]
@@ -79,7 +79,7 @@ def missed_scrapes(played: Played) -> int:
     """How many steps of the range have no good scrape of the gateway, after the first one."""
     (up,) = (
         line
-        for line in played.show("telemetry", "Read by Prometheus")
+        for line in played.show("telemetry", "Scraped by Prometheus")
         if line.label("service") == "gateway"
     )
     steps = round(up.points[-1][0] - up.points[0][0]) + 1
@@ -116,7 +116,7 @@ def test_each_phase_has_the_rates_that_the_verdict_has(played: Played) -> None:
     """Answers that are quick lie in the phase of their start: to what one scrape at each end can hold."""
     rates = {
         (line.label("phase"), line.label("answer")): line.points[0][1]
-        for line in played.show("experiment", "Answers a second in each phase")
+        for line in played.show("experiment", "Responses per second in each phase")
     }
     for phase in played.verdict.phases:
         length_s = phase.end_s - phase.start_s
@@ -141,4 +141,4 @@ def test_the_difference_to_the_baseline_names_what_the_fault_added(played: Playe
 def test_another_run_shows_no_answers(played: Played) -> None:
     """The mask of the run variable: what was not in the chosen run is not drawn."""
     other = replace(played.grafana, run="none")
-    assert other.show(the_panel("experiment", "Answers by status and mechanism")) == []
+    assert other.show(the_panel("experiment", "Responses by status and mechanism")) == []

@@ -5,7 +5,6 @@ import json
 import math
 import shutil
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl
@@ -24,6 +23,7 @@ from observed_harness import (
 
 from aguante.cli.diagnose.telemetry_check import examine_pipeline
 from aguante.clients.prometheus_queries import Prometheus
+from aguante.core.own_program import aguante_command
 from aguante.run.reopen import opened
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import RunLog, read_run_log
@@ -348,7 +348,7 @@ async def test_a_run_that_is_over_is_opened_again(
 
 async def test_observe_stays_open_until_it_is_told_to_end(over: RunFolder, facts: RunLog) -> None:
     """Both answer at the addresses that it prints, for as long as it runs; Ctrl-C ends them too, and exits 0."""
-    argv = (sys.executable, "-m", "aguante", "observe", over.root.name, "--runs", over.root.parent)
+    argv = aguante_command("observe", over.root.name, "--runs", str(over.root.parent))
     command = await asyncio.create_subprocess_exec(
         *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )

@@ -16,7 +16,7 @@ from aguante.cli.commands.listing import (
     print_runs,
 )
 from aguante.cli.options.experiment_choice import expand, select
-from aguante.cli.play_single import lasts_s
+from aguante.suite.many_runs import planned_s
 from aguante.testbed.policy_file import timeouts_s
 
 ROOT = Path(__file__).parents[3]
@@ -76,7 +76,7 @@ def test_a_run_lasts_as_long_as_its_phases_and_its_rest() -> None:
     """Four phases of an hour are no less than four hours, whatever a suite allows besides."""
     loaded = select((EXPERIMENT,), (), ROOT / "testbed.yaml", ("phases.fault_s=3600",))
     ((_, experiment),) = loaded.experiments
-    assert lasts_s(experiment, loaded.spec) == 18 + 3600 + loaded.spec.settle.within_s
+    assert planned_s(experiment, loaded.spec) == 18 + 3600 + loaded.spec.settle.within_s
 
 
 def test_an_invalid_file_is_no_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -235,3 +235,53 @@ def test_a_policy_that_is_not_there_is_not_echoed_whole(
         assert "aaa..." in said
         assert "no-breaker" in said
         assert len(said) < 2000
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder without a testbed.yaml: Aguante's own is used."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["payments-slow", "containers/payments-frozen"])
+def test_a_name_without_a_file_means_the_experiment_of_the_library(
+    name: str, elsewhere: Path
+) -> None:
+    """`aguante run payments-slow` works in an empty folder."""
+    assert expand((Path(name),)) == (ROOT / "chaos-experiments" / f"{name}.yaml",)
+
+
+def test_a_file_of_that_name_comes_before_the_library(elsewhere: Path) -> None:
+    """A file of the current folder is never shadowed."""
+    (elsewhere / "payments-slow").write_text("name: mine\n")
+    assert expand((Path("payments-slow"),)) == (Path("payments-slow"),)
+
+
+def test_the_library_is_that_of_the_testbed_in_use(elsewhere: Path) -> None:
+    """Beside another testbed.yaml lie that system's experiments."""
+    folder = elsewhere / "chaos-experiments"
+    folder.mkdir()
+    (elsewhere / "testbed.yaml").touch()
+    (folder / "theirs.yaml").touch()
+    assert expand((Path("theirs"),)) == (folder.relative_to(elsewhere) / "theirs.yaml",)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wrong usage is exit code 3, with a suggestion; where nothing is near, with all names."""
+    assert code_of("plan", "payment-slow") == 3
+    assert "payment-slow: no such file" in (said := capsys.readouterr().err)
+    assert "did you mean payments-slow?" in said
+    assert code_of("plan", "qqq") == 3
+    assert "choose one of burn-rate-alert, containers/payments-frozen," in capsys.readouterr().err
+
+
+def test_list_shows_the_library_where_there_is_no_testbed(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`aguante list` in an empty folder lists Aguante's own experiments."""
+    assert code_of("list", "--json") == 0
+    listed = {each["name"] for each in json.loads(capsys.readouterr().out)}
+    assert {"payments-slow", "no-fault"} <= listed

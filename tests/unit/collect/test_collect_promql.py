@@ -18,7 +18,7 @@ from aguante.collect.promql_samples import (
     scraped_in_s,
     write_promql,
 )
-from aguante.expectations.clauses import Clause
+from aguante.expectations.registry import Clause
 from aguante.experiment import Experiment, load_experiment
 from aguante.plan.build import build_plan
 from aguante.testbed.testbed_spec import TestbedSpec

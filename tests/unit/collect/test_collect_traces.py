@@ -10,7 +10,7 @@ from shop import read_shop
 from aguante.collect.span_decoder import decode_spans
 from aguante.load_protocol.records import RequestRecord
 from aguante.measure import sampled_traces as kept
-from aguante.measure.evidence import open_evidence
+from aguante.measure.run_evidence import open_evidence
 from aguante.measure.sampled_traces import FAILING_PER_CAUSE, GOOD_PER_PHASE
 from aguante.plan.plan import Plan, PlannedLoad, PlannedSetup, Window
 from aguante.run_folder.folder import RunFolder

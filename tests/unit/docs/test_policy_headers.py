@@ -14,7 +14,7 @@ def test_a_variant_says_what_it_does_and_where_to_see_it(name: str) -> None:
     text = (ROOT / "policies" / f"{name}.yaml").read_text(encoding="utf-8")
     header = text.partition("\nname:")[0]
     assert header.startswith("# Switched ")
-    assert "# One will see: " in header
+    assert "# You will see: " in header
     shown = [word.strip(",") for word in header.partition("# Shown by: ")[2].split()]
     page = header.partition("# The pattern: ")[2].strip()
     assert (ROOT / page).is_file(), page

@@ -8,7 +8,7 @@ import pytest
 
 from aguante.cli import main as cli
 from aguante.cli.diagnose.machine_check import Check, Machine, examine
-from aguante.runtimes.servers.find_server import Places, cached_path
+from aguante.runtimes.servers.find_server import SearchPaths, cached_path
 from aguante.runtimes.servers.server_spec import SERVERS
 
 SPEC = SERVERS["toxiproxy"]
@@ -25,7 +25,7 @@ def machine(tmp_path: Path) -> Machine:
         architecture="x86_64",
         python=(3, 12),
         environ=environ,
-        places=Places(environ, tmp_path / "cache", tmp_path / "tools"),
+        places=SearchPaths(environ, tmp_path / "cache", tmp_path / "tools"),
         memory_available_bytes=8 * 2**30,
         cores=4,
         runs=tmp_path / "runs",

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from aguante.drivers import recovery_drivers
 from aguante.drivers.driver import FaultError
 from aguante.drivers.driver_set import Drivers
-from aguante.drivers.recovery_drivers import recovery_driver
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
 from aguante.faults.fault_kind import Undo
 from aguante.faults.planned_fault import PlannedFault
 from aguante.faults.process import ProcessFault, ProcessUndo
 from aguante.faults.pumba.pumba_fault import PumbaFault, PumbaUndo
 from aguante.faults.toxiproxy import ToxiproxyUndo
+from aguante.run import compose_recovery
+from aguante.run.compose_recovery import driver_for
+from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.journal import Journal, pending
 from aguante.testbed.testbed_spec import TestbedSpec
 
@@ -61,8 +62,8 @@ async def test_pumba_is_refused_where_there_are_no_containers(drivers: Drivers) 
         await drivers.prepare(planned)
 
 
-async def recovered(undo: Undo, spec: TestbedSpec) -> None:
-    driver = await recovery_driver(undo, lambda: spec)
+async def recovered(undo: Undo, folder: RunFolder) -> None:
+    driver = await driver_for(undo, folder)
     await driver.undo(undo)
 
 
@@ -72,11 +73,13 @@ async def test_recovery_has_an_answer_for_every_kind_of_undo(
     """It tries what it can and says why it cannot; no kind makes it crash."""
     monkeypatch.setenv("PATH", str(tmp_path))  # no Docker there
     hasty = partial(ToxiproxyDriver, removal_limit_s=0.1)  # how long it tries is shown elsewhere
-    monkeypatch.setattr(recovery_drivers, "ToxiproxyDriver", hasty)
+    monkeypatch.setattr(compose_recovery, "ToxiproxyDriver", hasty)
     said = {"toxiproxy": "gave no answer", "process": "install Docker", "pumba": "install Docker"}
+    folder = RunFolder.create(tmp_path, "run")
+    folder.testbed.write_text(shop.model_dump_json())
     for undo in (LINK, UNDO, PUMBA):
         with pytest.raises(FaultError, match=said[undo.driver]):
-            await recovered(undo, shop)
+            await recovered(undo, folder)
 
 
 async def test_a_fault_on_a_link_goes_to_its_own_driver(drivers: Drivers) -> None:

@@ -10,13 +10,16 @@ from run_folders import judged
 from synthetic_run import T0_NS
 
 from aguante.cli import main as cli
-from aguante.expectations.clauses import Clause, Rate, Recovery
+from aguante.expectations.rate import Rate
+from aguante.expectations.recovery import Recovery
+from aguante.expectations.registry import Clause
 from aguante.load_protocol.records import RequestRecord
 from aguante.plan.plan import Plan
+from aguante.report.analyse import FrozenRun, JudgedRun
 from aguante.report.explain import Question, UnknownSubjectError, explain, parse_question
 from aguante.report.explain.question import first_unmet, worst_second
 from aguante.report.explain.question_window import asked_window
-from aguante.report.stored_run import FrozenRun, JudgedRun, read_frozen, read_judged
+from aguante.report.stored_run import read_frozen, read_judged
 from aguante.run_folder.events import FaultChanged
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import RunLog

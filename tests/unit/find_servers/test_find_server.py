@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aguante.runtimes.servers import SERVERS, Places, ServerMissingError, find_server
+from aguante.runtimes.servers import SERVERS, SearchPaths, ServerMissingError, find_server
 from aguante.runtimes.servers.build_server import find_go
 
 SPEC = SERVERS["toxiproxy"]
@@ -25,11 +25,11 @@ def said() -> list[str]:
     return []
 
 
-def places(tmp_path: Path, **environ: str) -> Places:
+def places(tmp_path: Path, **environ: str) -> SearchPaths:
     """Nothing anywhere, but what the test puts there; no Go either."""
     (tmp_path / "bin").mkdir(exist_ok=True)
     path = {"PATH": f"{tmp_path / 'bin'}", "AGUANTE_GO": str(tmp_path / "no-go")}
-    return Places({**path, **environ}, tmp_path / "cache", ROOT / "tools")
+    return SearchPaths({**path, **environ}, tmp_path / "cache", ROOT / "tools")
 
 
 def test_a_configured_path_comes_first(tmp_path: Path, said: list[str]) -> None:
@@ -84,10 +84,10 @@ def test_nowhere_and_no_way_to_build_names_all_the_ways(tmp_path: Path) -> None:
         assert way in message
 
 
-def test_without_a_checkout_the_missing_source_is_said(tmp_path: Path) -> None:
-    """An installed package has no tools/ folder."""
-    where = Places({"PATH": ""}, tmp_path / "cache", tmp_path / "tools")
-    with pytest.raises(ServerMissingError, match="only a checkout has it"):
+def test_a_missing_go_module_is_named(tmp_path: Path) -> None:
+    """A broken installation may lack the tools/ folder."""
+    where = SearchPaths({"PATH": ""}, tmp_path / "cache", tmp_path / "tools")
+    with pytest.raises(ServerMissingError, match=r"tools/toxiproxy/go\.mod is missing"):
         find_server(SPEC, where)
 
 

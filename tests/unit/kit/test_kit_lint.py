@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from services.kit.policy.lint import lint, log_findings
-from services.kit.policy.loading import load_policy
+from services.shop.lint import lint, log_findings
+from services.shop.policy import load_policy
 
 ROOT = Path(__file__).parents[3]
 DEFAULT = ROOT / "policies" / "default.yaml"
@@ -61,8 +61,8 @@ def test_a_file_that_is_no_policy_has_its_faults_as_errors(tmp_path: Path) -> No
 
 
 def test_the_hook_prints_one_json_document() -> None:
-    """`python -m services.kit.policy.lint FILE...` is what testbed.yaml names."""
-    command = [sys.executable, "-m", "services.kit.policy.lint", str(DEFAULT)]
+    """`python -m services.shop.lint FILE...` is what testbed.yaml names."""
+    command = [sys.executable, "-m", "services.shop.lint", str(DEFAULT)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     report = json.loads(done.stdout)
     assert report["format_version"] == 1

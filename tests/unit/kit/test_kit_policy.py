@@ -6,9 +6,8 @@ from ruamel.yaml import YAML
 
 from services.kit.failures.problem import Mechanism
 from services.kit.policy.findings import Invalid, convert
-from services.kit.policy.loading import load_policy
-from services.kit.policy.retry_rules import IDEMPOTENT_BY, faults, links_of
-from services.kit.policy.sections import Links, Policy
+from services.kit.policy.sections import links_of
+from services.shop.policy import IDEMPOTENT_BY, Policy, ShopLinks, faults, load_policy
 
 ROOT = Path(__file__).parents[3]
 POLICIES = sorted((ROOT / "policies").glob("*.yaml"))
@@ -89,7 +88,7 @@ def test_links_of_a_policy_are_those_of_the_system() -> None:
     """Each link on which a service calls is in the schema: those of links.yaml, less the client's and the spans'."""
     listed = YAML(typ="safe", pure=True).load(ROOT / "proxies" / "links.yaml")["links"]
     callers = {link["name"] for link in listed if link["caller"] not in ("client", "services")}
-    assert {field.encode_name for field in msgspec.structs.fields(Links)} == callers
+    assert {field.encode_name for field in msgspec.structs.fields(ShopLinks)} == callers
     assert set(IDEMPOTENT_BY) <= callers
 
 
@@ -121,7 +120,7 @@ def test_no_default_retries_a_timeout() -> None:
 
 
 def test_every_fault_of_a_file_is_reported_at_once_with_its_line(tmp_path: Path) -> None:
-    """A misspelt key, a missing one, a wrong unit and a wrong word: four findings with line, path and mend."""
+    """A misspelt key, a missing one, a wrong unit and a wrong word: four findings with line, path and fix."""
     found = changed(
         tmp_path,
         ("semaphore: {limit: 64}", "semaphore: {limmit: 64}"),
@@ -131,8 +130,8 @@ def test_every_fault_of_a_file_is_reported_at_once_with_its_line(tmp_path: Path)
     semaphore, breaker = line_of("semaphore:"), line_of("breaker: {")
     write = "write it: a policy is complete, and `off` switches a pattern off"
     assert found[:2] == [
-        f"{semaphore}: semaphore.limmit: is not known; did you mean limit?; mend: rename it, or remove it",
-        f"{semaphore}: semaphore.limit: is missing; mend: {write}",
+        f"{semaphore}: semaphore.limmit: is not known; did you mean limit?; fix: rename it, or remove it",
+        f"{semaphore}: semaphore.limit: is missing; fix: {write}",
     ]
     assert any(f.startswith(f"{line_of('lock:')}: lock:") and "'rwo'" in f for f in found)
     assert any(f.startswith(f"{breaker}: links.gateway-inventory.breaker.reset_s:") for f in found)
@@ -203,8 +202,8 @@ def test_what_must_not_be_repeated_cannot_be_listed(
 
 def test_an_indefinite_failure_is_repeated_only_where_the_callee_would_notice() -> None:
     """Without idempotency the default's lost connections are refused; a refused connection did nothing."""
-    found = faults(load_policy(DEFAULT), {**IDEMPOTENT_BY, "reservations-payments": None})
-    assert {finding.path for finding in found} == {"links.reservations-payments.retry.on"}
+    found = [*faults(load_policy(DEFAULT), {**IDEMPOTENT_BY, "reservations-payments": None})]
+    assert {finding.where for finding in found} == {"links.reservations-payments.retry.on"}
     named = sorted(finding.message.partition(":")[0] for finding in found)
     assert named == ["connection_reset", "disconnected"]
 

@@ -1,4 +1,4 @@
-"""A load plan to vary."""
+"""A valid load plan, with changes."""
 
 import msgspec
 

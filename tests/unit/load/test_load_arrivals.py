@@ -27,14 +27,14 @@ def arrival_times(kind: str, rate_rps: float, duration_s: float, seed: int) -> I
 def test_fixed_arrivals_are_as_many_as_the_rate_says(
     rate_rps: float, duration_s: float, seed: int
 ) -> None:
-    """rate x duration of them, to within the one that may fall on the edge."""
+    """rate x duration of them, give or take one at the edge."""
     count = len(list(arrival_times("fixed", rate_rps, duration_s, seed)))
     assert abs(count - rate_rps * duration_s) <= 1
 
 
 @given(RATES, DURATIONS)
 def test_fixed_arrivals_are_equally_spaced_from_zero(rate_rps: float, duration_s: float) -> None:
-    """The first at 0, each a period after the one before, without drift."""
+    """The first at 0, each one period after the previous, without drift."""
     times = list(arrival_times("fixed", rate_rps, duration_s, 0))
     assert times[0] == 0
     for n, at_s in enumerate(times):
@@ -53,13 +53,13 @@ def test_arrivals_ascend_within_the_duration(
 
 @given(SEEDS)
 def test_the_same_seed_gives_the_same_poisson_arrivals(seed: int) -> None:
-    """Arrivals are reproducible, and another seed gives others."""
+    """The same seed gives the same arrivals, another seed different ones."""
     times = list(arrival_times("poisson", 50, 2, seed))
     assert times == list(arrival_times("poisson", 50, 2, seed))
     assert times != list(arrival_times("poisson", 50, 2, seed + 1))
 
 
-def test_poisson_arrivals_are_spread_as_poisson_counts() -> None:
+def test_poisson_arrivals_have_poisson_counts() -> None:
     """Counts per second over 2000 s: mean the rate, variance the mean (index of dispersion 1)."""
     times = arrival_times("poisson", 20, 2000, seed=5)
     counts = [0] * 2000
@@ -73,12 +73,12 @@ def test_poisson_arrivals_are_spread_as_poisson_counts() -> None:
 
 
 def test_arrivals_without_an_end_are_lazy() -> None:
-    """An endless process can be asked for its first arrivals."""
+    """An endless process yields its first arrivals."""
     assert list(itertools.islice(arrival_times("fixed", 10, math.inf, 0), 3)) == [0, 0.1, 0.2]
 
 
-def test_an_unknown_process_is_refused_with_the_known_ones() -> None:
-    """The message names what there is."""
+def test_an_unknown_process_is_refused_and_the_known_ones_are_named() -> None:
+    """The message lists the valid names."""
     with pytest.raises(ValueError, match="unknown arrival process 'burst'; one of fixed, poisson"):
         arrival_times("burst", 1, 1, 0)
 
@@ -87,7 +87,7 @@ def test_an_unknown_process_is_refused_with_the_known_ones() -> None:
 def test_racers_start_at_the_same_instant_and_keep_the_rate(
     kind: str, rate_rps: float, seed: int, racers: int
 ) -> None:
-    """Every instant has all its racers; races are ``racers / rate`` apart on average."""
+    """Each instant has ``racers`` arrivals; races are ``racers / rate`` apart on average."""
     curve = curve_of("race", rate_rps, Shape(racers=racers), 19.5 * racers / rate_rps)
     times = list(arrivals.arrival_times(kind, curve, seed, racers))
     assert set(Counter(times).values()) <= {racers}
@@ -95,8 +95,8 @@ def test_racers_start_at_the_same_instant_and_keep_the_rate(
         assert sorted(set(times)) == pytest.approx([n * racers / rate_rps for n in range(20)])
 
 
-def test_a_ramp_s_arrivals_come_as_its_area_says() -> None:
-    """From 10 to 30 rps in 10 s: 200 in all, 75 in the first half, each second more than the one before."""
+def test_the_arrivals_of_a_ramp_follow_its_area() -> None:
+    """From 10 to 30 rps in 10 s: 200 in all, 75 in the first half, more each second."""
     curve = curve_of("ramp", 10, Shape(to_rps=30), 10)
     times = list(arrivals.arrival_times("fixed", curve, 0))
     assert len(times) == 200

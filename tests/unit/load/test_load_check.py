@@ -1,4 +1,4 @@
-"""What is found wrong with a load plan before anything runs."""
+"""Validation of a load plan before anything runs."""
 
 import math
 
@@ -25,7 +25,7 @@ BROKEN = [
     ({"event_ids": []}, "event_ids: found []; give at least one, none empty"),
     (
         {"run_id": ""},
-        "run_id: found nothing; idempotency keys are made of it, so it must be there and new",
+        "run_id: found nothing; give a new one, since idempotency keys contain it",
     ),
     ({"mix": {"reserve": 0.5}}, "mix: the shares sum to 0.5; they must sum to 1"),
     ({"mix": {}}, "mix: the shares sum to 0; they must sum to 1"),
@@ -36,7 +36,7 @@ BROKEN = [
     ),
     (
         {"mix": {"reserve_sold_out": 1.0}},
-        "mix: reserve_sold_out asks for an event without seats; name one as sold_out_id",
+        "mix: reserve_sold_out needs an event without seats; give its id as sold_out_id",
     ),
     (
         {"profile": "ramp"},
@@ -68,7 +68,7 @@ BROKEN = [
     ({"worker": 1}, "worker: found 1 of 1; count from 0 to one less than workers"),
     (
         {"users": -1},
-        "users: found -1; give 0 for an open loop, or how many users wait for answers",
+        "users: found -1; give 0 for an open loop, or the number of users who wait for responses",
     ),
     (
         {"phases": [("fault", 4.0, 4.0)]},
@@ -80,38 +80,38 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("changed", "finding"), BROKEN, ids=[text for _, text in BROKEN])
-def test_a_broken_plan_says_what_and_how_to_mend_it(
+def test_an_invalid_plan_says_what_is_wrong_and_how_to_fix_it(
     changed: dict[str, object], finding: str
 ) -> None:
-    """Exactly one finding for one fault."""
+    """One finding for one error."""
     assert findings(plan(**changed)) == [finding]
 
 
-def test_a_good_plan_has_no_findings() -> None:
-    """Also where the shares of three do not sum to 1 in binary."""
+def test_a_valid_plan_has_no_findings() -> None:
+    """Not even when the binary sum of the shares is not exactly 1."""
     assert findings(plan()) == []
     assert findings(plan(mix={"reserve": 0.1 + 0.2, "read_event": 0.7})) == []
 
 
-def test_all_faults_of_a_plan_are_found_at_once() -> None:
-    """Nobody fixes one fault to be told of the next."""
+def test_all_errors_of_a_plan_are_found_at_once() -> None:
+    """Five errors, five findings."""
     assert len(findings(plan(rate_rps=-1.0, profile="storm", mix={"buy": 1.5}))) == 5
 
 
-def test_a_negative_share_is_refused_even_when_the_sum_is_right() -> None:
-    """1.5 and -0.5 sum to 1 and make no sense: both are named."""
+def test_a_negative_share_is_refused_even_when_the_sum_is_1() -> None:
+    """1.5 and -0.5 sum to 1, and both are reported."""
     assert findings(plan(mix={"reserve": 1.5, "read_event": -0.5})) == [
         "mix: reserve has share 1.5; give 0 to 1",
         "mix: read_event has share -0.5; give 0 to 1",
     ]
 
 
-def test_a_closed_port_is_unreachable_and_says_how_to_mend_it() -> None:
+def test_a_closed_port_is_unreachable_and_the_message_says_how_to_fix_it() -> None:
     """Port 1 of loopback is closed."""
     assert "nothing answers at http://127.0.0.1:1 " in unreachable("http://127.0.0.1:1")
     assert "aguante up" in unreachable("http://127.0.0.1:1")
 
 
-def test_an_operation_that_is_twice_in_locusts_mix_is_told() -> None:
-    """The last would win in silence: it becomes a name that is refused."""
+def test_an_operation_given_twice_in_locusts_mix_is_reported() -> None:
+    """The second becomes an unknown name, or it would silently win."""
     assert mix_of("reserve=0.5, reserve=1") == {"reserve": 0.5, "reserve, twice": 1.0}

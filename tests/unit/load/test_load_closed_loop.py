@@ -1,4 +1,4 @@
-"""The closed loop on a clock of its own."""
+"""The closed loop, on a simulated clock."""
 
 import math
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ from load_plans import plan
 
 from aguante.load_protocol.rates import Shape, curve_of
 from aguante.load_protocol.records import LoadSummary
-from loadtests import closedloop
-from loadtests.closedloop import ClosedLoop
+from loadtests import closed_loop
+from loadtests.closed_loop import ClosedLoop
 from loadtests.profiles import Choice, Intent, intents
 
 CHOICE = Choice("read_event", "event-a", "user-1", 1)
 
 
 class Time:
-    """A clock that goes on when somebody waits; one greenlet after the other, nobody really sleeps."""
+    """A clock that advances when somebody waits, so that nothing really sleeps."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
@@ -28,7 +28,7 @@ class Time:
 
 
 class Stop:
-    """Stands in for gevent's Event: waiting moves the clock."""
+    """A fake of gevent's Event whose wait advances the clock."""
 
     def __init__(self, time: Time) -> None:
         self._time, self._set = time, False
@@ -44,18 +44,18 @@ class Stop:
 
 def played(
     monkeypatch: pytest.MonkeyPatch,
-    answer_s: float,
+    response_s: float,
     profile: str = "steady",
     duration_s: float = 10,
     stop_at_s: float = math.inf,
 ) -> tuple[list[Intent], LoadSummary]:
-    """What one user asked when every answer takes so long, and the loop's own account."""
+    """The requests of one user when every response takes ``response_s``, and the loop's summary."""
     time, sent = Time(), []
-    monkeypatch.setattr(closedloop, "Event", lambda: Stop(time))
+    monkeypatch.setattr(closed_loop, "Event", lambda: Stop(time))
 
     def send(intent: Intent) -> None:
         sent.append(intent)
-        time.now_s += answer_s
+        time.now_s += response_s
         if time.now_s >= stop_at_s:
             loop.stop()
 
@@ -71,43 +71,43 @@ def choices() -> Iterator[Intent]:
         yield Intent(seq, seq / 10, CHOICE)
 
 
-def test_while_answers_are_quick_it_keeps_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """10 rps for 10 s: a hundred requests, 100 ms apart."""
-    sent, _ = played(monkeypatch, answer_s=0.01, duration_s=9.95)
+def test_it_keeps_its_rate_while_responses_are_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """10 rps for 10 s: 100 requests, 100 ms apart."""
+    sent, _ = played(monkeypatch, response_s=0.01, duration_s=9.95)
     assert [each.at_s for each in sent] == pytest.approx([n / 10 for n in range(100)])
 
 
-def test_along_a_ramp_it_asks_as_often_as_the_schedule_says(
+def test_it_follows_a_ramp(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """From 10 to 30 rps in 10 s: the area is 200 requests, and each comes when its turn is due."""
-    sent, summary = played(monkeypatch, answer_s=0.01, profile="ramp")
+    """From 10 to 30 rps in 10 s there are 200 requests."""
+    sent, summary = played(monkeypatch, response_s=0.01, profile="ramp")
     assert (len(sent), summary.offered) == (200, 200)
 
 
-def test_when_answers_are_slow_it_asks_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers of 2 s let one user ask five times in 10 s: the other 95 are offered and were never sent."""
-    sent, summary = played(monkeypatch, answer_s=2.0)
+def test_it_sends_less_when_responses_are_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With responses of 2 s one user sends five requests in 10 s; the other 95 are offered and not sent."""
+    sent, summary = played(monkeypatch, response_s=2.0)
     assert summary == LoadSummary(offered=100, sent=5, shed=0, completed=5)
     assert len(sent) == 5
 
 
-def test_one_slow_answer_costs_the_turns_that_passed_and_no_other(
+def test_missed_turns_are_not_caught_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Answers of 150 ms let every second turn pass: they are not made good by a burst."""
-    sent, _ = played(monkeypatch, answer_s=0.15, duration_s=1.45)
+    """Responses of 150 ms make the user miss turns, which no later burst replaces."""
+    sent, _ = played(monkeypatch, response_s=0.15, duration_s=1.45)
     assert [each.at_s for each in sent] == pytest.approx([0.15 * n for n in range(10)])
 
 
-def test_nothing_is_offered_after_it_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stopped after 4 s of answers that take 2 s: 40 were due until then."""
-    _, summary = played(monkeypatch, answer_s=2.0, stop_at_s=4.0)
+def test_nothing_is_offered_after_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped after 4 s with responses of 2 s: 40 were due until then."""
+    _, summary = played(monkeypatch, response_s=2.0, stop_at_s=4.0)
     assert (summary.offered, summary.sent) == (40, 2)
 
 
-def test_several_workers_offer_together_what_the_schedule_has() -> None:
-    """15.9 due of three users on two workers: 16, however they are divided."""
+def test_several_workers_together_offer_the_whole_schedule() -> None:
+    """15.9 turns of three users on two workers make 16 requests."""
     curve = curve_of("steady", 10.0, Shape(), 1.59)
     time = Time()
     halves = [
@@ -118,13 +118,13 @@ def test_several_workers_offer_together_what_the_schedule_has() -> None:
     assert sum(each.summary(0).offered for each in halves) == 16
 
 
-def test_a_request_is_never_late_by_its_own_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its intended start is when it is sent: that is what a closed loop cannot know better."""
-    sent, _ = played(monkeypatch, answer_s=2.0)
+def test_the_intended_start_is_the_actual_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a closed loop never reports a late request."""
+    sent, _ = played(monkeypatch, response_s=2.0)
     assert [each.at_s for each in sent] == pytest.approx([0, 2, 4, 6, 8])
 
 
-def test_a_closed_loop_has_choices_without_end() -> None:
-    """What a Poisson process drew for an open loop, now fewer and now more than planned, limits no user."""
-    asked = intents(plan(users=3, arrivals="poisson", duration_s=0.1))
-    assert len(list(islice(asked, 1000))) == 1000
+def test_a_closed_loop_has_an_endless_sequence_of_choices() -> None:
+    """The number of arrivals of an open loop does not limit its users."""
+    sequence = intents(plan(users=3, arrivals="poisson", duration_s=0.1))
+    assert len(list(islice(sequence, 1000))) == 1000

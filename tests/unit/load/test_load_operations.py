@@ -1,4 +1,4 @@
-"""How intents become requests."""
+"""Conversion of intents into requests."""
 
 import json
 import re
@@ -17,8 +17,8 @@ def call(choice: Choice, at_s: float = 1.0, seq: int = 3, **changed: object) -> 
     return CallFactory(plan(**changed)).call(Intent(seq, at_s, choice))
 
 
-def test_a_reserve_posts_its_choice_with_a_key_of_its_own() -> None:
-    """Body and idempotency key as the gateway's contract wants them."""
+def test_a_reserve_posts_its_choice_with_its_own_key() -> None:
+    """Body and idempotency key as in the gateway's contract."""
     made = call(RESERVE)
     assert (made.method, made.path) == ("POST", "/reserve")
     assert json.loads(made.body) == {"user_id": "user-1", "event_id": "event-a", "quantity": 2}
@@ -26,8 +26,8 @@ def test_a_reserve_posts_its_choice_with_a_key_of_its_own() -> None:
     assert made.headers["Idempotency-Key"] == made.idempotency_key == "20260101-slow-ab12-3"
 
 
-def test_a_read_asks_for_its_event_with_the_id_escaped() -> None:
-    """Whatever an event id holds, it stays one path segment; a read has no key."""
+def test_a_read_escapes_the_id_of_its_event() -> None:
+    """Any event id stays one path segment; a read has no key."""
     made = call(READ)
     assert (made.method, made.path, made.body) == ("GET", "/events/event%2F%C3%A4", b"")
     assert made.route == "/events/{id}"
@@ -35,14 +35,14 @@ def test_a_read_asks_for_its_event_with_the_id_escaped() -> None:
 
 
 def test_the_trace_context_is_sampled_and_names_the_recorded_trace() -> None:
-    """W3C traceparent, version 00, flags 01, with the trace id that goes into the record."""
+    """W3C traceparent, version 00, flags 01, with the trace id of the record."""
     made = call(RESERVE)
     assert re.fullmatch(f"00-{made.trace_id}-[0-9a-f]{{16}}-01", made.headers["traceparent"])
     assert re.fullmatch("[0-9a-f]{32}", made.trace_id)
 
 
 def test_baggage_names_run_experiment_and_the_phase_of_the_intended_start() -> None:
-    """A request belongs to the phase that holds its intended start; ends are exclusive."""
+    """A request belongs to the phase of its intended start; ends are exclusive."""
     assert call(RESERVE, at_s=3.999).headers["baggage"] == (
         "aguante.run_id=20260101-slow-ab12,aguante.experiment=payments-slow,aguante.phase=baseline"
     )
@@ -56,26 +56,26 @@ def test_baggage_values_are_escaped() -> None:
 
 
 def test_phases_are_half_open() -> None:
-    """Between and after phases there is none."""
+    """After the last phase there is none."""
     assert [phase_at(plan(), at_s) for at_s in (0, 4, 7.9, 8)] == ["baseline", "fault", "fault", ""]
 
 
 def test_trace_ids_are_the_same_for_the_same_run_and_differ_between_runs() -> None:
-    """Two runs with one seed must not meet in one trace store."""
+    """Two runs with one seed must not share traces in one trace store."""
     first = call(RESERVE).trace_id
     assert first == call(RESERVE).trace_id
     assert first != call(RESERVE, run_id="20260101-slow-cd34").trace_id
 
 
 def test_no_two_requests_of_a_run_share_a_trace() -> None:
-    """A trace id per request."""
+    """1000 requests, 1000 trace ids."""
     factory = CallFactory(plan())
     ids = {factory.call(Intent(seq, 0.0, RESERVE)).trace_id for seq in range(1000)}
     assert len(ids) == 1000
 
 
-def test_ids_come_from_the_arrival_s_number_alone() -> None:
-    """Workers that share a schedule make the same requests as one would, in whatever order they are sent."""
+def test_ids_depend_on_the_arrivals_number_alone() -> None:
+    """Workers that share a schedule make the same ids as a single process, in any order."""
     alone, other = CallFactory(plan()), CallFactory(plan(workers=2, worker=1))
     forwards = [alone.call(Intent(seq, 0.0, RESERVE)).trace_id for seq in range(4)]
     assert [other.call(Intent(seq, 0.0, RESERVE)).trace_id for seq in (3, 1)] == [
@@ -85,7 +85,7 @@ def test_ids_come_from_the_arrival_s_number_alone() -> None:
 
 
 def test_a_reservation_is_read_back_once_one_is_confirmed() -> None:
-    """Until then an event is read, and recorded as what it is."""
+    """Until then an event is read, and recorded as such."""
     factory = CallFactory(plan())
     intent = Intent(0, 1.0, replace(RESERVE, operation="read_reservation"))
     before = factory.call(intent)
@@ -103,8 +103,8 @@ def test_a_reservation_is_read_back_once_one_is_confirmed() -> None:
     )
 
 
-def test_a_sold_out_event_and_a_declined_card_are_asked_for_by_the_request() -> None:
-    """The system is not told; each is recorded under the name of what was asked."""
+def test_the_request_selects_a_sold_out_event_or_a_declined_card() -> None:
+    """By event id and by user id; each is recorded under its operation."""
     sold_out = call(replace(RESERVE, operation="reserve_sold_out"), sold_out_id="gone")
     declined = call(replace(RESERVE, operation="reserve_declined"))
     assert (sold_out.operation, sold_out.event_id) == ("reserve_sold_out", "gone")
@@ -113,8 +113,8 @@ def test_a_sold_out_event_and_a_declined_card_are_asked_for_by_the_request() -> 
     assert sold_out.idempotency_key == declined.idempotency_key == "20260101-slow-ab12-3"
 
 
-def test_bad_input_is_bad_in_every_way() -> None:
-    """Over a run every kind of it occurs, each with a key of its own."""
+def test_every_kind_of_bad_input_occurs() -> None:
+    """Over a run all kinds occur, each with its own key."""
     factory = CallFactory(plan())
     choice = replace(RESERVE, operation="reserve_bad")
     made = [factory.call(Intent(seq, 0.0, choice)) for seq in range(100)]

@@ -1,4 +1,4 @@
-"""What the profiles ask for."""
+"""The sequence of requests of each profile."""
 
 from collections import Counter
 
@@ -45,7 +45,7 @@ def test_the_same_plan_gives_the_same_intents(profile: str) -> None:
 def test_workers_share_one_schedule_without_a_gap_or_an_overlap(
     profile: str, arrivals: str
 ) -> None:
-    """Together three workers have exactly the intents of one, to the last choice; each has about a third."""
+    """Three workers together have exactly the intents of one; each has a third, give or take one."""
     shares = [
         list(intents(shaped(profile, arrivals=arrivals, workers=3, worker=n))) for n in range(3)
     ]
@@ -54,8 +54,8 @@ def test_workers_share_one_schedule_without_a_gap_or_an_overlap(
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-def test_a_race_is_for_one_seat_of_one_event_and_the_next_for_the_next() -> None:
-    """Ten racers each: the same instant, the same event, different users."""
+def test_each_race_uses_one_event_and_the_next_race_the_next_event() -> None:
+    """Ten racers each, at the same instant, with different users."""
     found = list(intents(shaped("race", mix={"reserve": 1.0})))
     races = [found[at : at + 10] for at in range(0, len(found), 10)]
     assert [race[0].choice.event_id for race in races[:3]] == ["event-a", "event-b", "event-a"]
@@ -64,8 +64,8 @@ def test_a_race_is_for_one_seat_of_one_event_and_the_next_for_the_next() -> None
         assert len({each.choice.user_id for each in race}) == 10
 
 
-def test_another_seed_asks_for_other_things_in_mixed() -> None:
-    """The seed reaches the choices, not only the times."""
+def test_another_seed_gives_other_choices_in_mixed() -> None:
+    """The seed determines choices as well as times."""
     first, second = (
         [i.choice for i in intents(plan(profile="mixed", seed=seed))] for seed in (1, 2)
     )
@@ -83,7 +83,7 @@ def test_mixed_keeps_its_shares_on_average_and_uses_every_event() -> None:
 
 @given(st.lists(st.integers(min_value=1, max_value=20), min_size=1, max_size=4))
 def test_steady_keeps_its_shares_at_every_moment(weights: list[int]) -> None:
-    """After any number of arrivals each operation is less than one request per operation off its share."""
+    """After any number of arrivals each count differs from its share by less than the number of operations."""
     total = sum(weights)
     mix = {f"operation-{n}": weight / total for n, weight in enumerate(weights)}
     given_: Counter[str] = Counter()
@@ -95,7 +95,7 @@ def test_steady_keeps_its_shares_at_every_moment(weights: list[int]) -> None:
 
 
 def test_steady_takes_events_in_turn() -> None:
-    """Events alternate, one seat each: nothing is drawn."""
+    """Events alternate, with one seat each."""
     found = [i.choice for i in intents(plan(profile="steady", rate_rps=4, duration_s=1))]
     assert [choice.event_id for choice in found] == ["event-a", "event-b"] * 2
     assert {choice.quantity for choice in found} == {1}

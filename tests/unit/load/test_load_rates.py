@@ -1,4 +1,4 @@
-"""How the offered rate goes over time."""
+"""The offered rate over time."""
 
 import math
 
@@ -17,7 +17,7 @@ def test_a_ramp_is_a_line() -> None:
     assert curve.arrivals(0, 5) == 150
 
 
-def test_steps_are_level_and_equally_long() -> None:
+def test_steps_are_level_and_of_equal_length() -> None:
     """Three from 50 to 150: 50, 100, 150, each a third of the time."""
     curve = curve_of("step", 50, Shape(to_rps=150, steps=3), 30)
     assert [curve.at(at_s) for at_s in (0, 9.9, 10, 19.9, 20, 29.9)] == [50, 50, 100, 100, 150, 150]
@@ -25,7 +25,7 @@ def test_steps_are_level_and_equally_long() -> None:
 
 
 def test_steps_can_go_down() -> None:
-    """The way back shows whether a system recovers by itself."""
+    """From 150 to 50 rps in two steps."""
     curve = curve_of("step", 150, Shape(to_rps=50, steps=2), 10)
     assert [curve.at(at_s) for at_s in (0, 5)] == [150, 50]
 
@@ -34,13 +34,15 @@ def test_steps_can_go_down() -> None:
     ("at_s", "for_s", "rates"),
     [(4, 2, [10, 90, 10]), (0, 5, [90, 90, 10]), (4, 99, [10, 90, 90]), (20, 5, [10, 10, 10])],
 )
-def test_a_spike_stands_out_of_its_rate(at_s: float, for_s: float, rates: list[float]) -> None:
-    """Before, within and after; also where it begins at once, or the load ends before it does."""
+def test_a_spike_changes_the_rate_for_its_time(
+    at_s: float, for_s: float, rates: list[float]
+) -> None:
+    """Before, during and after; also when it starts at once or lasts beyond the load."""
     curve = curve_of("spike", 10, Shape(to_rps=90, at_s=at_s, for_s=for_s), 10)
     assert [curve.at(moment) for moment in (3.9, 4.5, 9.9)] == rates
 
 
-def test_other_profiles_have_one_rate_for_ever() -> None:
+def test_other_profiles_have_a_constant_rate() -> None:
     """Also without an end, and for the profile of another system."""
     curve = curve_of("our-own", 5, Shape(), math.inf)
     assert (curve.at(1e6), curve.arrivals(0, 1e6)) == (5, 5e6)
@@ -64,7 +66,7 @@ PROFILES = st.one_of(
 def test_the_nth_arrival_is_due_when_the_area_is_n(
     profile: tuple[str, Shape], rate_rps: float, duration_s: float
 ) -> None:
-    """The inverse of the integral: ascending, within the load, and as many as the area says."""
+    """The inverse of the integral: ascending, within the load, and as many as its area."""
     curve = curve_of(profile[0], rate_rps, profile[1], duration_s)
     times = list(curve.when(float(n) for n in range(100_000)))
     assert abs(len(times) - curve.arrivals(0, duration_s)) <= 1
@@ -74,8 +76,8 @@ def test_the_nth_arrival_is_due_when_the_area_is_n(
         assert curve.arrivals(0, times[n]) == pytest.approx(n, abs=1e-6 * max(1, n))
 
 
-def test_the_words_of_a_profile_are_checked_all_at_once() -> None:
-    """What is missing, what makes no sense, and what belongs to another profile."""
+def test_all_parameters_of_a_profile_are_checked_at_once() -> None:
+    """Missing, invalid and unknown parameters are all reported."""
     found = list(troubles("step", Shape(to_rps=-5, racers=3), 10))
     assert [(each.word, each.found) for each in found] == [
         ("steps", "nothing"),

@@ -11,8 +11,8 @@ from aguante.faults.process import ProcessFault
 from aguante.faults.pumba.pumba_commands import COMMANDS
 from aguante.faults.pumba.pumba_fault import PumbaFault
 from aguante.faults.toxiproxy import ToxiproxyFault
-from aguante.measure.evidence import Evidence, open_evidence
 from aguante.measure.fault_evidence import measure_fault
+from aguante.measure.run_evidence import RunEvidence, open_evidence
 from aguante.plan.plan import Plan
 from aguante.run_folder.events import STARTED_ANEW, FaultChanged, RunStarted
 from aguante.run_folder.folder import RunFolder
@@ -31,7 +31,7 @@ class Lab:
 
     def __init__(self, folder: Path, plan: Plan, shop: TestbedSpec) -> None:
         self._folder, self._plan, self._shop = RunFolder(folder), plan, shop
-        self.evidence: Evidence
+        self.evidence: RunEvidence
 
     def open(self, fault: PlannedFault, after: str = "", held_s: float = 8) -> None:
         events = (

@@ -5,11 +5,9 @@ from pathlib import Path
 import pytest
 from synthetic_run import write_run
 
-from aguante.experiment import Experiment
-from aguante.experiment.live_conditions import LIVE
-from aguante.measure.evidence import open_evidence
+from aguante.expectations.registry import KINDS
 from aguante.measure.live_evidence import LiveEvidence
-from aguante.measure.measurements import answer
+from aguante.measure.run_evidence import open_evidence
 from aguante.plan.plan import Plan
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import EvidenceError
@@ -40,18 +38,16 @@ def played(tmp_path: Path, slow_plan: Plan, shop: TestbedSpec) -> Played:
     return Played(tmp_path, slow_plan, shop)
 
 
-def test_answers_are_those_of_the_file_as_far_as_it_goes(played: Played, slow: Experiment) -> None:
+def test_answers_are_those_of_the_file_as_far_as_it_goes(played: Played, slow_plan: Plan) -> None:
     """Rates, latencies and goodput, at five moments of one run."""
-    asked = [each.expectation for each in slow.expect if isinstance(each.expectation, LIVE)]
-    assert len({type(each) for each in asked}) == len(LIVE)
+    asked = [each.asked for each in slow_plan.expect if each.asked.live]
+    assert {type(each) for each in asked} == {each for each in KINDS.values() if each.live}
     step = len(played.whole) // 5 + 1
     for first in range(0, len(played.whole), step):
         played.write(first, first + step)
         live = played.live.refresh()
         anew = open_evidence(played.folder, played.plan, played.shop)
-        assert [answer(live, 0, each) for each in asked] == [
-            answer(anew, 0, each) for each in asked
-        ]
+        assert [each.measure(live) for each in asked] == [each.measure(anew) for each in asked]
         anew.connection.close()
 
 

@@ -6,9 +6,11 @@ import msgspec
 import pytest
 from synthetic_run import LINK, Span, Story, span, write_run
 
+from aguante.expectations.amplification import LinkAmplification
+from aguante.expectations.breaker import BreakerTransition
 from aguante.load_protocol.records import RequestRecord
 from aguante.measure.measure_run import measure
-from aguante.measure.measures import Announcements, BreakerTransition, LinkAmplification, Measures
+from aguante.measure.measures import Announcements, Measures
 from aguante.plan.plan import Plan
 from aguante.run_folder.events import PhasesPublished
 from aguante.run_folder.folder import RunFolder
@@ -47,7 +49,7 @@ def measures(
 
 
 def observed(measures: Measures) -> list[float | None]:
-    return [None if a.observed is None else round(a.observed, 3) for a in measures.answers]
+    return [None if a.observed is None else round(a.observed, 3) for a in measures.measurements]
 
 
 def test_a_request_belongs_to_the_phase_of_its_intended_start(measures: Measures) -> None:
@@ -69,13 +71,12 @@ def test_a_request_that_was_sent_late_stays_in_its_phase(lab: Lab) -> None:
 def test_every_answer_is_the_one_that_the_story_tells(measures: Measures) -> None:
     """Shares, the percentile, the breaker's and the recovery's times, in the plan's order."""
     assert observed(measures) == [1, 0.062, 0.556, 1, 31.953, 3.09, 2, 1, 1, 1]
-    assert [answer.index for answer in measures.answers] == list(range(10))
-    assert not [answer for answer in measures.answers if answer.unknown_because]
+    assert not [each for each in measures.measurements if each.unknown_because]
 
 
 def test_only_the_baseline_has_an_interval_of_a_rate(measures: Measures) -> None:
     """Outcomes of a fault phase share one breaker: their rate is a census (design, Part 3)."""
-    baseline, fault = measures.answers[0], measures.answers[1]
+    baseline, fault = measures.measurements[0], measures.measurements[1]
     assert baseline.low == pytest.approx(0.9894, abs=5e-5)
     assert (fault.low, fault.high) == (None, None)
 
@@ -337,8 +338,8 @@ def test_what_prometheus_took_is_measured_where_there_was_one(lab: Lab) -> None:
 
 def test_dropped_spans_make_breakers_and_attempts_unknown(lab: Lab) -> None:
     """What incomplete traces do not show may have happened."""
-    answers = lab.measure(Story(spans_dropped=3)).answers
-    assert {a.index: a.unknown_because for a in answers if a.unknown_because} == {
+    seen = lab.measure(Story(spans_dropped=3)).measurements
+    assert {at: each.unknown_because for at, each in enumerate(seen) if each.unknown_because} == {
         5: "3 spans were dropped",
         9: "3 spans were dropped",
     }
@@ -347,7 +348,7 @@ def test_dropped_spans_make_breakers_and_attempts_unknown(lab: Lab) -> None:
 def test_no_spans_at_all_are_no_proof_of_a_closed_breaker(lab: Lab) -> None:
     """Without a traced call nothing is known about the breaker, and no injection was observed."""
     measures = lab.measure(Story(with_spans=False))
-    assert measures.answers[5].unknown_because == "no call on reservations-payments was traced"
+    assert measures.measurements[5].unknown_because == "no call on reservations-payments was traced"
     assert not measures.faults[0].injection_observed
 
 
@@ -355,7 +356,7 @@ def test_an_empty_folder_is_measured_as_nothing(lab: Lab) -> None:
     """A run that ended before it began has no data: every answer is unknown, nothing is invented."""
     folder = RunFolder.create(lab.runs, "empty")
     measures = measure(folder, lab.plan, lab.shop)
-    assert all(answer.unknown_because for answer in measures.answers)
+    assert all(each.unknown_because for each in measures.measurements)
     assert measures.settled is None
     assert [p.requests for p in measures.phases] == [0, 0, 0, 0]
     assert measures.recovery.outcome == "unknown"

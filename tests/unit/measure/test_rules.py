@@ -2,9 +2,8 @@
 
 import pytest
 
-from aguante.measure.breaker_states import BreakerTimes, breaker_times
-from aguante.measure.goodput_recovery import recovery_of
-from aguante.measure.measures import BreakerTransition
+from aguante.expectations.breaker import BreakerTimes, BreakerTransition, breaker_times
+from aguante.expectations.recovery import recovery_of
 
 
 def changes(*seen: tuple[float, str, str]) -> list[BreakerTransition]:

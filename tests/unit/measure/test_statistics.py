@@ -14,7 +14,7 @@ from aguante.core.statistics import (
     samples_needed,
     wilson,
 )
-from aguante.measure.percentiles import percentile
+from aguante.expectations.percentiles import percentile
 
 SHARES = st.sampled_from([0.5, 0.9, 0.95, 0.99])
 

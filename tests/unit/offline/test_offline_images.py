@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,15 +50,13 @@ class FakeEngine(Engine):
 
 @pytest.fixture(autouse=True)
 def nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def files(_: str) -> dict[str, Path]:
-        return {}
-
     async def base(engine: FakeEngine, tag: str, _: object) -> bool:
         engine.built.append(tag)
         return True
 
-    monkeypatch.setattr(build, "fetch_files", files)
-    monkeypatch.setattr(standins, "fetch_files", files)
+    stand_ins = {name: replace(each, files=dict) for name, each in standins.STAND_INS.items()}
+    monkeypatch.setattr(build, "STAND_INS", stand_ins)
+    monkeypatch.setattr(standins, "STAND_INS", stand_ins)
     monkeypatch.setattr(build, "make_base", base)
 
 

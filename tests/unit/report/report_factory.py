@@ -8,21 +8,21 @@ from typing import NamedTuple
 
 from report_samples import sample_traces
 
+from aguante.expectations.amplification import LinkAmplification
+from aguante.expectations.breaker import BreakerTransition
+from aguante.expectations.evidence import LoadMeasure
+from aguante.expectations.measurement import Measurement
+from aguante.expectations.percentiles import Percentile
+from aguante.expectations.recovery import RecoveryMeasure
 from aguante.faults.planned_fault import PlannedFault
 from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.measure.measures import (
-    Answer,
-    Attribution,
-    BreakerTransition,
+    AttributionMeasure,
     Cause,
     FaultMeasure,
     InvariantMeasure,
-    LinkAmplification,
-    LoadMeasure,
     Measures,
-    Percentile,
     PhaseMeasure,
-    Recovery,
     SecondCauses,
     SecondLatency,
     SpanHealth,
@@ -205,18 +205,20 @@ def make_measures() -> Measures:
     failures = sum(sum(n for c, n in _second(s).items() if c != OK) for s in range(30))
     return Measures(
         phases=tuple(_phase(*window) for window in WINDOWS),
-        answers=tuple(Answer(index=i, n=720, observed=0.5) for i in range(7)),
-        abort_answers=(),
+        measurements=tuple(Measurement(n=720, observed=0.5) for _ in range(7)),
+        abort_measurements=(),
         amplification=_amplification(),
         breakers=_breakers(),
-        attribution=Attribution(
+        attribution=AttributionMeasure(
             failures=failures,
             attributed=failures,
             confirmed_by_spans=failures - 2,
             contradicted_by_spans=0,
             unexplained=(),
         ),
-        recovery=Recovery(outcome="recovered", after_s=5.0, detail="60 of 60 answers were 200"),
+        recovery=RecoveryMeasure(
+            outcome="recovered", after_s=5.0, detail="60 of 60 answers were 200"
+        ),
         load=LoadMeasure(
             offered=1800,
             sent=1800,

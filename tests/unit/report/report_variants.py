@@ -2,7 +2,8 @@
 
 from report_factory import Run, held_run
 
-from aguante.measure.measures import Attribution, Cause, InvariantMeasure, LinkAmplification
+from aguante.expectations.amplification import LinkAmplification
+from aguante.measure.measures import AttributionMeasure, Cause, InvariantMeasure
 from aguante.verdict.verdict import InvariantResult
 
 HOSTILE = "<script>alert('1')</script>\"&|`x`\n](javascript:alert(1)) \x07"
@@ -31,7 +32,7 @@ def deviated_run() -> Run:
         *verdict.invariants[1:],
     )
     odd = Cause(status=500, origin="", link="", mechanism="", requests=3)
-    attribution = Attribution(
+    attribution = AttributionMeasure(
         failures=749,
         attributed=746,
         confirmed_by_spans=740,
@@ -90,7 +91,7 @@ def empty_run() -> Run:
         }
     )
     fault = measures.faults[0].model_copy(update={"actual_start_s": None, "actual_end_s": None})
-    none = Attribution(
+    none = AttributionMeasure(
         failures=0, attributed=0, confirmed_by_spans=0, contradicted_by_spans=0, unexplained=()
     )
     recovery = measures.recovery.model_copy(update={"outcome": "not_applicable", "after_s": None})
@@ -103,7 +104,7 @@ def empty_run() -> Run:
         "load": load,
         "faults": (fault,),
     }
-    update = {"seconds": (), "latency": (), "samples": (), "invariants": (), "answers": ()}
+    update = {"seconds": (), "latency": (), "samples": (), "invariants": (), "measurements": ()}
     update |= {"settled": None, "settle_took_s": None, "stopped": "stopped by the user"}
     measures = measures.model_copy(update=shared | update)
     return Run(plan, measures, verdict.model_copy(update=shared | {"invariants": ()}))

@@ -66,5 +66,6 @@ def test_this_machine_can_be_read() -> None:
 
 
 def test_outside_a_checkout_there_is_no_source(tmp_path: Path) -> None:
-    """An installed package tells no commit."""
+    """An installed package tells no commit, also where it is installed below another project's checkout."""
     assert git_describe(tmp_path) == ""
+    assert git_describe(Path(__file__).parents[1]) == ""

@@ -5,9 +5,10 @@ from itertools import pairwise
 import pytest
 from report_factory import held_run
 
+from aguante.expectations.breaker import BreakerTransition
 from aguante.faults.planned_fault import PlannedFault
 from aguante.faults.toxiproxy import ToxiproxyFault
-from aguante.measure.measures import BreakerTransition, Cause, SecondCauses
+from aguante.measure.measures import Cause, SecondCauses
 from aguante.report import series
 from aguante.report.palette import styles_of
 

@@ -10,7 +10,7 @@ from services.reservations import outbox as outbox_module
 from services.reservations.domain import Order, Saga, State
 from services.reservations.outbox import BATCH_MAX as NOTICES_MAX
 from services.reservations.outbox import SentMarks
-from services.reservations.worker import BATCH_MAX as SAGAS_MAX
+from services.reservations.recovery import BATCH_MAX as SAGAS_MAX
 
 
 def saga(number: int) -> Saga:
@@ -64,7 +64,7 @@ async def test_recovery_claims_no_more_than_a_batch_and_no_more_than_there_is_ro
 async def test_the_outbox_sends_a_batch_at_a_time() -> None:
     """However long the outbox is, four notices are under way at once: the bulkhead has slots left for others."""
     asked = Asked()
-    await replace(Process(World()).outbox_worker, outbox=asked).deliver_due()
+    await replace(Process(World()).outbox_worker, sagas=asked).deliver_due()
     assert asked.limits == [NOTICES_MAX]
     assert NOTICES_MAX < 8
 

@@ -10,8 +10,7 @@ from services.kit.failures.failed import CallFailed
 from services.kit.failures.problem import Mechanism, Problem
 from services.kit.patterns.deadline import Deadline
 from services.payments.domain import ChargeState
-from services.reservations.domain import Order, Saga, State
-from services.reservations.ports import Notice
+from services.reservations.domain import Notice, Order, Saga, State
 
 OK_TO_PAY = [Act.OK] * 3  # begin, reserve, RESERVED
 OK_TO_NOTIFY = [Act.OK] * 5  # and pay, CHARGED

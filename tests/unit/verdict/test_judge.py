@@ -70,26 +70,26 @@ def stopped(_: Measures) -> dict[str, object]:
 
 
 def bad_baseline(good: Measures) -> dict[str, object]:
-    low = good.abort_answers[0].model_copy(update={"observed": 0.9})
-    return {"abort_answers": (low,)}
+    low = good.abort_measurements[0].model_copy(update={"observed": 0.9})
+    return {"abort_measurements": (low,)}
 
 
 def unmet(good: Measures) -> dict[str, object]:
-    low = good.answers[1].model_copy(update={"observed": 0.01})
-    return {"answers": (good.answers[0], low, *good.answers[2:])}
+    low = good.measurements[1].model_copy(update={"observed": 0.01})
+    return {"measurements": (good.measurements[0], low, *good.measurements[2:])}
 
 
 def unknown(good: Measures) -> dict[str, object]:
-    lost = good.answers[0].model_copy(update={"observed": None, "unknown_because": "no data"})
-    return {"answers": (lost, *good.answers[1:])}
+    lost = good.measurements[0].model_copy(update={"observed": None, "unknown_because": "no data"})
+    return {"measurements": (lost, *good.measurements[1:])}
 
 
 def unmet_and_unknown(good: Measures) -> dict[str, object]:
-    first = unknown(good)["answers"]
-    second = unmet(good)["answers"]
+    first = unknown(good)["measurements"]
+    second = unmet(good)["measurements"]
     assert isinstance(first, tuple)
     assert isinstance(second, tuple)
-    return {"answers": (first[0], *second[1:])}
+    return {"measurements": (first[0], *second[1:])}
 
 
 def unread_invariant(good: Measures) -> dict[str, object]:

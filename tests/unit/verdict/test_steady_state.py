@@ -1,12 +1,13 @@
 """A system that was not in its steady state before the fault proves nothing about the fault."""
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from aguante.expectations.clauses import Clause, Expectation
-from aguante.measure.measures import Answer, Measures
+from aguante.expectations.measurement import Measurement
+from aguante.expectations.registry import KINDS, Clause
+from aguante.measure.measures import Measures
 from aguante.plan.plan import Plan, PlannedExpectation
 from aguante.verdict.judge import judge
 from aguante.verdict.verdict import Verdict
@@ -23,15 +24,17 @@ Judged = Callable[..., Verdict]
 def unsteady(measures: Measures, **update: object) -> Measures:
     """The first expectation of payments-slow, which asks about the baseline, is unmet."""
     seen = {"observed": 94 / 120, "n": 120, "detail": "94 of 120 requests"}
-    first = measures.answers[0].model_copy(update=seen)
-    return measures.model_copy(update={"answers": (first, *measures.answers[1:]), **update})
+    first = measures.measurements[0].model_copy(update=seen)
+    return measures.model_copy(
+        update={"measurements": (first, *measures.measurements[1:]), **update}
+    )
 
 
 def unmet_in_fault(measures: Measures) -> Measures:
     """The second, which asks about the fault, is unmet."""
-    first, second, *rest = measures.answers
+    first, second, *rest = measures.measurements
     low = second.model_copy(update={"observed": 0.01})
-    return measures.model_copy(update={"answers": (first, low, *rest)})
+    return measures.model_copy(update={"measurements": (first, low, *rest)})
 
 
 @pytest.fixture
@@ -39,10 +42,10 @@ def judged_for(good: Measures, slow_plan: Plan) -> Judged:
     """Judge one claim alone, by the number that was seen, in a run where all else is good."""
 
     def judge_claim(claim: dict[str, Any], observed: float | None) -> Verdict:
-        answer = Answer(index=0, n=400, observed=observed, detail="evidence")
+        seen = Measurement(n=400, observed=observed, detail="evidence")
         planned = PlannedExpectation(where="x.yaml:1", clause=Clause.model_validate(claim))
         plan = slow_plan.model_copy(update={"expect": (planned,)})
-        return judge(plan, good.model_copy(update={"answers": (answer,)}))
+        return judge(plan, good.model_copy(update={"measurements": (seen,)}))
 
     return judge_claim
 
@@ -110,8 +113,8 @@ def test_a_stopped_run_says_so_and_lists_the_baseline_as_unmet(
 
 def test_an_unknown_baseline_is_unknown_and_nothing_else(good: Measures, slow_plan: Plan) -> None:
     """No data does not prove the system unsteady."""
-    lost = good.answers[0].model_copy(update={"observed": None, "unknown_because": "no data"})
-    measures = good.model_copy(update={"answers": (lost, *good.answers[1:])})
+    lost = good.measurements[0].model_copy(update={"observed": None, "unknown_because": "no data"})
+    measures = good.model_copy(update={"measurements": (lost, *good.measurements[1:])})
     verdict = judge(slow_plan, measures)
     assert verdict.verdict == "inconclusive"
     assert verdict.reasons == ("Unknown: rate of 200 in baseline >= 97 %; no data.",)
@@ -142,7 +145,7 @@ def test_every_kind_that_asks_about_the_baseline_counts(kind: str, judged_for: J
 
 def test_every_kind_with_a_phase_is_tried() -> None:
     """A new kind that asks about a phase needs a line above."""
-    with_phase = {each.kind for each in get_args(Expectation) if "phase" in each.model_fields}
+    with_phase = {each.kind for each in KINDS.values() if "phase" in each.model_fields}
     assert with_phase == set(BASELINE_CLAIMS)
 
 
