@@ -222,8 +222,8 @@ class ToxiproxyFault(LinkFault):
         """Direction and share of the connections."""
         if self.toxic == DOWN:
             return ""
-        way = "on the answers" if self.stream == "downstream" else "on the requests"
-        share = f", {self.toxicity:.0%} of the connections (not of the requests)"
+        way = "on responses" if self.stream == "downstream" else "on requests"
+        share = f", {self.toxicity:.0%} of connections, not of requests"
         return f"{way}{share if self.toxicity < 1 else ''}"
 
 

@@ -50,7 +50,7 @@ async def tell(request: web.Request) -> web.StreamResponse:
 
 @dataclass(frozen=True)
 class Service:
-    """A service that listens, and what it says of itself."""
+    """A service that listens, and its telemetry."""
 
     port: int
     server: web.Server
@@ -67,7 +67,7 @@ class Service:
 
 
 def listening_socket() -> socket.socket:
-    """Return a socket whose connections buffer little, so that a client that does not read is felt at once."""
+    """Return a socket whose connections buffer little, so that a client that does not read is noticed at once."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     listener.setblocking(False)

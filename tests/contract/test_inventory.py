@@ -236,7 +236,7 @@ async def test_event_path_is_checked(inventory: Client) -> None:
 async def test_database_gone_is_503_and_definite(
     inventory: Client, postgres: str, database: str
 ) -> None:
-    """Without a database nothing is reserved, and the problem says so; afterwards it works again."""
+    """Without a database nothing is reserved, with a problem that names it; afterwards it works again."""
     name = database.rpartition("/")[2]
     admin = await asyncpg.connect(f"{postgres}/postgres")
     await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")

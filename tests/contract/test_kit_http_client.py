@@ -31,7 +31,7 @@ OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 16\r
 
 
 class Calls:
-    """A link to a peer that behaves as told, and what telemetry saw."""
+    """A link to a peer with a given behaviour, and its telemetry."""
 
     def __init__(self, link: Link, watched: Watched) -> None:
         self.link = link

@@ -1,4 +1,4 @@
-"""What every service answers to bad input, and what it tells about it."""
+"""How every service responds to bad input, and what its telemetry shows."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -223,7 +223,7 @@ async def test_requests_are_counted_by_template_not_by_path() -> None:
 
 
 async def test_a_client_that_hangs_up_cancels_nothing() -> None:
-    """The handler goes on to its end: a saga must not be cut in two by an impatient client."""
+    """The handler runs to its end: a client that hangs up must not interrupt a saga."""
     async with world() as here:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05), here.session.post(here.url + "/slow"):
@@ -232,7 +232,7 @@ async def test_a_client_that_hangs_up_cancels_nothing() -> None:
 
 
 async def test_the_common_routes() -> None:
-    """healthz is alive from the start; readyz says why it is not ready; policy and metrics are readable."""
+    """healthz is alive from the start; readyz gives the reason why it is not ready; policy and metrics are readable."""
     async with world() as here:
         assert (await here.ask("GET", "/healthz"))[0] == 200
         status, problem = await here.ask("GET", "/readyz")
@@ -307,7 +307,7 @@ async def test_what_is_hardly_http_gets_a_problem_too(request_: bytes, status: i
 
 
 async def test_expect_100_continue_is_honoured() -> None:
-    """A client that asks before it sends its body is told to go on."""
+    """A client that asks before it sends its body gets 100 Continue."""
     async with world() as here:
         body = b'{"name": "r-1", "count": 1}'
         status, _ = await here.ask("POST", "/things", data=body, headers=JSON, expect100=True)

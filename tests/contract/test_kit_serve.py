@@ -112,7 +112,7 @@ def test_a_faulty_policy_is_reported_with_its_path_and_ends_with_2(tmp_path: Pat
 
 
 def test_a_service_logs_its_timeout_budget_when_it_starts() -> None:
-    """What its own times amount to: a JSON line each, warnings for what does not do what it says."""
+    """What its own times amount to: a JSON line each, a warning for a setting that does not take effect."""
     port, nowhere = free_port(), "http://127.0.0.1:9"
     policy = str(ROOT / "policies" / "no-timeout.yaml")
     links = {"LINK_GATEWAY_INVENTORY": nowhere, "LINK_GATEWAY_RESERVATIONS": nowhere}
@@ -164,7 +164,7 @@ def traced(port: int, path: str) -> tuple[int, str]:
 
 
 def test_a_taken_port_is_one_clear_message_and_ends_with_1() -> None:
-    """Address, cause and how to mend it, without a traceback."""
+    """Address, cause and how to fix it, without a traceback."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,4 +1,4 @@
-"""openapi.json says what the gateway does: routes, bounds, statuses, mechanisms, and examples that are true."""
+"""openapi.json describes the gateway: routes, bounds, statuses, mechanisms, and examples that are true."""
 
 from typing import Any
 

@@ -118,7 +118,7 @@ async def test_pay_and_refund_race_to_nothing_captured(payments: Client) -> None
 
 
 async def test_unknown_charge_is_404(payments: Client) -> None:
-    """Nothing was asked for under that id."""
+    """There is no charge under that id."""
     assert await state(payments, "nobody") == 404
 
 

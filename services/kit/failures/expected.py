@@ -1,7 +1,7 @@
 """Sets of failures that can be foreseen, so that each series of a metric exists at 0 before its first failure.
 
 A series that appears with its first failures shows no growth by them: `rate()` and `increase()` only see what comes
-after the first scrape, and the first burst tells most. Every child of a histogram takes time at each scrape, so
+after the first scrape, and so they miss the first burst. Every child of a histogram takes time at each scrape, so
 these are the failures of a broken link, process or database, and business refusals. What only a client's mistake or
 a defect causes (400, 422, 500, 502, ...) is not created beforehand.
 """

@@ -119,7 +119,7 @@ def _structs_in(schema: Any) -> list[type[msgspec.Struct]]:
 
 
 def _expectation(schema: Any) -> str:
-    """Return the description of an annotated type: it says in words what a regular expression says in signs."""
+    """Return the description of an annotated type, which is easier to read than its regular expression."""
     if get_origin(schema) is not Annotated:
         return ""
     texts = [meta.description for meta in schema.__metadata__ if isinstance(meta, msgspec.Meta)]

@@ -43,7 +43,7 @@ def test_other_answers_are_not_told(mechanism: Mechanism, caplog: pytest.LogCapt
 
 
 def test_a_crowd_of_failures_is_cut_and_counted(caplog: pytest.LogCaptureFixture) -> None:
-    """Each second has its own room; what was left out is said once."""
+    """Each second has its own limit; how many lines were left out is logged once."""
     world = World(caplog)
     for _ in range(LINES_A_SECOND_MAX + 3):
         world.log.record(REFUSED, "reservations")

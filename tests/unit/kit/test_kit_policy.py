@@ -54,7 +54,7 @@ def line_of(text: str, nth: int = 1) -> int:
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda p: p.stem)
 def test_each_policy_is_whole_and_named_like_its_file(path: Path) -> None:
-    """Every policy in the folder can be read, and says the name it goes by."""
+    """Every policy in the folder can be read, and has the name of its file."""
     assert load_policy(path).name == path.stem
 
 
@@ -147,7 +147,7 @@ def test_a_file_that_is_no_policy_is_a_finding(tmp_path: Path, text: str) -> Non
 
 
 def test_bytes_that_are_no_text_are_a_finding(tmp_path: Path) -> None:
-    """A file in another encoding, or far too long, says so and where."""
+    """A file in another encoding, or one that is far too long, is a finding."""
     for raw in (b"name: x\nlock: \xff", b"#" * 200_000):
         path = tmp_path / "policy.yaml"
         path.write_bytes(raw)
@@ -193,7 +193,7 @@ def test_a_backoff_says_which_kind_it_is(tmp_path: Path, backoff: str, found: st
 def test_what_must_not_be_repeated_cannot_be_listed(
     tmp_path: Path, mechanism: str, why: str
 ) -> None:
-    """Such a policy is refused, and told why."""
+    """Such a policy is refused, with the reason."""
     (found,) = changed(tmp_path, (ON, f"on: [connect_refused, {mechanism}]"))
     on = line_of(ON)
     assert found.startswith(f"{on}: links.reservations-inventory.retry.on: {mechanism}: ")
@@ -220,7 +220,7 @@ def test_an_indefinite_failure_is_repeated_only_where_the_callee_would_notice() 
 def test_a_setting_without_effect_is_refused(
     tmp_path: Path, before: str, after: str, found: str
 ) -> None:
-    """What nobody would act on does not look as if it did something."""
+    """A setting that would change nothing must not look as if it did."""
     retry = f"{{attempts: 2, on: [timeout], {BACKOFF}, budget: off}}"
     after = after.format(retry=retry) if "{retry}" in after else after
     findings = changed(tmp_path, (before, after))

@@ -8,8 +8,8 @@ from aguante.faults.process import ProcessFault
 from aguante.faults.pumba.pumba_commands import COMMANDS
 from aguante.faults.pumba.pumba_fault import PumbaFault
 from aguante.report import charts
+from aguante.report.chart_geometry import fault_names
 from aguante.report.run_page import render_html
-from aguante.report.series import fault_names
 
 
 def with_faults():

@@ -50,11 +50,11 @@ class Act(Enum):
     LOST_AFTER = auto()
     """An indefinite failure, and it did happen."""
     LATE = auto()
-    """An indefinite failure, and it happens when everybody has given up on it."""
+    """An indefinite failure, and it happens after every caller has given up."""
     CRASH_BEFORE = auto()
     CRASH_AFTER = auto()
     PAUSE = auto()
-    """The process stands still until recovery in another one is through, and goes on as if nothing was."""
+    """The process stands still until another one has recovered its sagas, and then continues."""
 
 
 class CrashError(BaseException):
@@ -80,7 +80,7 @@ class World:
     late: list["Effect"] = field(default_factory=list)
 
     async def call(self, edge: str, effect: "Effect", failure: type[Exception]) -> object:
-        """Carry out `effect` as the next act of the script says."""
+        """Carry out `effect` in the way of the next act of the script."""
         self.sent.append(edge)
         act = next(self.script, Act.OK)
         if act is Act.PAUSE:
@@ -111,7 +111,7 @@ class World:
         self.script = script
 
     def land_late_calls(self) -> None:
-        """Let what was held up in the network arrive after all."""
+        """Let the calls that were delayed in the network arrive."""
         for effect in self.late:
             with suppress(CallFailed):  # nobody is there to hear the answer
                 effect()
@@ -216,7 +216,7 @@ class FakePayments:
 
 @dataclass
 class FakeNotifications:
-    """Keeps what it was told."""
+    """Remembers the notices."""
 
     world: World
 

@@ -1,4 +1,4 @@
-"""What reservations does in the background, it does in batches: no backlog makes it do everything at once."""
+"""Background work of reservations comes in batches: no backlog is worked off all at once."""
 
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +19,7 @@ def saga(number: int) -> Saga:
 
 @dataclass
 class Asked:
-    """Remembers what it was asked for, and has nothing."""
+    """A repository without rows that remembers its calls."""
 
     limits: list[int] = field(default_factory=list)
     marked: list[list[str]] = field(default_factory=list)

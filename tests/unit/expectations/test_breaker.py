@@ -1,9 +1,8 @@
-"""The pure decisions inside the measures: how a breaker and a recovery went."""
+"""``breaker``: when it opened and closed."""
 
 import pytest
 
 from aguante.expectations.breaker import BreakerTimes, BreakerTransition, breaker_times
-from aguante.expectations.recovery import recovery_of
 
 
 def changes(*seen: tuple[float, str, str]) -> list[BreakerTransition]:
@@ -41,20 +40,3 @@ def test_a_breaker_opens_with_its_first_instance_and_closes_with_its_last(
 ) -> None:
     """Fault from 8 to 20 s. What came before it does not count; one that is open at the end never closed."""
     assert breaker_times(changes(*seen), 8.0, 20.0) == BreakerTimes(*expected)
-
-
-@pytest.mark.parametrize(
-    ("shares", "during", "outcome"),
-    [
-        ([0.2, 1.0, 1.0, 1.0], 0.2, "recovered"),
-        ([0.2, 0.2, 0.2, 0.2], 0.2, "metastable"),
-        ([0.2, 0.5, 0.8, 0.8, 0.8], 0.2, "degraded"),
-        ([0.2, 0.2, 0.2], None, "degraded"),
-        ([1.0, 1.0], 0.2, "unknown"),
-    ],
-)
-def test_a_recovery_has_one_of_four_outcomes(
-    shares: list[float], during: float | None, outcome: str
-) -> None:
-    """Stuck near the fault's goodput is metastable; better, but not back, is degraded."""
-    assert recovery_of(shares, 1.0, during).outcome == outcome
