@@ -49,7 +49,7 @@ def gauges(plan: Plan, at_s: float, active: frozenset[str]) -> Iterator[Gauge]:
 
 
 def _of(fault: PlannedFault) -> Mapping[str, str]:
-    on_link = fault.fault.ON_LINK
+    on_link = fault.fault.on_link
     return {
         "fault": fault.id,
         "kind": fault.variant,

@@ -44,6 +44,6 @@ class Drivers:
     def _of(self, what: Fault | Undo) -> FaultDriver[Any]:
         driver = self._by_kind.get(what.driver)
         if driver is None:
-            message = f"{what.target} {KINDS[what.driver].NO_DRIVER}"
+            message = f"{what.target} {KINDS[what.driver].no_driver}"
             raise FaultError(message)
         return driver

@@ -1,7 +1,7 @@
 """Rules about the faults of an experiment: names, values, what the runtime can do, and which faults may overlap."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from aguante.core.findings import FilePath, Problem
@@ -23,8 +23,9 @@ def fault_problems(data: Written, testbed: TestbedSpec, runtime: str) -> Iterato
     known = Known(testbed, inner(data, "replicas"))
     yield from _same_ids(data)
     for path, kind, section in _sections(data):
-        yield from kind.problems(path, section, known)
-        reason = kind.REFUSED_BY.get(runtime)
+        for problem in kind.problems(section, known):
+            yield replace(problem, path=(*path, *problem.path))
+        reason = kind.refused_by.get(runtime)
         if reason:
             variant = section.get("command")
             found = f"{path[-1]}: {variant}" if isinstance(variant, str) else str(path[-1])

@@ -7,11 +7,15 @@ question that the rest of the program has about a fault is a method of these cla
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from aguante.core.findings import FilePath, Problem, unknown_name
+from pydantic import GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
+
+from aguante.core.findings import Problem, unknown_name
 from aguante.core.values import Text, Value
-from aguante.faults.fault_variants import Written
+from aguante.faults.fault_options import JsonSchema
+from aguante.faults.fault_variants import Variant, Written, describe_variants, variant_problems
 from aguante.faults.observation import ObservationRule
 from aguante.testbed.testbed_spec import TestbedSpec
 
@@ -36,7 +40,7 @@ class Fault(Value):
 
     driver: str
     """Key of the kind."""
-    ON_LINK: ClassVar[bool] = False
+    on_link: ClassVar[bool] = False
     """It is done to a link; else to a service, or one instance of it."""
 
     @property
@@ -84,7 +88,7 @@ class Fault(Value):
 class LinkFault(Fault):
     """A fault on one link."""
 
-    ON_LINK: ClassVar[bool] = True
+    on_link: ClassVar[bool] = True
     link: str
 
     @property
@@ -147,12 +151,15 @@ class Slot:
 class Section(Value):
     """The mapping below a kind's key in an experiment file. Checks that pydantic cannot make are class methods."""
 
-    FAULT: ClassVar[type[Fault]]
-    UNDO: ClassVar[type[Undo]]
-    NO_DRIVER: ClassVar[str]
-    """Why such a fault cannot be applied or undone where there is no driver for it; follows the target."""
-    REFUSED_BY: ClassVar[Mapping[str, str]] = {}
+    fault_type: ClassVar[type[Fault]]
+    undo_type: ClassVar[type[Undo]]
+    no_driver: ClassVar[str]
+    """Why such a fault cannot be applied or undone without a driver for it; follows the target in a message."""
+    refused_by: ClassVar[Mapping[str, str]] = {}
     """Runtime -> why it has nothing that such a fault could act on."""
+    choice: ClassVar[str] = ""
+    """Key that names a row of ``table``; the options of the row are the keys in ``gathers``."""
+    table: ClassVar[Mapping[str, Variant]] = {}
 
     @abstractmethod
     def planned(self) -> Fault:
@@ -160,24 +167,38 @@ class Section(Value):
 
     @classmethod
     @abstractmethod
-    def problems(cls, path: FilePath, written: Written, known: Known) -> Iterator[Problem]:
-        """Every fault of the section that is not one of its shape.
+    def slot(cls, written: Written) -> Slot | None:
+        """What it uses while it is active; None: its target is missing."""
+
+    @classmethod
+    def problems(cls, written: Written, known: Known) -> Iterator[Problem]:
+        """What is wrong with the section besides its shape; paths start at the section.
 
         Args:
-            path: where the section stands in the file.
             written: the section; values of a wrong type are left to the shape check.
             known: what its names may refer to.
         """
-
-    @classmethod
-    @abstractmethod
-    def slot(cls, written: Written) -> Slot | None:
-        """What it uses while it holds; None: its target is missing."""
+        own = cls.file_keys() if cls.gathers else list(written)
+        yield from variant_problems(written, cls.choice, cls.table, own)
 
     @classmethod
     def instead(cls, _: Written) -> str:
         """What to do where the runtime refuses such a fault."""
         return "use another runtime"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, data: Any) -> Any:
+        return cls.gather(data) if cls.gathers else data
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchema:
+        """Pydantic's own, with the rows of the table."""
+        reference = handler(core_schema)
+        describe_variants(handler.resolve_ref_schema(reference), cls.choice, cls.table, cls.gathers)
+        return reference
 
 
 class LinkSection(Section):
@@ -186,12 +207,17 @@ class LinkSection(Section):
     link: Text
 
     @classmethod
-    def problems(cls, path: FilePath, written: Written, known: Known) -> Iterator[Problem]:
-        """A link that does not exist."""
+    def problems(cls, written: Written, known: Known) -> Iterator[Problem]:
+        """Also a link that does not exist."""
         links = [link.name for link in known.testbed.links]
-        yield from unknown_name(
-            (*path, "link"), written.get("link"), links, "see proxies/links.yaml"
-        )
+        yield from unknown_name(("link",), written.get("link"), links, "see proxies/links.yaml")
+        yield from super().problems(written, known)
+
+    @classmethod
+    def slot(cls, written: Written) -> Slot | None:
+        """The link, for faults of this kind."""
+        link = written.get("link")
+        return Slot(str(link), (cls.__name__, link)) if link else None
 
 
 class ServiceSection(Section):
@@ -202,21 +228,21 @@ class ServiceSection(Section):
     """``payments-1``; None: every instance of the service."""
 
     @classmethod
-    def problems(cls, path: FilePath, written: Written, known: Known) -> Iterator[Problem]:
-        """A service or an instance that does not exist."""
+    def problems(cls, written: Written, known: Known) -> Iterator[Problem]:
+        """Also a service or an instance that does not exist."""
         service, instance = written.get("service"), written.get("instance")
         services = [each.name for each in known.testbed.services]
-        at = (*path, "service")
-        yield from unknown_name(at, service, services, "see testbed.yaml")
+        yield from unknown_name(("service",), service, services, "see testbed.yaml")
         count = known.replicas.get(str(service), 1)
         if service in services and isinstance(count, int):
             instances = [f"{service}-{n + 1}" for n in range(max(1, min(count, 100)))]
             otherwise = f"add replicas: {{{service}: N}}, or leave it out"
-            yield from unknown_name((*path, "instance"), instance, instances, otherwise)
+            yield from unknown_name(("instance",), instance, instances, otherwise)
+        yield from super().problems(written, known)
 
     @classmethod
     def slot(cls, written: Written) -> Slot | None:
-        """Its processes or containers, whoever acts on them."""
+        """The instances of the service, for faults of every kind that acts on services."""
         service = written.get("service")
         if not service:
             return None

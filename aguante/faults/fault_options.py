@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from aguante.core.findings import FilePath, Problem, did_you_mean, one_of, shown
+from aguante.core.findings import Problem, did_you_mean, one_of, shown
 from aguante.core.units import a_number, meant_number
 
 JsonSchema = dict[str, JsonValue]
@@ -38,8 +38,11 @@ class Option(ABC):
     """JSON Schema of the type."""
 
     @abstractmethod
-    def problems(self, path: FilePath, value: object) -> Iterator[Problem]:
-        """Faults of a value as written in the file at ``path``."""
+    def problems(self, value: object) -> Iterator[Problem]:
+        """What is wrong with a value as written in the file; paths start at the section."""
+
+    def _problem(self, found: str, expected: str, fix: str) -> Problem:
+        return Problem((self.key,), found, expected, fix)
 
     @property
     def summary(self) -> str:
@@ -74,15 +77,15 @@ class Number(Option):
     SCHEMA: ClassVar[JsonSchema] = {"type": "number"}
     bounds: tuple[float, float]
 
-    def problems(self, path: FilePath, value: object) -> Iterator[Problem]:
+    def problems(self, value: object) -> Iterator[Problem]:
         """No number, or out of bounds."""
         low, high = self.bounds
         if not self._has_type(value):
             expected = a_number(self.key, whole=isinstance(self, Whole))
             fix = meant_number(self.key, value) if isinstance(value, str) else f"give {self._range}"
-            yield Problem(path, shown(value), expected, fix)
+            yield self._problem(shown(value), expected, fix)
         elif not low <= value <= high:  # type: ignore[operator]
-            yield Problem(path, shown(value), self._range, f"give {self._range} ({self.meaning})")
+            yield self._problem(shown(value), self._range, f"give {self._range} ({self.meaning})")
 
     @property
     def _range(self) -> str:
@@ -122,10 +125,10 @@ class Flag(Option):
     _: KW_ONLY
     default: OptionValue | None = False
 
-    def problems(self, path: FilePath, value: object) -> Iterator[Problem]:
+    def problems(self, value: object) -> Iterator[Problem]:
         """Neither true nor false."""
         if not isinstance(value, bool):
-            yield Problem(path, shown(value), "true or false", "write true, or leave it out")
+            yield self._problem(shown(value), "true or false", "write true, or leave it out")
 
 
 @dataclass(frozen=True)
@@ -135,13 +138,13 @@ class Words(Option):
     SCHEMA: ClassVar[JsonSchema] = {"type": "string"}
     choices: tuple[str, ...] = ()
 
-    def problems(self, path: FilePath, value: object) -> Iterator[Problem]:
+    def problems(self, value: object) -> Iterator[Problem]:
         """No text, or none of the choices."""
         if not isinstance(value, str) or not value:
-            yield Problem(path, shown(value), "text", "write some text, in quotes")
+            yield self._problem(shown(value), "text", "write some text, in quotes")
         elif self.choices and value not in self.choices:
             fix = did_you_mean(value, self.choices, "choose one of them")
-            yield Problem(path, value, one_of(self.choices), fix)
+            yield self._problem(value, one_of(self.choices), fix)
 
     def _limits(self) -> JsonSchema:
         return {"enum": list(self.choices)} if self.choices else {}
@@ -151,12 +154,12 @@ class Words(Option):
 class Interface(Words):
     """The name of a network interface."""
 
-    def problems(self, path: FilePath, value: object) -> Iterator[Problem]:
+    def problems(self, value: object) -> Iterator[Problem]:
         """No name that Linux and Pumba accept."""
-        wrong = list(super().problems(path, value))
+        wrong = list(super().problems(value))
         if not wrong and not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9.:_-]{0,14}", str(value)):
             fix = "`ip link` in the container lists them; the first network is eth0"
-            wrong = [Problem(path, shown(value), "the name of a network interface", fix)]
+            wrong = [self._problem(shown(value), "the name of a network interface", fix)]
         yield from wrong
 
 
@@ -168,14 +171,14 @@ class TextList(Option):
     _: KW_ONLY
     default: OptionValue | None = ()
 
-    def problems(self, path: FilePath, value: object) -> Iterator[Problem]:
+    def problems(self, value: object) -> Iterator[Problem]:
         """No list, a long one, or wrong items."""
         if not isinstance(value, list) or len(value) > LIST_MAX:
-            yield Problem(path, shown(value), f"a list of at most {LIST_MAX}", "write [one, two]")
+            yield self._problem(shown(value), f"a list of at most {LIST_MAX}", "write [one, two]")
             return
         for number, item in enumerate(value):
             if not self._good(item):
-                yield Problem((*path, number), shown(item), *self._wanted())
+                yield Problem((self.key, number), shown(item), *self._wanted())
 
     def _good(self, item: object) -> bool:
         return isinstance(item, str)

@@ -54,5 +54,5 @@ if TYPE_CHECKING:
     AnyUndo = Undo
 else:
     _BY_DRIVER = Field(discriminator="driver")
-    AnyFault = Annotated[reduce(or_, (each.FAULT for each in KINDS.values())), _BY_DRIVER]
-    AnyUndo = Annotated[reduce(or_, (each.UNDO for each in KINDS.values())), _BY_DRIVER]
+    AnyFault = Annotated[reduce(or_, (each.fault_type for each in KINDS.values())), _BY_DRIVER]
+    AnyUndo = Annotated[reduce(or_, (each.undo_type for each in KINDS.values())), _BY_DRIVER]

@@ -6,19 +6,21 @@ A kind describes its table and calls the functions here; nothing is listed a sec
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 from pydantic import JsonValue
 
-from aguante.core.findings import FilePath, Problem, did_you_mean, one_of
+from aguante.core.findings import Problem, did_you_mean, one_of
 from aguante.core.units import meant_key
-from aguante.faults.fault_options import JsonSchema, Option, OptionValue
+from aguante.faults.fault_options import Option, OptionValue
 
 Written = Mapping[str, object]
 """A mapping as the file has it; values of a wrong type are left to the shape check."""
-Rule = Callable[[FilePath, Written], Iterator[Problem]]
+Rule = Callable[[Written], Iterator[Problem]]
+"""Yields what contradicts; paths start at the section."""
 
 
-def no_rule(_: FilePath, __: Written) -> Iterator[Problem]:
+def no_rule(_: Written) -> Iterator[Problem]:
     """Any combination of valid options is valid."""
     yield from ()
 
@@ -52,13 +54,12 @@ class Variant:
 
 
 def variant_problems(
-    path: FilePath, written: Written, choice: str, table: Mapping[str, Variant], own: list[str]
+    written: Written, choice: str, table: Mapping[str, Variant], own: list[str]
 ) -> Iterator[Problem]:
-    """Everything wrong with the choice of a variant and with its options.
+    """Everything wrong with the choice of a variant and with its options; paths start at the section.
 
     Args:
-        path: where the mapping stands in the file.
-        written: the mapping.
+        written: the section.
         choice: the key that names the variant, e.g. ``toxic``.
         table: the variants by name.
         own: keys that the mapping may have with any variant.
@@ -68,14 +69,14 @@ def variant_problems(
         return  # the shape check reports it
     variant = table.get(name)
     if variant is None:
-        yield Problem((*path, choice), name, _all(table), _meant(name, table))
+        yield Problem((choice,), name, _all(table), _meant(name, table))
         return
     what = f"{choice} {name}"
     problems = [
-        *_unknown_keys(path, written, variant, what, own),
-        *_option_problems(path, written, variant, what),
+        *_unknown_keys(written, variant, what, own),
+        *_option_problems(written, variant, what),
     ]
-    yield from problems or variant.rule(path, written)
+    yield from problems or variant.rule(written)
 
 
 def _all(table: Mapping[str, Variant]) -> str:
@@ -91,60 +92,56 @@ def _meant(name: str, table: Mapping[str, Variant]) -> str:
 
 
 def _unknown_keys(
-    path: FilePath, written: Written, variant: Variant, what: str, own: list[str]
+    written: Written, variant: Variant, what: str, own: list[str]
 ) -> Iterator[Problem]:
     known = [each.key for each in variant.options]
     for key in written:
         if key not in own and key not in known:
             expected = f"{one_of(known)} with {what}" if known else f"no options with {what}"
             meant, fix = meant_key(key, [*known, *own])
-            yield Problem(
-                (*path, key), f"the key {key}", expected, fix, unknown_key=True, meant=meant
-            )
+            yield Problem((key,), f"the key {key}", expected, fix, unknown_key=True, meant=meant)
 
 
-def _option_problems(
-    path: FilePath, written: Written, variant: Variant, what: str
-) -> Iterator[Problem]:
+def _option_problems(written: Written, variant: Variant, what: str) -> Iterator[Problem]:
     for option in variant.options:
-        at = (*path, option.key)
         if option.key in written:
-            yield from option.problems(at, written[option.key])
+            yield from option.problems(written[option.key])
         elif option.default is None:
             fix = f"add {option.key}: ({option.summary})"
-            yield Problem(at, "nothing", f"{option.key} with {what}", fix, at_key=False)
+            expected = f"{option.key} with {what}"
+            yield Problem((option.key,), "nothing", expected, fix, at_key=False)
 
 
 def at_most(key: str, limit: str, why: str) -> Rule:
     """The rule that one whole number is not larger than another."""
 
-    def rule(path: FilePath, written: Written) -> Iterator[Problem]:
+    def rule(written: Written) -> Iterator[Problem]:
         value, bound = written.get(key, 0), written.get(limit, 0)
         if isinstance(value, int) and isinstance(bound, int) and value > bound:
-            yield Problem((*path, key), str(value), f"at most {limit} ({bound})", why)
+            yield Problem((key,), str(value), f"at most {limit} ({bound})", why)
 
     return rule
 
 
 def describe_variants(
-    schema: JsonSchema, choice: str, table: Mapping[str, Variant], inline: str = ""
+    schema: dict[str, Any], choice: str, table: Mapping[str, Variant], gathers: str
 ) -> None:
-    """Complete the JSON Schema of a section: the names of the variants, and each one's options with their bounds.
+    """Add the rows of a table to the JSON Schema of a section: their names, and their options with the bounds.
 
     Args:
-        schema: of the section, as pydantic made it; is changed.
-        choice: the key that names the variant.
-        table: the variants by name.
-        inline: the model's field that holds the options; they stand beside the other keys in a file.
+        schema: of the section; is changed.
+        choice: the key that names a row.
+        table: the rows by name.
+        gathers: the model's field for the options, which are keys of the section itself in a file; may be empty.
     """
     properties = schema["properties"]
-    assert isinstance(properties, dict)  # noqa: S101 - pydantic's own form
-    properties.pop(inline, None)
-    properties[choice] = {"enum": list(table), "title": choice.capitalize()}
+    properties.pop(gathers, None)
+    if table:
+        properties[choice] = {"enum": list(table), "title": choice.capitalize()}
     for variant in table.values():
         for option in variant.options:
             properties.setdefault(option.key, dict(option.SCHEMA))
-    if inline:
+    if gathers:
         schema["allOf"] = [_when(choice, each) for each in table.values()]
 
 

@@ -1,16 +1,13 @@
 """Faults on the processes of a service by signal: kill, stop, pause and restart. Every runtime can do them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import KW_ONLY, dataclass
-from typing import Literal
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import ClassVar, Literal
 
-from pydantic import ConfigDict
-
-from aguante.core.findings import FilePath, Problem, did_you_mean, one_of
+from aguante.core.findings import Problem
 from aguante.core.values import Text
 from aguante.faults.fault_kind import Known, ServiceFault, ServiceSection, Undo
-from aguante.faults.fault_options import JsonSchema
-from aguante.faults.fault_variants import Variant, Written, describe_variants
+from aguante.faults.fault_variants import Variant, Written
 from aguante.faults.observation import EVERY_FAILURE, ObservationRule
 
 
@@ -75,17 +72,14 @@ class ProcessFault(ServiceFault):
         return (f"{self.action} {self.target}",)
 
 
-def _describe(schema: JsonSchema) -> None:
-    describe_variants(schema, "action", ACTIONS)
-
-
 class ProcessSection(ServiceSection):
     """One action on the processes of a service, by signal."""
 
-    model_config = ConfigDict(json_schema_extra=_describe)
-    FAULT = ProcessFault
-    UNDO = ProcessUndo
-    NO_DRIVER = (
+    choice: ClassVar[str] = "action"
+    table: ClassVar[Mapping[str, ProcessAction]] = ACTIONS
+    fault_type = ProcessFault
+    undo_type = ProcessUndo
+    no_driver = (
         "cannot be signalled or started from here: only the runtime that started a process can start it "
         "again; end the testbed with `aguante down` and start another"
     )
@@ -94,15 +88,12 @@ class ProcessSection(ServiceSection):
     """``kill``, ``stop``, ``pause`` or ``restart``."""
 
     @classmethod
-    def problems(cls, path: FilePath, written: Written, known: Known) -> Iterator[Problem]:
-        """An unknown action, service or instance."""
-        action = written.get("action")
-        if isinstance(action, str) and action not in ACTIONS:
-            fix = did_you_mean(action, ACTIONS, "choose one of them")
-            if action in _OF_CONTAINERS:
-                fix = f"use pumba: {{...}} in containers; {action} acts on them alone"
-            yield Problem((*path, "action"), action, one_of(ACTIONS), fix)
-        yield from super().problems(path, written, known)
+    def problems(cls, written: Written, known: Known) -> Iterator[Problem]:
+        """An action on containers is referred to Pumba."""
+        for problem in super().problems(written, known):
+            other = problem.path == ("action",) and problem.found in _OF_CONTAINERS
+            fix = f"use pumba: {{...}} in containers; {problem.found} acts on them alone"
+            yield replace(problem, fix=fix) if other else problem
 
     def planned(self) -> ProcessFault:
         """The action on the instance, or on all of them."""

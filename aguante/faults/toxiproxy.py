@@ -6,20 +6,19 @@ nothing (source: ``toxics/*.go`` of v2.12.0; each reason stands beside its bound
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue
 
-from aguante.core.findings import FilePath, Problem
+from aguante.core.findings import Problem
 from aguante.core.units import unit_of
 from aguante.core.values import Text
-from aguante.faults.fault_kind import Known, LinkFault, LinkSection, Slot, Undo
-from aguante.faults.fault_options import TEN_MINUTES_MS, JsonSchema, Whole
+from aguante.faults.fault_kind import LinkFault, LinkSection, Slot, Undo
+from aguante.faults.fault_options import TEN_MINUTES_MS, Whole
 from aguante.faults.fault_variants import (
     Variant,
     Written,
     at_most,
-    describe_variants,
     variant_problems,
 )
 from aguante.faults.observation import (
@@ -48,19 +47,19 @@ class Toxic(Variant):
 _MS = (0, TEN_MINUTES_MS)
 
 
-def _both_ways(path: FilePath, written: Written) -> Iterator[Problem]:
+def _both_ways(written: Written) -> Iterator[Problem]:
     for key in ("stream", "toxicity"):
         if key in written and (key, written[key]) != ("toxicity", 1):
             fix = "remove it: a proxy is down for every connection, both ways"
-            yield Problem((*path, key), f"the key {key}", f"no {key} with toxic {DOWN}", fix)
+            yield Problem((key,), f"the key {key}", f"no {key} with toxic {DOWN}", fix)
 
 
-def _crash(path: FilePath, written: Written) -> Iterator[Problem]:
+def _crash(written: Written) -> Iterator[Problem]:
     variation, average = written.get("size_variation_bytes", 0), written["average_size_bytes"]
     if isinstance(variation, int) and isinstance(average, int) and variation >= average:
         expected = f"less than average_size_bytes ({average})"
         fix = "give less: Toxiproxy would crash"
-        yield Problem((*path, "size_variation_bytes"), str(variation), expected, fix)
+        yield Problem(("size_variation_bytes",), str(variation), expected, fix)
 
 
 _ALL = (
@@ -184,7 +183,7 @@ class ToxiproxyFault(LinkFault):
         keys = {each.name: each.key for each in options}
         values = {keys.get(name, name): value for name, value in self.attributes}
         written = {"toxic": self.toxic, "toxicity": self.toxicity, **values}
-        return list(variant_problems((), written, "toxic", TOXICS, ToxiproxySection.file_keys()))
+        return list(variant_problems(written, "toxic", TOXICS, ToxiproxySection.file_keys()))
 
     def observation(self) -> ObservationRule:
         """By the toxic's own errors, by delay, or by a shift."""
@@ -227,18 +226,15 @@ class ToxiproxyFault(LinkFault):
         return f"{way}{share if self.toxicity < 1 else ''}"
 
 
-def _describe(schema: JsonSchema) -> None:
-    describe_variants(schema, "toxic", TOXICS, "attributes")
-
-
 class ToxiproxySection(LinkSection):
     """One toxic on one link, or ``down``. Attributes carry their unit in their name."""
 
-    model_config = ConfigDict(json_schema_extra=_describe)
+    choice: ClassVar[str] = "toxic"
+    table: ClassVar[Mapping[str, Toxic]] = TOXICS
     gathers: ClassVar[str] = "attributes"
-    FAULT = ToxiproxyFault
-    UNDO = ToxiproxyUndo
-    NO_DRIVER = "is a link, and no Toxiproxy is known here: start from the testbed that has it"
+    fault_type = ToxiproxyFault
+    undo_type = ToxiproxyUndo
+    no_driver = "is a link, and no Toxiproxy is known here: start from the testbed that has it"
 
     toxic: Text
     stream: Stream = "downstream"
@@ -246,17 +242,6 @@ class ToxiproxySection(LinkSection):
     """Share of *connections*: drawn once per connection, so on kept-alive ones it is all or nothing."""
     attributes: dict[str, JsonValue] = Field(default_factory=dict)
     """As written, e.g. ``latency_ms: 3500``; every key that is none of the others."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather(cls, data: Any) -> Any:
-        return cls.gather(data)
-
-    @classmethod
-    def problems(cls, path: FilePath, written: Written, known: Known) -> Iterator[Problem]:
-        """An unknown link or toxic, and options that the toxic does not have or that it cannot have."""
-        yield from super().problems(path, written, known)
-        yield from variant_problems(path, written, "toxic", TOXICS, cls.file_keys())
 
     @classmethod
     def slot(cls, written: Written) -> Slot | None:

@@ -52,8 +52,8 @@ def measure_fault(evidence: RunEvidence, fault: PlannedFault) -> FaultMeasure:
     evidence_text = "; ".join(text for text in (facts.evidence(fault.id), why) if text)
     return FaultMeasure(
         id=fault.id,
-        link=fault.target if fault.fault.ON_LINK else "",
-        service="" if fault.fault.ON_LINK else fault.target,
+        link=fault.target if fault.fault.on_link else "",
+        service="" if fault.fault.on_link else fault.target,
         kind=fault.variant,
         planned_start_s=fault.start_s,
         planned_end_s=fault.end_s,

@@ -1,18 +1,17 @@
 """Faults on the containers of a service by Pumba; the native runtime has no containers and refuses them."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
-from pydantic import ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue
 
-from aguante.core.findings import FilePath, Problem
 from aguante.core.values import Text
-from aguante.faults.fault_kind import Known, ServiceFault, ServiceSection, Undo
-from aguante.faults.fault_options import JsonSchema, OptionValue, as_text
-from aguante.faults.fault_variants import Written, describe_variants, variant_problems
+from aguante.faults.fault_kind import ServiceFault, ServiceSection, Undo
+from aguante.faults.fault_options import OptionValue, as_text
+from aguante.faults.fault_variants import Written
 from aguante.faults.observation import ObservationRule
 from aguante.faults.process import ACTIONS
-from aguante.faults.pumba.pumba_commands import COMMANDS
+from aguante.faults.pumba.pumba_commands import COMMANDS, PumbaCommand
 
 ONSET_ERROR_MAX_S = 1.0
 """Pumba is a program that is started for the fault: 0.1 to 0.4 s on two cores."""
@@ -97,39 +96,25 @@ class PumbaFault(ServiceFault):
         return (f"{self.command}{listed} {place}", f"{self.command} {place}")
 
 
-def _describe(schema: JsonSchema) -> None:
-    describe_variants(schema, "command", COMMANDS, "options")
-
-
 class PumbaSection(ServiceSection):
     """One command of Pumba on the containers of a service. Options carry their unit in their name."""
 
-    model_config = ConfigDict(json_schema_extra=_describe)
+    choice: ClassVar[str] = "command"
+    table: ClassVar[Mapping[str, PumbaCommand]] = COMMANDS
     gathers: ClassVar[str] = "options"
-    FAULT = PumbaFault
-    UNDO = PumbaUndo
-    NO_DRIVER = (
+    fault_type = PumbaFault
+    undo_type = PumbaUndo
+    no_driver = (
         "is no container of this testbed, and Pumba acts on containers: play it with --runtime compose, or "
         "with --attach on a testbed of containers"
     )
-    REFUSED_BY: ClassVar[Mapping[str, str]] = {"native": "the native runtime has no containers"}
+    refused_by: ClassVar[Mapping[str, str]] = {"native": "the native runtime has no containers"}
     """An attached testbed may or may not have containers: that shows when it is attached."""
 
     command: Text
     """As Pumba has it: ``kill``, ``netem delay``, ``iptables loss``, ``stress``, ..."""
     options: dict[str, JsonValue] = Field(default_factory=dict)
     """As written, e.g. ``delay_ms: 300``; every key that is none of the others."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather(cls, data: Any) -> Any:
-        return cls.gather(data)
-
-    @classmethod
-    def problems(cls, path: FilePath, written: Written, known: Known) -> Iterator[Problem]:
-        """An unknown service, instance or command, and options that the command does not have or cannot have."""
-        yield from super().problems(path, written, known)
-        yield from variant_problems(path, written, "command", COMMANDS, cls.file_keys())
 
     @classmethod
     def instead(cls, written: Written) -> str:
