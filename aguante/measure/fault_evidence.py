@@ -7,8 +7,8 @@ there, and more often than in the baseline before it.
 from dataclasses import replace
 
 from aguante.expectations.evidence import Row
-from aguante.faults.observed import BiteRule, bite_rule, felt
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.observation import ObservationRule, is_observed
+from aguante.faults.planned_fault import PlannedFault
 from aguante.measure.exports import spans_felt
 from aguante.measure.measures import FaultMeasure
 from aguante.measure.run_evidence import RunEvidence
@@ -52,9 +52,9 @@ def measure_fault(evidence: RunEvidence, fault: PlannedFault) -> FaultMeasure:
     evidence_text = "; ".join(text for text in (facts.evidence(fault.id), why) if text)
     return FaultMeasure(
         id=fault.id,
-        link=fault.target if isinstance(fault.fault, ToxiproxyFault) else "",
-        service="" if isinstance(fault.fault, ToxiproxyFault) else fault.target,
-        kind=fault.kind,
+        link=fault.target if fault.fault.on_link else "",
+        service="" if fault.fault.on_link else fault.target,
+        kind=fault.variant,
         planned_start_s=fault.start_s,
         planned_end_s=fault.end_s,
         actual_start_s=start_s,
@@ -79,24 +79,16 @@ def _injection(
     spans_link = evidence.testbed.telemetry_link
     if spans_link and fault.target == spans_link.name:
         return spans_felt(RunFolder(evidence.root).metrics, before_s, (start_s, until_s))
-    rule, links = bite_rule(fault).held_for(until_s - start_s), links_felt(evidence, fault)
+    rule = fault.fault.observation().held_for(until_s - start_s)
+    links = fault.fault.links_showing(evidence.testbed)
     if rule.shift:
         rule = _with_usual(evidence, rule, links, before_s)
     during = _count(evidence, rule, links, (start_s, until_s))
     usual = _count(evidence, rule, links, before_s)
-    observed = felt(during, usual, rule)
-    if fault.kind == "restart" and STARTED_ANEW in evidence.facts.evidence_after(fault.id):
+    observed = is_observed(during, usual, rule)
+    if rule.new_process and STARTED_ANEW in evidence.facts.evidence_after(fault.id):
         observed = True  # one in good order may cost no attempt at all
     return during[0], during[1], observed, _sentence(links, during, usual)
-
-
-def links_felt(evidence: RunEvidence, fault: PlannedFault) -> list[str]:
-    """The links whose attempts can show a fault: its own, or every call to the service that it hits."""
-    if isinstance(fault.fault, ToxiproxyFault):
-        return [fault.fault.link]
-    service = fault.fault.service
-    links = evidence.testbed.links
-    return [each.name for each in links if each.callee == service and each.kind == "http"]
 
 
 def _baseline_start(evidence: RunEvidence) -> float:
@@ -105,15 +97,15 @@ def _baseline_start(evidence: RunEvidence) -> float:
 
 
 def _with_usual(
-    evidence: RunEvidence, rule: BiteRule, links: list[str], before_s: tuple[float, float]
-) -> BiteRule:
+    evidence: RunEvidence, rule: ObservationRule, links: list[str], before_s: tuple[float, float]
+) -> ObservationRule:
     window = {"from_s": before_s[0], "until_s": before_s[1]}
     (slowest,) = evidence.row(_USUAL_SLOWEST, links=links, **window)
     return replace(rule, slow_ms=slowest)
 
 
 def _count(
-    evidence: RunEvidence, rule: BiteRule, links: list[str], window_s: tuple[float, float]
+    evidence: RunEvidence, rule: ObservationRule, links: list[str], window_s: tuple[float, float]
 ) -> tuple[int, int]:
     row: Row = evidence.row(
         _ATTEMPTS,
