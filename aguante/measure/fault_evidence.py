@@ -9,9 +9,9 @@ from dataclasses import replace
 from aguante.expectations.evidence import Row
 from aguante.faults.observed import BiteRule, bite_rule, felt
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
-from aguante.measure.exports import spans_felt
 from aguante.measure.measures import FaultMeasure
 from aguante.measure.run_evidence import RunEvidence
+from aguante.measure.telemetry_fault import telemetry_fault_observed
 from aguante.run_folder.events import STARTED_ANEW
 from aguante.run_folder.folder import RunFolder
 
@@ -46,10 +46,10 @@ _USUAL_SLOWEST = """
 
 def measure_fault(evidence: RunEvidence, fault: PlannedFault) -> FaultMeasure:
     """Planned against actual times, and the attempts that show the fault."""
-    facts = evidence.facts
-    start_s, end_s = facts.began_s(fault.id), facts.undone_s(fault.id)
+    log = evidence.run_log
+    start_s, end_s = log.began_s(fault.id), log.undone_s(fault.id)
     attempts, bitten, observed, why = _injection(evidence, fault, start_s, end_s)
-    evidence_text = "; ".join(text for text in (facts.evidence(fault.id), why) if text)
+    evidence_text = "; ".join(text for text in (log.evidence(fault.id), why) if text)
     return FaultMeasure(
         id=fault.id,
         link=fault.target if isinstance(fault.fault, ToxiproxyFault) else "",
@@ -58,9 +58,9 @@ def measure_fault(evidence: RunEvidence, fault: PlannedFault) -> FaultMeasure:
         planned_start_s=fault.start_s,
         planned_end_s=fault.end_s,
         actual_start_s=start_s,
-        actual_held_s=facts.applied_s(fault.id),
+        actual_held_s=log.applied_s(fault.id),
         actual_end_s=end_s,
-        undone_verified=facts.verified(fault.id),
+        undone_verified=log.verified(fault.id),
         attempts_in_window=attempts,
         attempts_bitten=bitten,
         injection_observed=observed,
@@ -78,14 +78,16 @@ def _injection(
     before_s = max(0.0, _baseline_start(evidence)), evidence.first_fault_s or start_s
     spans_link = evidence.testbed.telemetry_link
     if spans_link and fault.target == spans_link.name:
-        return spans_felt(RunFolder(evidence.root).metrics, before_s, (start_s, until_s))
+        return telemetry_fault_observed(
+            RunFolder(evidence.root).metrics, before_s, (start_s, until_s)
+        )
     rule, links = bite_rule(fault).held_for(until_s - start_s), links_felt(evidence, fault)
     if rule.shift:
         rule = _with_usual(evidence, rule, links, before_s)
     during = _count(evidence, rule, links, (start_s, until_s))
     usual = _count(evidence, rule, links, before_s)
     observed = felt(during, usual, rule)
-    if fault.kind == "restart" and STARTED_ANEW in evidence.facts.evidence_after(fault.id):
+    if fault.kind == "restart" and STARTED_ANEW in evidence.run_log.evidence_after(fault.id):
         observed = True  # one in good order may cost no attempt at all
     return during[0], during[1], observed, _sentence(links, during, usual)
 

@@ -16,17 +16,17 @@ class Asked:
     end_s: float
 
 
-def asked_window(asked: Expectation, plan: Plan, facts: RunLog) -> Asked | None:
+def asked_window(asked: Expectation, plan: Plan, log: RunLog) -> Asked | None:
     """The time that an expectation is judged by; None: this run has no such phase, or no fault.
 
     Args:
         asked: as the experiment states it.
         plan: whose phases and faults; where a fault's real time is not known, the planned one counts.
-        facts: when each fault really began and ended.
+        log: when each fault really began and ended.
     """
     phase: str | None = getattr(asked, "phase", None)
     if phase is None:
-        return _between(*asked.period(), plan, facts)
+        return _between(*asked.period(), plan, log)
     whole = _phase(phase, plan)
     if whole is None or not isinstance(asked, PartOfPhase):
         return whole
@@ -44,15 +44,15 @@ _FROM = {
 }
 
 
-def _between(start: Boundary, end: Boundary, plan: Plan, facts: RunLog) -> Asked | None:
+def _between(start: Boundary, end: Boundary, plan: Plan, log: RunLog) -> Asked | None:
     """The time between two boundaries of the run; None: it has no faults."""
     if start == "start":
         return Asked("the whole run", plan.phases[0].start_s, plan.end_s)
     if not plan.faults:
         return None
     times_s = {
-        "first_fault": min(_known(facts.began_s(each.id), each.start_s) for each in plan.faults),
-        "last_undo": max(_known(facts.undone_s(each.id), each.end_s) for each in plan.faults),
+        "first_fault": min(_known(log.began_s(each.id), each.start_s) for each in plan.faults),
+        "last_undo": max(_known(log.undone_s(each.id), each.end_s) for each in plan.faults),
         "end": plan.end_s,
     }
     until = " on" if end == "end" else " to the last one's end"

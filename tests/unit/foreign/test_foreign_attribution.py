@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from aguante.measure.foreign_attribution import adopt, translation
+from aguante.measure.foreign_attribution import attribute_from_spans, translation
 from aguante.testbed.testbed_file import load_testbed
 from aguante.testbed.testbed_spec import TestbedSpec
 
@@ -58,7 +58,7 @@ def evidence(*spans: tuple[object, ...]) -> duckdb.DuckDBPyConnection:
 
 def cause(spec: TestbedSpec, *spans: tuple[object, ...]) -> tuple[object, ...] | None:
     db = evidence(*spans)
-    adopt(db, spec)
+    attribute_from_spans(db, spec)
     return db.execute("SELECT origin, link, mechanism FROM requests").fetchone()
 
 

@@ -61,5 +61,5 @@ def test_a_ledger_that_is_none_says_so(tmp_path: Path) -> None:
     """Whatever DuckDB thinks of it comes with the file's name."""
     ledger = tmp_path / "requests.jsonl"
     ledger.write_text("no json\n")
-    with pytest.raises(EvidenceError, match=r"requests\.jsonl: no CSV could be made of it"):
+    with pytest.raises(EvidenceError, match=r"requests\.jsonl: cannot be written as CSV"):
         write_csv(ledger, tmp_path)

@@ -10,7 +10,7 @@ from aguante.expectations.amplification import LinkAmplification
 from aguante.expectations.breaker import BreakerTransition
 from aguante.load_protocol.records import RequestRecord
 from aguante.measure.measure_run import measure
-from aguante.measure.measures import Announcements, Measures
+from aguante.measure.measures import Measures, PhasePushes
 from aguante.plan.plan import Plan
 from aguante.run_folder.events import PhasesPublished
 from aguante.run_folder.folder import RunFolder
@@ -274,7 +274,7 @@ def test_an_invariant_without_exposure_is_an_error(lab: Lab, tmp_path: Path) -> 
     sql.write_text("SELECT 1 WHERE false")
     lab.shop = lab.shop.model_copy(update={"invariants": (InvariantSpec(name="silent", sql=sql),)})
     (seen,) = lab.measure().invariants
-    assert seen.error == "silent.sql: no comment line '-- exposure: SELECT ...': add one"
+    assert seen.error == "silent.sql: found no comment line '-- exposure: SELECT ...'; fix: add one"
 
 
 def test_a_healed_fault_ended_when_it_was_verified(lab: Lab) -> None:
@@ -329,11 +329,11 @@ def test_an_event_that_is_none_is_an_error(lab: Lab) -> None:
 def test_what_prometheus_took_is_measured_where_there_was_one(lab: Lab) -> None:
     """And unknown where there was none."""
     folder = lab.folder()
-    assert measure(folder, lab.plan, lab.shop).announced is None
+    assert measure(folder, lab.plan, lab.shop).phase_pushes is None
     with folder.events.open("a") as file:
         file.write(PhasesPublished(taken=28, failed=2).model_dump_json() + "\n")
     measures = measure(folder, lab.plan, lab.shop)
-    assert measures.announced == Announcements(taken=28, failed=2)
+    assert measures.phase_pushes == PhasePushes(taken=28, failed=2)
 
 
 def test_dropped_spans_make_breakers_and_attempts_unknown(lab: Lab) -> None:

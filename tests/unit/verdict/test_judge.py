@@ -114,10 +114,18 @@ def unasked_settling(_: Measures) -> dict[str, object]:
         ((unsettled,), "deviated", "The system did not settle in time"),
         ((violated, unfelt, unmet), "deviated", "Invariant seats_add_up is violated"),
         ((unsettled, stopped), "deviated", "The system did not settle in time"),
-        ((unfelt,), "inconclusive", "Fault slow (latency on reservations-payments) was not felt"),
+        (
+            (unfelt,),
+            "inconclusive",
+            "Fault slow (latency on reservations-payments) was not observed",
+        ),
         ((unfelt, unmet), "inconclusive", "Fault slow (latency"),
-        ((late,), "inconclusive", "Fault slow took hold 0.60 s off its planned time (limit 0.5 s)"),
-        ((slow_to_hold,), "inconclusive", "Fault slow took hold 0.70 s off its planned time"),
+        (
+            (late,),
+            "inconclusive",
+            "Fault slow took effect 0.60 s off its planned time (limit 0.5 s)",
+        ),
+        ((slow_to_hold,), "inconclusive", "Fault slow took effect 0.70 s off its planned time"),
         ((never_applied,), "inconclusive", "Fault slow was never applied: 404 proxy not found."),
         ((not_undone,), "inconclusive", "Fault slow was not verified undone"),
         ((shortfall,), "inconclusive", "Only 94.8 % of the offered load was achieved"),
@@ -131,7 +139,7 @@ def unasked_settling(_: Measures) -> dict[str, object]:
         (
             (untried_invariant,),
             "held",
-            "All 10 expectations are met, 11 invariants held (1 more had",
+            "All 10 expectations are met, 11 invariants held (1 more could",
         ),
     ],
     ids=lambda each: "+".join(c.__name__ for c in each) if isinstance(each, tuple) else None,
@@ -171,7 +179,7 @@ def test_a_named_invariant_that_nothing_could_break_is_unknown(
     untried = good.invariants[0].model_copy(update={"exposure": 0})
     verdict = judge(plan, good.model_copy(update={"invariants": (untried,)}))
     assert verdict.verdict == "inconclusive"
-    assert "nothing in this run could have broken it" in verdict.reasons[0]
+    assert "nothing in this run could have violated it" in verdict.reasons[0]
 
 
 def test_an_untried_invariant_is_never_called_held(judged: Callable[..., Verdict]) -> None:
@@ -215,8 +223,8 @@ def test_the_headline_tells_the_run_in_numbers(judged: Callable[..., Verdict]) -
         "reservations-payments slowed by 3.5 s for 12 s: 429 semaphore_full after 1.0 s (17.5 %)"
         " and 504 timeout after 3.0 s (6.2 %), until the breaker on reservations-payments opened at"
         " 3.1 s; then 503 breaker_open in 32 ms (55.6 %); 0 stray charges on 45 that were taken back,"
-        " 0 of 742 acknowledged reservations lost, 0 violations of 12 invariants that were put to the"
-        " test; goodput recovered 2 s after the fault."
+        " 0 of 742 acknowledged reservations lost, 0 violations of 12 invariants that were tested;"
+        " goodput recovered 2 s after the fault."
     )
 
 

@@ -16,7 +16,7 @@ from aguante.verdict.verdict import Verdict
 REASON = (
     "The system was not in its steady state before the fault: rate of 200 in baseline >= 97 %,"
     " observed 78.3 % (94 of 120 requests); fix: offer less (--set load.rate_rps=...), warm up longer"
-    " (--set phases.warmup_s=...), or use a machine with less else to do."
+    " (--set phases.warmup_s=...), or use a less busy machine."
 )
 UNMET_IN_FAULT = "Unmet: rate of 504 in fault >= 2 %; observed 1.0 % (45 of 720 requests)."
 Judged = Callable[..., Verdict]

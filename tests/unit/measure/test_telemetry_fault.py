@@ -1,4 +1,4 @@
-"""Whether a dead collector was felt, by the services' own count of exported spans."""
+"""Whether a dead collector was observed, by the services' own count of exported spans."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from aguante.collect.metrics_scraper import Scrape
-from aguante.measure.exports import spans_felt
+from aguante.measure.telemetry_fault import telemetry_fault_observed
 from aguante.testbed.metric_names import SPANS_EXPORTED
 
 BASELINE, FAULT = (2.0, 8.0), (8.0, 14.0)
@@ -26,39 +26,39 @@ def scraped(folder: Path, growth: dict[str, list[float]]) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("a_second", "missing", "felt"),
+    ("a_second", "missing", "observed"),
     [(0, 900, True), (100, 400, True), (150, 150, False), (200, 0, False), (400, 0, False)],
 )
-def test_a_collector_that_takes_less_was_felt(
-    a_second: float, missing: int, felt: bool, tmp_path: Path
+def test_a_fault_is_observed_when_the_collector_accepts_fewer_spans(
+    a_second: float, missing: int, observed: bool, tmp_path: Path
 ) -> None:
     """A quarter less than the 200 a second of the baseline, over both services; a little less is chance.
 
-    The first 1.5 s may still tell of what went before, so 900 are expected; five scrapes lie in the rest.
+    The first 1.5 s may still count earlier spans, so 900 are expected; the rest has five scrapes.
     """
     half = [100.0] * 8 + [a_second / 2] * 6
     path = scraped(tmp_path, {"gateway-1": half, "payments-1": half})
-    expected, absent, seen, sentence = spans_felt(path, BASELINE, FAULT)
-    assert (expected, absent, seen) == (900, missing, felt)
-    assert sentence.endswith("of 900 spans reached the collector that would have in the baseline")
+    expected, absent, seen, sentence = telemetry_fault_observed(path, BASELINE, FAULT)
+    assert (expected, absent, seen) == (900, missing, observed)
+    assert sentence.endswith("spans reached the collector; at the baseline's rate 900 would have")
 
 
 def test_a_counter_that_began_anew_is_not_negative(tmp_path: Path) -> None:
     """A service that was started again counts from 0."""
     path = scraped(tmp_path, {"payments-1": [100.0] * 8 + [100.0, 100.0, -10_000.0, 500.0, 0, 0]})
-    assert spans_felt(path, BASELINE, FAULT)[1] == 0
+    assert telemetry_fault_observed(path, BASELINE, FAULT)[1] == 0
 
 
 def test_too_few_spans_prove_nothing(tmp_path: Path) -> None:
     """Nineteen that would have come and did not may be a pause in the load."""
     path = scraped(tmp_path, {"payments-1": [4.0] * 8 + [0.0] * 6})
-    assert spans_felt(path, BASELINE, FAULT)[:3] == (18, 18, False)
+    assert telemetry_fault_observed(path, BASELINE, FAULT)[:3] == (18, 18, False)
 
 
 def test_services_that_count_nothing_cannot_show_it(tmp_path: Path) -> None:
     """Neither without the file nor without the counter is anything claimed."""
     path = scraped(tmp_path, {})
     for each in (path, tmp_path / "nowhere"):
-        expected, _, felt, sentence = spans_felt(each, BASELINE, FAULT)
-        assert (expected, felt) == (0, False)
+        expected, _, observed, sentence = telemetry_fault_observed(each, BASELINE, FAULT)
+        assert (expected, observed) == (0, False)
         assert SPANS_EXPORTED in sentence
