@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wheel servers demo test undo-storm storm load lint format bench lock schemas clean compose images-offline stack stack-down
+.PHONY: help setup wheel wheel-pythons servers demo test undo-storm storm load lint format bench lock schemas clean compose images-offline stack stack-down
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ wheel: $(STAMP) ## build dist/aguante-*.whl and the source distribution; docs/in
 	@rm -rf dist
 	@$(BIN)/uv build -q --no-build-isolation --python $(BIN)/python -o dist
 	@ls dist/*
+
+wheel-pythons: setup ## install the wheel on newer Pythons (Debian's, in a chroot; as root, with mmdebstrap) and use it
+	$(BIN)/python -m pytest -m other_pythons tests/integration/test_wheel_pythons.py
 
 lint: $(STAMP) ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .

@@ -145,7 +145,7 @@ def test_a_fault_by_hand_is_healed_by_time_by_signal_and_after_a_kill(
         held.wait(timeout=10)
         recovered = aguante(tmp_path, "recover", *runs)
         assert "restored inventory-db" in recovered.stdout
-    assert aguante(tmp_path, "heal").stdout == "nothing was broken\n"
+    assert aguante(tmp_path, "heal").stdout == "nothing to heal\n"
     assert testbed.links
 
 

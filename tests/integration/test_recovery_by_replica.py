@@ -27,7 +27,7 @@ from aguante.measure.audit.sql_reports import Report
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_spec import TestbedSpec
-from services.reservations.repository import LEASE_S
+from services.shop.budget import LEASE_S
 
 RESERVATIONS = 24
 """One of four replicas gets none of 24 connections once in a thousand runs; then the test says so."""

@@ -122,14 +122,14 @@ def test_down_ends_exactly_the_detached_testbed_named(parent: Path, standin_file
     )
     assert run("down").returncode == 3  # which one?
     ended = run("down", one.id)
-    assert (ended.returncode, ended.stdout) == (0, f"{one.id} ended\n")
+    assert (ended.returncode, ended.stdout) == (0, f"{one.id} stopped\n")
     assert not alive(one)
     assert alive(two)
     assert two.id in run("ps").stdout
     processes = len(two.services) + 3  # Toxiproxy, PostgreSQL and the relay of spans
     assert f"{processes} of {processes} alive" in run("ps").stdout
     assert run("down").returncode == 0
-    assert "no testbed runs" in run("ps").stdout
+    assert "no testbed is running" in run("ps").stdout
 
 
 @pytest.mark.usefixtures("observer_binaries")

@@ -39,7 +39,6 @@ DOCUMENTS_ONLY = {
 """Checked in documents and configuration, not in Python sources."""
 PENDING = {
     "aguante": "being rewritten",
-    "invariants": "being rewritten",
     "offline": "being rewritten",
     "services": "being rewritten",
 }

@@ -1,10 +1,11 @@
-"""``aguante recover``: heal what killed runs left behind."""
+"""``aguante recover``: undo the faults that killed runs left behind."""
 
 import asyncio
 from pathlib import Path
 
 import click
 
+from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.run_folders import runs_option
 from aguante.run.recover_runs import recover
 from aguante.runtimes.testbed_state import default_parent
@@ -13,10 +14,12 @@ from aguante.runtimes.testbed_state import default_parent
 @click.command("recover")
 @runs_option
 def recover_command(runs: Path) -> int:
-    """Heal what killed runs left behind: every fault that a journal intended and nobody verified undone.
+    """Undo the faults that killed runs left behind: every journaled fault whose undo was not verified.
 
-    Runs that are alive are left alone. `aguante run` does the same before it starts. Repeating it does no
-    harm. Exit 0: nothing is left to heal; 4: something could not be healed (it says what and how).
+    Runs in progress are not touched. `aguante run` does the same before it starts. The command can safely be
+    repeated.
+
+    Exit 0: nothing is left to undo; 4: a fault could not be undone (the message says why).
     """
     results = asyncio.run(recover(runs, default_parent()))
     for each in results:
@@ -26,4 +29,4 @@ def recover_command(runs: Path) -> int:
             click.echo(f"{each.run_id}: {each.fault_id}: healed: {each.how}")
     if not results:
         click.echo("nothing to heal")
-    return 4 if any(each.error for each in results) else 0
+    return ExitCode.TESTBED if any(each.error for each in results) else ExitCode.OK

@@ -1,4 +1,4 @@
-"""``aguante report`` and ``aguante verdict``: from a run folder, without playing anything."""
+"""``aguante report`` and ``aguante verdict``: work from a run folder; nothing is started."""
 
 from pathlib import Path
 
@@ -21,10 +21,10 @@ run_argument = click.argument("run", metavar="[RUN]", required=False, shell_comp
 @run_argument
 @runs_option
 def report_command(run: str | None, runs: Path) -> int:
-    """Write report.html, report.md and junit.xml of RUN again, from its measures and verdict.
+    """Write report.html, report.md and junit.xml of RUN again, from its stored measures and verdict.
 
-    RUN is a run folder, a run id or a part of one; without it the latest run. A suite's folder gets its
-    overview again. Judges nothing anew (that is `aguante verdict`). Exit 3: no such run.
+    RUN is a run folder, a run id, or the beginning or end of one; default: the latest run. For the folder of a
+    suite, its overview is written again. To judge a run again, use `aguante verdict`. Exit 3: no such run.
     """
     folder = run_folder(run, runs)
     suite = folder / "suite.json"
@@ -41,14 +41,15 @@ def report_command(run: str | None, runs: Path) -> int:
 @click.command("verdict")
 @run_argument
 @runs_option
-@click.option("--write", is_flag=True, help="Store it: measures, verdict and reports are replaced.")
+@click.option("--write", is_flag=True, help="Replace the stored measures, verdict and reports.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def verdict_command(run: str | None, runs: Path, write: bool, as_json: bool) -> int:
-    """Judge RUN again from its evidence alone: requests, spans, tables, and the experiment as it was.
+    """Judge RUN again from its evidence: requests, spans, tables, and the frozen experiment.
 
-    The same folder gives the same verdict; a difference to the stored one is said (an earlier version
-    judged otherwise, or the folder was changed). RUN as for `aguante report`.
-    Exit: as the verdict; 3: no such run.
+    The same folder gives the same verdict. If the result differs from the stored one, the command says so: an
+    earlier version judged differently, or the folder was changed. RUN as for `aguante report`.
+
+    Exit code: that of the verdict; 3: no such run.
     """
     folder = run_folder(run, runs)
     try:

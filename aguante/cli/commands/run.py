@@ -1,4 +1,4 @@
-"""``aguante run``: play experiments, print verdicts, exit by them."""
+"""``aguante run``: run experiments and print their verdicts."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -8,17 +8,18 @@ import click
 from rich.console import Console
 
 from aguante.cli.consoles import ProgressConsole
-from aguante.cli.options.arguments import (
-    check_policy,
-    command_line,
-    experiment_argument,
-    set_option,
-    testbed_option,
-)
+from aguante.cli.exit_code import ExitCode
+from aguante.cli.options.command_line import command_line
 from aguante.cli.options.completion_names import policies
-from aguante.cli.options.experiment_choice import select, tag_option
+from aguante.cli.options.experiment_files import (
+    experiment_argument,
+    select,
+    set_option,
+    tag_option,
+)
 from aguante.cli.options.run_folders import runs_option, writable
 from aguante.cli.options.runtime_choice import attach_option, chosen, refuse_stdin, runtime_option
+from aguante.cli.options.testbed_option import check_policy, testbed_option
 from aguante.cli.options.with_option import with_option
 from aguante.cli.play_single import play_single
 from aguante.cli.play_suite import play_suite
@@ -38,7 +39,7 @@ jobs_option = click.option(
     default=1,
     show_default=True,
     metavar="N",
-    help="Play N runs at once, each with a testbed of its own; about one core each.",
+    help="Number of concurrent runs, each with its own testbed; each needs about one core.",
 )
 retry_option = click.option(
     "--retry-inconclusive",
@@ -46,7 +47,7 @@ retry_option = click.option(
     default=0,
     show_default=True,
     metavar="N",
-    help="Play an inconclusive run again, up to N times; a deviated one never is.",
+    help="Repeat an inconclusive run up to N times; deviated runs are never repeated.",
 )
 
 
@@ -57,7 +58,7 @@ retry_option = click.option(
 @click.option(
     "--policy",
     shell_complete=policies,
-    help="Play with this policy instead of the experiment's own.",
+    help="Use this policy instead of the one of the experiment.",
 )
 @runtime_option
 @attach_option
@@ -65,7 +66,7 @@ retry_option = click.option(
 @click.option(
     "--seed",
     type=click.IntRange(min=0, max=2**32 - 1),
-    help="Repeat the random draws of an earlier run; --repeat counts up from it.",
+    help="Seed of all random values, to repeat an earlier run; --repeat adds 1 for each round.",
 )
 @tag_option
 @click.option(
@@ -74,16 +75,14 @@ retry_option = click.option(
     default=1,
     show_default=True,
     metavar="N",
-    help="Play everything N times, interleaved.",
+    help="Run everything N times, interleaved.",
 )
 @jobs_option
 @retry_option
 @runs_option
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the results as JSON, and nothing else."
-)
-@click.option("--quiet", is_flag=True, help="No progress; print the verdicts alone.")
-@click.option("--ci", is_flag=True, help="Plain lines, no colours, nothing redrawn.")
+@click.option("--json", "as_json", is_flag=True, help="Print only the results, as JSON.")
+@click.option("--quiet", is_flag=True, help="Print only the verdicts, no progress.")
+@click.option("--ci", is_flag=True, help="Plain lines: no colours, nothing redrawn.")
 def run_command(  # noqa: PLR0913 - an argument for each option
     experiments: tuple[Path, ...],
     testbed: Path | None,
@@ -102,27 +101,27 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     quiet: bool,
     ci: bool,
 ) -> int:
-    """Play EXPERIMENT files on the real system, and print a verdict for each.
+    """Run EXPERIMENT files on the real system, and print a verdict for each.
 
-    EXPERIMENT is a file, a folder (all its *.yaml), or a pattern in quotes.
+    EXPERIMENT is a file, a folder (all its *.yaml), or a quoted pattern.
 
-    Starts five services, PostgreSQL and Toxiproxy, natively or in containers (or borrows a testbed that
-    runs), sends open-loop load, injects the faults, heals them, audits the databases, and writes a run
-    folder with verdict.json and report.html.
-    Several runs (many files, --repeat) are played by one process each, which keeps its output;
-    a folder runs/suite-<time>/ then holds overview.html, overview.md, junit.xml and suite.json.
+    Starts the services, PostgreSQL and Toxiproxy, natively or in containers (or uses a running testbed), generates
+    open-loop load, injects the faults, heals them, audits the databases, and writes a run folder with verdict.json
+    and report.html.
 
-    The exit code is the gravest of all runs (see `aguante --help`). Ctrl-C heals first, and begins
-    nothing new.
+    With several runs (many files, or --repeat), each runs in a process of its own whose output is kept in a log.
+    The folder runs/suite-<time>/ then contains overview.html, overview.md, junit.xml and suite.json.
+
+    The exit code is the most severe one of all runs (see `aguante --help`). Ctrl-C heals the faults and then stops.
     """
     runtime = chosen(runtime_name, attach, at_once=jobs, sidecars=sidecars.names)
     loaded = select(experiments, tags, testbed, sets, runtime.name)
     if loaded.invalid:
-        return 3
+        return ExitCode.INVALID
     check_policy(loaded.spec, policy)
     progress = ProgressConsole(plain=ci)
     if not heal_leftovers(runs, progress):
-        return 4
+        return ExitCode.TESTBED
     entries = [Entry.of(*each, loaded.spec, policy) for each in loaded.experiments]
     planned = interleave(entries, repeat, seed)
     verdicts = progress if as_json else verdict_console(plain=ci)
@@ -153,10 +152,10 @@ def run_command(  # noqa: PLR0913 - an argument for each option
 
 
 def heal_leftovers(runs: Path, console: Console) -> bool:
-    """What killed runs left behind is healed first; False when something could not be.
+    """Undo the faults that killed runs left behind; False if one could not be undone.
 
     Raises:
-        TestbedError: the runs folder cannot be written; then no run can be journaled, either.
+        TestbedError: the folder of all runs cannot be written, so no run could be journaled.
     """
     writable(runs)
     left = asyncio.run(recover(runs, default_parent()))
@@ -168,7 +167,7 @@ def heal_leftovers(runs: Path, console: Console) -> bool:
 def passed_on(
     testbed: Path | None, runs: Path, sets: tuple[str, ...], runtime: ChosenRuntime
 ) -> tuple[str, ...]:
-    """The options that every child of a suite is given."""
+    """The options for every child process of a suite."""
     spec = ("--testbed", str(testbed)) if testbed else ()
     settings = (part for text in sets for part in ("--set", text))
     return (*spec, *settings, *runtime.options, "--runs", str(runs))

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request to stop, for every command that takes long."""
+"""Ctrl-C and SIGTERM as a request to stop, for every long-running command."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[asyncio.Event]:
-    """SIGINT and SIGTERM set the event, however often they arrive, and interrupt nothing themselves."""
+    """SIGINT and SIGTERM set the event, even when repeated; they interrupt nothing by themselves."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -7,9 +7,9 @@ import pytest
 from shop import ROOT
 
 from aguante.cli.commands.run import run_command
-from aguante.cli.options.arguments import check_policy, find_testbed
-from aguante.cli.options.experiment_choice import select
+from aguante.cli.options.experiment_files import select
 from aguante.cli.options.runtime_choice import chosen
+from aguante.cli.options.testbed_option import check_policy, find_testbed
 from aguante.experiment import load_experiment
 from aguante.plan.plan import Plan
 from aguante.run.single import SingleRun

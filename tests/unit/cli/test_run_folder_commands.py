@@ -94,7 +94,7 @@ def test_a_run_is_named_by_its_id_or_a_part_of_it(finished: RunFolder, given: st
 
 
 @pytest.mark.parametrize(
-    ("given", "message"), [("nowhere", "no such run"), ("2026", "give more of it")]
+    ("given", "message"), [("nowhere", "no such run"), ("2026", "give more of the id")]
 )
 def test_a_run_that_is_not_clear_is_wrong_usage(
     tmp_path: Path, given: str, message: str, capsys: pytest.CaptureFixture[str]

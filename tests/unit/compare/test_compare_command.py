@@ -106,7 +106,7 @@ def test_a_folder_of_several_experiments_is_wrong_usage(
     """Policies are compared on one; how many were found is said."""
     given = ("--policies", "default,no-breaker", "chaos-experiments", "--runs", str(tmp_path))
     assert code_of(*given) == 3
-    assert "experiments: give the one file" in capsys.readouterr().err
+    assert "experiments, expected one file" in capsys.readouterr().err
 
 
 def test_what_cannot_be_healed_is_no_wrong_usage(

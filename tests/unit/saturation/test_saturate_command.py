@@ -130,5 +130,5 @@ def test_a_policy_that_is_named_twice_is_refused_before_anything_starts(
 ) -> None:
     """Exit 3: it was played whole before its folder was in the way."""
     assert saturate(tmp_path, "--policies", "default,no-semaphore,default") == 3
-    assert "default is there twice; each is swept once" in capsys.readouterr().err
+    assert "default is given twice; give each policy once" in capsys.readouterr().err
     assert NoTestbed.ups == 0

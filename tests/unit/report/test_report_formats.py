@@ -2,7 +2,7 @@
 
 import pytest
 
-from aguante.report import text
+from aguante.report import formats
 
 DASH = "\N{EN DASH}"
 
@@ -13,7 +13,7 @@ DASH = "\N{EN DASH}"
 )  # fmt: skip
 def test_percent(share, shown):
     """A share that is not quite nothing or not quite everything never reads as if it were."""
-    assert text.percent(share) == shown.replace(" ", text.SPACE)
+    assert formats.percent(share) == shown.replace(" ", formats.SPACE)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_percent(share, shown):
 )  # fmt: skip
 def test_milliseconds(value, shown):
     """Latencies keep about three digits and change to seconds at a thousand."""
-    assert text.milliseconds(value) == shown.replace(" ", text.SPACE)
+    assert formats.milliseconds(value) == shown.replace(" ", formats.SPACE)
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,9 @@ def test_milliseconds(value, shown):
 )  # fmt: skip
 def test_points(change, shown):
     """A difference carries its sign, and a true minus."""
-    assert text.points(change) == shown
+    assert formats.points(change) == shown
 
 
 def test_printable_replaces_what_xml_cannot_carry():
     """Control characters and lone surrogates become the replacement character; tabs and new lines stay."""
-    assert text.printable("a\x00\x07\tb\n\ud800") == "a\ufffd\ufffd\tb\n\ufffd"
+    assert formats.printable("a\x00\x07\tb\n\ud800") == "a\ufffd\ufffd\tb\n\ufffd"

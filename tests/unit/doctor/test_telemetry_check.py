@@ -32,7 +32,7 @@ def dead(**given: str) -> Testbed:
 
 
 async def examined(**given: str) -> dict[str, Check]:
-    return {each.name: each for each in await pipeline.examine_pipeline(dead(**given))}
+    return {each.name: each for each in await pipeline.examine_telemetry(dead(**given))}
 
 
 async def test_every_part_that_is_dead_is_named_with_its_address(
@@ -66,7 +66,7 @@ BAD = {"name": "BreakerOpen", "health": "err", "lastError": "many-to-many"}
 @pytest.mark.parametrize(
     ("flags", "rule", "state", "said"),
     [
-        (ALL, GOOD, "ok", "1 targets are scraped, 1 rules are reckoned"),
+        (ALL, GOOD, "ok", "1 targets scraped, 1 rules evaluated"),
         (ALL | {"enable-feature": "otel,exemplar-storage"}, GOOD, "ok", "1 rules"),
         (ALL | {"web.enable-otlp-receiver": "false"}, GOOD, "broken", "--web.enable-otlp-receiver"),
         (ALL | {"enable-feature": ""}, GOOD, "broken", "--enable-feature=exemplar-storage"),

@@ -1,4 +1,4 @@
-"""Numbers as people read them. Every function takes None as "not known" and shows a dash."""
+"""Numbers as text. Every function accepts None for "unknown" and returns a dash."""
 
 import re
 
@@ -8,17 +8,17 @@ _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 
 
 def printable(text: str) -> str:
-    """The text without characters that XML 1.0 (and a terminal) cannot carry: replaced, not hidden."""
+    """The text with characters that XML 1.0 or a terminal cannot represent replaced by U+FFFD."""
     return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def count(value: int | None) -> str:
-    """A whole number with its thousands set apart: ``12 480``."""
+    """A whole number with separated thousands: ``12 480``."""
     return UNKNOWN if value is None else f"{value:,}".replace(",", SPACE)
 
 
 def percent(share: float | None) -> str:
-    """A share 0..1 as ``6.1 %``. A share above 0 never reads as 0, nor one below 1 as 100."""
+    """A share 0..1 as ``6.1 %``. A share above 0 never shows as 0 %, nor one below 1 as 100 %."""
     if share is None:
         return UNKNOWN
     hundredths = share * 100
@@ -38,7 +38,7 @@ def points(difference: float | None) -> str:
 
 
 def milliseconds(value_ms: float | None) -> str:
-    """A length as ``3.4 ms``, ``38 ms`` or ``3.01 s``: about three digits."""
+    """A duration as ``3.4 ms``, ``38 ms`` or ``3.01 s``."""
     if value_ms is None:
         return UNKNOWN
     if value_ms >= 999.5:
@@ -52,7 +52,7 @@ def seconds(value_s: float | None) -> str:
 
 
 def exact_seconds(value_s: float | None) -> str:
-    """A time as ``8.012 s``, where thousandths matter."""
+    """A time as ``8.012 s``."""
     return UNKNOWN if value_s is None else f"{value_s:.3f}{SPACE}s".replace("-", "\N{MINUS SIGN}")
 
 
@@ -62,7 +62,7 @@ def per_second(value_rps: float | None) -> str:
 
 
 def ratio(numerator: int, denominator: int) -> float | None:
-    """The share, or None where there is nothing to divide by."""
+    """The share, or None if the denominator is 0."""
     return numerator / denominator if denominator else None
 
 

@@ -1,4 +1,4 @@
-"""What the charts draw, as plain geometry in seconds and requests. Pure; knows no chart library."""
+"""The geometry of the charts, in seconds and requests. Pure, independent of the chart library."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ UNITS = {
     "average_size": "bytes",
     "size_variation": "bytes",
 }
-"""Units of Toxiproxy's attributes (its README, section Toxics); only the slicer counts its delay in microseconds."""
+"""Units of Toxiproxy's attributes (its README, section Toxics); the delay of the slicer is in microseconds."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a cause can be named inside the stack: centre of a run of seconds where it is high enough."""
+    """The place for the name of a cause inside the stack: the centre of a large enough rectangle."""
 
     key: str
     text: str
@@ -48,18 +48,18 @@ class Spot:
 
 @dataclass(frozen=True)
 class FaultBand:
-    """A fault's window on the axis; ``lane`` keeps the names of overlapping faults apart."""
+    """The window of a fault on the time axis; ``lane`` separates the names of overlapping faults."""
 
     from_s: float
     to_s: float
     names: tuple[str, ...]
-    """Longest first; the chart takes the first one that fits."""
+    """Longest first; the chart uses the first that fits."""
     lane: int
 
 
 @dataclass(frozen=True)
 class StateSpan:
-    """How long one breaker was in one state."""
+    """A period during which a breaker was in one state."""
 
     breaker: str
     state: str
@@ -80,7 +80,7 @@ def counts_of(second: SecondCauses, styles: Sequence[CauseStyle]) -> tuple[int, 
 
 
 def stack(seconds: Sequence[SecondCauses], styles: Sequence[CauseStyle]) -> tuple[Block, ...]:
-    """The stacked rectangles, empty ones left out."""
+    """The stacked rectangles, without empty ones."""
     blocks = []
     for second in seconds:
         bottom = 0
@@ -96,7 +96,7 @@ def stack(seconds: Sequence[SecondCauses], styles: Sequence[CauseStyle]) -> tupl
 def spots(
     blocks: Sequence[Block], styles: Sequence[CauseStyle], height_min: float
 ) -> tuple[Spot, ...]:
-    """For each cause the largest rectangle inside its own blocks that is at least ``height_min`` high."""
+    """For each cause, the largest rectangle inside its blocks that is at least ``height_min`` high."""
     found = []
     for style in styles:
         own = [block for block in blocks if block.key == style.key]
@@ -108,7 +108,7 @@ def spots(
 
 
 def _rectangles(blocks: Sequence[Block], height_min: float) -> Iterator[Block]:
-    """From each block on: how far neighbours reach with a common strip at least ``height_min`` high."""
+    """All rectangles at least ``height_min`` high across adjacent blocks, by their first block."""
     for number, first in enumerate(blocks):
         low, high, to_s = first.bottom, first.top, first.from_s
         for block in blocks[number:]:
@@ -124,7 +124,7 @@ def _area(block: Block) -> float:
 
 
 def fault_bands(plan: Plan, faults: Sequence[FaultMeasure]) -> tuple[FaultBand, ...]:
-    """Each fault's window as it was; as it was planned where it never came to be."""
+    """The actual window of each fault; the planned one if the fault was never injected."""
     actual = {fault.id: fault for fault in faults}
     bands: list[FaultBand] = []
     for planned in sorted(plan.faults, key=lambda fault: fault.start_s):
@@ -163,7 +163,7 @@ def fault_names(planned: PlannedFault) -> tuple[str, ...]:
 
 
 def _pumba_names(planned: PlannedFault, fault: PumbaFault) -> tuple[str, ...]:
-    """``lossy: iptables loss (probability 0.3) on payments``: what was chosen, not what holds anyway."""
+    """``lossy: iptables loss (probability 0.3) on payments``: only options that differ from their default."""
     options = {each.key: each.default for each in COMMANDS[fault.command].options}
     chosen = [f"{key} {told(value)}" for key, value in fault.options if value != options[key]]
     listed = f" ({', '.join(chosen)})" if chosen else ""
@@ -192,12 +192,12 @@ def breaker_states(transitions: Sequence[BreakerTransition], end_s: float) -> tu
 
 
 def breaker_name(transition: BreakerTransition) -> str:
-    """The link, with the instance that guards it."""
+    """The link, with the instance that owns the breaker."""
     return f"{transition.link} ({transition.instance or transition.service})"
 
 
 def end_of(plan: Plan, measures: Measures) -> float:
-    """Where the time axis ends: with the plan, or with the last second that was measured."""
+    """The end of the time axis: that of the plan, or of the last measured second."""
     return max([plan.end_s, *(float(s.second + 1) for s in measures.seconds)])
 
 

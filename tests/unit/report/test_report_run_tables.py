@@ -5,7 +5,7 @@ from report_factory import held_run
 from report_variants import empty_run
 
 from aguante.measure.measures import SampleTrace
-from aguante.report import series, view
+from aguante.report import chart_geometry, run_tables
 from aguante.report.palette import styles_of
 from aguante.report.waterfall import services_of, waterfall
 
@@ -17,12 +17,14 @@ def run():
 
 @pytest.fixture
 def styles(run):
-    return styles_of(series.pairs_of(run.measures))
+    return styles_of(chart_geometry.pairs_of(run.measures))
 
 
 def test_cells_compare_with_the_baseline(run, styles):
     """Each phase but the baseline says how much its share differs from the baseline's."""
-    refused = next(r for r in view.cause_rows(run.verdict.phases, styles) if r.style.status == 503)
+    refused = next(
+        r for r in run_tables.cause_rows(run.verdict.phases, styles) if r.style.status == 503
+    )
     assert [c.requests for c in refused.cells] == [0, 0, 395, 185]
     assert refused.cells[1].change is None
     assert refused.cells[2].change == pytest.approx(395 / 720)
@@ -30,7 +32,7 @@ def test_cells_compare_with_the_baseline(run, styles):
 
 def test_without_a_baseline_nothing_is_compared(run, styles):
     """A run that ended before its baseline shows shares and no differences."""
-    rows = view.cause_rows([p for p in run.verdict.phases if p.phase != "baseline"], styles)
+    rows = run_tables.cause_rows([p for p in run.verdict.phases if p.phase != "baseline"], styles)
     assert all(cell.change is None for row in rows for cell in row.cells)
 
 
@@ -40,35 +42,39 @@ def test_one_mechanism_from_two_links_is_two_rows(run, styles):
     moved = fault.causes[-1].model_copy(update={"link": "reservations-inventory", "requests": 1})
     phase = fault.model_copy(update={"causes": (*fault.causes, moved)})
     links = [
-        r.link for r in view.cause_rows([phase], styles) if r.style.mechanism == moved.mechanism
+        r.link
+        for r in run_tables.cause_rows([phase], styles)
+        if r.style.mechanism == moved.mechanism
     ]
     assert sorted(links) == ["reservations-inventory", "reservations-payments"]
 
 
 def test_slices_fill_a_phase(run, styles):
     """A phase's bar is exactly full."""
-    pieces = view.slices(run.verdict.phases[2], styles)
+    pieces = run_tables.slices(run.verdict.phases[2], styles)
     assert sum(p.length for p in pieces) == pytest.approx(1000, abs=0.5)
     assert pieces[0].start == 0
 
 
 def test_seconds_name_phase_and_breaker_state(run, styles):
     """Each second's row says in which phase it lies and what the breakers did in it."""
-    rows = view.second_rows(run.plan, run.measures, styles)
+    rows = run_tables.second_rows(run.plan, run.measures, styles)
     assert [rows[i].phase for i in (0, 2, 8, 20)] == ["warmup", "baseline", "fault", "recovery"]
     assert [text.split(") ")[1] for text in rows[11].breakers] == ["closed", "open"]
 
 
 def test_the_chart_in_words(run, styles):
     """Who cannot see the chart hears each cause's number and when it was seen."""
-    words = view.timeline_in_words(view.second_rows(run.plan, run.measures, styles), styles)
-    assert "429 semaphore_full: 102 answers between second 9 and 12." in words
+    words = run_tables.timeline_in_words(
+        run_tables.second_rows(run.plan, run.measures, styles), styles
+    )
+    assert "429 semaphore_full: 102 responses between second 9 and 12." in words
 
 
 def test_tiles_of_a_run_without_requests():
     """Nothing measured is shown as a dash, never as a zero or a hundred percent."""
     run = empty_run()
-    tiles = {tile.label: tile.value for tile in view.tiles(run.measures, run.verdict)}
+    tiles = {tile.label: tile.value for tile in run_tables.tiles(run.measures, run.verdict)}
     assert tiles["Failures explained"] == "\N{EN DASH}"
     assert tiles["Recovery"] == "not applicable"
 

@@ -1,13 +1,14 @@
-"""Writes a saga's transitions down: compare-and-set, so often as the database's retry policy allows."""
+"""Writes a saga's transitions down by compare-and-set, as often as the database's retry policy allows."""
 
 from dataclasses import dataclass
 
 from services.kit.failures.failed import DatabaseFailed
 from services.kit.patterns.deadline import Deadline
 from services.kit.patterns.retry import Retry
-from services.kit.telemetry.events import Emit, SagaTransitioned
+from services.kit.telemetry.events import Emit
 from services.reservations.domain import Decision, Failure, Saga, apply
-from services.reservations.ports import Sagas
+from services.reservations.repository import Sagas
+from services.reservations.saga_metrics import SagaTransitioned
 
 
 class SagaLostError(Exception):
@@ -19,8 +20,8 @@ class SagaLostError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Journal:
-    """Commits transitions, so often as the database's retry policy allows."""
+class TransitionLog:
+    """Stores new sagas and commits transitions."""
 
     sagas: Sagas
     retry: Retry
@@ -29,13 +30,13 @@ class Journal:
     async def begin(self, saga: Saga, deadline: Deadline) -> Saga | None:
         """Store a new saga; return instead the one that holds its key, if one does.
 
-        Raises DatabaseFailed; should the row be there after all, recovery ends it: no step was sent.
-        Raises SagaLostError when recovery has done so already.
+        Raises DatabaseFailed; should the row exist all the same, recovery ends it: no step was sent. Raises
+        SagaLostError when recovery has already done so.
         """
         holder = await self.retry.run(lambda _: self.sagas.begin(saga), deadline)
         if holder is None or holder.reservation_id != saga.reservation_id:
             return holder
-        # An earlier attempt of ours, whose answer was lost, has stored it.
+        # An earlier attempt of ours, whose response was lost, has stored it.
         if (holder.state, holder.version) != (saga.state, saga.version):
             raise SagaLostError(holder)
         return None
@@ -43,7 +44,7 @@ class Journal:
     async def commit(
         self, before: Saga, decision: Decision, failure: Failure | None = None
     ) -> Saga:
-        """Commit `decision`, and return the saga as it stands then.
+        """Commit `decision`, and return the saga as it is then.
 
         Raises SagaLostError, or DatabaseFailed: not definite when any attempt may have been written.
         """
@@ -69,6 +70,6 @@ class Journal:
             return
         record = await self.sagas.find(before.reservation_id)
         found = record.saga if record else None
-        # An earlier attempt of ours, whose answer was lost, may be what took the version.
+        # An earlier attempt of ours, whose response was lost, may have taken the version.
         if found is None or (found.state, found.version) != (after.state, after.version):
             raise SagaLostError(found)

@@ -1,7 +1,7 @@
-"""A group of commands that imports a command only when it is used: ``--help`` and ``down`` stay quick.
+"""A group of commands that imports a command only when it is used.
 
-The runner's libraries (DuckDB, pydantic, the chart library) take most of a second to import; a table of
-names and one-line helps takes none.
+The runner's libraries (DuckDB, pydantic, the chart library) take most of a second to import. The list of commands
+therefore comes from a table of names and one-line descriptions.
 """
 
 import difflib
@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 
 @dataclass(frozen=True)
 class LazyCommand:
-    """Where a command is, and what the list of commands says of it."""
+    """Where a command is, and its line in the list of commands."""
 
     where: str
     """``module:attribute``."""
@@ -29,12 +29,14 @@ Sections = Mapping[str, Mapping[str, LazyCommand]]
 
 
 class LazyGroup(click.Group):
-    """A click group over a table of commands; what is added as usual works beside it."""
+    """A click group over a table of commands. Commands added in click's usual way work as well."""
 
     sections: ClassVar[Sections] = {}
+    old_names: ClassVar[Mapping[str, LazyCommand]] = {}
+    """Old names of commands: they work, but are not listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every name, in the order of the sections."""
+        """Every name, in the order of the sections; hidden commands are left out."""
         table = [name for commands in self.sections.values() for name in commands]
         return [*table, *(name for name in super().list_commands(ctx) if name not in table)]
 
@@ -43,13 +45,13 @@ class LazyGroup(click.Group):
         found = super().get_command(ctx, cmd_name)
         if found is not None:
             return found
-        for commands in self.sections.values():
+        for commands in (*self.sections.values(), self.old_names):
             if cmd_name in commands:
                 return _imported(commands[cmd_name].where)
         return None
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Names and helps from the table: pressing Tab imports nothing. Options as click has them."""
+        """Complete names from the table, so that pressing Tab imports nothing; click completes options."""
         options = click.Command.shell_complete(self, ctx, incomplete)
         return options + [
             CompletionItem(name, help=each.help)
@@ -61,7 +63,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does; an unknown name is answered with the nearest one.
+        """Find a command; suggest the nearest name for an unknown one.
 
         Raises:
             click.UsageError: there is no such command.
@@ -74,7 +76,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands by section, from the table: nothing is imported."""
+        """List the commands by section from the table, importing none."""
         for title, commands in self.sections.items():
             with formatter.section(title):
                 formatter.write_dl([(name, each.help) for name, each in commands.items()])
@@ -84,6 +86,6 @@ def _imported(where: str) -> click.Command:
     module, _, attribute = where.partition(":")
     command = getattr(importlib.import_module(module), attribute)
     if not isinstance(command, click.Command):
-        message = f"{where} is no click command"
+        message = f"{where} is not a click command"
         raise TypeError(message)
     return command

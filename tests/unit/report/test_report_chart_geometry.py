@@ -8,7 +8,7 @@ from report_factory import held_run
 from aguante.expectations.breaker import BreakerTransition
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
 from aguante.measure.measures import Cause, SecondCauses
-from aguante.report import series
+from aguante.report import chart_geometry
 from aguante.report.palette import styles_of
 
 STYLES = styles_of([(200, ""), (503, "breaker_open")])
@@ -28,8 +28,8 @@ def second(at, ok, refused):
 def test_the_stack_adds_up_to_every_request():
     """The top of each second's highest block is the number of its requests; nothing is lost or doubled."""
     run = held_run()
-    styles = styles_of(series.pairs_of(run.measures))
-    blocks = series.stack(run.measures.seconds, styles)
+    styles = styles_of(chart_geometry.pairs_of(run.measures))
+    blocks = chart_geometry.stack(run.measures.seconds, styles)
     for row in run.measures.seconds:
         tops = [b.top for b in blocks if b.from_s == row.second]
         assert max(tops) == sum(c.requests for c in row.causes)
@@ -37,7 +37,7 @@ def test_the_stack_adds_up_to_every_request():
 
 def test_blocks_lie_on_each_other_without_gaps():
     """Each block begins where the one below ends."""
-    blocks = series.stack([second(0, 3, 2)], STYLES)
+    blocks = chart_geometry.stack([second(0, 3, 2)], STYLES)
     assert [(b.bottom, b.top) for b in blocks] == [(0, 3), (3, 5)]
 
 
@@ -45,37 +45,42 @@ def test_origins_of_one_mechanism_are_one_block():
     """The chart is by status and mechanism: who reported it does not split a block."""
     twice = second(0, 0, 2)
     other = twice.causes[1].model_copy(update={"origin": "gateway", "requests": 3})
-    blocks = series.stack([twice.model_copy(update={"causes": (*twice.causes, other)})], STYLES)
+    blocks = chart_geometry.stack(
+        [twice.model_copy(update={"causes": (*twice.causes, other)})], STYLES
+    )
     assert [(b.bottom, b.top) for b in blocks] == [(0, 5)]
 
 
 def test_a_name_goes_into_the_largest_rectangle():
     """A cause is named where its blocks leave most room, inside every block that the name spans."""
-    blocks = series.stack(
+    blocks = chart_geometry.stack(
         [second(0, 1, 9), second(1, 4, 6), second(2, 4, 6), second(3, 9, 1)], STYLES
     )
-    spot = next(s for s in series.spots(blocks, STYLES, 2) if s.text == "503 breaker_open")
+    spot = next(s for s in chart_geometry.spots(blocks, STYLES, 2) if s.text == "503 breaker_open")
     assert (spot.at_s, spot.width_s, spot.middle) == (1.5, 3, 7.0)
 
 
 def test_a_thin_cause_gets_no_name():
     """Where no block is high enough, nothing is written over its neighbours."""
-    assert series.spots(series.stack([second(0, 9, 1)], STYLES), STYLES, 2)[-1].text == "200"
+    assert (
+        chart_geometry.spots(chart_geometry.stack([second(0, 9, 1)], STYLES), STYLES, 2)[-1].text
+        == "200"
+    )
 
 
 def test_a_break_in_time_ends_a_rectangle():
     """Seconds without the cause are not spanned by its name."""
-    blocks = series.stack(
+    blocks = chart_geometry.stack(
         [second(0, 0, 5), second(1, 5, 0), second(2, 0, 5), second(3, 0, 5)], STYLES
     )
-    spot = next(s for s in series.spots(blocks, STYLES, 2) if s.text == "503 breaker_open")
+    spot = next(s for s in chart_geometry.spots(blocks, STYLES, 2) if s.text == "503 breaker_open")
     assert (spot.at_s, spot.width_s) == (3.0, 2)
 
 
 def test_bands_show_the_fault_as_it_was():
     """The window is the actual one where there was one."""
     run = held_run()
-    band = series.fault_bands(run.plan, run.measures.faults)[0]
+    band = chart_geometry.fault_bands(run.plan, run.measures.faults)[0]
     assert (band.from_s, band.to_s) == (8.012, 20.018)
     assert band.names[0] == "slow: latency 3500 ms, jitter 200 ms on reservations-payments"
 
@@ -84,7 +89,7 @@ def test_bands_fall_back_to_the_plan():
     """A fault that never came to be is shown where it was planned."""
     run = held_run()
     never = run.measures.faults[0].model_copy(update={"actual_start_s": None, "actual_end_s": None})
-    band = series.fault_bands(run.plan, [never])[0]
+    band = chart_geometry.fault_bands(run.plan, [never])[0]
     assert (band.from_s, band.to_s) == (8.0, 20.0)
 
 
@@ -96,7 +101,7 @@ def test_overlapping_faults_get_lanes_of_their_own():
         first.model_copy(update={"id": name, "start_s": start, "end_s": end})
         for name, start, end in (("a", 1.0, 5.0), ("b", 2.0, 4.0), ("c", 5.0, 6.0))
     )
-    bands = series.fault_bands(plan.model_copy(update={"faults": faults}), [])
+    bands = chart_geometry.fault_bands(plan.model_copy(update={"faults": faults}), [])
     assert [(b.names[-1], b.lane) for b in bands] == [("a", 0), ("b", 1), ("c", 0)]
 
 
@@ -113,13 +118,13 @@ def test_fault_names_carry_units(toxic, attributes, name):
     """Toxiproxy's attributes are shown with the units that it gives them."""
     fault = ToxiproxyFault(link="a-b", toxic=toxic, attributes=attributes)
     planned = PlannedFault(id="f", fault=fault, start_s=0, end_s=1)
-    assert series.fault_names(planned)[0].replace("\N{MICRO SIGN}", "µ") == name
+    assert chart_geometry.fault_names(planned)[0].replace("\N{MICRO SIGN}", "µ") == name
 
 
 def test_breaker_states_cover_the_whole_axis():
     """From 0 to the end each breaker is in exactly one state."""
     run = held_run()
-    states = series.breaker_states(run.measures.breakers, 30.0)
+    states = chart_geometry.breaker_states(run.measures.breakers, 30.0)
     assert (states[0].state, states[0].from_s, states[-1].state, states[-1].to_s) == (
         "closed",
         0.0,
@@ -135,7 +140,7 @@ def test_breakers_of_two_instances_are_two_rows():
         at_s=1, service="s", instance="s-1", link="a-b", from_state="closed", to_state="open"
     )
     other = change.model_copy(update={"instance": "s-2", "at_s": 2})
-    states = series.breaker_states([other, change], 3.0)
+    states = chart_geometry.breaker_states([other, change], 3.0)
     assert [(s.breaker, s.state) for s in states] == [
         ("a-b (s-1)", "closed"),
         ("a-b (s-1)", "open"),
@@ -148,4 +153,4 @@ def test_the_axis_reaches_late_seconds():
     """Requests measured after the last phase still lie inside the chart."""
     run = held_run()
     late = run.measures.model_copy(update={"seconds": (*run.measures.seconds, second(33, 1, 0))})
-    assert series.end_of(run.plan, late) == 34.0
+    assert chart_geometry.end_of(run.plan, late) == 34.0

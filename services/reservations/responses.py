@@ -1,12 +1,12 @@
-"""What a client is told, given the saga as it stands: the saga itself when confirmed, else a Problem."""
+"""What a request gets, given a saga: the saga itself when it is confirmed, else a Problem."""
 
 from services.kit.failures.problem import Mechanism, Problem
-from services.reservations.domain import KeyVerdict, Order, Saga, State, is_settled, judge_key
+from services.reservations.domain import KeyVerdict, Order, Saga, State, judge_key
 
 KEY_RETRY_AFTER_S = 1
 
 
-def answer(saga: Saga) -> Saga:
+def respond(saga: Saga) -> Saga:
     """Return a confirmed saga; raise the Problem that any other one means for its client."""
     if saga.state is State.CONFIRMED:
         return saga
@@ -25,17 +25,17 @@ def answer(saga: Saga) -> Saga:
         origin=saga.failure.origin,
         link=saga.failure.link,
         definite=True,
-        settled=is_settled(saga),
+        settled=saga.settled,
         reservation_id=saga.reservation_id,
         retry_after_s=saga.failure.retry_after_s,
     )
 
 
 def replay(holder: Saga, order: Order) -> Saga:
-    """Answer a request whose idempotency key `holder` has: its answer again, or why there is none."""
+    """Respond to a request whose idempotency key `holder` has: as the first time, or with the reason why not."""
     verdict = judge_key(holder, order)
     if verdict is KeyVerdict.REPLAY:
-        return answer(holder)
+        return respond(holder)
     if verdict is KeyVerdict.REUSED:
         # Without the holder's id: this failure is definite, and the holder may well be confirmed.
         detail = "this Idempotency-Key belongs to a reservation with another body: use a new key"

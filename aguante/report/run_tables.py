@@ -1,11 +1,11 @@
-"""What the page shows beyond the plain values: tables turned the way people read them. Pure."""
+"""The measures of a run, arranged as tables and bars for the report. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aguante.measure.measures import Measures, PhaseMeasure, SecondCauses, SecondLatency
 from aguante.plan.plan import Plan
-from aguante.report import series, text
+from aguante.report import chart_geometry, formats
 from aguante.report.palette import CauseStyle
 from aguante.verdict.verdict import Verdict
 
@@ -24,17 +24,17 @@ class Tile:
 
 @dataclass(frozen=True)
 class PhaseCell:
-    """How often one cause ended a request in one phase."""
+    """The requests of one phase that ended with one cause."""
 
     requests: int
     share: float | None
     change: float | None
-    """Share minus the baseline's share; None in the baseline itself, or where there is none."""
+    """The difference from the share in the baseline; None in the baseline itself, or without one."""
 
 
 @dataclass(frozen=True)
 class CauseRow:
-    """One cause through all phases."""
+    """One cause in all phases."""
 
     style: CauseStyle
     origin: str
@@ -44,7 +44,7 @@ class CauseRow:
 
 @dataclass(frozen=True)
 class Slice:
-    """A piece of a phase's bar, in thousandths of its width."""
+    """A segment of a bar, in thousandths of its width."""
 
     key: str
     start: float
@@ -53,7 +53,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class SecondRow:
-    """One second of the timeline, as the table beside the chart shows it."""
+    """One second of the timeline, for the table below the chart."""
 
     second: int
     phase: str
@@ -64,51 +64,59 @@ class SecondRow:
 
 
 def tiles(measures: Measures, verdict: Verdict) -> tuple[Tile, ...]:
-    """The figures that one looks for first."""
+    """The key figures of a run."""
     met = sum(e.outcome == "met" for e in verdict.expectations)
     held = sum(i.outcome == "held" for i in verdict.invariants)
-    bitten = sum(f.attempts_bitten for f in verdict.faults)
+    affected = sum(f.attempts_bitten for f in verdict.faults)
     attempts = sum(f.attempts_in_window for f in verdict.faults)
     requests = sum(phase.requests for phase in verdict.phases)
-    explained = text.ratio(verdict.attribution.attributed, verdict.attribution.failures)
+    explained = formats.ratio(verdict.attribution.attributed, verdict.attribution.failures)
     return (
         Tile("Expectations met", f"{met} of {len(verdict.expectations)}", ""),
         Tile("Invariants held", f"{held} of {len(verdict.invariants)}", _settled(measures)),
         _goodput(verdict.phases),
         Tile("Recovery", _recovery(verdict), "after the last fault ended"),
         Tile(
-            "Fault seen", f"{text.count(bitten)} of {text.count(attempts)}", "attempts that it bit"
+            "Fault observed",
+            f"{formats.count(affected)} of {formats.count(attempts)}",
+            "attempts affected",
         ),
-        Tile("Failures explained", text.percent(explained), f"of {text.count(requests)} requests"),
+        Tile(
+            "Failures explained",
+            formats.percent(explained),
+            f"in {formats.count(requests)} requests",
+        ),
     )
 
 
 def _settled(measures: Measures) -> str:
     if measures.settled is None:
-        return "it was not asked whether the system settled"
+        return "settling was not checked"
     if not measures.settled:
         return "the system did not settle"
-    return f"settled after {text.seconds(measures.settle_took_s)}"
+    return f"settled after {formats.seconds(measures.settle_took_s)}"
 
 
 def _goodput(phases: Sequence[PhaseMeasure]) -> Tile:
     by_name = {phase.phase: phase.goodput_rps for phase in phases}
-    before = text.per_second(by_name.get(BASELINE))
+    before = formats.per_second(by_name.get(BASELINE))
     return Tile(
-        "Goodput in the fault", text.per_second(by_name.get(FAULT)), f"200s; baseline {before}"
+        "Goodput in the fault",
+        formats.per_second(by_name.get(FAULT)),
+        f"200s; baseline {before}",
     )
 
 
 def _recovery(verdict: Verdict) -> str:
     if verdict.recovery.outcome == "recovered":
-        return text.seconds(verdict.recovery.after_s)
+        return formats.seconds(verdict.recovery.after_s)
     return verdict.recovery.outcome.replace("_", " ")
 
 
 def cause_rows(
     phases: Sequence[PhaseMeasure], styles: Sequence[CauseStyle]
 ) -> tuple[CauseRow, ...]:
-    """Rates by cause, one row per cause, one cell per phase, beside the baseline."""
+    """Rates by cause: one row per cause, one cell per phase."""
     causes = {(c.status, c.mechanism, c.origin, c.link) for phase in phases for c in phase.causes}
     by_pair = {(style.status, style.mechanism): style for style in styles}
     ordered = sorted(causes, key=lambda c: (by_pair[c[0], c[1]].rank, c))
@@ -119,7 +127,7 @@ def _cells(
     phases: Sequence[PhaseMeasure], cause: tuple[int, str, str, str]
 ) -> tuple[PhaseCell, ...]:
     counts = [_requests(phase, cause) for phase in phases]
-    shares = [text.ratio(n, phase.requests) for n, phase in zip(counts, phases, strict=True)]
+    shares = [formats.ratio(n, phase.requests) for n, phase in zip(counts, phases, strict=True)]
     base = next((s for s, p in zip(shares, phases, strict=True) if p.phase == BASELINE), None)
     return tuple(
         PhaseCell(
@@ -138,9 +146,9 @@ def _requests(phase: PhaseMeasure, cause: tuple[int, str, str, str]) -> int:
 
 
 def slices(phase: PhaseMeasure, styles: Sequence[CauseStyle]) -> tuple[Slice, ...]:
-    """A phase's answers as one bar, by cause."""
+    """The responses of a phase as one bar, by cause."""
     second = SecondCauses(second=0, causes=phase.causes)
-    counts = series.counts_of(second, styles)
+    counts = chart_geometry.counts_of(second, styles)
     total = sum(counts)
     pieces, start = [], 0.0
     for style, requests in zip(styles, counts, strict=True):
@@ -152,7 +160,7 @@ def slices(phase: PhaseMeasure, styles: Sequence[CauseStyle]) -> tuple[Slice, ..
 
 
 def percentile(phase: PhaseMeasure, p: float) -> float | None:
-    """The percentile of the 200s' latency in ms; None where it was not measured."""
+    """The percentile of the latency of 200s in ms; None if it was not measured."""
     return next((q.value_ms for q in phase.latency_of_200 if q.p == p), None)
 
 
@@ -161,12 +169,12 @@ def second_rows(
 ) -> tuple[SecondRow, ...]:
     """Every second of the run, in order."""
     latency = {row.second: row for row in measures.latency}
-    states = series.breaker_states(measures.breakers, series.end_of(plan, measures))
+    states = chart_geometry.breaker_states(measures.breakers, chart_geometry.end_of(plan, measures))
     return tuple(
         SecondRow(
             second=second.second,
             phase=_phase_at(plan, second.second),
-            counts=(counts := series.counts_of(second, styles)),
+            counts=(counts := chart_geometry.counts_of(second, styles)),
             total=sum(counts),
             latency=latency.get(second.second),
             breakers=tuple(
@@ -184,12 +192,12 @@ def _phase_at(plan: Plan, second: int) -> str:
 
 
 def timeline_in_words(rows: Sequence[SecondRow], styles: Sequence[CauseStyle]) -> str:
-    """What the chart shows, for who cannot see it: each cause's total and when it was seen."""
+    """The chart as text, for screen readers: the total of each cause and when it occurred."""
     sentences = []
     for place, style in enumerate(styles):
         seen = [row.second for row in rows if row.counts[place]]
         if seen:
             total = sum(row.counts[place] for row in rows)
             span = f"between second {seen[0]} and {seen[-1] + 1}"
-            sentences.append(f"{style.label}: {text.count(total)} answers {span}.")
+            sentences.append(f"{style.label}: {formats.count(total)} responses {span}.")
     return " ".join(sentences) or "No request was measured."
