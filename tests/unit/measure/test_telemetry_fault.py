@@ -13,7 +13,7 @@ BASELINE, FAULT = (2.0, 8.0), (8.0, 14.0)
 
 
 def scraped(folder: Path, growth: dict[str, list[float]]) -> Path:
-    """``metrics.jsonl`` with a scrape each second, in which each instance's counter grew by so much."""
+    """``metrics.jsonl`` with a scrape per second and the increases of each instance's counter."""
     path, lines = folder / "metrics.jsonl", []
     for instance, steps in growth.items():
         value = 0.0
@@ -32,7 +32,7 @@ def scraped(folder: Path, growth: dict[str, list[float]]) -> Path:
 def test_a_fault_is_observed_when_the_collector_accepts_fewer_spans(
     a_second: float, missing: int, observed: bool, tmp_path: Path
 ) -> None:
-    """A quarter less than the 200 a second of the baseline, over both services; a little less is chance.
+    """A quarter less than the baseline's 200 spans per second, over both services, proves the fault.
 
     The first 1.5 s may still count earlier spans, so 900 are expected; the rest has five scrapes.
     """
@@ -43,20 +43,20 @@ def test_a_fault_is_observed_when_the_collector_accepts_fewer_spans(
     assert sentence.endswith("spans reached the collector; at the baseline's rate 900 would have")
 
 
-def test_a_counter_that_began_anew_is_not_negative(tmp_path: Path) -> None:
-    """A service that was started again counts from 0."""
+def test_a_counter_that_was_reset_is_not_negative(tmp_path: Path) -> None:
+    """A restarted service counts from 0."""
     path = scraped(tmp_path, {"payments-1": [100.0] * 8 + [100.0, 100.0, -10_000.0, 500.0, 0, 0]})
     assert telemetry_fault_observed(path, BASELINE, FAULT)[1] == 0
 
 
 def test_too_few_spans_prove_nothing(tmp_path: Path) -> None:
-    """Nineteen that would have come and did not may be a pause in the load."""
+    """19 missing spans may be a pause in the load."""
     path = scraped(tmp_path, {"payments-1": [4.0] * 8 + [0.0] * 6})
     assert telemetry_fault_observed(path, BASELINE, FAULT)[:3] == (18, 18, False)
 
 
-def test_services_that_count_nothing_cannot_show_it(tmp_path: Path) -> None:
-    """Neither without the file nor without the counter is anything claimed."""
+def test_without_the_counter_the_fault_is_not_observed(tmp_path: Path) -> None:
+    """The same without the file."""
     path = scraped(tmp_path, {})
     for each in (path, tmp_path / "nowhere"):
         expected, _, observed, sentence = telemetry_fault_observed(each, BASELINE, FAULT)
