@@ -28,10 +28,8 @@ import time
 from pathlib import Path
 
 from aguante.collect.span_decoder import decode_spans
-from aguante.measure.measure_run import measure
-from aguante.report.write_reports import write_reports
+from aguante.report.analyse import FrozenRun, analyse
 from aguante.run_folder.folder import RunFolder
-from aguante.verdict.judge import judge
 from benchmarks.analysis_runs import otlp_bodies, planned, write_run
 
 ROOT = Path(__file__).parents[1]
@@ -40,31 +38,19 @@ ROOT = Path(__file__).parents[1]
 def analyse_once(folder: RunFolder, requests: int) -> dict[str, float]:
     """CPU seconds of each step (all threads), wall seconds in all, and this process's peak memory in MB."""
     plan, spec = planned(requests)
-    marks = [("start", time.process_time())]
-    began = time.perf_counter()
-
-    def done(step: str) -> None:
-        marks.append((step, time.process_time()))
-
-    measures = measure(folder, plan, spec, keep_traces=True)
-    done("measure")
-    verdict = judge(plan, measures)
-    for path, value in (
-        (folder.plan, plan),
-        (folder.measures, measures),
-        (folder.verdict, verdict),
-    ):
-        path.write_text(value.model_dump_json())
-    done("judge")
-    write_reports(folder, plan, measures, verdict)
-    done("report")
-    steps: dict[str, float] = {
-        marks[at][0]: marks[at][1] - marks[at - 1][1] for at in range(1, len(marks))
+    folder.traces.unlink(missing_ok=True)  # as in a run that is judged for the first time
+    began, began_cpu = time.perf_counter(), time.process_time()
+    judged = analyse(FrozenRun(folder, plan, spec))
+    measured = time.process_time()
+    judged.write()
+    ended = time.process_time()
+    return {
+        "measure": measured - began_cpu,
+        "report": ended - measured,
+        "cpu": ended - began_cpu,
+        "wall": time.perf_counter() - began,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    wall = time.perf_counter() - began
-    steps["cpu"] = sum(steps.values())
-    return steps | {"wall": wall, "peak_mb": peak_mb}
 
 
 def in_a_child(folder: Path, requests: int) -> dict[str, float]:

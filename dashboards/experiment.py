@@ -18,6 +18,7 @@ from dashboards.panels import (
     states,
 )
 from services.kit.telemetry import metrics
+from services.reservations import saga_metrics
 
 OK = f'{q.GATEWAY},http_response_status_code="200"'
 FAILED = f'{q.GATEWAY},http_response_status_code!="200"'
@@ -206,7 +207,7 @@ COMPENSATIONS = lines(
         ANY_IS_BAD,
     ),
     Query(
-        q.or_none(q.per_second(metrics.COMPENSATIONS, ("step", "error_type")), "step"),
+        q.or_none(q.per_second(saga_metrics.COMPENSATIONS, ("step", "error_type")), "step"),
         "{{step}} {{error_type}}",
     ),
 )
@@ -218,7 +219,7 @@ _SAGA: Panels = [
             "ops",
         ),
         Query(
-            q.per_second(metrics.SAGA_TRANSITIONS, ("from_state", "to_state")),
+            q.per_second(saga_metrics.SAGA_TRANSITIONS, ("from_state", "to_state")),
             "{{from_state}} to {{to_state}}",
         ),
     ),

@@ -9,6 +9,7 @@ from dashboards.experiment import BREAKER, COMPENSATIONS, breakers
 from dashboards.frame import filled, frame
 from dashboards.panels import ANY_IS_BAD, Panels, PanelText, Query, lines, number, states
 from services.kit.telemetry import metrics
+from services.reservations import saga_metrics
 
 LINK = "{{link}}"
 CALL = ("link", "error_type")
@@ -188,8 +189,8 @@ _BOUNDS: Panels = [
 ]
 
 
-BEGUN = f'{metrics.SAGA_TRANSITIONS}{{to_state="COMPENSATING"}}'
-ENDED = f'{metrics.SAGA_TRANSITIONS}{{from_state="COMPENSATING"}}'
+BEGUN = f'{saga_metrics.SAGA_TRANSITIONS}{{to_state="COMPENSATING"}}'
+ENDED = f'{saga_metrics.SAGA_TRANSITIONS}{{from_state="COMPENSATING"}}'
 NOTIFIED = q.per_second(
     q.ATTEMPTS, ("http_response_status_code", "error_type"), 'link="reservations-notifications"'
 )
@@ -219,7 +220,7 @@ _SAGA: Panels = [
         PanelText("Reservations", "Completed sagas, by final state.", "ops"),
         Query(
             q.per_second(
-                metrics.SAGA_TRANSITIONS,
+                saga_metrics.SAGA_TRANSITIONS,
                 ("to_state",),
                 'to_state=~"CONFIRMED|COMPENSATED|ABORTED"',
             ),

@@ -1,7 +1,7 @@
 """The master's side of a load by several processes, on this or on other machines, as Locust's master and workers.
 
 Locust itself distributes users to workers. Here the workers share one *schedule*: each goes through all of it
-and sends every n-th arrival (``profiles.intents``), so that together they offer exactly what one process would.
+and sends every n-th arrival (``profiles.intents``), so that together they offer the load of a single process.
 
     master -> worker  aguante_plan   this worker's plan, and the id of the master's clock
     worker -> master  aguante_ask    asks for the time (ten times; only from another machine)

@@ -1,7 +1,7 @@
-"""An output that nobody reads to its end (``| head``) is no verdict, and neither is any other exception.
+"""Keeps broken pipes and other exceptions from reading as a verdict.
 
-Click takes every broken pipe for "exit with 1", which is ``deviated`` here, and every end of a file for Ctrl-C,
-which is ``inconclusive``: a lost connection of ours would be called a verdict. So neither ever reaches it.
+Click exits with 1 on every broken pipe (here 1 means ``deviated``) and treats every EOFError as Ctrl-C (here
+``inconclusive``). A lost connection of Aguante's own would thus be reported as a verdict. So click never sees either.
 """
 
 import contextlib
@@ -13,40 +13,40 @@ _STREAMS = (1, 2)
 """Standard output and standard error."""
 
 
-class UnheardError(Exception):
-    """A command that ended by an exception which click would misread; ``__cause__`` is that exception."""
+class HiddenFromClickError(Exception):
+    """Wraps an exception that click would misinterpret; ``__cause__`` is the original."""
 
 
 @contextlib.contextmanager
-def kept_from_click() -> Iterator[None]:
-    """Wrap what click must not see; usage errors and Ctrl-C are still its own.
+def hidden_from_click() -> Iterator[None]:
+    """Hide from click the exceptions that it misinterprets; it still handles usage errors and Ctrl-C.
 
     Raises:
-        UnheardError: in place of OSError, EOFError, and rich's exit on a broken pipe.
+        HiddenFromClickError: in place of OSError, EOFError, and the SystemExit of rich on a broken pipe.
     """
     try:
         yield
     except (OSError, EOFError, SystemExit) as error:
-        raise UnheardError from error
+        raise HiddenFromClickError from error
 
 
 def is_broken_pipe(error: BaseException | None) -> bool:
-    """Whether nothing else went wrong, also where tasks put it into a group; rich exits in its place."""
+    """Whether the error, or every error of a group, is a broken pipe (rich raises SystemExit instead)."""
     if isinstance(error, BaseExceptionGroup):
         return all(is_broken_pipe(each) for each in error.exceptions)
     return isinstance(error, BrokenPipeError | SystemExit)
 
 
-def nobody_reads() -> bool:
-    """Whether the reader of standard output or standard error has left; then what is still to come is dropped."""
-    left = [fd for fd in _STREAMS if _has_left(fd)]
-    nowhere = os.open(os.devnull, os.O_WRONLY) if left else -1
-    for fd in left:  # else Python flushes at its end, and complains
-        os.dup2(nowhere, fd)
-    return bool(left)
+def discard_unread_output() -> bool:
+    """Whether the reader of standard output or standard error is gone; further output is then discarded."""
+    unread = [fd for fd in _STREAMS if _reader_is_gone(fd)]
+    devnull = os.open(os.devnull, os.O_WRONLY) if unread else -1
+    for fd in unread:  # otherwise Python fails to flush it at exit, and prints an error
+        os.dup2(devnull, fd)
+    return bool(unread)
 
 
-def _has_left(fd: int) -> bool:
+def _reader_is_gone(fd: int) -> bool:
     poll = select.poll()
     poll.register(fd, 0)
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))

@@ -1,26 +1,26 @@
-"""Rich's consoles, without its way to end: on a broken pipe it exits the program with 1, which says ``deviated``."""
+"""Rich consoles that do not exit on a broken pipe: rich exits with 1, which would read as ``deviated``."""
 
 from rich.console import Console
 
 
 class OutputConsole(Console):
-    """What a command prints; raises BrokenPipeError when nobody reads it any more."""
+    """Standard output; raises BrokenPipeError when its reader is gone."""
 
     def on_broken_pipe(self) -> None:
-        """Pass on what rich has caught."""
+        """Let the caller see the error."""
         self.quiet = True
         raise BrokenPipeError
 
 
 class ProgressConsole(Console):
-    """How far a command is, on standard error; goes quiet when nobody reads it: a run is played to its end."""
+    """Progress on standard error; falls silent when its reader is gone, so that a run still finishes."""
 
     def __init__(self, *, plain: bool = False) -> None:
-        """``plain``: no colours and nothing redrawn, whatever the terminal can."""
+        """``plain``: no colours and nothing redrawn, even on a terminal."""
         super().__init__(
             stderr=True, no_color=plain or None, force_terminal=False if plain else None
         )
 
     def on_broken_pipe(self) -> None:
-        """Say no more."""
+        """Print nothing more."""
         self.quiet = True

@@ -1,53 +1,40 @@
-"""``aguante``: the command line. Exit codes are a contract (see ``ExitCode``); commands live in ``commands/``."""
+"""``aguante``: the command line. The commands are in ``commands/``."""
 
 import sys
 import traceback
-from enum import IntEnum
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import click
 
-from aguante.cli.broken_pipe import UnheardError, is_broken_pipe, kept_from_click, nobody_reads
-from aguante.cli.lazy import LazyCommand, LazyGroup, Sections
-
-
-class ExitCode(IntEnum):
-    """What the exit code of every command says."""
-
-    OK = 0
-    """The verdict was the expected one."""
-    DEVIATED = 1
-    """An expectation or an invariant was broken."""
-    INCONCLUSIVE = 2
-    """The run proves nothing, one way or the other."""
-    INVALID = 3
-    """An experiment file or the usage is wrong; nothing was started."""
-    TESTBED = 4
-    """The testbed could not be started, or not be healed."""
-    CRASH = 5
-    """A fault of the runner itself; never a verdict."""
-    UNREAD = 141
-    """Whoever read the output left before its end (``| head``), as SIGPIPE ends a program; never a verdict."""
+from aguante.cli.broken_pipe import (
+    HiddenFromClickError,
+    discard_unread_output,
+    hidden_from_click,
+    is_broken_pipe,
+)
+from aguante.cli.exit_code import ExitCode
+from aguante.cli.lazy_group import LazyCommand, LazyGroup, Sections
 
 
 class Commands(LazyGroup):
-    """Every command of ``aguante``. A new one is one line here, and one heading in docs/commands.md."""
+    """Every command of ``aguante``. A new one takes an entry here and a heading in docs/commands.md."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """As click does, but for what it would misread."""
-        with kept_from_click():
+        """Hide what click would misinterpret."""
+        with hidden_from_click():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> object:
-        """As click does, but for what it would misread."""
-        with kept_from_click():
+        """Hide what click would misinterpret."""
+        with hidden_from_click():
             return super().invoke(ctx)
 
     sections: ClassVar[Sections] = {
         "Experiments": {
             "validate": LazyCommand(
                 "aguante.cli.commands.validate:validate_command",
-                "Check experiment files: every fault at once, with line and fix.",
+                "Check experiment files; report every error with its line and fix.",
             ),
             "schema": LazyCommand(
                 "aguante.cli.commands.schema:schema_command",
@@ -55,96 +42,110 @@ class Commands(LazyGroup):
             ),
             "lint": LazyCommand(
                 "aguante.cli.commands.lint:lint_command",
-                "Check policies: what their timeouts, retries and deadline amount to.",
+                "Check the timeouts, retries and deadline of policies.",
             ),
             "plan": LazyCommand(
                 "aguante.cli.commands.plan:plan_command",
-                "Show what a run would do, as a time line; starts nothing.",
+                "Show what a run would do, as a timeline; starts nothing.",
             ),
             "list": LazyCommand(
                 "aguante.cli.commands.listing:list_command",
-                "List experiments by title, tags and policy; or past runs.",
+                "List the experiments, or past runs.",
             ),
             "run": LazyCommand(
                 "aguante.cli.commands.run:run_command",
-                "Play experiments on the real system; print verdicts, exit by them.",
+                "Run experiments on the real system and print a verdict for each.",
             ),
         },
         "Load": {
             "load": LazyCommand(
                 "aguante.cli.commands.load:load_command",
-                "Offer load without any fault, and judge by thresholds.",
+                "Generate load without faults and check it against thresholds.",
             ),
             "saturate": LazyCommand(
                 "aguante.cli.commands.saturate:saturate_command",
-                "Find the load at which goodput stops following, with and without a pattern.",
+                "Find the load at which goodput stops growing.",
             ),
         },
         "Results": {
             "explain": LazyCommand(
                 "aguante.cli.commands.explain:explain_command",
-                "Why a run went as it did: an expectation, or one request through all parts.",
+                "Explain a result, or follow one request through all services.",
             ),
             "verdict": LazyCommand(
                 "aguante.cli.commands.report:verdict_command",
-                "Judge a run again, from its folder alone.",
+                "Judge a run again from its run folder.",
             ),
             "report": LazyCommand(
-                "aguante.cli.commands.report:report_command", "Write the reports of a run again."
+                "aguante.cli.commands.report:report_command",
+                "Write the reports of a run again.",
             ),
-            "observe": LazyCommand(
-                "aguante.cli.commands.observe:observe_command",
-                "Open a run in Jaeger and Prometheus, to be searched and asked.",
+            "reopen": LazyCommand(
+                "aguante.cli.commands.reopen:reopen_command",
+                "Open a past run in Jaeger and Prometheus.",
             ),
             "compare": LazyCommand(
                 "aguante.cli.commands.compare:compare_command",
-                "Compare two runs, or two policies over interleaved pairs.",
+                "Compare two runs, or two policies over interleaved pairs of runs.",
             ),
             "ablate": LazyCommand(
                 "aguante.cli.commands.compare:ablate_command",
-                "What each pattern is worth: every policy against the default.",
+                "Measure what each resilience pattern contributes.",
             ),
         },
         "Testbeds": {
             "up": LazyCommand(
-                "aguante.cli.commands.up:up_command", "Start a testbed to look at, without load."
+                "aguante.cli.commands.up:up_command",
+                "Start a testbed without load.",
             ),
-            "ps": LazyCommand("aguante.cli.commands.up:ps_command", "List the testbeds that run."),
+            "ps": LazyCommand(
+                "aguante.cli.commands.up:ps_command",
+                "List the running testbeds.",
+            ),
             "watch": LazyCommand(
                 "aguante.cli.commands.watch:watch_command",
-                "What a testbed does now: answers, latency, breakers, faults.",
+                "Show responses, latency, breakers and faults of a testbed, live.",
             ),
             "inject": LazyCommand(
                 "aguante.cli.commands.inject:inject_command",
-                "Break one link of a running testbed by hand; Ctrl-C heals.",
+                "Inject a fault into a link of a running testbed until Ctrl-C.",
             ),
             "heal": LazyCommand(
                 "aguante.cli.commands.inject:heal_command",
-                "Take every fault off a running testbed, and verify it.",
+                "Remove every fault from a running testbed, and verify it.",
             ),
             "audit": LazyCommand(
                 "aguante.cli.commands.audit:audit_command",
-                "Check every safety invariant on the databases of a testbed, or of a run.",
+                "Check the safety invariants of a testbed or a past run.",
             ),
             "reconcile": LazyCommand(
                 "aguante.cli.commands.reconcile:reconcile_command",
                 "List what was compensated, refunded or sent again, and why.",
             ),
-            "down": LazyCommand("aguante.cli.commands.up:down_command", "End a testbed."),
+            "down": LazyCommand(
+                "aguante.cli.commands.up:down_command",
+                "Stop a testbed.",
+            ),
         },
         "This machine": {
             "doctor": LazyCommand(
                 "aguante.cli.commands.doctor:doctor_command",
-                "What is here, what is missing, and how to get it.",
+                "Check this machine, and show how to get what is missing.",
             ),
             "recover": LazyCommand(
-                "aguante.cli.commands.recover:recover_command", "Heal what killed runs left behind."
+                "aguante.cli.commands.recover:recover_command",
+                "Undo the faults that killed runs left behind.",
             ),
             "completion": LazyCommand(
                 "aguante.cli.commands.completion:completion_command",
-                "Print the script that completes commands in bash, zsh or fish.",
+                "Print the completion script for bash, zsh or fish.",
             ),
         },
+    }
+    old_names: ClassVar[Mapping[str, LazyCommand]] = {
+        "observe": LazyCommand(
+            "aguante.cli.commands.reopen:observe_command", "The old name of reopen."
+        ),
     }
 
 
@@ -154,32 +155,32 @@ class Commands(LazyGroup):
 )
 @click.version_option(package_name="aguante")
 def cli() -> None:
-    """Break a small distributed system from the outside, and get a verdict with evidence.
+    """Test the resilience of a distributed system: inject faults from outside, get a verdict with evidence.
 
     \b
-    Begin with:
-      aguante doctor                                   what is here, and what is missing
-      aguante run chaos-experiments/payments-slow.yaml play an experiment; its report is in runs/
-      aguante explain                                  why the last run went as it did
+    First steps:
+      aguante doctor                                    check this machine
+      aguante run chaos-experiments/payments-slow.yaml  run an experiment; its report is written to runs/
+      aguante explain                                   explain the result of the last run
 
     \b
-    Exit codes, of every command:
-      0  the verdict was the expected one; the command did what it should
-      1  deviated: an expectation or an invariant was broken
-      2  inconclusive: the run proves nothing, one way or the other
-      3  an invalid experiment file or wrong usage; nothing was started
-      4  the testbed could not be started, or not be healed
-      5  a crash of the runner itself; never a verdict
-      141  nobody read the output to its end (`| head`); never a verdict
+    Exit codes of every command:
+      0    the verdict is the expected one, or the command succeeded
+      1    deviated: an expectation was not met, or an invariant was violated
+      2    inconclusive: the run proves nothing either way
+      3    the experiment file or the command line is invalid; nothing was started
+      4    the testbed could not be started, or a fault could not be undone
+      5    Aguante itself failed; this is never a verdict
+      141  the reader of the output closed it early (`| head`); never a verdict
 
-    Everything in full: docs/commands.md.
+    Full documentation: docs/commands.md.
     """
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run a command and exit with its code; a crash prints its traceback and exits 5."""
+    """Run a command and exit with its code; a crash prints a traceback and exits with 5."""
     code = _exit_code(args)
-    nobody_reads()
+    discard_unread_output()
     sys.exit(code)
 
 
@@ -192,15 +193,15 @@ def _exit_code(args: list[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
         return ExitCode.INCONCLUSIVE
-    except UnheardError as error:
+    except HiddenFromClickError as error:
         return _crash(error.__cause__ or error)
-    except Exception as error:  # noqa: BLE001  # the last line of defence: a crash must never read as a verdict
+    except Exception as error:  # noqa: BLE001  # a crash must never read as a verdict
         return _code_of(error)
     return code if isinstance(code, int) else ExitCode.OK
 
 
 def _code_of(error: Exception) -> ExitCode:
-    """Imported here: whoever asks for help alone needs none of it."""
+    """The exit code of an exception. The imports are here to keep ``--help`` fast."""
     from aguante.run_folder.journal import JournalError
     from aguante.testbed.runtime import TestbedError
 
@@ -211,8 +212,8 @@ def _code_of(error: Exception) -> ExitCode:
 
 
 def _crash(error: BaseException) -> ExitCode:
-    if nobody_reads() and is_broken_pipe(error):
+    if discard_unread_output() and is_broken_pipe(error):
         return ExitCode.UNREAD
     traceback.print_exception(error)
-    click.echo("the runner crashed; this is no verdict (exit 5)", err=True)
+    click.echo("Aguante crashed; this is not a verdict (exit 5)", err=True)
     return ExitCode.CRASH

@@ -79,6 +79,7 @@ class Breaker(Expectation):
     """When the breaker of a link opens after the first fault began, and closes after the last ended."""
 
     kind: ClassVar[str] = "breaker"
+    follows_faults: ClassVar[bool] = True
     link: Text
     opens_within_s: Positive | None = None
     closes_within_s: Positive | None = None
@@ -91,10 +92,8 @@ class Breaker(Expectation):
 
     @classmethod
     def problems(cls, given: Mapping[str, object], outline: Outline) -> Iterator[Problem]:
-        """Faults to follow, and time to close in."""
-        if not outline.has_faults:
-            yield Problem((), "no faults", "a fault that it follows", "add faults:, or remove it")
-        elif "closes_within_s" in given and not outline.length_s("recovery"):
+        """A breaker needs time to close."""
+        if "closes_within_s" in given and not outline.length_s("recovery"):
             hint = "add phases.recovery_s"
             yield Problem(("closes_within_s",), "no recovery phase", "time to close", hint)
 

@@ -5,13 +5,11 @@ when a client would call it an outage: no response, 429, or 5xx. Sold out (409) 
 outcomes. A response counts when it *arrives*, because nobody can see it earlier.
 """
 
-from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from aguante.core.findings import Problem
 from aguante.expectations.breaker import breaker_times, breaker_transitions
 from aguante.expectations.evidence import Evidence
-from aguante.expectations.expectation import Boundary, Expectation, Outline, Positive, Text
+from aguante.expectations.expectation import Boundary, Expectation, Positive, Text
 from aguante.expectations.measurement import Measurement, NamedValue
 from aguante.expectations.ruling import Ruling, in_time
 
@@ -27,16 +25,11 @@ class Detection(Expectation):
     """The system itself shows the fault so soon: by a failing answer, or by a breaker that opens."""
 
     kind: ClassVar[str] = "detection"
+    follows_faults: ClassVar[bool] = True
     within_s: Positive
     """After the first fault began."""
     link: Text | None = None
     """Only failures on this link, and its breaker; None: any."""
-
-    @classmethod
-    def problems(cls, given: Mapping[str, object], outline: Outline) -> Iterator[Problem]:
-        """Faults to detect."""
-        if not outline.has_faults:
-            yield Problem((), "no faults", "a fault that it follows", "add faults:, or remove it")
 
     def text(self) -> str:
         """``detection on reservations-payments``."""

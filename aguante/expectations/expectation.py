@@ -41,7 +41,6 @@ class Outline:
 
     phases_s: Mapping[str, float]
     """Phase -> seconds; infinite where the file has a length that cannot be read."""
-    has_faults: bool
     rate_rps: float | None
     """The highest offered rate."""
     mix: Mapping[str, float]
@@ -59,6 +58,8 @@ class Expectation(Value, abc.ABC):
     """The YAML key."""
     live: ClassVar[bool] = False
     """Whether requests alone answer it, so that it can be judged while the run still lasts."""
+    follows_faults: ClassVar[bool] = False
+    """Whether it is about a fault, so that an experiment without faults cannot have it."""
     gathers: ClassVar[str] = ""
     """Field that takes the keys without a field of their own; empty: every key has a field."""
     usual_keys: ClassVar[tuple[str, ...]] = ()

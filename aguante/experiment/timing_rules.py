@@ -97,10 +97,16 @@ def _inside(
 
 
 def _by_kind(data: Mapping[str, object], lengths: Mapping[str, float]) -> Iterator[Problem]:
-    """What each kind of expectation finds by itself."""
+    """What each kind of expectation needs from the rest of the file."""
     outline = _outline(data, lengths)
-    for path, kind, mapping in expectations(data):
-        for problem in KINDS[kind].problems(mapping, outline) if kind in KINDS else ():
+    for path, name, mapping in expectations(data):
+        kind = KINDS.get(name)
+        if kind is None:
+            continue
+        if kind.follows_faults and not data.get("faults"):
+            yield Problem(path, "no faults", "a fault that it follows", "add faults:, or remove it")
+            continue
+        for problem in kind.problems(mapping, outline):
             yield replace(problem, path=(*path, *problem.path))
 
 
@@ -111,7 +117,6 @@ def _outline(data: Mapping[str, object], lengths: Mapping[str, float]) -> Outlin
     shares = ((operation, _number(share)) for operation, share in inner(load, "mix").items())
     return Outline(
         phases_s={**unread, **lengths},
-        has_faults=bool(data.get("faults")),
         rate_rps=max((rate for rate in rates if rate is not None), default=None),
         mix={operation: share for operation, share in shares if share},
     )

@@ -1,4 +1,4 @@
-"""A comparison as text and as a page. Everything that comes from files is escaped."""
+"""A comparison as text and as a page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,28 +6,26 @@ from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
 
-from markupsafe import Markup
-
 from aguante.measure.measures import Cause, PhaseMeasure
-from aguante.report import frame, palette, text, view
+from aguante.report import formats, html_page, palette, run_tables
 from aguante.report.differences import Comparison, Row, Unit
 from aguante.report.palette import CauseStyle
-from aguante.report.view import Slice
+from aguante.report.run_tables import Slice
 from aguante.verdict.verdict import Verdict
 
 VALUE: Mapping[Unit, Callable[[float | None], str]] = {
-    "share": text.percent,
-    "ms": text.milliseconds,
-    "s": text.seconds,
-    "per_s": text.per_second,
-    "ratio": lambda value: text.UNKNOWN if value is None else f"{value:.2f}",
-    "count": lambda value: text.UNKNOWN if value is None else f"{value:g}",
+    "share": formats.percent,
+    "ms": formats.milliseconds,
+    "s": formats.seconds,
+    "per_s": formats.per_second,
+    "ratio": lambda value: formats.UNKNOWN if value is None else f"{value:.2f}",
+    "count": lambda value: formats.UNKNOWN if value is None else f"{value:g}",
 }
 
 
 @dataclass(frozen=True)
 class Strip:
-    """The answers of one phase of one side, all its runs together."""
+    """The responses in one phase of one side, all its runs combined."""
 
     label: str
     phase: str
@@ -35,11 +33,11 @@ class Strip:
 
 
 def difference(unit: Unit, value: float | None) -> str:
-    """With its sign; shares as percentage points."""
+    """A difference with its sign; shares are in percentage points."""
     if value is None:
-        return text.UNKNOWN
+        return formats.UNKNOWN
     if unit == "share":
-        return f"{text.points(value)}{text.SPACE}pp"
+        return f"{formats.points(value)}{formats.SPACE}pp"
     shown = VALUE[unit](abs(value))
     return ("+" if value > 0 else "\N{MINUS SIGN}" if value < 0 else "±") + shown
 
@@ -47,12 +45,12 @@ def difference(unit: Unit, value: float | None) -> str:
 def interval(row: Row) -> str:
     """``+2.0 pp to +3.1 pp``, or a dash."""
     if row.low is None:
-        return text.UNKNOWN
+        return formats.UNKNOWN
     return f"{difference(row.unit, row.low)} to {difference(row.unit, row.high)}"
 
 
 def comparison_text(found: Comparison) -> str:
-    """For the terminal: one table per phase; rows that are 0 or unknown on both sides are left out."""
+    """Text for the terminal: a table per phase, without rows that are 0 or unknown on both sides."""
     a, b = found.a, found.b
     pairs = "pairs" if found.paired else "runs"
     lines = [
@@ -75,7 +73,7 @@ def comparison_text(found: Comparison) -> str:
         ]
         lines += ["", group, *_aligned((heads, *cells))] if cells else []
     lines.append("")
-    lines.append(found.no_interval_because or "* the interval leaves out zero")
+    lines.append(found.no_interval_because or "* the interval excludes zero")
     return "\n".join(lines)
 
 
@@ -98,28 +96,23 @@ def comparison_html(
 
     Args:
         found: the comparison.
-        a: its side A, for the bars.
-        b: its side B.
-        prefix: where the run folders are, seen from the page.
+        a: the runs of side A, for the bars.
+        b: the runs of side B.
+        prefix: path from the page to the folder of all runs.
     """
     causes = [(c.status, c.mechanism) for v in (*a, *b) for p in v.phases for c in p.causes]
     styles = palette.styles_of(causes)
-    sheet = frame.source("report.css") + frame.source("overview.css") + frame.colours(styles)
-    return (
-        frame.environment()
-        .get_template("compare.html")
-        .render(
-            found=found,
-            groups=[(name, list(rows)) for name, rows in groupby(found.rows, lambda r: r.group)],
-            strips=_strips(((found.a.label, a), (found.b.label, b)), styles),
-            styles=styles,
-            value=lambda unit, number: VALUE[unit](number),
-            difference=difference,
-            interval=interval,
-            href=lambda run: f"{prefix}/{quote(run)}/report.html",
-            sheet=Markup(sheet),  # noqa: S704  our own files
-            policy=frame.content_policy(sheet),
-        )
+    return html_page.render_page(
+        "compare.html",
+        html_page.overview_sheet(styles),
+        found=found,
+        groups=[(name, list(rows)) for name, rows in groupby(found.rows, lambda r: r.group)],
+        strips=_strips(((found.a.label, a), (found.b.label, b)), styles),
+        styles=styles,
+        value=lambda unit, number: VALUE[unit](number),
+        difference=difference,
+        interval=interval,
+        href=lambda run: f"{prefix}/{quote(run)}/report.html",
     )
 
 
@@ -128,7 +121,7 @@ def _strips(
 ) -> list[Strip]:
     phases = dict.fromkeys(p.phase for _, verdicts in sides for v in verdicts for p in v.phases)
     return [
-        Strip(label, phase, view.slices(pooled, styles))
+        Strip(label, phase, run_tables.slices(pooled, styles))
         for phase in phases
         for label, verdicts in sides
         if (pooled := _pooled(verdicts, phase)) is not None
@@ -136,7 +129,7 @@ def _strips(
 
 
 def _pooled(verdicts: Sequence[Verdict], phase: str) -> PhaseMeasure | None:
-    """All requests of one phase of several runs together: for a picture, never for an interval."""
+    """All requests in one phase of several runs, combined: only for drawing, never for an interval."""
     found = [p for v in verdicts for p in v.phases if p.phase == phase and p.requests]
     if not found:
         return None

@@ -1,7 +1,7 @@
-"""What two sides differ in: rates by cause, goodput, latency, recovery, retries. Pure; begins with verdicts.
+"""The differences between two sides: rates by cause, goodput, latency, recovery, retries. Pure, from verdicts.
 
-The run is the unit. The requests of one run share a breaker and a machine, so that a thousand of them are
-no thousand observations: an interval is given over runs, from five on each side, and not before.
+The unit of observation is the run. The requests of one run share a breaker and a machine, so they are not
+independent. Intervals are therefore computed over runs, and only with at least five on each side.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,18 @@ from aguante.verdict.verdict import Verdict
 FORMAT_VERSION = 1
 Unit = Literal["share", "ms", "s", "per_s", "ratio", "count"]
 Name = tuple[str, str, Unit]
-"""(phase or other group, what, unit)."""
+"""(phase or other group, measure, unit)."""
 
 
 class Side(Value):
     """One side of a comparison."""
 
     label: str
-    """``default``, or the run's id."""
+    """The policy, or the id of the run."""
     runs: tuple[str, ...]
     verdicts: tuple[str, ...]
     experiments: tuple[str, ...]
-    """Names, each once."""
+    """Names, without duplicates."""
 
 
 class Row(Value):
@@ -36,10 +36,10 @@ class Row(Value):
     what: str
     unit: Unit
     a: float | None
-    """Mean over the runs that have it; None: none has."""
+    """Mean over the runs that have the value; None if none has."""
     b: float | None
     difference: float | None
-    """b - a; None where a run of either side lacks the value: a mean of the others would flatter."""
+    """b - a; None if a run of either side lacks the value, since the mean of the others would be biased."""
     low: float | None = None
     high: float | None = None
     a_values: tuple[float | None, ...]
@@ -47,12 +47,12 @@ class Row(Value):
 
     @property
     def clear(self) -> bool:
-        """The interval leaves out zero."""
+        """Whether the interval excludes zero."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
     @property
     def lacking(self) -> str:
-        """Which side lacks the value in some of its runs; empty when none does."""
+        """Which sides lack the value in some runs; empty if none does."""
         sides = (("A", self.a_values), ("B", self.b_values))
         parts = [
             f"{name} has it in {sum(v is not None for v in values)} of {len(values)} runs"
@@ -70,9 +70,9 @@ class Comparison(Value):
     b: Side
     paired: bool
     unobserved: tuple[str, ...]
-    """Runs in which a planned fault was not seen to bite: their fault phase is none, so nothing is inferred."""
+    """Runs in which a planned fault had no observed effect; with any of them, no interval is given."""
     no_interval_because: str
-    """Empty when there are intervals."""
+    """Empty if there are intervals."""
     notes: tuple[str, ...]
     rows: tuple[Row, ...]
 
@@ -88,11 +88,11 @@ def compare(
     """Compare two sides.
 
     Args:
-        label_a: what side A is called.
+        label_a: name of side A.
         a: its runs, in the order of the pairs when ``paired``.
-        label_b: what side B is called.
-        b: the other's.
-        paired: the n-th of A was played beside the n-th of B.
+        label_b: name of side B.
+        b: the runs of side B.
+        paired: the n-th runs of both sides form a pair.
 
     Raises:
         ValueError: a side is empty, or pairs are incomplete.
@@ -121,14 +121,14 @@ def compare(
 
 
 def measures_of(verdict: Verdict) -> dict[Name, float | None]:
-    """Every measure of one run that can be compared, by name."""
+    """Every comparable measure of one run, by name."""
     found: dict[Name, float | None] = {}
     for phase in verdict.phases:
         group = phase.phase
         for cause in phase.causes:
             name: Name = (
                 group,
-                f"{cause.status or 'no answer'} {cause.mechanism}".strip(),
+                f"{cause.status or 'no response'} {cause.mechanism}".strip(),
                 "share",
             )
             found[name] = (found.get(name) or 0.0) + cause.requests / phase.requests
@@ -156,13 +156,13 @@ _UNIT_OF_KIND: Mapping[str, Unit] = {
     "recovery": "s",
     "detection": "s",
 }
-"""What is observed for each kind of expectation; a ratio (or a plain number) for any other."""
+"""The unit of the observed value for each kind of expectation; a ratio or plain number for any other."""
 _GROUPS = ("expected", "fault", "recovery", "baseline", "warmup", "run")
 _UNITS = ("share", "per_s", "ms", "s", "ratio", "count")
 
 
 def _order(name: Name) -> tuple[int, int, str]:
-    """What the experiment asks about first, then the fault: that is what one compares for."""
+    """Order of the rows: the expectations first, then the fault phase, as these matter most."""
     group, what, unit = name
     return (_GROUPS.index(group) if group in _GROUPS else len(_GROUPS), _UNITS.index(unit), what)
 
@@ -175,9 +175,7 @@ def _row(
     paired: bool,
     infer: bool,
 ) -> Row:
-    absent = (
-        0.0 if name[2] == "share" else None
-    )  # a cause that did not occur has a share of nothing
+    absent = 0.0 if name[2] == "share" else None  # a cause that did not occur has a share of 0
     a_values = tuple(each.get(name, absent) for each in a)
     b_values = tuple(each.get(name, absent) for each in b)
     known_a, known_b = _known(a_values), _known(b_values)
@@ -218,24 +216,24 @@ def _side(label: str, verdicts: Sequence[Verdict]) -> Side:
 def _no_interval(runs_a: int, runs_b: int, unobserved: Sequence[str]) -> str:
     if unobserved:
         return (
-            f"no intervals: in {len(unobserved)} of {runs_a + runs_b} runs a planned fault was not seen to bite "
-            "(they were ended early, or prove nothing); play them again on a quieter machine"
+            f"no intervals: in {len(unobserved)} of {runs_a + runs_b} runs a planned fault had no observed effect "
+            "(the run ended early, or is inconclusive); repeat them on a machine with less other work"
         )
     if min(runs_a, runs_b) >= BOOTSTRAP_RUNS_MIN:
         return ""
     return (
-        f"no intervals: the run is the unit, and {runs_a} against {runs_b} is too few to say how runs "
-        f"differ among themselves; from {BOOTSTRAP_RUNS_MIN} on each side there are (--pairs {BOOTSTRAP_RUNS_MIN})"
+        f"no intervals: {runs_a} and {runs_b} runs are too few to know how much runs vary; "
+        f"intervals need at least {BOOTSTRAP_RUNS_MIN} on each side (--pairs {BOOTSTRAP_RUNS_MIN})"
     )
 
 
 def _notes(a: Sequence[Verdict], b: Sequence[Verdict]) -> tuple[str, ...]:
-    """What makes the comparison less than it seems."""
+    """The limitations of the comparison."""
     notes = []
     names = sorted({v.experiment for v in (*a, *b)})
     if len(names) > 1:
         notes.append(f"These are different experiments: {', '.join(names)}.")
     open_runs = [v.run_id for v in (*a, *b) if v.verdict == "inconclusive"]
     if open_runs:
-        notes.append(f"Inconclusive, and compared all the same: {', '.join(open_runs)}.")
+        notes.append(f"These runs are inconclusive, but included: {', '.join(open_runs)}.")
     return tuple(notes)

@@ -1,17 +1,17 @@
-"""The verdict as JUnit XML, for a CI server's test view.
+"""The verdict as JUnit XML, for the test view of a CI server.
 
-The file agrees with the exit code: where the verdict is the expected one, nothing in it fails (an
-expectation that an ``expected_verdict: deviated`` counts on is skipped, as pytest does with an expected failure).
-Otherwise an unmet expectation or violated invariant is a ``failure``, and one that could not be judged is an
-``error``, never ``skipped``: a skipped test is green, and no data must not look like a pass. The verdict itself
-is a case too, so that a run that is inconclusive for another reason (load shortfall, no injection) is red.
+The file agrees with the exit code. If the verdict is the expected one, no case fails: with
+``expected_verdict: deviated``, unmet expectations are skipped, as pytest does with an expected failure. Otherwise an
+unmet expectation or a violated invariant is a ``failure``, and one that could not be judged is an ``error``. It is
+not ``skipped``, because CI servers show skipped tests in green. The verdict is a case too, so that runs that are
+inconclusive for another reason (load shortfall, no injection) are red.
 """
 
 import xml.etree.ElementTree as ET
 
 from aguante.measure.measures import Measures
 from aguante.plan.plan import Plan
-from aguante.report.text import printable
+from aguante.report.formats import printable
 from aguante.verdict.verdict import ExpectationResult, InvariantResult, Verdict
 
 

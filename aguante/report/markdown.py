@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from aguante.measure.measures import Measures, PhaseMeasure
 from aguante.plan.plan import Plan
-from aguante.report import palette, text, view
+from aguante.report import formats, palette, run_tables
 from aguante.verdict.verdict import Verdict
 
 SIGNS = {
@@ -18,14 +18,14 @@ SIGNS = {
 }
 _MARKUP = re.compile(r"([\\`*_{}\[\]<|~&#$])")
 _OPENING = re.compile(r"^(\d*)([>+-]|[.)](?= |$))")
-"""What makes a quotation or a list, and only where a line begins."""
+"""The start of a quotation or a list; only special at the beginning of a line."""
 _LINKS = re.compile(r"(?i)(:)//|(www)\.|@")
 
 
 def render_markdown(plan: Plan, measures: Measures, verdict: Verdict) -> str:
-    """Verdict, headline, expectations, invariants and phases: what fits a comment.
+    """Verdict, headline, expectations, invariants and phases, short enough for a comment.
 
-    Whatever comes from files or answers is escaped: it makes no markup, no link, no mention and no table cell.
+    Text from files or responses is escaped: it cannot create markup, links, mentions or table cells.
     """
     parts = [
         f"## {sign(verdict.verdict)} {verdict.verdict.upper()}: {escape(verdict.title)}",
@@ -40,8 +40,8 @@ def render_markdown(plan: Plan, measures: Measures, verdict: Verdict) -> str:
 
 
 def escape(words: str) -> str:
-    """The words as one line of plain text in GFM, inside a table or outside."""
-    line = " ".join(text.printable(words).split())
+    """The text as one line of plain text in GFM, also inside a table."""
+    line = " ".join(formats.printable(words).split())
     line = _OPENING.sub(r"\1\\\2", _MARKUP.sub(r"\\\1", line))
     return _LINKS.sub(_unlinked, line)
 
@@ -53,12 +53,12 @@ def _unlinked(match: re.Match[str]) -> str:
 
 
 def sign(word: str) -> str:
-    """A check, a cross, or a question mark for whatever is neither."""
+    """A check mark, a cross, or a question mark."""
     return SIGNS.get(word, "\N{WHITE QUESTION MARK ORNAMENT}")
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A GFM table; heads that begin with ``>`` are columns of numbers. Cells must be escaped already."""
+    """A GFM table; headings that begin with ``>`` align right. The cells must already be escaped."""
     rules = ["---:" if head.startswith(">") else "---" for head in heads]
     lines = [[head.lstrip(">") for head in heads], rules, *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -73,7 +73,7 @@ def _expectations(verdict: Verdict) -> str:
             escape(f"{e.text} ({e.reason})" if e.reason and e.outcome != "met" else e.text),
             escape(e.required),
             escape(e.observed),
-            text.count(e.n),
+            formats.count(e.n),
         )
         for e in verdict.expectations
     ]
@@ -87,8 +87,8 @@ def _invariants(verdict: Verdict) -> str:
         (
             f"{sign(i.outcome)} {i.outcome}",
             escape(f"{i.name} ({i.measure.error})" if i.measure.error else i.name),
-            text.count(i.measure.exposure),
-            text.count(i.measure.violations),
+            formats.count(i.measure.exposure),
+            formats.count(i.measure.violations),
         )
         for i in verdict.invariants
     ]
@@ -102,30 +102,30 @@ def _phases(verdict: Verdict) -> str:
     rows = [
         [
             escape(row.style.label + (f" on {row.link}" if row.link else "")),
-            *(text.percent(cell.share) for cell in row.cells),
+            *(formats.percent(cell.share) for cell in row.cells),
         ]
-        for row in view.cause_rows(verdict.phases, palette.styles_of(pairs))
+        for row in run_tables.cause_rows(verdict.phases, palette.styles_of(pairs))
     ]
-    rows.append(["200s per second", *(text.per_second(p.goodput_rps) for p in verdict.phases)])
+    rows.append(["200s per second", *(formats.per_second(p.goodput_rps) for p in verdict.phases)])
     rows.append(["p95 of the 200s", *(_p95(p) for p in verdict.phases)])
-    return table(["Answers", *(f">{escape(p.phase)}" for p in verdict.phases)], rows)
+    return table(["Responses", *(f">{escape(p.phase)}" for p in verdict.phases)], rows)
 
 
 def _p95(phase: PhaseMeasure) -> str:
-    return text.milliseconds(view.percentile(phase, 0.95))
+    return formats.milliseconds(run_tables.percentile(phase, 0.95))
 
 
 def _last_line(plan: Plan, measures: Measures, verdict: Verdict) -> str:
     ended = f" Ended early: {escape(measures.stopped)}." if measures.stopped else ""
     recovery = verdict.recovery.outcome.replace("_", " ")
     if verdict.recovery.after_s is not None:
-        recovery += f" after {text.seconds(verdict.recovery.after_s)}"
+        recovery += f" after {formats.seconds(verdict.recovery.after_s)}"
     return (
         f"Recovery: {recovery}.{ended} Run {escape(verdict.run_id)}, policy {escape(verdict.policy)},"
-        f" runtime {escape(verdict.runtime)}, seed {verdict.seed}. Again: `{_code(plan.command)}`"
+        f" runtime {escape(verdict.runtime)}, seed {verdict.seed}. Run it again: `{_code(plan.command)}`"
     )
 
 
 def _code(words: str) -> str:
-    """The words for a code span, which knows no escape: a backtick would end it."""
-    return " ".join(text.printable(words).replace("`", "'").split())
+    """The text for a code span, which has no escapes: a backtick would end it."""
+    return " ".join(formats.printable(words).replace("`", "'").split())

@@ -1,7 +1,7 @@
 """The overview of many runs: a page, a pull-request comment, JUnit XML, and ``suite.json``.
 
-It stands in the suite's folder and links to each run's own report beside it. Whatever is known of a run
-beyond its line in the suite is read from that run's ``verdict.json`` and ``junit.xml``.
+The files are in the folder of the suite; the page links to the report of each run. Details of a run come from its
+``verdict.json`` and ``junit.xml``.
 """
 
 import xml.etree.ElementTree as ET
@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from markupsafe import Markup
 from pydantic import ValidationError
 
 from aguante.measure.measures import PhaseMeasure
-from aguante.report import frame, palette, text, view
+from aguante.report import formats, html_page, palette, run_tables
 from aguante.report.markdown import escape, sign, table
 from aguante.report.palette import CauseStyle
-from aguante.report.view import Slice, Tile
+from aguante.report.run_tables import Slice, Tile
 from aguante.run_folder.folder import RunFolder
 from aguante.verdict.suite_result import Suite, SuiteRun
 from aguante.verdict.verdict import Verdict
@@ -26,21 +25,21 @@ from aguante.verdict.verdict import Verdict
 
 @dataclass(frozen=True)
 class OverviewRun:
-    """A run, and what its own verdict says beyond its line."""
+    """A run of the suite, with its verdict."""
 
     run: SuiteRun
     verdict: Verdict | None
     href: str
-    """Its report, relative to the suite's folder; empty when there is none."""
+    """Its report, relative to the folder of the suite; empty if there is none."""
     log: str
     slices: tuple[Slice, ...]
-    """Answers of its fault phase, by cause."""
+    """The responses in its fault phase, by cause."""
     in_words: str
-    """The same, for who cannot see it."""
+    """The same as text, for screen readers."""
 
     @property
     def fault(self) -> PhaseMeasure | None:
-        """What was measured in its fault phase."""
+        """The measures of its fault phase."""
         return _fault_phase(self.verdict)
 
 
@@ -79,31 +78,26 @@ def overview_html(suite: Suite, runs: Path) -> str:
     """One self-contained page.
 
     Args:
-        suite: what was played.
+        suite: the runs and their results.
         runs: the folder of the run folders.
     """
     verdicts = [_verdict_of(run, runs) for run in suite.runs]
     styles = _styles(verdicts)
     lines = [_line(run, verdict, styles) for run, verdict in zip(suite.runs, verdicts, strict=True)]
-    sheet = frame.source("report.css") + frame.source("overview.css") + frame.colours(styles)
-    return (
-        frame.environment()
-        .get_template("overview.html")
-        .render(
-            suite=suite,
-            word=word_of(suite),
-            summary=summary_of(suite),
-            tiles=_tiles(suite),
-            groups=_groups(lines),
-            styles=styles,
-            sheet=Markup(sheet),  # noqa: S704  our own files
-            policy=frame.content_policy(sheet),
-        )
+    return html_page.render_page(
+        "overview.html",
+        html_page.overview_sheet(styles),
+        suite=suite,
+        word=word_of(suite),
+        summary=summary_of(suite),
+        tiles=_tiles(suite),
+        groups=_groups(lines),
+        styles=styles,
     )
 
 
 def word_of(suite: Suite) -> str:
-    """The tone of the whole: ``held`` when every run ended as expected."""
+    """The verdict whose colour the suite has: ``held`` if every run ended as expected."""
     return {0: "held", 1: "deviated", 2: "inconclusive"}.get(suite.exit_code, "error")
 
 
@@ -113,7 +107,7 @@ def summary_of(suite: Suite) -> str:
     wrong = [run.verdict for run in suite.runs if run.exit_code != 0]
     counts = ", ".join(f"{wrong.count(word)} {word}" for word in dict.fromkeys(wrong))
     left = suite.planned - len(suite.runs)
-    begun = f" Stopped: {left} were not begun." if left else ""
+    begun = f" Stopped: {left} were not started." if left else ""
     return (
         f"{good} of {suite.planned} runs ended as expected{f': {counts}' if counts else ''}.{begun}"
     )
@@ -126,10 +120,10 @@ def _tiles(suite: Suite) -> tuple[Tile, ...]:
     return (
         Tile("As expected", f"{good} of {suite.planned}", "runs"),
         Tile("Held", str(words.count("held")), ""),
-        Tile("Deviated", str(words.count("deviated")), "an expectation or invariant was broken"),
+        Tile("Deviated", str(words.count("deviated")), "an expectation or invariant was violated"),
         Tile("Inconclusive", str(words.count("inconclusive")), "the run proves nothing"),
-        Tile("Played again", str(again), "after an inconclusive try"),
-        Tile("Took", text.seconds(suite.took_s), f"{suite.jobs} at a time"),
+        Tile("Repeated", str(again), "after an inconclusive attempt"),
+        Tile("Duration", formats.seconds(suite.took_s), f"{suite.jobs} at a time"),
     )
 
 
@@ -140,11 +134,11 @@ def _styles(verdicts: Sequence[Verdict | None]) -> tuple[CauseStyle, ...]:
 
 def _fault_phase(verdict: Verdict | None) -> PhaseMeasure | None:
     phases = verdict.phases if verdict else ()
-    return next((phase for phase in phases if phase.phase == view.FAULT), None)
+    return next((phase for phase in phases if phase.phase == run_tables.FAULT), None)
 
 
 def _verdict_of(run: SuiteRun, runs: Path) -> Verdict | None:
-    """None where there is none, or none that this version can read: the line itself is there anyway."""
+    """The verdict of a run; None if it has none, or if this version cannot read it."""
     try:
         return Verdict.model_validate_json((runs / run.run_id / "verdict.json").read_bytes())
     except (OSError, ValidationError):
@@ -158,18 +152,18 @@ def _line(run: SuiteRun, verdict: Verdict | None, styles: tuple[CauseStyle, ...]
         verdict=verdict,
         href=f"../{quote(run.run_id)}/report.html" if verdict else "",
         log=quote(run.log),
-        slices=view.slices(phase, styles) if phase and phase.requests else (),
+        slices=run_tables.slices(phase, styles) if phase and phase.requests else (),
         in_words=_shares(phase) if phase else "",
     )
 
 
 def _shares(phase: PhaseMeasure) -> str:
-    """Each status and mechanism once, whoever answered it, as the bar beside it shows them."""
+    """The share of each status and mechanism, as in the bar."""
     counts = Counter[str]()
     for each in phase.causes:
         counts[f"{each.status} {each.mechanism}".strip()] += each.requests
     return ", ".join(
-        f"{cause} {text.percent(text.ratio(requests, phase.requests))}"
+        f"{cause} {formats.percent(formats.ratio(requests, phase.requests))}"
         for cause, requests in counts.most_common()
     )
 
@@ -194,22 +188,22 @@ def overview_markdown(suite: Suite) -> str:
             escape(run.policy),
             str(run.repeat),
             str(run.attempts),
-            text.seconds(run.took_s),
+            formats.seconds(run.took_s),
             escape(run.headline),
         )
         for run in suite.runs
     ]
-    heads = ("Verdict", "Experiment", "Policy", ">Round", ">Tries", ">Took", "What happened")
+    heads = ("Verdict", "Experiment", "Policy", ">Round", ">Attempts", ">Duration", "What happened")
     parts = (
         f"## {sign(word_of(suite))} {escape(summary_of(suite))}",
         table(heads, rows),
-        f"Suite {escape(suite.suite_id)}, {suite.jobs} at a time, {text.seconds(suite.took_s)}.",
+        f"Suite {escape(suite.suite_id)}, {suite.jobs} at a time, {formats.seconds(suite.took_s)}.",
     )
     return "\n\n".join(parts) + "\n"
 
 
 def overview_junit(suite: Suite, runs: Path) -> str:
-    """The test suites of all runs in one file; a run without a verdict is one error of its own."""
+    """The test suites of all runs in one file; a run without a verdict becomes an error."""
     suites = ET.Element("testsuites")
     for run in suite.runs:
         suites.append(_suite_of(run, runs))
@@ -218,10 +212,10 @@ def overview_junit(suite: Suite, runs: Path) -> str:
 
 
 def _suite_of(run: SuiteRun, runs: Path) -> ET.Element:
-    name = text.printable(f"aguante.{run.experiment} policy {run.policy} round {run.repeat}")
+    name = formats.printable(f"aguante.{run.experiment} policy {run.policy} round {run.repeat}")
     junit = RunFolder(runs / run.run_id).junit
     if run.run_id and junit.exists():
-        found = ET.parse(junit).getroot().find("testsuite")  # noqa: S314  a file that we wrote
+        found = ET.parse(junit).getroot().find("testsuite")  # noqa: S314  a file of our own
         if found is not None:
             found.set("name", name)
             return found
@@ -229,5 +223,5 @@ def _suite_of(run: SuiteRun, runs: Path) -> ET.Element:
     case = ET.SubElement(
         suite, "testcase", classname=name, name=f"verdict is {run.expected_verdict}", time="0"
     )
-    ET.SubElement(case, "error", message=text.printable(f"{run.verdict}: {run.headline}"))
+    ET.SubElement(case, "error", message=formats.printable(f"{run.verdict}: {run.headline}"))
     return suite

@@ -1,4 +1,4 @@
-"""Goodput and latency over the offered load, one line per policy, drawn before the page is opened (docs/adr/0005)."""
+"""Goodput and latency over the offered load, one line per policy, as static SVG (docs/adr/0005)."""
 
 import math
 from collections.abc import Sequence
@@ -9,20 +9,20 @@ from aguante.report.charts.canvas import Frame, Spec, axis, layer, panel
 
 COLOURS = ("var(--line-ok)", "var(--open)", "var(--line-all)", "var(--half-open)")
 DASHES = ((1, 0), (6, 4), (2, 3), (8, 3))
-"""Lines differ in dash as well as in colour."""
+"""Lines differ in dash as well as colour."""
 
 
 def draw(sweeps: Sequence[Sweep], frame: Frame) -> str:
-    """Both panels as one ``<svg>``; the page carries the numbers as a table.
+    """Both panels as one ``<svg>``; the page has the numbers as a table.
 
     Raises:
-        ValueError: vl-convert answered with something that cannot be embedded.
+        ValueError: vl-convert returned something that cannot be embedded.
     """
     return svg_of(panels(sweeps, frame))
 
 
 def panels(sweeps: Sequence[Sweep], frame: Frame) -> list[Spec]:
-    """Goodput above, p95 of the 200s below, over the same axis."""
+    """Goodput above, p95 of 200s below, over the same axis."""
     top_rps = max(level.offered_rps for sweep in sweeps for level in sweep.levels)
     return [_goodput(sweeps, frame, top_rps), _latency(sweeps, frame, top_rps)]
 

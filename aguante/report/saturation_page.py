@@ -1,11 +1,11 @@
-"""A search for saturation as a page, as text and as JSON."""
+"""The result of a saturation search: as a page, as text and as JSON."""
 
 from pathlib import Path
 
 from markupsafe import Markup
 
 from aguante.measure.saturation_levels import Level, Saturation, words
-from aguante.report import frame, text
+from aguante.report import formats, html_page
 from aguante.report.charts import can_draw
 from aguante.report.charts.canvas import FRAMES
 from aguante.report.saturation_chart import COLOURS, DASHES, draw
@@ -26,36 +26,32 @@ def write_saturation(found: Saturation, folder: Path) -> Path:
 def saturation_html(found: Saturation) -> str:
     """One self-contained page."""
     keys = "".join(f".key-{n}{{stroke:{colour}}}" for n, colour in enumerate(COLOURS))
-    sheet = frame.source("report.css") + frame.source("overview.css") + keys
     sizes = FRAMES if can_draw() else ()
     drawn = [(each, Markup(draw(found.sweeps, each))) for each in sizes]  # noqa: S704  our own drawing
-    return (
-        frame.environment()
-        .get_template("saturation.html")
-        .render(
-            found=found,
-            sentences=[(sweep.policy, words(sweep)) for sweep in found.sweeps],
-            frames=drawn,
-            dashes=DASHES,
-            codes=codes_words,
-            limited=any(level.generator_limited for s in found.sweeps for level in s.levels),
-            sheet=Markup(sheet),  # noqa: S704  our own files
-            policy=frame.content_policy(sheet),
-        )
+    return html_page.render_page(
+        "saturation.html",
+        html_page.source("report.css") + html_page.source("overview.css") + keys,
+        found=found,
+        sentences=[(sweep.policy, words(sweep)) for sweep in found.sweeps],
+        frames=drawn,
+        dashes=DASHES,
+        codes=codes_words,
+        mix=", ".join(f"{name} {formats.percent(share)}" for name, share in found.mix),
+        limited=any(level.generator_limited for s in found.sweeps for level in s.levels),
     )
 
 
 def codes_words(level: Level) -> str:
     """``200 96.0 %, 429 4.0 %``."""
     return ", ".join(
-        f"{status or 'no answer'} {text.percent(share)}" for status, share in level.statuses
+        f"{status or 'no response'} {formats.percent(share)}" for status, share in level.statuses
     )
 
 
 def level_line(policy: str, level: Level) -> str:
     """One level for the terminal."""
-    mark = "" if level.follows else "  does not follow"
-    slow = "  (the load generator was the limit)" if level.generator_limited else ""
+    mark = "" if level.follows else "  saturated"
+    slow = "  (limited by the load generator)" if level.generator_limited else ""
     p95 = "-" if level.p95_ms is None else f"{level.p95_ms:.0f} ms"
     return (
         f"{policy}: offered {level.offered_rps:.0f} rps, goodput {level.goodput_rps:.0f}, p95 {p95}, "

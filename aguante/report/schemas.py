@@ -1,6 +1,6 @@
-"""JSON Schemas of the public formats: experiment and testbed files, for editors, and ``verdict.json``, for tools.
+"""JSON Schemas of the public formats: experiment and testbed files for editors, ``verdict.json`` for tools.
 
-``aguante schema`` prints one, ``python -m aguante.report.schemas`` writes all; a test says when one is out of date.
+``aguante schema`` prints one, ``python -m aguante.report.schemas`` writes all; a test reports outdated ones.
 """
 
 import ast
@@ -27,14 +27,14 @@ NAMES = ("experiment", "verdict", "testbed")
 
 
 def verdict_schema() -> Schema:
-    """Of ``verdict.json``, as it is written."""
+    """The schema of ``verdict.json``."""
     schema = Verdict.model_json_schema(mode="serialization")
     _describe(schema, Verdict)
     return {"$schema": DRAFT, **schema}
 
 
 def experiment_schema() -> Schema:
-    """Of an experiment file, as it is typed: toxic attributes beside the link, absent means absent."""
+    """The schema of an experiment file: toxic attributes are beside the link, and null is not allowed."""
     schema = Experiment.model_json_schema()
     _describe(schema, Experiment)
     definitions = _mapping(schema["$defs"])
@@ -52,12 +52,12 @@ def experiment_schema() -> Schema:
 
 
 def testbed_schema() -> Schema:
-    """Of ``testbed.yaml``, as it is typed: ``links`` names a file, and it does not say where it is."""
+    """The schema of ``testbed.yaml``: ``links`` names a file, and the fields that the loader adds are left out."""
     schema = TestbedSpec.model_json_schema()
     _describe(schema, TestbedSpec)
     properties = _mapping(schema["properties"])
     del properties["root"], properties["given"]
-    properties["links"] = {"type": "string", "description": "The file that owns the links."}
+    properties["links"] = {"type": "string", "description": "The file that defines the links."}
     required = schema["required"]
     if isinstance(required, list):
         required.remove("root")
@@ -66,7 +66,7 @@ def testbed_schema() -> Schema:
 
 
 def _or_variable(schema: JsonValue) -> None:
-    """Wherever a number belongs, ``${name}`` may stand for it."""
+    """Allow ``${name}`` in place of every number."""
     if isinstance(schema, list):
         for item in schema:
             _or_variable(item)
@@ -90,7 +90,7 @@ def _mapping(value: JsonValue) -> Schema:
 
 
 def _toxics(section: Schema) -> None:
-    """Each toxic's own attributes with their bounds, from the table that the driver uses."""
+    """The attributes of each toxic with their bounds, from the table that the driver uses."""
     properties = _mapping(section["properties"])
     del properties["attributes"]
     properties["toxic"] = {"enum": list(TOXICS), "title": "Toxic"}
@@ -117,7 +117,7 @@ def _when(toxic: ToxicType) -> JsonValue:
 
 
 def _without_nulls(schema: JsonValue) -> None:
-    """In a file an absent key is absent: ``null`` is no choice, and no default is shown for it."""
+    """Remove ``null`` and its default: optional keys of a file are omitted instead."""
     if isinstance(schema, list):
         for item in schema:
             _without_nulls(item)
@@ -135,7 +135,7 @@ def _without_nulls(schema: JsonValue) -> None:
 
 
 def _describe(schema: Schema, root: type[BaseModel]) -> None:
-    """Field docstrings as descriptions: said once, where the field is."""
+    """Use the docstrings of fields as descriptions."""
     definitions = {root.__name__: schema, **_mapping(schema.get("$defs", {}))}
     for model in _models(root):
         properties = _mapping(_mapping(definitions[model.__name__]).get("properties", {}))
@@ -146,7 +146,7 @@ def _describe(schema: Schema, root: type[BaseModel]) -> None:
 
 
 def _models(root: object) -> set[type[BaseModel]]:
-    """A model and all that its fields hold."""
+    """A model and the models of its fields."""
     if not (isinstance(root, type) and issubclass(root, BaseModel)):
         return set().union(*map(_models, get_args(root)))
     fields = (each.annotation for each in root.model_fields.values())

@@ -1,4 +1,4 @@
-"""The part of the experiment schema that tells Pumba's commands and their options, from the driver's own table."""
+"""The part of the experiment schema for Pumba's commands and their options, from the table that the driver uses."""
 
 from pydantic import JsonValue
 
@@ -9,7 +9,7 @@ Schema = dict[str, JsonValue]
 
 
 def pumba_section(properties: Schema) -> JsonValue:
-    """Fill in the properties of a ``pumba:`` mapping; returns what each command has of its own (``allOf``)."""
+    """Fill in the properties of a ``pumba:`` mapping; returns the rules of each command (``allOf``)."""
     del properties["options"]
     properties["command"] = {"enum": list(COMMANDS), "title": "Command"}
     for command in COMMANDS.values():

@@ -1,48 +1,26 @@
-"""A run folder read back: what was played, judged again from what lies there alone.
+"""Reads runs back from their folders: what was frozen before the run, and what was stored after it.
 
-Nothing outside the folder is needed: the plan, the testbed and the invariants were frozen into it.
+Nothing outside the folder is needed: plan, testbed and invariants were frozen into it.
 """
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from aguante.collect.span_decoder import decode_spans
 from aguante.core.stored_values import NotARunError, read_value
-from aguante.measure.measure_run import measure
 from aguante.measure.measures import Measures
 from aguante.plan.plan import Plan
+from aguante.report.analyse import FrozenRun, JudgedRun
 from aguante.run_folder.folder import RunFolder
 from aguante.testbed.testbed_spec import TestbedSpec
-from aguante.verdict.judge import judge
 from aguante.verdict.verdict import Verdict
 
 
-@dataclass(frozen=True)
-class FrozenRun:
-    """What was played, as it was."""
-
-    folder: RunFolder
-    plan: Plan
-    spec: TestbedSpec
-
-
-@dataclass(frozen=True)
-class JudgedRun:
-    """What was found."""
-
-    folder: RunFolder
-    plan: Plan
-    measures: Measures
-    verdict: Verdict
-
-
 def read_frozen(root: Path) -> FrozenRun:
-    """What was played.
+    """The run to be judged again.
 
     Raises:
-        NotARunError: the folder lacks it, or this version cannot read it.
+        NotARunError: plan or testbed is missing, or this version cannot read it.
     """
     folder = RunFolder(root)
     with _reading(root):
@@ -52,7 +30,7 @@ def read_frozen(root: Path) -> FrozenRun:
 
 
 def read_judged(root: Path) -> JudgedRun:
-    """What was found: the stored measures and verdict.
+    """The stored measures and verdict.
 
     Raises:
         NotARunError: the run was not judged, or this version cannot read it.
@@ -67,24 +45,11 @@ def read_judged(root: Path) -> JudgedRun:
         )
 
 
-def judge_again(run: FrozenRun) -> JudgedRun:
-    """Measure and judge from the evidence; writes nothing but what was never decoded.
-
-    Raises:
-        EvidenceError: a file of the folder is there and cannot be read.
-    """
-    undecoded = run.folder.otlp.exists() and not run.folder.spans.exists()
-    if undecoded:
-        decode_spans(run.folder)
-    measures = measure(run.folder, run.plan, run.spec, keep_traces=undecoded)
-    return JudgedRun(run.folder, run.plan, measures, judge(run.plan, measures))
-
-
 def latest_run(runs: Path) -> Path:
-    """The run that began last.
+    """The folder of the run that began last.
 
     Raises:
-        NotARunError: there is none.
+        NotARunError: there is no run.
     """
     found = sorted(path.parent for path in runs.glob("*/plan.json"))
     if not found:
@@ -96,7 +61,7 @@ def latest_run(runs: Path) -> Path:
 
 
 def _with_own_invariants(spec: TestbedSpec, folder: RunFolder) -> TestbedSpec:
-    """Their SQL from the folder; from where it was for runs of a version that did not keep it."""
+    """Their SQL from the folder; runs of versions that did not keep it use its original place."""
     frozen = tuple(
         each.model_copy(update={"sql": own}) if own.exists() else each
         for each in spec.invariants
@@ -107,7 +72,7 @@ def _with_own_invariants(spec: TestbedSpec, folder: RunFolder) -> TestbedSpec:
 
 @contextlib.contextmanager
 def _reading(root: Path) -> Iterator[None]:
-    """Of whatever goes wrong while reading a folder makes one error that names it."""
+    """Raise every error of reading a folder as one that names the folder."""
     try:
         yield
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""A sample trace as rows of a waterfall: spans in the order of a walk from the root, with their bars."""
+"""A sample trace as a waterfall: its spans, depth first from the root, with their bars."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from aguante.measure.measures import SampleSpan, SampleTrace
 
 SCALE = 1000
-"""A bar's place and length are thousandths of the trace's length."""
+"""Position and length of a bar are in thousandths of the length of the trace."""
 THINNEST = 3
 DEPTH_MAX = 8
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One span, placed."""
+    """A span with its position in the waterfall."""
 
     span: SampleSpan
     depth: int
     start: float
     length: float
-    """At least ``THINNEST``, so that a short span can still be seen."""
+    """At least ``THINNEST``, so that a short span stays visible."""
     service: int
-    """Number of the service, for its colour."""
+    """Index of the service, for its colour."""
     culprit: bool
-    """It failed, and none of its children did: this is where it broke."""
+    """Whether it failed while none of its children did: here the failure began."""
     marks: tuple[float, ...]
-    """Where its events lie."""
+    """Positions of its events."""
 
 
 @dataclass(frozen=True)
@@ -34,27 +34,27 @@ class Waterfall:
 
     trace: SampleTrace
     total_ms: float
-    """To the end of its last span, which may come after the answer: compensation does not hold the client up."""
+    """Until the end of the last span, which may be after the response: compensation continues in the background."""
     bars: tuple[Bar, ...]
 
     @property
     def answer_ms(self) -> float:
-        """How long the answer took: the first root's length."""
+        """Time until the response: the duration of the first root span."""
         return self.bars[0].span.duration_ms if self.bars else 0.0
 
     @property
     def goes_on(self) -> bool:
-        """Something went on after the answer."""
+        """Whether work continued after the response."""
         return self.total_ms > self.answer_ms * 1.05
 
 
 def services_of(traces: Iterable[SampleTrace]) -> tuple[str, ...]:
-    """Every service that has a span, in order of first appearance: its place is its colour."""
+    """Every service with a span, in order of first appearance; the index determines its colour."""
     return tuple(dict.fromkeys(span.service for trace in traces for span in trace.spans))
 
 
 def waterfall(trace: SampleTrace, services: Sequence[str]) -> Waterfall:
-    """Place every span of the trace; a span whose parent is not there counts as a root."""
+    """Place every span of the trace; a span whose parent is missing counts as a root."""
     total_ms = max((s.start_ms + s.duration_ms for s in trace.spans), default=0.0)
     scale = SCALE / total_ms if total_ms > 0 else 0.0
     failed_on = {span.parent_id for span in trace.spans if span.error_type}
@@ -78,7 +78,7 @@ def _inside(value: float, most: float) -> float:
 
 
 def _walk(spans: Sequence[SampleSpan]) -> list[tuple[int, SampleSpan]]:
-    """Depth first, earliest child first. A span that a broken trace makes its own ancestor is a root."""
+    """Depth first, earliest child first. In a broken trace, a span that is its own ancestor becomes a root."""
     ids = {span.span_id for span in spans}
     ordered = sorted(spans, key=lambda span: span.start_ms)
     left = {span.span_id for span in spans}

@@ -1,4 +1,4 @@
-"""All forms of a run's report, into its folder."""
+"""Writes the report of a run in all its formats."""
 
 from aguante.collect.environment import Environment
 from aguante.core.stored_values import read_value
@@ -14,11 +14,11 @@ from aguante.verdict.verdict import Verdict
 def write_reports(folder: RunFolder, plan: Plan, measures: Measures, verdict: Verdict) -> None:
     """Write ``report.html``, ``report.md`` and ``junit.xml`` into the run folder.
 
-    Only the environment is read from there, where it was noted.
+    The environment is read from there, if it was recorded.
 
     Raises:
         OSError: the folder cannot be written.
-        NotARunError: ``environment.json`` does not hold what this version writes.
+        NotARunError: this version cannot read ``environment.json``.
     """
     environment = (
         read_value(Environment, folder.environment) if folder.environment.exists() else None

@@ -1,1 +1,1 @@
-"""Playing one plan on one testbed."""
+"""One run: composed, carried out, healed and judged; recovery of dead runs, manual faults, past runs."""

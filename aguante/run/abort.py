@@ -1,8 +1,8 @@
-"""Ends a run early when one of its ``abort_when`` conditions holds: the blast radius has a limit.
+"""Ends a run early when one of its ``abort_when`` conditions is met.
 
-Conditions about requests are judged on those so far by the same code that judges expectations afterwards.
-Each is asked once there are MIN_N requests behind it, so that a first failure is no catastrophe. What only
-spans or the whole run can tell is asked when the run is over.
+Conditions on requests are judged on the requests so far, by the code that judges expectations after the run. A
+condition needs at least MIN_N requests, so that a single early failure does not abort a run. Conditions that need
+spans or the whole run are judged after it.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ MIN_N = 20
 
 
 def abort_reason(evidence: RunEvidence, plan: Plan) -> str:
-    """The first live abort condition that holds on what is recorded so far, as a sentence; empty: none does."""
-    for asked in (each.asked for each in plan.abort_when if each.asked.live):
-        seen = asked.measure(evidence)
-        ruling = asked.judge(seen)
-        if ruling.outcome == "met" and seen.n >= MIN_N:
-            return f"abort condition: {asked.sentence()} (observed {ruling.observed})"
+    """The first live abort condition that is met by the evidence so far, as a sentence; empty: none is."""
+    for condition in (each.asked for each in plan.abort_when if each.asked.live):
+        measured = condition.measure(evidence)
+        ruling = condition.judge(measured)
+        if ruling.outcome == "met" and measured.n >= MIN_N:
+            return f"abort condition: {condition.sentence()} (observed {ruling.observed})"
     return ""
 
 
-class AbortWatch:
-    """Judges the abort conditions of a plan while it is played."""
+class AbortMonitor:
+    """Judges the abort conditions of a plan during the run."""
 
     def __init__(self, folder: RunFolder, plan: Plan, spec: TestbedSpec) -> None:
         self._run, self._plan = (folder, plan, spec), plan
@@ -39,19 +39,19 @@ class AbortWatch:
         """Why the run was aborted, or empty."""
 
     async def run(self, clock: Clock, stop: asyncio.Event) -> None:
-        """Ask every EVERY_S seconds and set ``stop`` when a condition holds; ends with ``stop``."""
+        """Judge every EVERY_S seconds and set ``stop`` when a condition is met; ends with ``stop``."""
         if not self._active:
             return
-        # Never closed by hand: a question may still be asked in its thread when this is cancelled.
+        # Never closed explicitly: a thread may still be reading it when this task is cancelled.
         live = await asyncio.to_thread(LiveEvidence, *self._run)
         at_s = EVERY_S
         while await clock.wait_until(at_s, stop):
-            self.reason = await asyncio.to_thread(self._ask, live)
+            self.reason = await asyncio.to_thread(self._judge, live)
             if self.reason:
                 stop.set()
             at_s = clock.now_s() + EVERY_S
 
-    def _ask(self, live: LiveEvidence) -> str:
+    def _judge(self, live: LiveEvidence) -> str:
         try:
             return abort_reason(live.refresh(), self._plan)
         except EvidenceError as error:

@@ -1,7 +1,7 @@
-"""Faults of one run: written down, applied, undone, healed and verified, each with its time.
+"""Applies, undoes, heals and verifies the faults of one run, and logs each step with its time.
 
-The order is the promise of the design: every intent is on disk before the first window opens, and
-``heal`` restores and verifies all of them whatever happened in between.
+Two things are guaranteed: every intent is on disk before the first fault window opens, and ``heal`` undoes and
+verifies every fault whatever happened in between.
 """
 
 import asyncio
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aguante.drivers.driver import FaultDriver, FaultError
-from aguante.drivers.router import AnyUndo
 from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.undo import AnyUndo
 from aguante.run_folder.event_log import EventLog
 from aguante.run_folder.events import FaultChanged
 from aguante.run_folder.journal import Journal, JournalError, MarkState
 
 HEAL_LIMIT_S = 45.0
-"""How long heal tries before it gives up and says so (exit 4): twice the limit of the slowest removal."""
+"""How long healing is repeated before it fails (exit 4): twice the limit of the slowest removal."""
 HEAL_PAUSE_S = 0.25
 
 
@@ -26,38 +26,38 @@ def _never() -> bool:
 
 
 class HealError(Exception):
-    """Something is still broken after HEAL_LIMIT_S. The message names the faults and how to fix them."""
+    """A fault is still active after the limit. The message names the faults and the fix."""
 
 
 @dataclass(frozen=True)
-class Intent:
-    """A fault, and the state to restore after it; on disk by the time this object exists."""
+class JournaledFault:
+    """A fault whose undo is in the journal, on disk."""
 
     fault: PlannedFault
     undo: AnyUndo
 
 
-async def write_down(
+async def journal_faults(
     faults: Sequence[PlannedFault], driver: FaultDriver[AnyUndo], journal: Journal
-) -> tuple[Intent, ...]:
-    """Check every fault against its driver, then journal every intent; changes nothing yet.
+) -> tuple[JournaledFault, ...]:
+    """Check every fault with its driver, then journal every undo; changes nothing yet.
 
     Raises:
         FaultError: a fault cannot be applied on this testbed.
-        JournalError: an intent could not be written: then no fault may be applied.
+        JournalError: an undo could not be journaled, so no fault may be applied.
     """
-    intents = tuple([Intent(fault, await driver.prepare(fault)) for fault in faults])
-    for intent in intents:
-        journal.intend(intent.undo)
-    return intents
+    journaled = tuple([JournaledFault(fault, await driver.prepare(fault)) for fault in faults])
+    for each in journaled:
+        journal.intend(each.undo)
+    return journaled
 
 
-class Faults:
-    """All planned faults of one run on one driver."""
+class FaultExecutor:
+    """Executes all planned faults of one run on one driver."""
 
     def __init__(
         self,
-        intents: Sequence[Intent],
+        faults: Sequence[JournaledFault],
         driver: FaultDriver[AnyUndo],
         journal: Journal,
         log: EventLog,
@@ -67,22 +67,21 @@ class Faults:
         self._journal = journal
         self._log = log
         self._now_s = now_s
-        self._undos = {intent.fault.id: intent.undo for intent in intents}
-        self._planned = {intent.fault.id: intent.fault for intent in intents}
+        self._faults = {each.fault.id: each for each in faults}
         self._verified: set[str] = set()
         self._active: set[str] = set()
-        self._unwritten: OSError | None = None
-        """The first mark or note that the disk refused."""
+        self._write_error: OSError | None = None
+        """The first mark or event that could not be written."""
 
     def active(self) -> frozenset[str]:
-        """The faults that hold now: applied, and not undone."""
+        """The faults that were applied and not undone."""
         return frozenset(self._active)
 
     async def apply(self, fault: PlannedFault) -> None:
-        """Make one fault real and note when it held.
+        """Apply one fault and log when it took effect.
 
         Raises:
-            FaultError: it could not be applied (noted in the diary first).
+            FaultError: it could not be applied, which is logged.
         """
         began_s = self._now_s()
         try:
@@ -97,84 +96,91 @@ class Faults:
         self._note(fault, "applied", took_s=(began_s, at_s), evidence=evidence)
 
     async def undo(self, fault: PlannedFault) -> None:
-        """Lift one fault and verify that it is gone; what fails here is tried again by ``heal``."""
-        undo = self._undos[fault.id]
+        """Undo one fault and verify it; ``heal`` repeats what fails here."""
         try:
-            await self._undo(undo)
+            await self._undo(self._faults[fault.id])
         except FaultError as error:
             self._note(fault, "undone", error=str(error))
 
-    async def heal(self, gone: Callable[[], bool] = _never) -> None:
-        """Restore and verify whatever is not yet verified, again and again within HEAL_LIMIT_S.
+    async def is_undone(self, fault: PlannedFault) -> bool:
+        """Whether the fault is undone, perhaps by someone else."""
+        try:
+            await self._driver.verify(self._faults[fault.id].undo)
+        except FaultError:
+            return False
+        return True
 
-        A disk that refuses notes keeps nothing from being healed: it is told of afterwards.
+    async def heal(
+        self, toxiproxy_ended: Callable[[], bool] = _never, limit_s: float = HEAL_LIMIT_S
+    ) -> None:
+        """Undo and verify every fault that is not verified yet, repeatedly until all are or time is up.
 
         Args:
-            gone: whether Toxiproxy has ended, and its toxics with it.
+            toxiproxy_ended: whether Toxiproxy has ended, and its toxics with it.
+            limit_s: how long to try.
 
         Raises:
-            HealError: at least one fault could not be verified undone.
-            OSError: all are healed, and the run folder could not be written meanwhile.
+            HealError: at least one fault could not be verified as undone.
+            OSError: all are healed, but the run folder could not be written meanwhile.
         """
         failures: dict[str, str] = {}
         try:
-            async with asyncio.timeout(HEAL_LIMIT_S):
+            async with asyncio.timeout(limit_s):
                 while True:
-                    failures = await self._heal_once(gone)
+                    failures = await self._heal_once(toxiproxy_ended)
                     if not failures:
                         break
                     await asyncio.sleep(HEAL_PAUSE_S)
         except TimeoutError:
-            said = "; ".join(f"{fault}: {why}" for fault, why in failures.items()) or "no answer"
+            found = "; ".join(f"{fault}: {why}" for fault, why in failures.items())
             message = (
-                f"not healed within {HEAL_LIMIT_S:g} s: {said}. "
-                "The journal keeps what must be restored: run `aguante recover`."
+                f"not healed within {limit_s:g} s: {found or 'no response'}; "
+                "fix: run `aguante recover`, which restores what the journal holds"
             )
             raise HealError(message) from None
-        if self._unwritten:
-            raise self._unwritten
+        if self._write_error:
+            raise self._write_error
 
-    async def _heal_once(self, gone: Callable[[], bool]) -> dict[str, str]:
+    async def _heal_once(self, toxiproxy_ended: Callable[[], bool]) -> dict[str, str]:
         failures = {}
-        for fault_id, undo in self._undos.items():
+        for fault_id, each in self._faults.items():
             if fault_id in self._verified:
                 continue
-            if undo.driver == "toxiproxy" and gone():
-                self._gone(undo)
+            if each.undo.driver == "toxiproxy" and toxiproxy_ended():
+                self._ended_with_toxiproxy(each.fault)
                 continue
             try:
-                await self._undo(undo)
+                await self._undo(each)
             except FaultError as error:
                 failures[fault_id] = str(error)
         return failures
 
-    def _gone(self, undo: AnyUndo) -> None:
-        """Nothing is left to restore; and nothing was read back, so it is not noted as verified."""
-        self._verified.add(undo.fault_id)
-        self._active.discard(undo.fault_id)
-        self._mark(undo.fault_id, "verified")
-        error = "Toxiproxy has ended, and this fault with it"
-        self._note(self._planned[undo.fault_id], "undone", error=error)
+    def _ended_with_toxiproxy(self, fault: PlannedFault) -> None:
+        """Nothing is left to restore. Nothing was read back either, so the log does not say verified."""
+        self._verified.add(fault.id)
+        self._active.discard(fault.id)
+        self._mark(fault.id, "verified")
+        self._note(fault, "undone", error="Toxiproxy has ended, and this fault with it")
 
-    async def _undo(self, undo: AnyUndo) -> None:
-        planned = self._planned[undo.fault_id]
-        await self._driver.undo(undo)
-        self._active.discard(undo.fault_id)
-        self._mark(undo.fault_id, "undone")
-        self._note(planned, "undone")
-        await self._driver.verify(undo)
-        self._verified.add(undo.fault_id)
-        self._mark(undo.fault_id, "verified")
-        self._note(planned, "verified", evidence=await self._driver.evidence(planned))
+    async def _undo(self, each: JournaledFault) -> None:
+        fault = each.fault
+        await self._driver.undo(each.undo)
+        self._active.discard(fault.id)
+        self._mark(fault.id, "undone")
+        self._note(fault, "undone")
+        await self._driver.verify(each.undo)
+        self._verified.add(fault.id)
+        self._mark(fault.id, "verified")
+        self._note(fault, "verified", evidence=await self._driver.evidence(fault))
 
     def _mark(self, fault_id: str, state: MarkState) -> None:
         try:
             self._journal.mark(fault_id, state)
         except JournalError as error:
-            refusal = error.__cause__
-            if not isinstance(refusal, OSError):
+            cause = error.__cause__
+            if not isinstance(cause, OSError):
                 raise
-            self._unwritten = self._unwritten or refusal
+            self._write_error = self._write_error or cause
 
     def _note(
         self,
@@ -185,7 +191,7 @@ class Faults:
         evidence: str = "",
         error: str = "",
     ) -> None:
-        """Into the diary; ``took_s``: from when to when it was done, else just now."""
+        """Log one change; ``took_s``: its beginning and end, None: now."""
         began_s, at_s = took_s or (None, self._now_s())
         change = FaultChanged(
             id=fault.id,
@@ -199,4 +205,4 @@ class Faults:
         try:
             self._log.write(change)
         except OSError as failure:
-            self._unwritten = self._unwritten or failure
+            self._write_error = self._write_error or failure

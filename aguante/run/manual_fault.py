@@ -1,7 +1,7 @@
-"""One fault on a testbed that already runs, by hand: journaled as in a run, and healed on the way out.
+"""Injects one fault into a running testbed by hand, for a demonstration: no load, no measures, no verdict.
 
-For a lecture, or to look at something: there is no load of ours, no verdict, and nothing is measured. The
-folder ``runs/<time>-inject-<link>/`` holds the journal, so that ``aguante recover`` heals after a kill.
+The fault is journaled and healed as in a run. The journal is in ``runs/<time>-inject-<link>/``, so that
+``aguante recover`` heals it after a kill.
 """
 
 import asyncio
@@ -19,30 +19,32 @@ from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
 from aguante.faults.toxics import TOXICS, complete
 from aguante.faults.undo import ToxiproxyUndo
-from aguante.run.fault_executor import Faults, write_down
+from aguante.run.fault_executor import FaultExecutor, journal_faults
 from aguante.run_folder.event_log import EventLog
 from aguante.run_folder.events import RunStarted
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.journal import Journal
 
 HOLD_MAX_S = 24 * 3600.0
-LOOK_EVERY_S = 1.0
+POLL_S = 1.0
 CONNECT_LIMIT_S = 2.0
 
 
 class WrongValuesError(Exception):
-    """A toxic's values make no sense. Says what was found, and what it takes."""
+    """The values of a toxic are invalid. The message says what was found and what is expected."""
 
 
 def toxic_of(toxic: str, words: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    """Attributes by Toxiproxy's names from words: ``3500``, ``jitter_ms=200``; a bare number is the first one.
+    """A toxic's attributes by Toxiproxy's names, from words such as ``3500`` and ``jitter_ms=200``.
+
+    A bare number is the first attribute. The driver checks the bounds.
 
     Raises:
-        WrongValuesError: no such toxic or attribute, or no whole number. Bounds are the driver's to check.
+        WrongValuesError: an unknown toxic or attribute, or a value that is not a whole number.
     """
     kind = TOXICS.get(toxic)
     if kind is None:
-        message = f"there is no toxic {toxic!r}; there are {', '.join(TOXICS)}"
+        message = f"unknown toxic {toxic!r}; choose {', '.join(TOXICS)}"
         raise WrongValuesError(message)
     names = {each.key: each.name for each in kind.attributes} | {
         a.name: a.name for a in kind.attributes
@@ -53,7 +55,7 @@ def toxic_of(toxic: str, words: Sequence[str]) -> tuple[tuple[str, int], ...]:
         name = names.get(key) if equals else next(iter(names.values()), None)
         if name is None or not number.isascii() or not number.isdecimal() or len(number) > 12:
             known = ", ".join(f"{each.key}=N" for each in kind.attributes) or "no values"
-            message = f"found {word!r}; {toxic} takes {known} (whole numbers)"
+            message = f"found {word!r}, expected for {toxic}: {known} (whole numbers)"
             raise WrongValuesError(message)
         found[name] = int(number)
     return tuple(complete(toxic, found).items())
@@ -61,25 +63,25 @@ def toxic_of(toxic: str, words: Sequence[str]) -> tuple[tuple[str, int], ...]:
 
 @dataclass(frozen=True)
 class Injection:
-    """One fault, where, and for how long."""
+    """One fault, its target and its duration."""
 
     run_id: str
     api: str
     """Base URL of Toxiproxy's API."""
     fault: ToxiproxyFault
     for_s: float
-    """It is lifted after this time, at the latest."""
+    """It is undone after this time at the latest."""
 
 
 async def hold(
-    injection: Injection, runs: Path, stop: asyncio.Event, say: Callable[[str], None]
+    injection: Injection, runs: Path, stop: asyncio.Event, report: Callable[[str], None]
 ) -> None:
-    """Apply a fault, keep it until ``stop``, its time, or its end by another hand; then heal and verify.
+    """Apply a fault, keep it until ``stop``, its time limit or an undo by someone else; then heal and verify.
 
     Raises:
-        FaultError: it could not be applied; what was written down is healed all the same.
-        JournalError: the journal cannot be written; no fault was applied.
-        HealError: it could not be verified undone.
+        FaultError: it could not be applied; it is healed all the same.
+        JournalError: the journal cannot be written; the fault was not applied.
+        HealError: it could not be verified as undone.
     """
     folder = RunFolder.create(runs, injection.run_id)
     planned = PlannedFault(id="inject", fault=injection.fault, start_s=0.0, end_s=injection.for_s)
@@ -91,51 +93,42 @@ async def hold(
 
     with EventLog(folder.events) as log, Journal.open(folder.journal, injection.run_id) as journal:
         log.write(RunStarted(epoch_ns=time.time_ns()))
-        intents = await write_down((planned,), driver, journal)
-        faults = Faults(intents, driver, journal, log, now_s)
+        journaled = await journal_faults((planned,), driver, journal)
+        faults = FaultExecutor(journaled, driver, journal, log, now_s)
         try:
             await faults.apply(planned)
-            say(f"{await driver.evidence(planned)}; Ctrl-C heals")
-            why = await _until_over(injection, intents[0].undo, driver, stop, now_s)
+            report(f"{await driver.evidence(planned)}; Ctrl-C heals")
+            why = await _until_over(injection, planned, faults, stop, now_s)
         finally:
             if is_gone(injection.api):
                 journal.mark(planned.id, "verified")
             else:
                 await faults.heal()
-    say(f"healed after {now_s():.1f} s: {why}")
+    report(f"healed after {now_s():.1f} s: {why}")
 
 
 async def _until_over(
     injection: Injection,
-    undo: object,
-    driver: Drivers,
+    planned: PlannedFault,
+    faults: FaultExecutor,
     stop: asyncio.Event,
     now_s: Callable[[], float],
 ) -> str:
-    assert isinstance(undo, ToxiproxyUndo)  # noqa: S101 - it was prepared from a fault on a link
     while (left_s := injection.for_s - now_s()) > 0:
         try:
-            await asyncio.wait_for(stop.wait(), min(LOOK_EVERY_S, left_s))
+            await asyncio.wait_for(stop.wait(), min(POLL_S, left_s))
         except TimeoutError:
             if is_gone(injection.api):
-                return "the testbed has ended, and everything injected into it"
-            if await _lifted(driver, undo):
-                return "lifted by another hand"
+                return "the testbed has ended, and every fault on it"
+            if await faults.is_undone(planned):
+                return "undone by someone else"
         else:
             return "stopped"
-    return "its time was over"
-
-
-async def _lifted(driver: Drivers, undo: ToxiproxyUndo) -> bool:
-    try:
-        await driver.verify(undo)
-    except FaultError:
-        return False
-    return True
+    return "its time was up"
 
 
 def is_gone(api: str) -> bool:
-    """Nobody listens there any more: toxics live in Toxiproxy's memory, so they are gone with it."""
+    """Whether nothing listens at this address, so that Toxiproxy has ended and its toxics with it."""
     address = urlsplit(api)
     try:
         with socket.create_connection((address.hostname or "", address.port or 0), CONNECT_LIMIT_S):
@@ -143,17 +136,17 @@ def is_gone(api: str) -> bool:
     except ConnectionRefusedError:
         return True
     except OSError:
-        return False  # no answer is no proof
+        return False  # no response is no proof
 
 
 async def heal_testbed(api: str, links: Sequence[str]) -> tuple[str, ...]:
-    """Take every toxic off, and enable every proxy, of these links (all, when there are none); verified.
+    """Remove every toxic and enable every proxy of these links (none given: of all), and verify it.
 
     Returns:
-        What was healed, one line each; empty where nothing was broken.
+        What was healed, one line each; empty if nothing was broken.
 
     Raises:
-        FaultError: Toxiproxy does not answer, knows no such link, or something could not be undone.
+        FaultError: Toxiproxy does not respond, a link is unknown, or something could not be undone.
     """
     client, driver = ToxiproxyClient(api), ToxiproxyDriver(api, "heal")
     try:
@@ -163,7 +156,7 @@ async def heal_testbed(api: str, links: Sequence[str]) -> tuple[str, ...]:
         raise FaultError(message) from error
     unknown = [link for link in links if link not in proxies]
     if unknown:
-        message = f"no link {', '.join(unknown)}; there are {', '.join(sorted(proxies))}"
+        message = f"unknown link {', '.join(unknown)}; choose {', '.join(sorted(proxies))}"
         raise FaultError(message)
     done = []
     for name in links or sorted(proxies):

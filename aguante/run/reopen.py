@@ -1,4 +1,4 @@
-"""A run that is over, opened in Prometheus and Jaeger: its samples as they lie in its folder, its spans sent again."""
+"""Reopens a past run in Prometheus and Jaeger, from the samples and spans in its folder."""
 
 import asyncio
 import contextlib
@@ -25,27 +25,27 @@ SEND_LIMIT_S = 10.0
 
 @dataclass(frozen=True)
 class Opened:
-    """Where a run can be asked about."""
+    """Base URLs of the servers that show a past run."""
 
     prometheus: str
-    """Empty: it was played without one."""
+    """Empty: it ran without Prometheus."""
     jaeger: str
 
 
 class Servers:
-    """Children of this process, ended together; also by the kernel, should this process be killed."""
+    """Children of this process. The kernel ends them if this process is killed."""
 
     def __init__(self) -> None:
         self._children: list[Child] = []
 
     def start(self, command: Command) -> Child:
-        """Start one; raises TestbedError."""
+        """Start a server; raises TestbedError."""
         child = spawn(command, die_with_parent=True)
         self._children.append(child)
         return child
 
     async def end(self) -> None:
-        """End all of them; raises TestbedError."""
+        """End all servers; raises TestbedError."""
         await end([each.ref for each in self._children], Command.end_signal, SERVER_GRACE_S)
         await reap(self._children)
 
@@ -55,7 +55,7 @@ async def opened(folder: RunFolder) -> AsyncIterator[Opened]:
     """Both servers on free loopback ports for the time of the body.
 
     Raises:
-        TestbedError: one cannot be found or built, does not start, or does not take the run.
+        TestbedError: one cannot be found or built, does not start, or does not accept the run.
     """
     servers = Servers()
     with tempfile.TemporaryDirectory(prefix="aguante-observe-") as name:
@@ -88,7 +88,7 @@ async def _jaeger(folder: RunFolder, where: Path, servers: Servers) -> str:
 
 
 async def send_spans(folder: RunFolder, collector: str) -> int:
-    """Send every OTLP body of a run to a collector; how many.
+    """Send every OTLP body of a run to a collector and return their number.
 
     Raises:
         TestbedError: the collector refused one.
@@ -102,13 +102,13 @@ async def send_spans(folder: RunFolder, collector: str) -> int:
                 async with session.post(url, data=body, headers=headers, raise_for_status=True):
                     sent += 1
             except (aiohttp.ClientError, TimeoutError) as why:
-                message = f"{url} does not take the spans of {folder.root}: {why}"
+                message = f"{url} does not accept the spans of {folder.root}: {why}"
                 raise TestbedError(message) from why
     return sent
 
 
 def _free_ports(number: int) -> list[int]:
-    """Ports that nobody has now, all held until the last is known."""
+    """Ports that are free now; all are held until the last one is known."""
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(socket.socket()) for _ in range(number)]
         for each in held:

@@ -4,7 +4,7 @@ JSON lines. An intent holds the *state to restore*, so that restoring it twice d
 ``intend`` returns, hence before the fault; the folder is fsynced when the journal is created. Marks (``applied``,
 ``undone``, ``verified``) are not fsynced: losing one only causes an undo to be repeated.
 
-A live run holds an flock on its journal. Whoever acquires the lock may heal.
+A live run holds an flock on its journal. A process that acquires the lock may heal.
 """
 
 import contextlib

@@ -1,56 +1,52 @@
-"""One run as a child process with a testbed of its own; its output is kept in a file.
+"""Runs a job as a child process with its own testbed; its output is stored in a file.
 
-The child has its own process session: Ctrl-C reaches only us, and we pass it on as SIGTERM. The child
-then heals by its own limits, so we wait for it however often we are told to stop.
+The child has its own process session, so that Ctrl-C reaches only this process, which forwards it as SIGTERM. The
+child then heals within its own limits, so it is awaited however often a signal arrives.
 """
 
 import asyncio
 import contextlib
 import os
 import signal
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from aguante.core.own_program import aguante_command
 from aguante.suite.many_runs import Job
 from aguante.verdict.suite_result import Suite, SuiteRun
 
-LAST_LINES = 5
-
 
 @dataclass(frozen=True)
-class Children:
-    """How children are started."""
+class ChildRuns:
+    """Runs jobs as children of this process."""
 
     folder: Path
-    """The suite's; outputs go to ``logs/`` in it."""
-    options: tuple[str, ...]
-    """Of ``aguante run``, the same for every child."""
+    """The suite's folder; outputs go to its ``logs/``."""
+    options: Sequence[str]
+    """Options of ``aguante run`` that all children share."""
     margin_s: float
-    """A child that takes so much longer than its plan is told to stop; it then heals, which has limits too."""
+    """How much longer than planned a child may take before it is asked to stop; healing has its own limits."""
     stop: asyncio.Event
-    program: tuple[str, ...] = (sys.executable, "-m", "aguante")
+    program: Callable[..., list[str]] = aguante_command
 
-    async def play(self, job: Job) -> SuiteRun:
-        """Play one job to its end. Never raises for a run that fails: the result says so."""
+    async def run(self, job: Job) -> SuiteRun:
+        """Run one job to its end. Never raises for a run that fails; the result says so."""
         log = self.folder / "logs" / f"{job.number:03d}-{job.experiment}-{job.policy}.log"
         began = time.monotonic()
         output, code = await self._run(job, log, job.lasts_s + self.margin_s)
-        took_s = time.monotonic() - began
+        took_s = round(time.monotonic() - began, 1)
         return _result(job, output, code).model_copy(
-            update={"took_s": round(took_s, 1), "log": str(log.relative_to(self.folder))}
+            update={"took_s": took_s, "log": str(log.relative_to(self.folder))}
         )
 
     async def _run(self, job: Job, log: Path, limit_s: float) -> tuple[bytes, int]:
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
-                *self.program,
-                "run",
-                *_arguments(job, self.options),
+                *self.program("run", *_arguments(job), *self.options),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
@@ -68,8 +64,8 @@ class Children:
         return output, process.returncode or 0
 
 
-def _arguments(job: Job, options: Sequence[str]) -> list[str]:
-    arguments = [job.path, "--json", "--ci", *options]
+def _arguments(job: Job) -> list[str]:
+    arguments = [job.path, "--json", "--ci"]
     if job.policy_given:
         arguments += ["--policy", job.policy]
     if job.seed is not None:
@@ -78,7 +74,7 @@ def _arguments(job: Job, options: Sequence[str]) -> list[str]:
 
 
 def _result(job: Job, output: bytes, code: int) -> SuiteRun:
-    """What the child printed, if it is what a run prints; else an error that says how it ended."""
+    """The result that the child printed, else an error with its exit code."""
     try:
         (run,) = Suite.model_validate_json(output).runs
     except (ValidationError, ValueError):
@@ -89,7 +85,6 @@ def _result(job: Job, output: bytes, code: int) -> SuiteRun:
             policy=job.policy,
             verdict="error",
             exit_code=code if code in (3, 4, 5) else 5,
-            headline=f"the run ended with exit code {code} and without a verdict; its log says why",
+            headline=f"the run ended with exit code {code} and without a verdict; see its log",
         )
-    known = {"repeat": job.repeat, "title": job.title, "entry": job.entry}
-    return run.model_copy(update=known)
+    return run.model_copy(update={"repeat": job.repeat, "title": job.title, "entry": job.entry})

@@ -1,80 +1,84 @@
-"""Many runs as one: which are played, in which order, how many at once, and what came of them.
+"""Schedules many runs: which ones, in which order, and how many at once.
 
-Each run is a process with a testbed of its own; this module only decides and counts. Who plays a job is
-an argument, so that everything here is tested without starting anything.
+What runs a job is an argument, so nothing is started from here.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
+from aguante.experiment import Experiment
+from aguante.run.single import until_conclusive
+from aguante.testbed.testbed_spec import TestbedSpec
 from aguante.verdict.suite_result import SuiteRun
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run to play."""
+    """One run of a suite."""
 
     number: int
-    """From 1, in the order of starting."""
+    """From 1, in starting order."""
     path: str
-    """The experiment file, as given."""
+    """Path of the experiment file as given."""
     experiment: str
     title: str
     policy: str
-    """The name of the policy that will really be played."""
+    """Name of the policy that is used."""
     policy_given: bool
-    """Whether it is not the experiment's own."""
+    """Whether the command line gave the policy, and not the experiment."""
     seed: int | None
     repeat: int
-    """From 1: which repetition of the same experiment and policy."""
+    """From 1: number of the repetition of the same experiment and policy."""
     entry: int = 0
-    """From 0: which of the suite's entries this is a repetition of; two may be of the same file and policy."""
+    """From 0: the entry that this run repeats; two entries may have the same file and policy."""
     lasts_s: float = 0.0
-    """By its plan: all phases, and the longest rest after them."""
+    """Planned duration: all phases, and the settling limit."""
 
 
 def new_suite_id(now: datetime, token: str) -> str:
-    """``suite-<UTC time>-<token>``: sorts by time beside the runs.
+    """``suite-<UTC time>-<token>``, which sorts by time.
 
     Raises:
         ValueError: ``now`` is naive.
     """
     if now.tzinfo is None:
-        message = "new_suite_id wants an aware time: give one with a time zone"
+        message = "new_suite_id needs an aware time; give it a time zone"
         raise ValueError(message)
     return f"suite-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{token}"
 
 
-Play = Callable[[Job], Awaitable[SuiteRun]]
-Told = Callable[[Job, SuiteRun | None], None]
+RunJob = Callable[[Job], Awaitable[SuiteRun]]
+Report = Callable[[Job, SuiteRun | None], None]
+"""Called with (job, None) when a job begins, and with its result when it ends."""
 
 
-async def play_jobs(
+async def run_jobs(
     jobs: Sequence[Job],
-    play: Play,
+    run_job: RunJob,
     *,
     at_once: int,
     retry_inconclusive: int,
     stop: asyncio.Event,
-    told: Told,
+    report: Report,
 ) -> tuple[SuiteRun, ...]:
-    """Play every job, at most ``at_once`` at a time, in order; none is begun once ``stop`` is set.
+    """Run every job in order, at most ``at_once`` at a time; none begins once ``stop`` is set.
 
-    A job whose verdict is inconclusive is played again up to ``retry_inconclusive`` times, at once and in
-    the same place. A deviated one never is: playing until it holds would hide what was found.
+    An inconclusive job is repeated at once, up to ``retry_inconclusive`` times.
 
     Args:
-        jobs: in the order of starting.
-        play: plays one; must itself heed ``stop``, and must not raise for a run that fails.
+        jobs: in starting order.
+        run_job: runs one; must react to ``stop``, and must not raise for a run that fails.
         at_once: at least 1.
         retry_inconclusive: at least 0.
         stop: set by a signal.
-        told: called with (job, None) when one begins, with its result when it has ended.
+        report: called when a job begins and when it ends.
 
     Returns:
-        The results in the order of ``jobs``, without those that were not begun.
+        The results in the order of ``jobs``, without the jobs that did not begin.
     """
     results: dict[int, SuiteRun] = {}
     waiting = list(reversed(jobs))
@@ -82,10 +86,10 @@ async def play_jobs(
     async def worker() -> None:
         while waiting and not stop.is_set():
             job = waiting.pop()
-            told(job, None)
-            result = await _until_conclusive(job, play, retry_inconclusive, stop)
+            report(job, None)
+            result = await until_conclusive(partial(run_job, job), retry_inconclusive, stop)
             results[job.number] = result
-            told(job, result)
+            report(job, result)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(min(at_once, len(jobs))):
@@ -93,18 +97,9 @@ async def play_jobs(
     return tuple(results[job.number] for job in jobs if job.number in results)
 
 
-async def _until_conclusive(job: Job, play: Play, retries: int, stop: asyncio.Event) -> SuiteRun:
-    result = await play(job)
-    attempts = 1
-    while result.verdict == "inconclusive" and attempts <= retries and not stop.is_set():
-        result = await play(job)
-        attempts += 1
-    return result.model_copy(update={"attempts": attempts})
-
-
 @dataclass(frozen=True)
 class Entry:
-    """One experiment under one policy, before it is repeated."""
+    """One experiment under one policy, to be repeated."""
 
     path: str
     experiment: str
@@ -112,18 +107,37 @@ class Entry:
     policy: str
     policy_given: bool = False
     lasts_s: float = 0.0
-    """By its plan (``lasts_s`` of ``aguante.cli.play_single``)."""
+    """As in ``Job``."""
+
+    @classmethod
+    def of(
+        cls, path: Path, experiment: Experiment, spec: TestbedSpec, policy: str | None
+    ) -> "Entry":
+        """An experiment under ``policy``; None: under its own."""
+        return cls(
+            path=str(path),
+            experiment=experiment.name,
+            title=experiment.title,
+            policy=policy or experiment.policy,
+            policy_given=policy is not None,
+            lasts_s=planned_s(experiment, spec),
+        )
+
+
+def planned_s(experiment: Experiment, spec: TestbedSpec) -> float:
+    """The planned duration of a run: all phases, and the settling limit before the audit."""
+    return sum(length for _, length in experiment.phases.lengths()) + spec.settle.within_s
 
 
 def interleave(entries: Sequence[Entry], repeat: int, seed: int | None) -> tuple[Job, ...]:
-    """Every entry once, then every entry again, ...: what drifts with time meets all of them alike.
+    """Every entry once per round, so that slow changes of the machine affect all entries alike.
 
-    Every second round goes backwards (A B, B A, A B, ...), so that none is always the first after a pause.
+    Every second round is reversed (A B, B A, A B, ...), so that no entry is always the first of its round.
 
     Args:
         entries: at least one.
-        repeat: how many rounds, at least 1.
-        seed: of the first round; each further round takes the next number. None: each run draws its own.
+        repeat: number of rounds, at least 1.
+        seed: of the first round; each further round adds 1. None: each run draws its own.
     """
     jobs: list[Job] = []
     numbered = list(enumerate(entries))

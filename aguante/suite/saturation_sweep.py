@@ -1,4 +1,4 @@
-"""Plays the levels: a fresh testbed per policy, a load generator of its own per level, drained in between."""
+"""Searches for saturation: a new testbed per policy, a new load generator per level, a pause between levels."""
 
 import asyncio
 import time
@@ -17,23 +17,25 @@ from aguante.testbed.testbed_spec import TestbedSpec
 
 TIMEOUT_S = 7.0
 """Of the client: longer than the gateway's deadline."""
-BREATH_S = 1.0
-"""Between two levels, for breakers and queues to come to rest."""
+PAUSE_S = 1.0
+"""Between two levels, for queues to empty and breakers to close."""
 
 FAILURES = (TestbedError, LoadError, EvidenceError, OSError)
-"""The testbed, the load generator, a ledger, or the folder: what ends a sweep before its end."""
+"""Errors of the testbed, the load generator, the records or the folder, which end a sweep early."""
 
 
 @dataclass(frozen=True)
 class Search:
     """How to look for saturation."""
 
+    policies: tuple[str, ...]
+    """Each is swept on its own testbed."""
     rates_rps: tuple[float, ...]
     """Ascending."""
     hold_s: float
     settle_in_s: float
     beyond: int
-    """Levels in a row that goodput does not follow, after which a sweep ends."""
+    """A sweep ends after this many consecutive saturated levels."""
     mix: tuple[tuple[str, float], ...]
     seed: int
     workers: int
@@ -41,47 +43,46 @@ class Search:
     folder: Path
 
 
-async def sweep(
+async def search_saturation(
+    search: Search,
+    spec: TestbedSpec,
+    make_runtime: Callable[[], Runtime],
+    stop: asyncio.Event,
+    report: Callable[[str, Level], None],
+) -> tuple[Sweep, ...]:
+    """Sweep one policy after the other until one fails or ``stop`` is set; ``report`` receives each level."""
+    sweeps: list[Sweep] = []
+    for policy in search.policies:
+        if stop.is_set() or any(each.cut_short for each in sweeps):
+            break
+        sweeps.append(await _sweep(search, spec, policy, make_runtime(), stop, report))
+    return tuple(sweeps)
+
+
+async def _sweep(
     search: Search,
     spec: TestbedSpec,
     policy: str,
     runtime: Runtime,
     stop: asyncio.Event,
-    tell: Callable[[str, Level], None],
+    report: Callable[[str, Level], None],
 ) -> Sweep:
-    """Play levels under one policy until goodput has stopped following, or ``stop`` is set.
-
-    Where the testbed, the load generator or the folder fails, the levels before it are kept: ``cut_short`` says why.
-    """
+    """Raise the load until goodput stops following it; a failure ends the sweep and is its ``cut_short``."""
     levels: list[Level] = []
-    why = ""
-    try:
-        await _climb(search, spec, policy, runtime, stop, levels, tell)
-    except FAILURES as failure:
-        why = str(failure)
-    return Sweep(policy=policy, levels=tuple(levels), cut_short=why)
-
-
-async def _climb(  # noqa: PLR0913 - a sweep's own, and where its levels go
-    search: Search,
-    spec: TestbedSpec,
-    policy: str,
-    runtime: Runtime,
-    stop: asyncio.Event,
-    levels: list[Level],
-    tell: Callable[[str, Level], None],
-) -> None:
-    """Add level after level. Raises one of ``FAILURES``; the testbed is down then."""
+    failure = ""
     try:
         testbed = await runtime.up(spec, policy, "")
         for rate_rps in search.rates_rps:
             if stop.is_set() or enough(tuple(levels), search.beyond):
                 break
             levels.append(await _play_level(search, spec, policy, testbed, rate_rps))
-            tell(policy, levels[-1])
-            await asyncio.sleep(BREATH_S)
+            report(policy, levels[-1])
+            await asyncio.sleep(PAUSE_S)
+    except FAILURES as error:
+        failure = str(error)
     finally:
         await runtime.down()
+    return Sweep(policy=policy, levels=tuple(levels), cut_short=failure)
 
 
 async def _play_level(
@@ -106,7 +107,7 @@ async def _play_level(
         experiment="saturate",
         phases=[("baseline", 0.0, search.hold_s)],
         records_path=str(folder / "requests.jsonl"),
-        # a stack without a semaphore piles up rate x deadline; what is shed would look like a limit
+        # Without a semaphore, rate x deadline requests are outstanding; shedding them would look like a limit.
         max_outstanding=max(1000, round(rate_rps * TIMEOUT_S * 1.5)),
         workers=search.workers,
     )

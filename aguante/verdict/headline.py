@@ -1,4 +1,4 @@
-"""The run's story as one paragraph, built from measures alone."""
+"""The headline of a run: its course as one sentence, from plan and measures."""
 
 from collections import Counter
 
@@ -9,15 +9,15 @@ from aguante.faults.pumba_commands import COMMANDS
 from aguante.measure.measures import CauseStory, InvariantMeasure, Measures
 from aguante.plan.plan import Plan
 
-CAUSES_TOLD = 4
+CAUSES_MAX = 4
 LEAST_SHARE = 0.005
-"""A cause of fewer than one request in 200 is left to the tables."""
+"""Rarer causes appear only in the tables."""
 
 
 def headline(plan: Plan, measures: Measures) -> str:
-    """What was done, what came out and when, what held, and how it ended."""
-    answers = _answers(plan, measures)
-    opening = f"{_faults(plan)}: {answers}" if answers else _faults(plan)
+    """The faults, the failures with their first occurrence, the invariants, and the recovery."""
+    responses = _responses(plan, measures)
+    opening = f"{_faults(plan)}: {responses}" if responses else _faults(plan)
     ending = _ending(measures) if any(w.phase == "recovery" for w in plan.phases) else ""
     parts = [opening, _safety(measures), ending]
     return "; ".join(part for part in parts if part) + "."
@@ -25,9 +25,9 @@ def headline(plan: Plan, measures: Measures) -> str:
 
 def _faults(plan: Plan) -> str:
     if not plan.faults:
-        return f"{plan.load.rate_rps:g} rps for {plan.load.duration_s:g} s without any fault"
-    told = Counter(_fault(fault) for fault in plan.faults)
-    return ", ".join(f"{text}, {n} times" if n > 1 else text for text, n in told.items())
+        return f"{plan.load.rate_rps:g} rps for {plan.load.duration_s:g} s without faults"
+    counts = Counter(_fault(fault) for fault in plan.faults)
+    return ", ".join(f"{text}, {n} times" if n > 1 else text for text, n in counts.items())
 
 
 def _fault(fault: PlannedFault) -> str:
@@ -62,20 +62,20 @@ def _toxic(fault: PlannedFault, toxic: ToxiproxyFault) -> str:
     return " ".join(word for word in words if word) + share
 
 
-def _answers(plan: Plan, measures: Measures) -> str:
-    """Failures in order of first appearance, the breakers' opening as the turn in between."""
+def _responses(plan: Plan, measures: Measures) -> str:
+    """Failures in order of first appearance, with the opening of the first breaker between them."""
     failures = [each for each in measures.story if each.status != 200 and each.share >= LEAST_SHARE]
-    told = sorted(failures, key=lambda each: -each.requests)[:CAUSES_TOLD]
-    told.sort(key=lambda each: each.first_after_s)
-    if not told:
-        return "every request was answered with 200" if measures.story else ""
+    chosen = sorted(failures, key=lambda each: -each.requests)[:CAUSES_MAX]
+    chosen.sort(key=lambda each: each.first_after_s)
+    if not chosen:
+        return "every response was 200" if measures.story else ""
     faulted = {fault.target for fault in plan.faults}
     opened = _first_opening(measures)
     if opened is None:
-        return _listed([_cause(each, faulted) for each in told])
+        return _listed([_cause(each, faulted) for each in chosen])
     at_s, link = opened
-    before = _listed([_cause(each, faulted) for each in told if each.first_after_s < at_s])
-    after = _listed([_turned(each, faulted) for each in told if each.first_after_s >= at_s])
+    before = _listed([_cause(each, faulted) for each in chosen if each.first_after_s < at_s])
+    after = _listed([_turned(each, faulted) for each in chosen if each.first_after_s >= at_s])
     turn = f"{'until ' if before else ''}the breaker on {link} opened at {at_s:.1f} s"
     first = ", ".join(part for part in (before, turn) if part)
     return f"{first}; then {after}" if after else first
@@ -86,10 +86,10 @@ def _listed(parts: list[str]) -> str:
 
 
 def _name(story: CauseStory, faulted: set[str]) -> str:
-    """``504 timeout``; with the link where it is not a faulted one."""
-    status = str(story.status) if story.status else "no answer"
+    """``504 timeout``, with the link unless it has a fault."""
+    status = str(story.status) if story.status else "no response"
     link = f" on {story.link}" if story.link and story.link not in faulted else ""
-    return f"{status} {story.mechanism or 'without a reason'}{link}"
+    return f"{status} {story.mechanism or 'without a cause'}{link}"
 
 
 def _cause(story: CauseStory, faulted: set[str]) -> str:
@@ -99,13 +99,13 @@ def _cause(story: CauseStory, faulted: set[str]) -> str:
 
 
 def _turned(story: CauseStory, faulted: set[str]) -> str:
-    """``503 breaker_open in 32 ms (55.6 %)``: what the breaker is for is the speed."""
+    """``503 breaker_open in 32 ms (55.6 %)``, with the latency, since a breaker makes failures fast."""
     share = percent(story.share)
     return f"{_name(story, faulted)} in {milliseconds(story.p50_ms)} ({share})"
 
 
 def _first_opening(measures: Measures) -> tuple[float, str] | None:
-    """(seconds after the first fault, link) of the first breaker that opened; None: none did."""
+    """(seconds after the first fault, link) of the first breaker that opened; None if none did."""
     starts = [f.actual_start_s for f in measures.faults if f.actual_start_s is not None]
     if not starts:
         return None
@@ -123,7 +123,7 @@ def _safety(measures: Measures) -> str:
     tried = [each for each in readable if each.exposure]
     if not tried:
         return ""
-    counted = f"0 violations of {len(tried)} invariants that were put to the test"
+    counted = f"0 violations of the {len(tried)} exercised invariants"
     return ", ".join((*(each.story for each in tried if each.story), counted))
 
 

@@ -1,1 +1,1 @@
-"""The gateway: the one entrance, with a semaphore, a deadline, and the contract's status codes."""
+"""The single entry point: a semaphore, a deadline, and the contract's status codes."""

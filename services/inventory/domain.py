@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-QUANTITY_MAX = 100
 CAPACITY_MAX = 10_000_000
 
 
@@ -13,7 +12,7 @@ class AllocationState(StrEnum):
     ALLOCATED = "ALLOCATED"
     RELEASED = "RELEASED"
     VOIDED = "VOIDED"
-    """A tombstone: the release came first, so the reserve it belongs to must do nothing."""
+    """A tombstone: the release came first, so the reserve that it belongs to must do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """The seats one reservation holds, held, or was forbidden to hold."""
+    """The seats that one reservation holds, held, or must never hold."""
 
     reservation_id: str
     event_id: str | None
@@ -41,7 +40,7 @@ class Allocation:
 
 
 class Verdict(StrEnum):
-    """What comes of a request to reserve, release or resize."""
+    """The outcome of a request to reserve, release or resize."""
 
     DONE = "done"
     REPEATED = "repeated"
@@ -82,7 +81,7 @@ def decide_reserve(
 def decide_release(held: Allocation, event: Event) -> Change:
     """Decide on giving back what a reservation holds; anything but held seats is REPEATED.
 
-    A reservation that holds nothing at all never gets here: the repository leaves its tombstone.
+    A reservation without a row never gets here: the repository leaves a tombstone for it.
     """
     if held.state is AllocationState.ALLOCATED:
         return Change(Verdict.DONE, event.available + held.quantity)

@@ -1,13 +1,13 @@
-"""Lock: what keeps two reservations from selling the same seat.
+"""Lock: keeps two reservations from selling the same seat.
 
 All modes do the same work: SELECT, decide in Python, UPDATE to the computed value, at READ COMMITTED and
 without a CHECK constraint that would hide a lost update.
 
 * `row`: `SELECT ... FOR UPDATE` in a transaction. The database makes the second reader wait, whatever
-  process it is in. This is the right one.
-* `process`: one asyncio lock, and no transaction. Right as long as there is one process only; with a
+  process it is in. This is the correct one.
+* `process`: one asyncio lock, and no transaction. Correct as long as there is only one process; with a
   second replica it oversells.
-* `none`: nothing. Two readers see the same number, and the later UPDATE undoes the earlier: it oversells.
+* `none`: no lock. Two readers see the same number, and the later UPDATE undoes the earlier: it oversells.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ LockMode = Literal["row", "process", "none"]
 
 
 class Statements(Protocol):
-    """What runs statements: the database itself, or one transaction in it."""
+    """Runs statements: the database itself, or one transaction in it."""
 
     async def fetchrow(self, summary: str, sql: str, *args: object) -> asyncpg.Record | None:
         """Return the first row, or None; raises DatabaseFailed."""
@@ -43,7 +43,7 @@ class SeatLock:
 
     @asynccontextmanager
     async def guarded(self) -> AsyncIterator[Statements]:
-        """Give what runs the statements of one guarded section; raises DatabaseFailed."""
+        """Return the context of one guarded section; what it yields runs the statements. Raises DatabaseFailed."""
         if self._mode == "row":
             async with self._database.transaction() as transaction:
                 yield transaction

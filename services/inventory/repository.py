@@ -40,8 +40,8 @@ SELECT e.event_id AS on_sale, e.capacity, e.available, a.reservation_id, a.event
 FROM events AS e LEFT JOIN allocations AS a ON a.reservation_id = $2
 WHERE e.event_id = $1"""
 
-# The primary key of allocations is the last word between two attempts for one reservation, and between a
-# reserve and the tombstone that a release left: who comes second inserts nothing, and so takes no seats.
+# The primary key of allocations decides between two attempts for one reservation, and between a reserve and the
+# tombstone that a release left: the second inserts nothing, and so takes no seats.
 _ALLOCATE = """
 WITH placed AS (
     INSERT INTO allocations (reservation_id, event_id, quantity, state) VALUES ($1, $2, $3, 'ALLOCATED')
@@ -69,14 +69,13 @@ ON CONFLICT DO NOTHING RETURNING event_id, capacity, available"""
 
 _READ = "SELECT event_id, capacity, available FROM events WHERE event_id = $1"
 
-# What is allocated is counted, not inferred from what is available: so a reset also mends an oversold event.
+# Allocated seats are counted, not inferred from what is available: so a reset also repairs an oversold event.
 _COUNT = """
 SELECT coalesce(sum(quantity), 0)::integer AS allocated FROM allocations
 WHERE event_id = $1 AND state = 'ALLOCATED'"""
 
 _RESIZE = """
 UPDATE events SET capacity = $2, available = $3 WHERE event_id = $1 RETURNING event_id, capacity, available"""
-
 
 STATEMENTS = (
     *("BEGIN", "COMMIT", "ROLLBACK"),
@@ -94,7 +93,7 @@ class Seats:
         self._lock = lock
 
     async def reserve(self, reservation_id: str, event_id: str, quantity: int) -> Verdict:
-        """Hold `quantity` seats for the reservation, once however often it is asked."""
+        """Hold `quantity` seats for the reservation, once however often it is called."""
         sql = self._lock.select(_FOR_RESERVE, "e")
         while True:
             async with self._lock.guarded() as statements:
@@ -105,17 +104,17 @@ class Seats:
                 args = (reservation_id, event_id, quantity, change.available)
                 if await statements.fetchrow("INSERT allocation", _ALLOCATE, *args):
                     return Verdict.DONE
-            # Somebody else wrote this reservation's row since we looked: look again, it stays.
+            # Another request wrote this reservation's row since we read it: read it again, it stays.
 
     async def release(self, reservation_id: str) -> Verdict:
-        """Give back the reservation's seats; if it has none, forbid it to ever get any."""
+        """Give back the reservation's seats; if it has none, make sure that it never gets any."""
         async with self._lock.guarded() as statements:
             verdict = await self._release_held(statements, reservation_id)
             if verdict is not Verdict.NOT_FOUND:
                 return verdict
             if await statements.fetchrow("INSERT tombstone", _LEAVE_TOMBSTONE, reservation_id):
                 return Verdict.DONE
-            # A reserve came in between; or a tombstone is there already, and then nothing is held.
+            # A reserve came in between, or there is a tombstone already and nothing is held.
             verdict = await self._release_held(statements, reservation_id)
         return Verdict.REPEATED if verdict is Verdict.NOT_FOUND else verdict
 

@@ -6,5 +6,5 @@ from services.kit.process.settings import Settings, read_settings
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Return inventory's settings; raises Invalid with every fault. It calls nobody but its database."""
+    """Return inventory's settings; raises Invalid with every fault. It calls only its database."""
     return read_settings("inventory", environ, database=True)

@@ -1,1 +1,1 @@
-"""Notifications: tells a user that a reservation stands. Not critical: its failure fails no reservation."""
+"""Notices: tell a user that a reservation stands. Not critical: a failure here fails no reservation."""

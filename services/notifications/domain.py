@@ -1,15 +1,14 @@
-"""Notices, and which of them went out. Standard library only."""
+"""Notices, as pure decisions: standard library only, no clock, network or database."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
 
 REMEMBERED_MAX = 10_000
-QUANTITY_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a user is told: that so many seats of an event are theirs."""
+    """The message to a user: so many seats of an event are reserved."""
 
     reservation_id: str
     user_id: str
@@ -18,7 +17,7 @@ class Notice:
 
 
 class SentNotices:
-    """The notices sent last, so that one sent twice reaches its user once. Forgets the oldest, and on restart."""
+    """The latest notices, so that one sent twice reaches its user once. Forgets the oldest, and all on restart."""
 
     def __init__(self, remembered_max: int = REMEMBERED_MAX) -> None:
         self._remembered_max = remembered_max
@@ -26,7 +25,7 @@ class SentNotices:
         self.count = 0
 
     def send(self, notice: Notice) -> bool:
-        """Send the notice; False when it had been sent already."""
+        """Send the notice; False when it was sent before."""
         if notice.reservation_id in self._notices:
             return False
         self._notices[notice.reservation_id] = notice

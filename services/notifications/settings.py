@@ -1,12 +1,10 @@
-"""What notifications reads from the environment: no links, since it calls nobody."""
+"""What notifications reads from its environment (services/CONTRACT.md)."""
 
 from collections.abc import Mapping
 
 from services.kit.process.settings import Settings, read_settings
 
-SERVICE = "notifications"
 
-
-def load(environ: Mapping[str, str]) -> Settings:
-    """Return the settings; raises ``Invalid`` with every fault."""
-    return read_settings(SERVICE, environ)
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Return notifications' settings; raises Invalid with every fault. It calls no service and has no database."""
+    return read_settings("notifications", environ)

@@ -1,1 +1,1 @@
-"""Charges: pay and refund, idempotent by reservation."""
+"""Charges: pay and refund, both idempotent by reservation."""

@@ -3,6 +3,7 @@
 from services.kit.process.serve import serve
 from services.payments.app import create_app
 from services.payments.settings import load_settings
+from services.shop.lint import policy_of
 
 if __name__ == "__main__":
-    serve(load_settings, create_app)
+    serve(load_settings, policy_of, create_app)

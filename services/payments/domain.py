@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 CARD_LIMIT_CENTS = 1_000_000
-AMOUNT_CENTS_MAX = 1_000_000_000
 DECLINED_USER_PREFIX = "declined-"
-"""The fake bank's rule, so that a declined card can be asked for from outside, by the request."""
+"""The fake bank's rule: a request can ask for a declined card by its user id."""
 
 
 class ChargeState(StrEnum):
@@ -16,7 +15,7 @@ class ChargeState(StrEnum):
     DECLINED = "DECLINED"
     REFUNDED = "REFUNDED"
     VOIDED = "VOIDED"
-    """A tombstone: the refund came first, so the payment it belongs to must do nothing."""
+    """A tombstone: the refund came first, so the payment that it belongs to must do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Charge:
 
 
 class Verdict(StrEnum):
-    """What comes of a request to pay."""
+    """The outcome of a request to pay."""
 
     CAPTURED = "captured"
     DECLINED = "declined"
@@ -39,14 +38,14 @@ class Verdict(StrEnum):
 
 
 def ask_bank(user_id: str, amount_cents: int) -> ChargeState:
-    """Answer as the bank does: the same request always gets the same answer."""
+    """Decide as the bank does: the same request always gets the same decision."""
     if user_id.startswith(DECLINED_USER_PREFIX) or amount_cents > CARD_LIMIT_CENTS:
         return ChargeState.DECLINED
     return ChargeState.CAPTURED
 
 
 def judge_pay(stored: Charge, user_id: str, amount_cents: int) -> Verdict:
-    """Say what a request to pay gets, given the charge that is stored once it was handled.
+    """Decide what a request to pay gets, given the charge that is stored after it was handled.
 
     Idempotent by reservation: the same request again gets the same verdict; another user or
     amount is a CONFLICT; after a refund it is VOIDED, however late it arrives.
@@ -61,7 +60,7 @@ def judge_pay(stored: Charge, user_id: str, amount_cents: int) -> Verdict:
 def after_refund(stored: ChargeState | None) -> ChargeState:
     """Return the state a refund leaves behind; None: there was no charge, so a tombstone.
 
-    A declined charge stays DECLINED: no money was taken, and the bank says no again.
+    A declined charge stays DECLINED: no money was taken, and the bank would decline again.
     """
     if stored is None:
         return ChargeState.VOIDED

@@ -1,7 +1,7 @@
 """Charges in PostgreSQL, one trip for a payment and one for a refund. All methods raise DatabaseFailed.
 
-The primary key is what makes them idempotent: whoever writes a reservation's row first decides what it is, and
-everybody else reads it.
+The primary key makes them idempotent: the first statement that writes a reservation's row decides what it is, and
+all others read it.
 """
 
 import asyncpg

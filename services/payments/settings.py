@@ -6,5 +6,5 @@ from services.kit.process.settings import Settings, read_settings
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Return payments' settings; raises Invalid with every fault. It calls nobody but its database."""
+    """Return payments' settings; raises Invalid with every fault. It calls only its database."""
     return read_settings("payments", environ, database=True)

@@ -1,7 +1,7 @@
 """The saga of one reservation, as pure decisions.
 
-Standard library only: no clock, no network, no database. Everything here can be read as a table:
-what a saga does next is a function of its state and of how the last step ended, and nothing else.
+Standard library only: no clock, no network, no database. Everything here can be read as a table: what follows is a
+function of the saga's state and of how the step that belongs to it ended.
 
     PENDING --ok--> RESERVED --ok--> CHARGED --ok--> CONFIRMED
        |  \\             |
@@ -14,9 +14,9 @@ what a saga does next is a function of its state and of how the last step ended,
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 PRICE_CENTS_PER_SEAT = 2_500
-QUANTITY_MAX = 100
 
 
 class State(StrEnum):
@@ -32,24 +32,20 @@ class State(StrEnum):
 
 
 TERMINAL = frozenset({State.CONFIRMED, State.COMPENSATED, State.ABORTED})
-"""A saga in one of these needs no more work."""
+"""A saga in one of these states needs no more work."""
 
 
 class Outcome(StrEnum):
-    """How a step ended: it happened, it surely did not, or nobody here can know."""
+    """How a step ended: it happened, it certainly did not, or that is unknown."""
 
     OK = "ok"
     DEFINITE = "definite"
     INDEFINITE = "indefinite"
 
 
-class Command(StrEnum):
-    """What to send next, in the order listed."""
+class Undo(StrEnum):
+    """What a compensation sends."""
 
-    RESERVE_SEATS = "reserve_seats"
-    TAKE_PAYMENT = "take_payment"
-    CONFIRM = "confirm"
-    NOTIFY = "notify"
     RELEASE_SEATS = "release_seats"
     REFUND = "refund"
 
@@ -70,7 +66,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a saga failed, as the client was or will be told; `origin` is who decided."""
+    """Why a saga failed, as the client reads it; `origin` is the service that decided."""
 
     status: int
     mechanism: str
@@ -78,15 +74,17 @@ class Failure:
     link: str | None = None
     detail: str = ""
     retry_after_s: float | None = None
-    """What the client is asked to wait; for its first answer only, it is not stored."""
+    """How long the client should wait; for the first response only, it is not stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """The request that began a saga, in hexadecimal digits: what later work is linked to."""
+class Trace(NamedTuple):
+    """The request that began a saga, in hexadecimal digits: later work is linked to it."""
 
     trace_id: str = ""
     span_id: str = ""
+
+
+NO_TRACE = Trace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,74 +98,65 @@ class Saga:
     version: int = 1
     failure: Failure | None = None
     refund_due: bool = False
+    settled: bool = False
+    """It has failed, and nothing that it took is still held."""
     notification_sent: bool = False
-    trace: Trace = Trace()
+    trace: Trace = NO_TRACE
+
+    @property
+    def owed(self) -> tuple[Undo, ...]:
+        """What must be undone while it is COMPENSATING."""
+        return _ALL if self.refund_due else _SEATS
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The message to the user of a confirmed reservation."""
+
+    reservation_id: str
+    order: Order
+    trace: Trace
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The next state, and what to send once it is committed (never before)."""
+    """The next state and why; what to undo once it is committed (never before); whether the saga is then settled."""
 
     to: State
-    commands: tuple[Command, ...] = ()
-    reason: str = ""
+    reason: str
+    undo: tuple[Undo, ...] = ()
+    settled: bool = False
 
 
-_GIVE_BACK_SEATS = (Command.RELEASE_SEATS,)
-_GIVE_BACK_ALL = (Command.RELEASE_SEATS, Command.REFUND)
+_SEATS = (Undo.RELEASE_SEATS,)
+_ALL = (Undo.RELEASE_SEATS, Undo.REFUND)
 
-# A payment that surely did not happen needs no refund, and sending one all the same would put the load
-# back on payments that its open breaker has just taken off. Only the saga's owner may conclude this: it
-# alone knows that it sent nothing. Recovery cannot know, and always refunds.
+# A payment that certainly was not made needs no refund, and sending one would put the load back on payments that its
+# open breaker has just taken off. Only the saga's owner may conclude this: it knows that it sent nothing. Recovery
+# cannot know, and always refunds.
 _ADVANCE = {
-    (State.PENDING, Outcome.OK): Decision(
-        State.RESERVED, (Command.TAKE_PAYMENT,), "seats reserved"
+    (State.PENDING, Outcome.OK): Decision(State.RESERVED, "seats reserved"),
+    (State.PENDING, Outcome.DEFINITE): Decision(State.ABORTED, "seats refused", settled=True),
+    (State.PENDING, Outcome.INDEFINITE): Decision(State.COMPENSATING, "seats unknown", _SEATS),
+    (State.RESERVED, Outcome.OK): Decision(State.CHARGED, "payment captured"),
+    (State.RESERVED, Outcome.DEFINITE): Decision(State.COMPENSATING, "payment refused", _SEATS),
+    (State.RESERVED, Outcome.INDEFINITE): Decision(State.COMPENSATING, "payment unknown", _ALL),
+    (State.CHARGED, Outcome.OK): Decision(State.CONFIRMED, "confirmed"),
+    (State.COMPENSATING, Outcome.OK): Decision(
+        State.COMPENSATED, "everything given back", settled=True
     ),
-    (State.PENDING, Outcome.DEFINITE): Decision(State.ABORTED, (), "seats refused"),
-    (State.PENDING, Outcome.INDEFINITE): Decision(
-        State.COMPENSATING, _GIVE_BACK_SEATS, "seats unknown"
-    ),
-    (State.RESERVED, Outcome.OK): Decision(State.CHARGED, (Command.CONFIRM,), "payment captured"),
-    (State.RESERVED, Outcome.DEFINITE): Decision(
-        State.COMPENSATING, _GIVE_BACK_SEATS, "payment refused"
-    ),
-    (State.RESERVED, Outcome.INDEFINITE): Decision(
-        State.COMPENSATING, _GIVE_BACK_ALL, "payment unknown"
-    ),
-    (State.CHARGED, Outcome.OK): Decision(State.CONFIRMED, (Command.NOTIFY,), "confirmed"),
-    (State.COMPENSATING, Outcome.OK): Decision(State.COMPENSATED, (), "everything given back"),
 }
 
-# A paused owner may wake up after its lease is gone and still send the step that its state allows, so
-# recovery gives back that step even if nothing says that it was taken: the tombstone stops it.
+# A paused owner may wake up after its lease has ended and still send the step that its state allows. So recovery
+# undoes that step although no record says that it was taken: the tombstone stops it.
 _RECOVER = {
-    State.PENDING: Decision(State.COMPENSATING, _GIVE_BACK_SEATS, "owner lost before seats"),
-    State.RESERVED: Decision(State.COMPENSATING, _GIVE_BACK_ALL, "owner lost before payment"),
-    State.CHARGED: Decision(State.CONFIRMED, (Command.NOTIFY,), "owner lost after payment"),
+    State.PENDING: Decision(State.COMPENSATING, "owner lost before seats", _SEATS),
+    State.RESERVED: Decision(State.COMPENSATING, "owner lost before payment", _ALL),
+    State.CHARGED: Decision(State.CONFIRMED, "owner lost after payment"),
 }
 
-
-UNNOTIFIED = Decision(State.COMPENSATING, _GIVE_BACK_ALL, "user not notified")
+UNNOTIFIED = Decision(State.COMPENSATING, "user not notified", _ALL)
 """Without degradation the notice is a step like any other, before CONFIRMED: its failure fails the saga."""
-
-
-def without_compensation(decision: Decision) -> Decision:
-    """Return what is left of `decision` when compensation is off: the saga ends, and keeps what it took."""
-    if decision.to is not State.COMPENSATING:
-        return decision
-    return Decision(
-        State.ABORTED, (), f"{decision.reason}; compensation is off: nothing given back"
-    )
-
-
-def is_settled(saga: Saga) -> bool:
-    """Whether a failed saga has nothing left to give back.
-
-    A definite refusal of the seats is a saga's second version. One that is ABORTED later than that had its
-    seats already, and without compensation keeps them.
-    """
-    return saga.state is State.COMPENSATED or (saga.state is State.ABORTED and saga.version == 2)
-
 
 CHANGES = tuple(
     dict.fromkeys(
@@ -175,7 +164,7 @@ CHANGES = tuple(
         + [(before, decision.to) for before, decision in _RECOVER.items()]
     )
 )
-"""Every change of state that there is while compensation is on, once each."""
+"""Every change of state that is possible while compensation is on, once each."""
 
 
 class NoSuchTransitionError(ValueError):
@@ -185,8 +174,8 @@ class NoSuchTransitionError(ValueError):
 def advance(state: State, outcome: Outcome) -> Decision:
     """Decide what follows when the step that belongs to `state` ended with `outcome`.
 
-    Raises NoSuchTransitionError for anything outside the table, e.g. a failed CONFIRM: a charged saga
-    is never compensated, it stays CHARGED until somebody can write CONFIRMED.
+    Raises NoSuchTransitionError for anything outside the table, e.g. a failure in CHARGED: a charged saga is never
+    compensated, it stays CHARGED until CONFIRMED can be written.
     """
     try:
         return _ADVANCE[state, outcome]
@@ -196,26 +185,34 @@ def advance(state: State, outcome: Outcome) -> Decision:
 
 
 def recover(state: State) -> Decision | None:
-    """Decide what follows when a saga's owner is gone; None: stay, and give back again."""
+    """Decide what follows when a saga's owner is lost; None: it stays COMPENSATING, and is undone again."""
     if state in TERMINAL:
         msg = f"a saga in {state} needs no recovery"
         raise NoSuchTransitionError(msg)
     return _RECOVER.get(state)
 
 
+def without_compensation(decision: Decision) -> Decision:
+    """Return what is left of `decision` when compensation is off: the saga ends, and keeps what it took."""
+    if decision.to is not State.COMPENSATING:
+        return decision
+    return Decision(State.ABORTED, f"{decision.reason}; compensation is off: nothing given back")
+
+
 def apply(saga: Saga, decision: Decision, failure: Failure | None = None) -> Saga:
-    """Return the saga as it stands after `decision`; `failure` is kept once known."""
+    """Return the saga as it is after `decision`; `failure` is kept once known."""
     return replace(
         saga,
         state=decision.to,
         version=saga.version + 1,
         failure=failure or saga.failure,
-        refund_due=saga.refund_due or Command.REFUND in decision.commands,
+        refund_due=saga.refund_due or Undo.REFUND in decision.undo,
+        settled=decision.settled,
     )
 
 
 REPLAYED_FAILURES = frozenset({"sold_out", "payment_declined"})
-"""Business answers: the same key gets them again. Any other failure frees the key."""
+"""Business refusals: the same key gets them again. Any other failure frees the key."""
 
 
 class KeyVerdict(StrEnum):

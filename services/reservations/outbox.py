@@ -1,7 +1,7 @@
-"""Notices that did not go out with the answer: delivered later, at least once each.
+"""Notices that were not sent with the response: delivered later, at least once each.
 
-The notice is stored in the same transaction that confirms, so a crash at any moment loses none. It becomes
-due a while later, unless it was sent inline and marked by then.
+The notice is stored in the same transaction that confirms, so a crash at any moment loses none. It becomes due a while
+later, unless it was sent inline and marked by then.
 """
 
 import asyncio
@@ -9,22 +9,24 @@ from dataclasses import dataclass, field, replace
 
 from services.kit.failures.failed import Failed
 from services.kit.patterns.deadline import Deadline
-from services.reservations.domain import Saga
-from services.reservations.ports import Notice, Notifications, Outbox, Spans
+from services.kit.telemetry.tracing import Tracing
+from services.reservations.clients import Notifications
+from services.reservations.domain import Notice, Saga
+from services.reservations.repository import Sagas
 
 BATCH_MAX = 4
-"""Fewer than the bulkhead has slots, so that the backlog leaves some to fresh reservations."""
+"""Fewer than the bulkhead has slots, so that the backlog leaves some to new reservations."""
 MARKS_MAX = 10_000
 
 
 @dataclass(slots=True)
 class SentMarks:
-    """Notices sent inline whose row does not say so yet: written in batches, off the request's path.
+    """Notices that were sent inline and are not marked yet: written in batches, off the request's path.
 
     A mark that is lost costs a second delivery, never a missing one.
     """
 
-    outbox: Outbox
+    sagas: Sagas
     _waiting: dict[str, None] = field(default_factory=dict)
 
     def add(self, reservation_id: str) -> None:
@@ -33,42 +35,42 @@ class SentMarks:
             self._waiting[reservation_id] = None
 
     def applied(self, saga: Saga) -> Saga:
-        """Return `saga` with a mark that may still be waiting here, so that a replay answers the same."""
-        return (
-            replace(saga, notification_sent=True) if saga.reservation_id in self._waiting else saga
-        )
+        """Return `saga` with a mark that is not written yet, so that a replay responds with the same."""
+        marked = saga.reservation_id in self._waiting
+        return replace(saga, notification_sent=True) if marked else saga
 
     async def flush(self) -> None:
-        """Write what is waiting; what fails waits on. Raises DatabaseFailed."""
+        """Write the marks; those that fail wait on. Raises DatabaseFailed."""
         batch = list(self._waiting)
         if not batch:
             return
-        await self.outbox.mark_sent_inline(batch)
+        await self.sagas.mark_sent_inline(batch)
         for reservation_id in batch:
             self._waiting.pop(reservation_id, None)
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxWorker:
-    """Delivers what is due."""
+    """Delivers the notices that are due."""
 
-    outbox: Outbox
+    sagas: Sagas
     notifications: Notifications
-    spans: Spans
+    tracing: Tracing
 
     async def deliver_due(self) -> None:
-        """Send what is due, batch by batch, until a batch does not go out whole. Raises DatabaseFailed."""
+        """Send what is due, batch by batch, until one of a batch fails or none is left. Raises DatabaseFailed."""
         while True:
-            notices = await self.outbox.claim_due(BATCH_MAX)
-            went_out = await asyncio.gather(*(self._deliver(notice) for notice in notices))
-            delivered = [n.reservation_id for n, ok in zip(notices, went_out, strict=True) if ok]
+            notices = await self.sagas.claim_due(BATCH_MAX)
+            sent = await asyncio.gather(*(self._deliver(notice) for notice in notices))
+            delivered = [n.reservation_id for n, ok in zip(notices, sent, strict=True) if ok]
             if delivered:
-                await self.outbox.mark_delivered(delivered)
+                await self.sagas.mark_delivered(delivered)
             if len(delivered) < BATCH_MAX:
                 return
 
     async def _deliver(self, notice: Notice) -> bool:
-        with self.spans("deliver outbox", notice.reservation_id, notice.trace):
+        attributes = {"aguante.reservation_id": notice.reservation_id}
+        with self.tracing.internal("deliver outbox", attributes, link_to=notice.trace):
             try:
                 await self.notifications.notify(notice, Deadline.unlimited())
             except Failed:

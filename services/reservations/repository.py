@@ -1,25 +1,78 @@
-"""The saga log and the outbox in PostgreSQL: each step of a saga is one statement, hence one trip.
+"""Sagas, their log and the outbox in PostgreSQL: each step of a saga is one statement, hence one trip.
 
-A transition, its row in the log, and for CONFIRMED the notice, are one statement with data-modifying CTEs,
-so they commit together or not at all. All methods raise DatabaseFailed. Leases run on the database's clock.
+A transition, its row in the log, and for CONFIRMED the notice, are one statement with data-modifying CTEs, so they
+commit together or not at all. All methods raise DatabaseFailed. Leases run on the database's clock.
 """
 
 import json
+from dataclasses import dataclass
 
 import asyncpg
 
 from services.kit.database.pool import Database
-from services.reservations.domain import TERMINAL, Failure, Order, Saga, State, Trace
-from services.reservations.ports import Notice, Record
-from services.reservations.schema import HOLDS_KEY, LIVE
+from services.reservations.domain import TERMINAL, Failure, Notice, Order, Saga, State, Trace
+from services.shop.budget import LEASE_S
 
-LEASE_S = 15
-"""How long an owner may work on a saga after each transition before somebody else takes it over."""
 NOTICE_DUE_S = 5
-"""How long a notice is left to whoever is sending it (2 s at most), before the worker takes it up."""
+"""How long a notice is left to the saga's owner, who sends it within 2 s, before the worker takes it up."""
+
+LIVE = "state IN ('PENDING', 'RESERVED', 'CHARGED', 'COMPENSATING')"
+"""Sagas that need more work: all but domain.TERMINAL."""
+
+HOLDS_KEY = """(state IN ('PENDING', 'RESERVED', 'CHARGED', 'CONFIRMED')
+    OR failure_mechanism IN ('sold_out', 'payment_declined'))"""
+"""domain.holds_key as SQL; a unique index over it is enforces one saga per idempotency key."""
+
+SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS sagas (
+    reservation_id text PRIMARY KEY,
+    idempotency_key text NOT NULL,
+    user_id text NOT NULL,
+    event_id text NOT NULL,
+    quantity integer NOT NULL,
+    state text NOT NULL,
+    version integer NOT NULL,
+    lease_until timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    failure_status integer,
+    failure_mechanism text,
+    failure_origin text,
+    failure_link text,
+    failure_detail text,
+    refund_due boolean NOT NULL DEFAULT false,
+    settled boolean NOT NULL DEFAULT false,
+    notification_sent boolean NOT NULL DEFAULT false,
+    trace_id text NOT NULL,
+    span_id text NOT NULL
+);
+ALTER TABLE sagas ADD COLUMN IF NOT EXISTS settled boolean NOT NULL DEFAULT false; -- tables of 0.1 lack it
+CREATE UNIQUE INDEX IF NOT EXISTS sagas_one_per_key ON sagas (idempotency_key) WHERE {HOLDS_KEY};
+CREATE INDEX IF NOT EXISTS sagas_live ON sagas (lease_until) WHERE {LIVE};
+
+CREATE TABLE IF NOT EXISTS saga_log (
+    reservation_id text NOT NULL,
+    version integer NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    from_state text,
+    to_state text NOT NULL,
+    reason text NOT NULL,
+    PRIMARY KEY (reservation_id, version)
+);
+
+CREATE TABLE IF NOT EXISTS outbox (
+    reservation_id text PRIMARY KEY,
+    payload jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    due_at timestamptz NOT NULL,
+    attempts integer NOT NULL DEFAULT 0,
+    delivered_at timestamptz
+);
+CREATE INDEX IF NOT EXISTS outbox_undelivered ON outbox (due_at) WHERE delivered_at IS NULL;
+"""
 
 _COLUMNS = """reservation_id, idempotency_key, user_id, event_id, quantity, state, version, refund_due,
-notification_sent, failure_status, failure_mechanism, failure_origin, failure_link, failure_detail,
+settled, notification_sent, failure_status, failure_mechanism, failure_origin, failure_link, failure_detail,
 trace_id, span_id"""
 
 _BEGIN = f"""
@@ -40,17 +93,17 @@ ORDER BY reservation_id = $1 DESC LIMIT 1"""  # noqa: S608
 _COMMIT = f"""
 WITH moved AS (
     UPDATE sagas SET state = $4, version = version + 1, updated_at = now(), refund_due = $5,
-        failure_status = $6, failure_mechanism = $7, failure_origin = $8, failure_link = $9,
-        failure_detail = $10, lease_until = CASE WHEN $11 THEN NULL ELSE now() + interval '{LEASE_S} s' END
+        settled = $6, failure_status = $7, failure_mechanism = $8, failure_origin = $9, failure_link = $10,
+        failure_detail = $11, lease_until = CASE WHEN $12 THEN NULL ELSE now() + interval '{LEASE_S} s' END
     WHERE reservation_id = $1 AND state = $2 AND version = $3
     RETURNING reservation_id, version, state),
 logged AS (
     INSERT INTO saga_log (reservation_id, version, from_state, to_state, reason)
-    SELECT reservation_id, version, $2, state, $12 FROM moved),
+    SELECT reservation_id, version, $2, state, $13 FROM moved),
 queued AS (
     INSERT INTO outbox (reservation_id, payload, due_at)
-    SELECT reservation_id, $13::jsonb, now() + interval '{NOTICE_DUE_S} s' FROM moved
-    WHERE $13::jsonb IS NOT NULL)
+    SELECT reservation_id, $14::jsonb, now() + interval '{NOTICE_DUE_S} s' FROM moved
+    WHERE $14::jsonb IS NOT NULL)
 SELECT version FROM moved"""  # noqa: S608
 
 _FIND = f"""
@@ -90,8 +143,16 @@ STATEMENTS = (
 BEGIN_TRIES_MAX = 3
 
 
-class SagaRepository:
-    """Implements the ports Sagas and Outbox."""
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A saga as it is stored, and whether its notice has been delivered since."""
+
+    saga: Saga
+    notice_delivered: bool
+
+
+class Sagas:
+    """All sagas, and the notices of the confirmed ones."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -99,7 +160,7 @@ class SagaRepository:
     async def begin(self, saga: Saga) -> Saga | None:
         """Store a new saga; return instead the one that has its id, or else its idempotency key.
 
-        Raises RuntimeError if the key changes hands again and again between two of our statements.
+        Raises RuntimeError if the key is freed and taken again and again between two of our statements.
         """
         order, trace = saga.order, saga.trace
         args = (
@@ -120,11 +181,11 @@ class SagaRepository:
 
     async def commit(self, before: Saga, after: Saga, reason: str) -> bool:
         """Replace `before` by `after` if `before` is still what is stored; False: it is not."""
-        failure = after.failure
         row = await self._database.write(
             "UPDATE saga", _COMMIT,
-            *(before.reservation_id, before.state, before.version, after.state, after.refund_due),
-            *_failure_columns(failure), after.state in TERMINAL, reason, _payload(after),
+            *(before.reservation_id, before.state, before.version),
+            *(after.state, after.refund_due, after.settled), *_failure_columns(after.failure),
+            after.state in TERMINAL, reason, _payload(after),
         )  # fmt: skip
         return row is not None
 
@@ -139,16 +200,16 @@ class SagaRepository:
         return [_saga(row) for row in rows]
 
     async def claim_due(self, limit: int) -> list[Notice]:
-        """Take up to `limit` due notices; each comes due again unless it is marked delivered."""
+        """Take up to `limit` due notices; each becomes due again unless it is marked as delivered."""
         rows = await self._database.fetch("UPDATE due notices", _CLAIM_NOTICES, limit)
         return [_notice(row["payload"]) for row in rows]
 
     async def mark_delivered(self, reservation_ids: list[str]) -> None:
-        """Record that these notices went out some time after the answer."""
+        """Record that these notices were delivered after the response."""
         await self._database.write("UPDATE notices", _MARK_DELIVERED, reservation_ids)
 
     async def mark_sent_inline(self, reservation_ids: list[str]) -> None:
-        """Record that these notices went out before the answer, which said so."""
+        """Record that these notices were sent before the response, which said so."""
         await self._database.write("UPDATE sent notices", _MARK_SENT_INLINE, reservation_ids)
 
 
@@ -176,9 +237,9 @@ def _payload(saga: Saga) -> str | None:
 
 
 def _notice(payload: str) -> Notice:
-    said = json.loads(payload)
-    order = Order(said["user_id"], said["event_id"], said["quantity"])
-    return Notice(said["reservation_id"], order, Trace(said["trace_id"], said["span_id"]))
+    stored = json.loads(payload)
+    order = Order(stored["user_id"], stored["event_id"], stored["quantity"])
+    return Notice(stored["reservation_id"], order, Trace(stored["trace_id"], stored["span_id"]))
 
 
 def _saga(row: asyncpg.Record) -> Saga:
@@ -196,6 +257,7 @@ def _saga(row: asyncpg.Record) -> Saga:
         row["version"],
         failure,
         row["refund_due"],
+        row["settled"],
         row["notification_sent"],
         Trace(row["trace_id"], row["span_id"]),
     )

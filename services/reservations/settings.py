@@ -3,13 +3,9 @@
 from collections.abc import Mapping
 
 from services.kit.process.settings import Settings, read_settings
-
-INVENTORY = "reservations-inventory"
-PAYMENTS = "reservations-payments"
-NOTIFICATIONS = "reservations-notifications"
+from services.shop.links import STEPS
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Return the settings of reservations; raises Invalid with every fault."""
-    links = (INVENTORY, PAYMENTS, NOTIFICATIONS)
-    return read_settings("reservations", environ, links=links, database=True)
+    """Return reservations' settings; raises Invalid with every fault."""
+    return read_settings("reservations", environ, links=STEPS, database=True)

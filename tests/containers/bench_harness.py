@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from stack_harness import ROOT
 
+from aguante.core.own_program import aguante_command
 from aguante.verdict.verdict import Verdict
 
 RUN_LIMIT_S = 180
@@ -40,11 +40,6 @@ class Bench:
         self.beds = folder / "beds"
         self.runs = folder / "runs"
 
-    def aguante(self, *words: str) -> list[str]:
-        """The command line of any command."""
-        code = "import sys; from aguante.cli.main import main; main(sys.argv[1:])"
-        return [sys.executable, "-c", code, *words]
-
     def command(self, text: str, *options: str) -> list[str]:
         """``aguante run`` of an experiment."""
         name = re.search(r"^name: (\S+)$", text, re.MULTILINE)
@@ -52,7 +47,7 @@ class Bench:
         file = self.folder / f"{name[1]}.yaml"
         file.write_text(text)
         where = ("--testbed", str(ROOT / "testbed.yaml"), "--runs", str(self.runs))
-        return self.aguante("run", str(file), "--quiet", *where, *options)
+        return aguante_command("run", str(file), "--quiet", *where, *options)
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -83,7 +78,7 @@ class Bench:
 
     def recover(self) -> subprocess.CompletedProcess[str]:
         """``aguante recover`` of all that was killed here."""
-        return self.call(self.aguante("recover", "--runs", str(self.runs)), 90)
+        return self.call(aguante_command("recover", "--runs", str(self.runs)), 90)
 
     def folders(self) -> set[Path]:
         """Of all runs so far, retried ones too."""

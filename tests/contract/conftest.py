@@ -24,10 +24,9 @@ from aguante.runtimes.native.postgres_server import (
     reported_state,
     unprivileged_account,
 )
-from services.kit.policy.loading import load_policy
-from services.kit.policy.sections import Policy
 from services.kit.process.settings import Settings
 from services.kit.telemetry.telemetry import Telemetry
+from services.shop.policy import Policy, load_policy
 
 ACCOUNT = unprivileged_account()
 BIN = find_binaries(ACCOUNT)
@@ -161,7 +160,7 @@ async def start() -> AsyncIterator[Start]:
                 links={name.replace("_", "-"): url for name, url in links.items()},
                 policy_path=ROOT, otlp_endpoint=None, resource_attributes={}, log_level="INFO",
             )  # fmt: skip
-            telemetry = Telemetry.start(settings)
+            telemetry = Telemetry.start(service, None, {})
             stack.callback(telemetry.tracing.shutdown)
             client = TestClient(TestServer(create_app(settings, policy, telemetry)))
             await stack.enter_async_context(client)

@@ -13,12 +13,13 @@ from kit_harness import Watched, default_policy
 
 from services.kit.http.connection import Runner
 from services.kit.http.limits import ConnectionLimits
-from services.kit.http.server import answer_json, make_app, read_json, received_deadline
+from services.kit.http.server import make_app, read_json, received_deadline, respond_json
+from services.kit.policy.findings import Strict
 
 LONG = "x" * 60_000
 
 
-class Thing(msgspec.Struct):
+class Thing(Strict, frozen=True):
     """What the test service expects."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=8)]
@@ -34,22 +35,22 @@ class Long(msgspec.Struct):
 async def take(request: web.Request) -> web.StreamResponse:
     """``POST /things``."""
     thing = await read_json(request, Thing)
-    return answer_json(Long(thing.name))
+    return respond_json(Long(thing.name))
 
 
 async def wait(request: web.Request) -> web.StreamResponse:
     """``GET /wait``: what a service that is called with a deadline does first."""
-    return answer_json(Long(str(received_deadline(request).remaining_s())))
+    return respond_json(Long(str(received_deadline(request).remaining_s())))
 
 
 async def tell(request: web.Request) -> web.StreamResponse:
     """``GET /long``: an answer as long as an answer of ours can be."""
-    return answer_json(Long(LONG))
+    return respond_json(Long(LONG))
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service that listens, and what it says of itself."""
+    """A service that listens, and its telemetry."""
 
     port: int
     server: web.Server
@@ -66,7 +67,7 @@ class Service:
 
 
 def listening_socket() -> socket.socket:
-    """Return a socket whose connections buffer little, so that a client that does not read is felt at once."""
+    """Return a socket whose connections buffer little, so that a client that does not read is noticed at once."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     listener.setblocking(False)

@@ -11,12 +11,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from services.kit.http.connection import Runner
 from services.kit.http.server import TELEMETRY
-from services.kit.policy.loading import load_policy
-from services.kit.policy.sections import Policy
 from services.kit.process.settings import Settings
 from services.kit.telemetry.metrics import Metrics
 from services.kit.telemetry.telemetry import Telemetry
 from services.kit.telemetry.tracing import Tracing
+from services.shop.policy import Policy, load_policy
 
 POLICIES = Path(__file__).parents[2] / "policies"
 

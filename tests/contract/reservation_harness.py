@@ -15,10 +15,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from apps import PATIENT_S, Start
 
 from services.inventory.app import create_app as create_inventory
-from services.kit.policy.sections import Policy
 from services.notifications.app import create_app as create_notifications
 from services.payments.app import create_app as create_payments
 from services.reservations.app import create_app as create_reservations
+from services.shop.policy import Policy
 
 Client = TestClient[web.Request, web.Application]
 Answer = tuple[int, dict[str, Any]]

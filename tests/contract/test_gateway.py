@@ -15,7 +15,8 @@ from openapi_contract import DOCUMENT, hold
 from services.gateway.app import create_app
 from services.gateway.handlers import SEMAPHORE
 from services.kit.failures.problem import STATUS_OF, Mechanism, Problem
-from services.kit.policy.sections import DeadlinePolicy, Policy, SemaphorePolicy
+from services.kit.policy.sections import DeadlinePolicy, SemaphorePolicy
+from services.shop.policy import Policy
 
 ORDER = {"user_id": "ana", "event_id": "e-1", "quantity": 2}
 CONFIRMED = {
@@ -43,7 +44,7 @@ REFUSED = "http://127.0.0.1:9"  # the discard port: nobody listens
 
 
 class Shop:
-    """The gateway, and callees that answer as a test says."""
+    """The gateway, and callees that respond as a test wants."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
@@ -86,7 +87,7 @@ class Shop:
 
 
 class Client:
-    """A client of the gateway that holds every answer against the contract."""
+    """A client of the gateway that checks every response against the contract."""
 
     def __init__(self, shop: Shop, session: aiohttp.ClientSession) -> None:
         self._shop = shop
@@ -140,7 +141,7 @@ async def test_200_is_the_confirmed_reservation() -> None:
 
 
 async def test_a_key_is_made_when_there_is_none_and_told_on_failure_too() -> None:
-    """Two requests without a key get two keys, also when they fail: a client repeats with what it was told."""
+    """Two requests without a key get two keys, also when they fail: a client repeats with the key that it got."""
     async with gateway() as (client, shop):
         first = (await client.reserve())[2]["Idempotency-Key"]
         shop.answers["reservations"] = Problem(Mechanism.TIMEOUT, "d", definite=False)
@@ -232,7 +233,7 @@ FORWARDED = [
 @pytest.mark.parametrize("mechanism", FORWARDED)
 @pytest.mark.parametrize("definite", [True, False])
 async def test_what_reservations_says_is_passed_on(mechanism: Mechanism, definite: bool) -> None:
-    """Status, origin, link, mechanism, definite, settled and reservation id come through as they were said."""
+    """Status, origin, link, mechanism, definite, settled and reservation id come through unchanged."""
     said = Problem(
         mechanism,
         "why",
@@ -337,7 +338,7 @@ async def test_semaphore_off_lets_everybody_in() -> None:
 
 
 async def test_reads_pass_through_their_own_links() -> None:
-    """An event comes from inventory and a reservation from reservations, each as it was told."""
+    """An event comes from inventory and a reservation from reservations, each unchanged."""
     async with gateway() as (client, shop):
         status, event, _ = await client.ask("GET", "/events/e-1")
         assert (status, event) == (200, EVENT)

@@ -279,7 +279,7 @@ async def test_thousands_of_unknown_keys_cost_nothing() -> None:
 
 
 async def test_a_refused_answer_is_short_whatever_was_sent() -> None:
-    """What is repeated of the input is cut: nobody can make us write what they like as long as they like."""
+    """Input that is repeated in a response is cut: a client cannot make the service write arbitrarily long text."""
     long = b"X" * 8000
     for request in (
         post(GOOD, b"Content-Type: " + long).replace(b"Content-Type: application/json\r\n", b""),

@@ -10,7 +10,7 @@ from apps import Start
 
 from services.inventory.app import create_app
 from services.inventory.domain import CAPACITY_MAX
-from services.kit.policy.sections import Policy
+from services.shop.policy import Policy
 
 Client = TestClient[web.Request, web.Application]
 INVARIANT = """
@@ -62,10 +62,11 @@ async def test_reserve_takes_seats_once(inventory: Client, rows: asyncpg.Connect
 
 async def test_sold_out_is_409(inventory: Client, rows: asyncpg.Connection) -> None:
     """One seat too many is refused whole, definitely, with the service and mechanism named."""
-    status, problem = await reserve(inventory, "r", 11)
+    await reserve(inventory, "first", 1)
+    status, problem = await reserve(inventory, "r", 10)
     assert (status, problem["mechanism"], problem["origin"]) == (409, "sold_out", "inventory")
     assert (problem["definite"], problem["reservation_id"]) == (True, "r")
-    assert await available(inventory) == 10
+    assert await available(inventory) == 9
 
 
 async def test_unknown_event_is_404(inventory: Client) -> None:
@@ -204,7 +205,7 @@ async def test_put_event_resizes_around_what_is_held(
     "body",
     [
         {"reservation_id": "r", "event_id": "e", "quantity": 0},
-        {"reservation_id": "r", "event_id": "e", "quantity": 101},
+        {"reservation_id": "r", "event_id": "e", "quantity": 11},
         {"reservation_id": "r", "event_id": "e", "quantity": "1"},
         {"reservation_id": "r", "event_id": "e"},
         {"reservation_id": "r\u0000", "event_id": "e", "quantity": 1},
@@ -235,7 +236,7 @@ async def test_event_path_is_checked(inventory: Client) -> None:
 async def test_database_gone_is_503_and_definite(
     inventory: Client, postgres: str, database: str
 ) -> None:
-    """Without a database nothing is reserved, and the problem says so; afterwards it works again."""
+    """Without a database nothing is reserved, with a problem that names it; afterwards it works again."""
     name = database.rpartition("/")[2]
     admin = await asyncpg.connect(f"{postgres}/postgres")
     await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")

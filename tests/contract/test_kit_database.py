@@ -103,7 +103,7 @@ async def test_a_violated_constraint_stays_what_it_is(database: str) -> None:
 
 
 async def test_open_waits_until_the_database_can_be_reached(database: str) -> None:
-    """Before that it is not ready and says so, and fails fast and definitely; then it gets ready by itself."""
+    """Before that it is not ready, with a reason, and fails fast and definitely; then it gets ready by itself."""
     async with world(database, opened=False) as here:
         await here.proxy.close()
         opening = asyncio.create_task(here.db.open(SCHEMA))
@@ -207,7 +207,7 @@ async def test_a_stalled_link_is_a_timeout(database: str, inside: bool) -> None:
 
 
 async def test_a_disabled_proxy_is_database_unavailable_and_heals(database: str) -> None:
-    """While it is disabled every use fails fast and definitely; enabled again the next use holds."""
+    """While it is disabled every use fails fast and definitely; enabled again the next use succeeds."""
     async with world(database) as here:
         await here.count()
         await here.proxy.close()
@@ -244,7 +244,7 @@ async def test_a_connection_lost_during_a_read(database: str) -> None:
 
 @pytest.mark.parametrize("acted", [True, False])
 async def test_a_write_of_unknown_outcome_is_commit_unknown(database: str, acted: bool) -> None:
-    """Cut before or after it was acted on, the client cannot tell: commit_unknown, never definite."""
+    """Whether it was cut before or after it was carried out is unknown: commit_unknown, never definite."""
     async with world(database) as here:
         await here.db.write("insert thing", INSERT, "first", 1)  # now the statement is prepared
         if acted:

@@ -12,9 +12,9 @@ from kit_harness import Watched
 
 from services.kit.failures.failed import CallFailed
 from services.kit.failures.problem import Mechanism
-from services.kit.http.client import ANSWER_BYTES_MAX, Link, Request, make_session
+from services.kit.http.client import RESPONSE_BYTES_MAX, Link, Request, make_session
 from services.kit.patterns.deadline import Deadline
-from services.kit.policy.sections import DeadlinePolicy
+from services.kit.policy.sections import DeadlinePolicy, LinkPolicy
 
 LINK = "reservations-payments"
 Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -31,17 +31,30 @@ OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 16\r
 
 
 class Calls:
-    """A link to a peer that behaves as told, and what telemetry saw."""
+    """A link to a peer with a given behaviour, and its telemetry."""
 
     def __init__(self, link: Link, watched: Watched) -> None:
         self.link = link
         self.watched = watched
 
+    async def call(
+        self,
+        timeout_s: float = 2,
+        deadline: Deadline | None = None,
+        request: Request[Paid] = GET,
+        first: int = 1,
+    ) -> Paid:
+        """Make one attempt: through a pipeline with no layer but the timeout."""
+        pipeline = self.link.pipeline(
+            LinkPolicy(timeout_s=timeout_s, retry=None, breaker=None, bulkhead=None)
+        )
+        return await self.link.call(request, pipeline, deadline or Deadline.unlimited(), first)
+
     async def fails(
         self, timeout_s: float = 2, deadline: Deadline | None = None, request: Request[Paid] = GET
     ) -> CallFailed:
         with pytest.raises(CallFailed) as failed:
-            await self.link.call(request, deadline or Deadline.unlimited(), timeout_s)
+            await self.call(timeout_s, deadline, request)
         return failed.value
 
 
@@ -125,7 +138,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
         (answer(b'{"charged": "perhaps"}'), Mechanism.BAD_ANSWER),
         (answer(b"{}"), Mechanism.BAD_ANSWER),
         (answer(b"\xff\xfe"), Mechanism.BAD_ANSWER),
-        (answer(b'"' + b"x" * ANSWER_BYTES_MAX + b'"'), Mechanism.BAD_ANSWER),
+        (answer(b'"' + b"x" * RESPONSE_BYTES_MAX + b'"'), Mechanism.BAD_ANSWER),
         (answer(b"", "999 Odd"), Mechanism.UPSTREAM_ERROR),
         (answer(b"", "302 Found", "Location: /elsewhere\r\n"), Mechanism.UPSTREAM_ERROR),
         (answer(b"oops", "502 Bad Gateway"), Mechanism.UPSTREAM_ERROR),
@@ -213,7 +226,7 @@ async def test_a_dead_pooled_connection_is_not_silently_tried_again() -> None:
             writer.write(OK)
 
     async with calls(peer) as world:
-        await world.link.call(GET, Deadline.unlimited(), 2)
+        await world.call()
         failure = await world.fails()
         assert failure.mechanism is Mechanism.DISCONNECTED
         assert requests == 2
@@ -233,7 +246,7 @@ async def test_a_connection_that_died_while_idle_is_not_used() -> None:
 
     async with calls(peer) as world:
         for _ in range(2):
-            assert (await world.link.call(GET, Deadline.unlimited(), 2)).charged
+            assert (await world.call()).charged
             await asyncio.sleep(0.05)
         assert accepted == 2
 
@@ -251,7 +264,7 @@ async def test_what_goes_out() -> None:
     )
     async with calls(peer) as world:
         deadline = Deadline.start(DeadlinePolicy(total_s=5, margin_s=0.2))
-        await world.link.call(request, deadline, 2, attempt=2)
+        await world.call(2, deadline, request, first=2)
         (span,) = world.watched.spans()
     lines = heads[0].decode().split("\r\n")
     sent = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
@@ -300,7 +313,5 @@ async def test_two_hundred_calls_at_once_all_go_out() -> None:
         writer.write(OK)
 
     async with calls(peer) as world:
-        answers = await asyncio.gather(
-            *(world.link.call(GET, Deadline.unlimited(), 5) for _ in range(200))
-        )
+        answers = await asyncio.gather(*(world.call(5) for _ in range(200)))
     assert len(answers) == 200

@@ -1,4 +1,4 @@
-"""What every service answers to bad input, and what it tells about it."""
+"""How every service responds to bad input, and what its telemetry shows."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,17 +16,18 @@ from services.kit.failures.problem import BODY_BYTES_MAX, Mechanism, Problem
 from services.kit.http import json_body
 from services.kit.http.server import (
     READY_CHECKS,
-    answer_json,
     make_app,
     note_reservation,
     read_json,
     received_deadline,
+    respond_json,
 )
+from services.kit.policy.findings import Strict
 
 JSON = {"Content-Type": "application/json"}
 
 
-class Body(msgspec.Struct):
+class Body(Strict, frozen=True):
     """What the test service expects."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=8)]
@@ -68,7 +69,7 @@ async def world() -> AsyncIterator[World]:
         async def post(request: web.Request) -> web.StreamResponse:
             body = await read_json(request, Body)
             note_reservation(body.name)
-            return answer_json(Said(received_deadline(request).remaining_s()))
+            return respond_json(Said(received_deadline(request).remaining_s()))
 
         async def broken(request: web.Request) -> web.StreamResponse:
             raise ZeroDivisionError
@@ -81,7 +82,7 @@ async def world() -> AsyncIterator[World]:
         async def slow(request: web.Request) -> web.StreamResponse:
             await asyncio.sleep(0.2)
             here.finished.set()
-            return answer_json(Said(0))
+            return respond_json(Said(0))
 
         routes = [
             web.post("/things", post),
@@ -222,7 +223,7 @@ async def test_requests_are_counted_by_template_not_by_path() -> None:
 
 
 async def test_a_client_that_hangs_up_cancels_nothing() -> None:
-    """The handler goes on to its end: a saga must not be cut in two by an impatient client."""
+    """The handler runs to its end: a client that hangs up must not interrupt a saga."""
     async with world() as here:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05), here.session.post(here.url + "/slow"):
@@ -231,7 +232,7 @@ async def test_a_client_that_hangs_up_cancels_nothing() -> None:
 
 
 async def test_the_common_routes() -> None:
-    """healthz is alive from the start; readyz says why it is not ready; policy and metrics are readable."""
+    """healthz is alive from the start; readyz gives the reason why it is not ready; policy and metrics are readable."""
     async with world() as here:
         assert (await here.ask("GET", "/healthz"))[0] == 200
         status, problem = await here.ask("GET", "/readyz")
@@ -306,7 +307,7 @@ async def test_what_is_hardly_http_gets_a_problem_too(request_: bytes, status: i
 
 
 async def test_expect_100_continue_is_honoured() -> None:
-    """A client that asks before it sends its body is told to go on."""
+    """A client that asks before it sends its body gets 100 Continue."""
     async with world() as here:
         body = b'{"name": "r-1", "count": 1}'
         status, _ = await here.ask("POST", "/things", data=body, headers=JSON, expect100=True)

@@ -100,19 +100,19 @@ def test_every_wrong_setting_is_reported_and_ends_with_2() -> None:
 
 
 def test_a_faulty_policy_is_reported_with_its_path_and_ends_with_2(tmp_path: Path) -> None:
-    """Every fault of the policy on stderr, with file, line and mend, and exit code 2."""
+    """Every fault of the policy on stderr, with file, line and fix, and exit code 2."""
     policy = tmp_path / "mine.yaml"
     text = (ROOT / "policies" / "default.yaml").read_text(encoding="utf-8")
     policy.write_text(text.replace("lock: row", "lock: rwo").replace("limit: 64", "limit: -1"))
     process = start(0, AGUANTE_POLICY=str(policy))
     _, told = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 2
-    assert re.search(rf"^{policy}:\d+: lock: .*; mend: ", told, re.M)
-    assert re.search(rf"^{policy}:\d+: semaphore.limit: .*; mend: ", told, re.M)
+    assert re.search(rf"^{policy}:\d+: lock: .*; fix: ", told, re.M)
+    assert re.search(rf"^{policy}:\d+: semaphore.limit: .*; fix: ", told, re.M)
 
 
 def test_a_service_logs_its_timeout_budget_when_it_starts() -> None:
-    """What its own times amount to: a JSON line each, warnings for what does not do what it says."""
+    """What its own times amount to: a JSON line each, a warning for a setting that does not take effect."""
     port, nowhere = free_port(), "http://127.0.0.1:9"
     policy = str(ROOT / "policies" / "no-timeout.yaml")
     links = {"LINK_GATEWAY_INVENTORY": nowhere, "LINK_GATEWAY_RESERVATIONS": nowhere}
@@ -123,7 +123,7 @@ def test_a_service_logs_its_timeout_budget_when_it_starts() -> None:
         process.terminate()
         told, _ = process.communicate(timeout=LIMIT_S)
     said = [json.loads(line) for line in told.splitlines()]
-    budget = [line for line in said if line["logger"] == "services.kit.policy.budget"]
+    budget = [line for line in said if line["logger"] == "services.shop.lint"]
     assert [(line["level"], line["rule"]) for line in budget] == [
         ("WARNING", "only_the_deadline"),
         ("WARNING", "only_the_deadline"),
@@ -164,7 +164,7 @@ def traced(port: int, path: str) -> tuple[int, str]:
 
 
 def test_a_taken_port_is_one_clear_message_and_ends_with_1() -> None:
-    """Address, cause and how to mend it, without a traceback."""
+    """Address, cause and how to fix it, without a traceback."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

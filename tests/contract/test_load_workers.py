@@ -127,7 +127,7 @@ async def test_workers_whose_clocks_show_another_time_keep_the_one_schedule(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
     """Ahead by seconds or hours, each by another amount: all is sent when it is due, and the error is told."""
-    far = spec.load.model_copy(update={"locustfile": ROOT / "tests/contract/far_workers.py"})
+    far = spec.load.model_copy(update={"locustfile": ROOT / "tests/contract/remote_workers.py"})
     async with Shop() as shop:
         plan = plan_for(tmp_path, shop.port)
         summary = await play(plan, spec.model_copy(update={"load": far}), tmp_path)

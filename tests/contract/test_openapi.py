@@ -1,4 +1,4 @@
-"""openapi.json says what the gateway does: routes, bounds, statuses, mechanisms, and examples that are true."""
+"""openapi.json describes the gateway: routes, bounds, statuses, mechanisms, and examples that are true."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import msgspec
 import pytest
 from openapi_contract import DOCUMENT, hold, resolved
 
-from services.gateway import domain
-from services.gateway.handlers import ROUTES
+from services.gateway.app import ROUTES
 from services.kit.failures.problem import BODY_BYTES_MAX, STATUS_OF, Mechanism
 from services.kit.http.json_body import BODY_S
 from services.kit.http.server import COMMON_ROUTES
+from services.shop import fields
 
 SCHEMAS = DOCUMENT["components"]["schemas"]
 OPERATIONS = {
@@ -50,11 +50,11 @@ def test_every_schema_is_one(name: str) -> None:
 
 
 def test_bounds_are_those_of_the_code() -> None:
-    """Lengths, alphabets and quantities are the domain's own."""
-    assert SCHEMAS["Id"]["maxLength"] == domain.ID_CHARS_MAX
-    assert SCHEMAS["Id"]["pattern"].strip("^$") == domain.ID_PATTERN.removeprefix(r"\A")[:-2]
+    """Lengths, alphabets and quantities are those that every service checks."""
+    assert SCHEMAS["Id"]["maxLength"] == fields.ID_CHARS_MAX
+    assert SCHEMAS["Id"]["pattern"].strip("^$") == fields.ID_PATTERN.removeprefix(r"\A")[:-2]
     quantity = SCHEMAS["Order"]["properties"]["quantity"]
-    assert (quantity["minimum"], quantity["maximum"]) == (domain.QUANTITY_MIN, domain.QUANTITY_MAX)
+    assert (quantity["minimum"], quantity["maximum"]) == (fields.QUANTITY_MIN, fields.QUANTITY_MAX)
     said = OPERATIONS["POST", "/reserve"]["requestBody"]["description"]
     assert said == f"At most {BODY_BYTES_MAX} bytes, within {BODY_S:.0f} s."
 

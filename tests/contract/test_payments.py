@@ -6,9 +6,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from apps import Start
 
-from services.kit.policy.sections import Policy
 from services.payments.app import create_app
 from services.payments.domain import ChargeState, after_refund
+from services.shop.policy import Policy
 
 Client = TestClient[web.Request, web.Application]
 
@@ -118,7 +118,7 @@ async def test_pay_and_refund_race_to_nothing_captured(payments: Client) -> None
 
 
 async def test_unknown_charge_is_404(payments: Client) -> None:
-    """Nothing was asked for under that id."""
+    """There is no charge under that id."""
     assert await state(payments, "nobody") == 404
 
 

@@ -13,8 +13,8 @@ from apps import Start
 from msgspec.structs import replace
 from reservation_harness import Shop, open_shop
 
-from services.kit.policy.loading import load_policy
 from services.kit.policy.sections import BulkheadPolicy
+from services.shop.policy import load_policy
 
 POLICIES = Path(__file__).parents[2] / "policies"
 PAYMENTS = "reservations-payments"
@@ -57,7 +57,7 @@ async def test_a_slow_callee_is_waited_for_only_without_timeout(
 async def test_a_caller_that_has_no_time_is_served_only_without_deadline(
     shop_with: Open, policy: str, told: int
 ) -> None:
-    """0.1 s is less than the margin: nothing is begun, unless nobody looks at the time."""
+    """0.1 s is less than the margin: no call is made, unless the deadline is off."""
     body = {"user_id": "u", "event_id": "e", "quantity": 1}
     headers = {"X-Deadline-Ms": "100"}
     async with (
@@ -122,7 +122,7 @@ async def test_four_notices_at_once_wait_for_notifications_only_without_bulkhead
 async def test_a_failed_reservation_keeps_what_it_took_only_without_compensation(
     shop_with: Open, policy: str, ends: str, left: tuple[int, list[str], list[str]]
 ) -> None:
-    """The payment was made and its answer was lost; the client is told that not all is settled."""
+    """The payment was made and its response was lost; the client's problem is not settled."""
     async with shop_with(policy, PAYMENTS) as shop:
         shop.payments.faults = ["slow answer"]
         status, problem = await shop.reserve()
@@ -152,7 +152,7 @@ async def test_notifications_fails_a_reservation_only_without_degradation(
 
 @pytest.mark.parametrize("policy", sorted(path.stem for path in POLICIES.glob("*.yaml")))
 async def test_without_any_fault_every_policy_sells(shop_with: Open, policy: str) -> None:
-    """On a good day no pattern is missed; and /policy says which one is in force."""
+    """Without a fault no pattern is missed; and /policy shows which policy is in force."""
     async with shop_with(policy) as shop:
         status, body = await shop.reserve()
         assert (status, body["state"]) == (200, "CONFIRMED")

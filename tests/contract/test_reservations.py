@@ -8,7 +8,7 @@ import pytest
 from apps import Start
 from reservation_harness import Shop, open_shop
 
-from services.kit.policy.sections import Policy
+from services.shop.policy import Policy
 
 HASTY_INVENTORY = pytest.mark.parametrize("hasty", ["reservations-inventory"])
 HASTY_PAYMENTS = pytest.mark.parametrize("hasty", ["reservations-payments"])
@@ -30,7 +30,7 @@ async def shop(
 
 
 async def test_confirmed_is_200_and_everything_is_there(shop: Shop) -> None:
-    """Seats held, money taken, the user told, and the saga says so."""
+    """Seats held, money taken, the user notified, and the saga stores it."""
     status, body = await shop.reserve()
     assert status == 200
     assert body | {"reservation_id": "?"} == {
@@ -49,14 +49,14 @@ async def test_same_key_is_replayed(shop: Shop) -> None:
 
 
 async def test_key_with_another_body_is_422(shop: Shop) -> None:
-    """A key is one wish; the problem names no reservation, since this request made none."""
+    """A key belongs to one order; the problem names no reservation, since this request made none."""
     await shop.reserve()
     status, problem = await shop.reserve(quantity=3)
     assert (status, problem["mechanism"], problem["reservation_id"]) == (422, "key_reused", None)
 
 
 async def test_key_in_progress_is_409_with_retry_after(shop: Shop) -> None:
-    """A second request during the first is told to come back, and then gets the first one's answer."""
+    """A second request during the first gets Retry-After, and later the first one's response."""
     shop.payments.faults = ["held answer"]
     first = asyncio.create_task(shop.reserve())
     await shop.payments.reached.wait()
@@ -106,7 +106,7 @@ async def test_declined_is_402_given_back_and_replayed(shop: Shop) -> None:
 
 @HASTY_PAYMENTS
 async def test_slow_payment_is_504_and_refunded(shop: Shop) -> None:
-    """The charge was made while nobody waited: it is never repeated, and is refunded."""
+    """The charge was made after the caller gave up: it is never repeated, and is refunded."""
     shop.payments.faults = ["slow answer"]
     status, problem = await shop.reserve()
     assert (status, problem["mechanism"]) == (504, "timeout")
@@ -146,7 +146,7 @@ async def test_doubt_of_a_first_attempt_outlives_the_second(shop: Shop) -> None:
 
 @HASTY_INVENTORY
 async def test_lost_reserve_is_released(shop: Shop) -> None:
-    """Seats that may be held are given back; payments is never asked."""
+    """Seats that may be held are given back; payments is never called."""
     shop.inventory.faults = ["slow answer"]
     status, problem = await shop.reserve()
     assert (status, problem["link"]) == (504, "reservations-inventory")
@@ -185,7 +185,7 @@ async def test_broken_answer_is_502(shop: Shop) -> None:
 
 @HASTY_PAYMENTS
 async def test_open_breaker_is_503_and_sends_no_refund(shop: Shop) -> None:
-    """After five timeouts payments is asked no more: not for a payment, nor for a refund of none."""
+    """After five timeouts payments is not called any more: neither for a payment, nor for a refund of none."""
     shop.payments.faults = ["slow answer"] * 5
     first = await asyncio.gather(*(shop.reserve(key=f"k{n}", quantity=1) for n in range(5)))
     assert {status for status, _ in first} == {504}
@@ -199,7 +199,7 @@ async def test_open_breaker_is_503_and_sends_no_refund(shop: Shop) -> None:
 
 
 async def test_notifications_down_is_200_and_delivered_later(shop: Shop) -> None:
-    """The reservation stands; its notice waits in the outbox, and the read tells when it went out."""
+    """The reservation stands; its notice waits in the outbox, and a read shows when it was sent."""
     shop.notifications.faults = ["cut before"]
     status, body = await shop.reserve()
     assert (status, body["notification"]) == (200, {"sent": False})
@@ -215,7 +215,7 @@ async def test_notifications_down_is_200_and_delivered_later(shop: Shop) -> None
 
 @HASTY_INVENTORY
 async def test_client_that_hangs_up_cancels_nothing(shop: Shop) -> None:
-    """The saga goes on to its end although nobody will read its answer."""
+    """The saga runs to its end although its client is gone."""
     shop.inventory.faults = ["slow answer"]
     shop.payments.faults = ["slow answer"]
     request = asyncio.create_task(shop.reserve())
@@ -296,7 +296,7 @@ async def test_no_database_is_503_and_definite(shop: Shop) -> None:
 
 
 async def test_concurrent_requests_with_one_key_make_one_reservation(shop: Shop) -> None:
-    """Ten at once: one runs, the others are told to wait or get its answer."""
+    """Ten at once: one runs, the others get 409 or its response."""
     answers = await asyncio.gather(*(shop.reserve() for _ in range(10)))
     assert {status for status, _ in answers} <= {200, 409}
     assert len({body["reservation_id"] for _, body in answers}) == 1

@@ -10,12 +10,10 @@ import asyncpg
 import pytest
 
 from services.kit.database.pool import Database
-from services.kit.policy.sections import Policy
-from services.kit.process.settings import Settings
 from services.kit.telemetry.telemetry import Telemetry
 from services.reservations.domain import Failure, Order, Outcome, Saga, State, Trace, advance, apply
-from services.reservations.repository import SagaRepository
-from services.reservations.schema import SCHEMA
+from services.reservations.repository import SCHEMA, Sagas
+from services.shop.policy import Policy
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "reservations"))
 from saga_harness import FakeSagas, World
@@ -29,12 +27,8 @@ SOLD_OUT = Failure(409, "sold_out", "inventory", None, "none left")
 class Subject:
     """A repository under test, and a way to let time pass for it."""
 
-    sagas: SagaRepository | FakeSagas
+    sagas: Sagas | FakeSagas
     pass_time: Callable[[float], Awaitable[None]]
-
-
-def real_settings(url: str) -> Settings:
-    return Settings("reservations", "", 0, {}, url, Path(), None, {}, "INFO")
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -51,7 +45,7 @@ async def subject(
         return
     url = await new_database()
     database = Database(
-        "reservations-db", url, policy.database, Telemetry.start(real_settings(url))
+        "reservations-db", url, policy.database, Telemetry.start("reservations", None, {})
     )
     await database.open(SCHEMA)
 
@@ -63,7 +57,7 @@ async def subject(
             seconds,
         )
 
-    yield Subject(SagaRepository(database), backdate)
+    yield Subject(Sagas(database), backdate)
     await database.close()
 
 
@@ -95,7 +89,7 @@ async def test_find_of_an_unknown_id_is_none(subject: Subject) -> None:
 
 
 async def test_begin_again_returns_the_saga_of_that_id(subject: Subject) -> None:
-    """A repeated insert finds its own row, in whatever state it is, and whoever holds the key."""
+    """A repeated insert finds its own row, in any state, even if another saga holds the key."""
     await subject.sagas.begin(new())
     assert await subject.sagas.begin(new()) == new()
     failed = await move(subject, new(), Outcome.DEFINITE, DOWN)
@@ -122,7 +116,7 @@ async def test_a_technical_failure_frees_the_key_at_once(subject: Subject) -> No
 
 
 async def test_a_business_failure_keeps_the_key(subject: Subject) -> None:
-    """Sold out is replayed, with all that was said."""
+    """Sold out is replayed, with the whole failure."""
     await subject.sagas.begin(new())
     await move(subject, new(), Outcome.DEFINITE, SOLD_OUT)
     holder = await subject.sagas.begin(new("r2"))
@@ -131,7 +125,7 @@ async def test_a_business_failure_keeps_the_key(subject: Subject) -> None:
 
 
 async def test_concurrent_sagas_with_one_key_begin_once(subject: Subject) -> None:
-    """Of twenty at once exactly one begins; all others are told which."""
+    """Of twenty at once exactly one begins; all others get that one."""
     sagas = [new(f"r{n}") for n in range(20)]
     holders = await asyncio.gather(*(subject.sagas.begin(saga) for saga in sagas))
     begun = [saga for saga, holder in zip(sagas, holders, strict=True) if holder is None]
@@ -191,7 +185,7 @@ async def test_ended_sagas_are_never_claimed(subject: Subject) -> None:
 
 
 async def test_claims_are_limited(subject: Subject) -> None:
-    """A worker takes no more than it asked for."""
+    """A worker takes no more than its limit."""
     for n in range(3):
         await subject.sagas.begin(new(f"r{n}", f"k{n}"))
     await subject.pass_time(16)
@@ -220,7 +214,7 @@ async def test_the_notice_is_queued_with_confirmed_and_comes_due_later(subject: 
 
 
 async def test_a_delivered_notice_is_never_due_again(subject: Subject) -> None:
-    """Delivered later: the saga still says what the client was told, the record knows better."""
+    """Delivered later: the saga keeps what the response said, and the record has the delivery."""
     await confirmed(subject)
     await subject.sagas.mark_delivered(["r"])
     await subject.pass_time(100)
@@ -231,7 +225,7 @@ async def test_a_delivered_notice_is_never_due_again(subject: Subject) -> None:
 
 
 async def test_a_notice_sent_inline_is_told_in_the_saga(subject: Subject) -> None:
-    """The answer said so, and a replay will say so again."""
+    """The response said that it was sent, and a replay says so again."""
     await confirmed(subject)
     await subject.sagas.mark_sent_inline(["r"])
     record = await subject.sagas.find("r")
@@ -241,10 +235,10 @@ async def test_a_notice_sent_inline_is_told_in_the_saga(subject: Subject) -> Non
 
 async def test_every_transition_is_logged(policy: Policy, database: str) -> None:
     """The log has one row per version, from acceptance to the end."""
-    telemetry = Telemetry.start(real_settings(database))
+    telemetry = Telemetry.start("reservations", None, {})
     handle = Database("reservations-db", database, policy.database, telemetry)
     await handle.open(SCHEMA)
-    await confirmed(Subject(SagaRepository(handle), asyncio.sleep))
+    await confirmed(Subject(Sagas(handle), asyncio.sleep))
     await handle.close()
     connection = await asyncpg.connect(database)
     rows = await connection.fetch("SELECT version, from_state, to_state FROM saga_log ORDER BY 1")

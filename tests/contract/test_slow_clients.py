@@ -95,7 +95,7 @@ def test_a_head_in_two_parts_is_no_harm(run: Run) -> None:
 
 @pytest.mark.parametrize("first", [b"", GET], ids=["never", "no_more"])
 def test_a_silent_connection_is_closed(run: Run, first: bytes) -> None:
-    """A client that says nothing, or nothing more, does not hold a connection for ever."""
+    """A client that sends nothing, or nothing more, does not hold a connection for ever."""
 
     async def scenario() -> None:
         async with service(QUICK) as here, wire(here.port) as silent:
@@ -212,7 +212,7 @@ def answered(here: Service, status: str, error_type: str) -> float:
 
 
 def test_a_client_that_does_not_read_is_cut_off(run: Run) -> None:
-    """Answers that nobody reads pile up only until the buffers are full, and then ``unread_s`` long."""
+    """Unread responses pile up only until the buffers are full, and then for ``unread_s``."""
 
     async def scenario() -> None:
         async with service(QUICK) as here, wire(here.port) as deaf:
@@ -233,7 +233,7 @@ async def ask_on(connection: Wire) -> None:
 
 
 def test_a_farewell_that_nobody_reads_is_cut_off(run: Run) -> None:
-    """Closing waits for the client to read the rest, too little to be felt before: not for ever."""
+    """Closing waits for the client to read a rest that fits in the buffers, but not for ever."""
 
     async def scenario() -> None:
         async with service(QUICK) as here, wire(here.port) as deaf:
@@ -246,7 +246,7 @@ def test_a_farewell_that_nobody_reads_is_cut_off(run: Run) -> None:
 
 
 def test_connections_beyond_the_limit_are_told_so(run: Run) -> None:
-    """One too many gets 429 with Retry-After, still more are cut off, and whoever leaves makes room."""
+    """One connection too many gets 429 with Retry-After, further ones are aborted, and one that closes makes room."""
 
     async def scenario() -> None:
         limits = ConnectionLimits(connections=2, refused=1)

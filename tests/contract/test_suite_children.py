@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aguante.suite.child_runs import Children
+from aguante.suite.child_runs import ChildRuns
 from aguante.suite.many_runs import interleave
 from aguante.verdict.suite_result import SuiteRun
 
@@ -34,9 +34,12 @@ async def play(
 ) -> SuiteRun:
     (folder / "logs").mkdir(exist_ok=True)
     *_, job = interleave([SLOW, replace(SLOW, lasts_s=lasts_s)], 1, 7)
-    program = (sys.executable, "-c", script)
-    children = Children(folder, ("--runs", "x"), margin_s, stop or asyncio.Event(), program)
-    return await children.play(job)
+
+    def program(*arguments: str) -> list[str]:
+        return [sys.executable, "-c", script, *arguments]
+
+    children = ChildRuns(folder, ("--runs", "x"), margin_s, stop or asyncio.Event(), program)
+    return await children.run(job)
 
 
 async def test_the_childs_json_is_its_result(tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ import json
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from aguante.core.own_program import aguante_command
 
 pytestmark = pytest.mark.alone
 
@@ -32,7 +33,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     assert [command.split()[0] for command in COMMANDS] == ["validate", "run"]
     for command in COMMANDS:
-        argv = [sys.executable, "-m", "aguante", *shlex.split(command)]
+        argv = aguante_command(*shlex.split(command))
         options = ["--runs", str(folder)] if argv[3] == "run" else []
         done = subprocess.run(
             argv + options, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False

@@ -9,7 +9,9 @@ import pytest
 
 from aguante.experiment import load_experiment
 from aguante.plan.build import build_plan, new_run_id
-from aguante.run.orchestrator import RunRequest, run
+from aguante.run.compose_run import parts_on
+from aguante.run.orchestrator import run
+from aguante.run.parts import RunRequest
 from aguante.run.progress import LiveStatus
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.journal import pending
@@ -47,7 +49,7 @@ async def test_a_crash_of_the_runner_heals_first(tmp_path: Path) -> None:
     request = RunRequest(plan, spec, path.read_bytes(), tmp_path)
     children_before = set(psutil.Process().children(recursive=True))
     with pytest.raises(RuntimeError, match="a bug of our own"):
-        await run(request, NativeRuntime(), BrokenProgress(), asyncio.Event())
+        await run(request, parts_on(NativeRuntime(), request, BrokenProgress()), asyncio.Event())
     folder = RunFolder(tmp_path / run_id)
     assert '"action":"applied"' in folder.events.read_text()
     assert '"action":"verified"' in folder.events.read_text()

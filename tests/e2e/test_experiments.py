@@ -3,7 +3,6 @@
 import csv
 import json
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from aguante.core.own_program import aguante_command
 from aguante.run_folder.events import STARTED_ANEW
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.journal import pending
@@ -51,7 +51,7 @@ expect:
 
 def command(folder: Path, experiment: Path, *sets: str) -> list[str]:
     settings = [part for text in sets for part in ("--set", text)]
-    base = [sys.executable, "-m", "aguante", "run", str(experiment), "--retry-inconclusive", "1"]
+    base = aguante_command("run", str(experiment), "--retry-inconclusive", "1")
     return [*base, *settings, "--runs", str(folder / "runs"), "--quiet"]
 
 
@@ -155,7 +155,7 @@ def test_after_a_kill_of_the_runner_no_process_is_left_standing_still(tmp_path: 
         runner.kill()
         runner.wait(timeout=10)
     assert len(still) == 1
-    recover = [sys.executable, "-m", "aguante", "recover", "--runs", str(tmp_path / "runs")]
+    recover = aguante_command("recover", "--runs", str(tmp_path / "runs"))
     done = subprocess.run(
         recover, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,18 +15,19 @@ import pytest
 from undo_harness import EXPERIMENT, ROOT, Run, recover, writers_below
 
 from aguante.collect.otlp_collector import Collector
+from aguante.drivers.router import Drivers
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
 from aguante.experiment import load_experiment
 from aguante.plan.build import build_plan, new_run_id
-from aguante.run import fault_executor as faults
-from aguante.run import load_and_faults as play
-from aguante.run import orchestrator as runner
+from aguante.run.compose_run import parts_on
 from aguante.run.fault_executor import HealError
-from aguante.run.orchestrator import RunRequest, run
-from aguante.run.progress import LiveStatus
+from aguante.run.orchestrator import run
+from aguante.run.parts import RunRequest
+from aguante.run.progress import LiveStatus, QuietProgress
 from aguante.run_folder.folder import RunFolder
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.runtimes.testbed_state import folders, read_state
+from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_file import load_testbed
 from aguante.verdict.verdict import Verdict
 
@@ -92,7 +94,7 @@ def test_a_full_disk_is_inconclusive_and_heals_all_the_same(
     """Nothing can be written, not even the verdict: it is said, exit 2; recover finds nothing broken."""
     ended, code = hurt["disk"]
     assert code == 2, ended.output()
-    assert "the evidence could not be kept" in ended.output()
+    assert "the evidence could not be written" in ended.output()
     assert "File too large" in ended.output()
     assert recover(ended.folder).returncode == 0
     assert ended.left_behind() == []
@@ -136,38 +138,32 @@ def pause_toxiproxy(state: Path) -> None:
 
 
 async def test_a_toxiproxy_that_hangs_on_removal_ends_as_not_healed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     """The error comes within its limit, the verdict names the faults, the testbed is gone with its toxics."""
-    monkeypatch.setattr(faults, "HEAL_LIMIT_S", 3.0)
-    hasty = partial(ToxiproxyDriver, call_limit_s=0.3, removal_limit_s=1.0)
-    monkeypatch.setattr(play, "ToxiproxyDriver", hasty)
     request, state = request_in(tmp_path), tmp_path / "state"
     progress = Meddler(2.5, lambda: pause_toxiproxy(state))
+
+    def impatient_drivers(testbed: Testbed) -> Drivers:
+        api, run_id = testbed.toxiproxy, request.plan.run_id
+        return Drivers(ToxiproxyDriver(api, run_id, call_limit_s=0.3, removal_limit_s=1.0), None)
+
+    parts = parts_on(NativeRuntime(state), request, progress)
+    parts = replace(parts, drivers_for=impatient_drivers, heal_limit_s=3.0)
     with pytest.raises(HealError, match=r"not healed within 3 s: .*slow.*aguante recover"):
-        await run(request, NativeRuntime(state), progress, asyncio.Event())
+        await run(request, parts, asyncio.Event())
     verdict = verdict_in(request)
     assert verdict.verdict == "inconclusive"
     assert "not healed within 3 s" in verdict.reasons[0]
     assert (writers_below(tmp_path), folders(state)) == ([], ())
 
 
-async def test_traces_that_cannot_be_kept_are_told_as_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_traces_that_cannot_be_written_are_reported_as_lost(tmp_path: Path) -> None:
     """The services are not hurt, the run goes on to its end, and is not held on evidence that is missing."""
-    full = Path("/dev/full")
-    monkeypatch.setattr(runner, "Collector", lambda _: Collector(full))
     request = request_in(tmp_path)
-    outcome = await run(request, NativeRuntime(tmp_path / "state"), Quiet(), asyncio.Event())
+    parts = parts_on(NativeRuntime(tmp_path / "state"), request, QuietProgress())
+    parts = replace(parts, collector=Collector(Path("/dev/full")))
+    outcome = await run(request, parts, asyncio.Event())
     assert outcome.verdict.verdict == "inconclusive"
     assert any("No space left on device" in reason for reason in outcome.verdict.reasons)
     assert all(fault.undone_verified for fault in outcome.verdict.faults)
-
-
-class Quiet:
-    def step(self, text: str) -> None:
-        """Say nothing."""
-
-    def tick(self, status: LiveStatus) -> None:
-        """Say nothing."""

@@ -3,13 +3,14 @@
 import csv
 import json
 import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from aguante.core.own_program import aguante_command
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
@@ -44,9 +45,8 @@ def _toxiproxy(toxiproxy_binary: Path) -> None:
 
 
 def aguante(*arguments: str) -> subprocess.CompletedProcess[str]:
-    code = "import sys; from aguante.cli.main import main; main(sys.argv[1:])"
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+        aguante_command(*arguments),
         cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,
     )  # fmt: skip
 

@@ -13,8 +13,8 @@ from selenium.webdriver.common.keys import Keys
 
 from aguante.report.comparison_page import write_comparison
 from aguante.report.differences import Comparison, compare
+from aguante.report.formats import printable
 from aguante.report.overview import write_overview
-from aguante.report.text import printable
 from aguante.report.write_reports import write_reports
 from aguante.run_folder.folder import RunFolder
 from aguante.verdict.suite_result import Suite, SuiteRun

@@ -1,12 +1,12 @@
 """What the verdict says where nothing happened: no fault, or a fault that nobody could feel."""
 
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from aguante.core.own_program import aguante_command
 from aguante.run_folder.folder import RunFolder
 from aguante.verdict.verdict import Verdict
 
@@ -33,7 +33,7 @@ Played = dict[str, tuple[int, Verdict]]
 
 def play(folder: Path, experiment: Path, *sets: str) -> tuple[int, Verdict]:
     settings = [part for text in sets for part in ("--set", text)]
-    argv = [sys.executable, "-m", "aguante", "run", str(experiment), *settings, "--quiet"]
+    argv = aguante_command("run", str(experiment), *settings, "--quiet")
     argv += ["--runs", str(folder / experiment.stem)]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode in (0, 1, 2), done.stdout + done.stderr

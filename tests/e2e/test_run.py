@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from undo_harness import named_by
 
+from aguante.core.own_program import aguante_command
 from aguante.run_folder.folder import RunFolder
 from aguante.verdict.verdict import Verdict
 
@@ -82,7 +82,7 @@ def write(
 
 
 def command(folder: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "aguante", "run", *arguments, "--runs", str(folder / "runs")]
+    return aguante_command("run", *arguments, "--runs", str(folder / "runs"))
 
 
 def play(folder: Path, experiment: Path, *options: str) -> subprocess.CompletedProcess[str]:

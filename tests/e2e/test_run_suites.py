@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from aguante.core.own_program import aguante_command
 from aguante.testbed.runtime import Testbed
 from aguante.verdict.suite_result import Suite
 
@@ -55,7 +55,7 @@ def environ_of(folder: Path) -> dict[str, str]:
 
 def aguante(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "aguante", *arguments],
+        aguante_command(*arguments),
         cwd=ROOT,
         env=environ_of(folder),
         capture_output=True,
@@ -100,17 +100,7 @@ def test_a_signal_ends_a_suite_healed_and_begins_nothing_new(tmp_path: Path) -> 
     """The run under way heals and is judged; the suite is inconclusive and says what is missing."""
     runs = tmp_path / "runs"
     path = write(tmp_path, "quiet")
-    command = [
-        sys.executable,
-        "-m",
-        "aguante",
-        "run",
-        str(path),
-        "--repeat",
-        "3",
-        "--runs",
-        str(runs),
-    ]
+    command = aguante_command("run", str(path), "--repeat", "3", "--runs", str(runs))
     runner = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -145,7 +135,7 @@ def test_a_fault_by_hand_is_healed_by_time_by_signal_and_after_a_kill(
         tmp_path, "inject", "reservations-payments", "latency", "3500", "--for", "1s", *runs
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "its time was over" in done.stdout
+    assert "its time was up" in done.stdout
     with holding(tmp_path, "inventory-db", "down") as held:
         healed = aguante(tmp_path, "heal")
         assert healed.stdout == "inventory-db: enabled\n"
@@ -155,7 +145,7 @@ def test_a_fault_by_hand_is_healed_by_time_by_signal_and_after_a_kill(
         held.wait(timeout=10)
         recovered = aguante(tmp_path, "recover", *runs)
         assert "restored inventory-db" in recovered.stdout
-    assert aguante(tmp_path, "heal").stdout == "nothing was broken\n"
+    assert aguante(tmp_path, "heal").stdout == "nothing to heal\n"
     assert testbed.links
 
 
@@ -170,7 +160,7 @@ class holding:  # noqa: N801 - used as a with-block
         self._out = (self._folder / "inject.log").open("w+")
         runs = ("--runs", str(self._folder / "runs"))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "aguante", "inject", *self._words, *runs],
+            aguante_command("inject", *self._words, *runs),
             cwd=ROOT,
             env=environ_of(self._folder) | {"PYTHONUNBUFFERED": "1"},
             stdout=self._out,

@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from aguante.core.own_program import aguante_command
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.journal import pending
 from aguante.runtimes.testbed_state import SavedState, folders, read_state
@@ -180,7 +180,7 @@ def _copy(process: "subprocess.Popen[bytes]", target: Path) -> None:
 
 def aguante(folder: Path, command: str, *arguments: str) -> list[str]:
     options = ["--runs", str(folder / "runs")]
-    return [sys.executable, "-m", "aguante", command, *arguments, *options]
+    return aguante_command(command, *arguments, *options)
 
 
 def environment(folder: Path, home: Path | None = None) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -48,9 +47,3 @@ def wait_until_gone(folder: Path, limit_s: float = 10.0) -> None:
     while processes_in(folder):
         assert time.monotonic() < deadline, processes_in(folder)
         time.sleep(0.02)
-
-
-def aguante(*arguments: str) -> list[str]:
-    """The command line of ``aguante ...``."""
-    code = "import sys; from aguante.cli.main import main; main(sys.argv[1:])"
-    return [sys.executable, "-c", code, *arguments]

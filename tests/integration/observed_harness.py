@@ -16,7 +16,10 @@ from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
 from aguante.experiment import load_experiment
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
 from aguante.plan.build import build_plan
-from aguante.run.orchestrator import RunOutcome, RunRequest, run
+from aguante.report.analyse import JudgedRun
+from aguante.run.compose_run import parts_on
+from aguante.run.orchestrator import run
+from aguante.run.parts import RunRequest
 from aguante.run.progress import QuietProgress
 from aguante.runtimes.attach.attach_runtime import AttachRuntime
 from aguante.testbed.runtime import Testbed
@@ -46,7 +49,7 @@ class Observed:
     """What there is to be asked about."""
 
     testbed: Testbed
-    outcome: RunOutcome
+    outcome: JudgedRun
     seen_s: tuple[float, float]
     """From when to when the run alone is seen, epoch seconds."""
     lost: tuple[str, ...]
@@ -68,9 +71,7 @@ class Span:
     """Traces that it follows from."""
 
 
-async def play_observed(
-    spec: TestbedSpec, testbed: Testbed, parent: Path, runs: Path
-) -> RunOutcome:
+async def play_observed(spec: TestbedSpec, testbed: Testbed, parent: Path, runs: Path) -> JudgedRun:
     """One run on a testbed that is up, as ``aguante run --attach`` plays it."""
     file = runs / "observed.yaml"
     file.write_text(EXPERIMENT)
@@ -78,7 +79,7 @@ async def play_observed(
     plan = build_plan(experiment, spec, run_id=RUN_ID, seed=7, source=str(file), runtime="attach")
     request = RunRequest(plan, spec, EXPERIMENT.encode(), runs)
     runtime = AttachRuntime(testbed.id, parent=parent)
-    return await run(request, runtime, QuietProgress(), asyncio.Event())
+    return await run(request, parts_on(runtime, request, QuietProgress()), asyncio.Event())
 
 
 async def buy(testbed: Testbed, event_id: str) -> tuple[int, str]:

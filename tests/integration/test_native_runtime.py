@@ -16,8 +16,8 @@ import pytest
 
 from aguante.runtimes import teardown as ending
 from aguante.runtimes.native import native_runtime as native
+from aguante.runtimes.native import service_processes as services
 from aguante.runtimes.native.native_runtime import NativeRuntime
-from aguante.runtimes.native.native_runtime import service_processes as services
 from aguante.runtimes.native.port_map import PortMap, assign_ports
 from aguante.runtimes.processes import Account, ProcessRef
 from aguante.runtimes.testbed_state import SavedState, claim, folders, make_private, sweep

@@ -15,9 +15,9 @@ import aiohttp
 import asyncpg
 import msgspec
 import pytest
-from native_harness import aguante
 
 from aguante.collect.settle import settle
+from aguante.core.own_program import aguante_command
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
 from aguante.load.seed_events import seed_events
@@ -27,7 +27,7 @@ from aguante.measure.audit.sql_reports import Report
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_spec import TestbedSpec
-from services.reservations.repository import LEASE_S
+from services.shop.budget import LEASE_S
 
 RESERVATIONS = 24
 """One of four replicas gets none of 24 connections once in a thousand runs; then the test says so."""
@@ -151,7 +151,7 @@ async def steps_of(testbed: Testbed, wanted: set[str]) -> dict[str, list[tuple[s
 async def command(left: Left, *arguments: str) -> tuple[int | None, str]:
     """Exit code and standard output of ``aguante ...``, as an operator beside the runner calls it."""
     process = await asyncio.create_subprocess_exec(
-        *aguante(*arguments),
+        *aguante_command(*arguments),
         env={**os.environ, "AGUANTE_STATE": str(left.parent)},
         stdout=asyncio.subprocess.PIPE,
     )

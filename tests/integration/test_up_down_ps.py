@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from native_harness import aguante, processes_in, wait_until_gone
+from native_harness import processes_in, wait_until_gone
 
+from aguante.core.own_program import aguante_command
 from aguante.runtimes.processes import ProcessRef, setpriv
 from aguante.runtimes.testbed_state import folders, read_state
 from aguante.testbed.runtime import Testbed
@@ -20,7 +21,7 @@ LIMIT_S = 30
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        aguante(*arguments), capture_output=True, text=True, timeout=LIMIT_S, check=False
+        aguante_command(*arguments), capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
 
 
@@ -59,7 +60,7 @@ def wait_until_scraped(testbed: Testbed) -> None:
 @pytest.fixture
 def attached(parent: Path, standin_file: Path) -> Iterator["subprocess.Popen[str]"]:
     """A runner that holds a testbed until it is told to end."""
-    command = aguante("up", "--testbed", str(standin_file))
+    command = aguante_command("up", "--testbed", str(standin_file))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as runner:
         yield runner
         runner.kill()
@@ -80,7 +81,7 @@ def test_a_signal_ends_an_attached_testbed(
 
 def test_a_signal_during_the_start_takes_everything_down(parent: Path, standin_file: Path) -> None:
     """Ctrl-C while a service is not ready yet."""
-    command = aguante("up", "--testbed", str(standin_file), "--policy", "deaf")
+    command = aguante_command("up", "--testbed", str(standin_file), "--policy", "deaf")
     with subprocess.Popen(command) as runner:
         deadline = time.monotonic() + LIMIT_S
         while not processes_in(parent):
@@ -121,14 +122,14 @@ def test_down_ends_exactly_the_detached_testbed_named(parent: Path, standin_file
     )
     assert run("down").returncode == 3  # which one?
     ended = run("down", one.id)
-    assert (ended.returncode, ended.stdout) == (0, f"{one.id} ended\n")
+    assert (ended.returncode, ended.stdout) == (0, f"{one.id} stopped\n")
     assert not alive(one)
     assert alive(two)
     assert two.id in run("ps").stdout
     processes = len(two.services) + 3  # Toxiproxy, PostgreSQL and the relay of spans
     assert f"{processes} of {processes} alive" in run("ps").stdout
     assert run("down").returncode == 0
-    assert "no testbed runs" in run("ps").stdout
+    assert "no testbed is running" in run("ps").stdout
 
 
 @pytest.mark.usefixtures("observer_binaries")

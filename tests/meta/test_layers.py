@@ -36,9 +36,40 @@ def offences(folder: str, forbidden: tuple[str, ...]) -> list[str]:
 
 
 def test_the_kit_imports_no_service() -> None:
-    """The kit is below every service, the runner and the load generator."""
-    above = (*(f"services.{name}" for name in SERVICES), "aguante", "loadtests")
+    """The kit is below the shop, every service, the runner and the load generator."""
+    above = (*(f"services.{name}" for name in (*SERVICES, "shop")), "aguante", "loadtests")
     assert offences("services/kit", above) == []
+
+
+KIT = ("failures", "policy", "telemetry", "patterns", "database", "http", "process")
+"""The folders of the kit, from the bottom up: a folder imports only those before it."""
+
+
+def test_the_kits_folders_import_one_way() -> None:
+    """So each can be read when those below it are known, and none is part of a circle."""
+    folders = {
+        path.parent.name for path in modules_below("services/kit") if path.stem != "__init__"
+    }
+    assert folders == set(KIT)
+    for at, folder in enumerate(KIT):
+        above = tuple(f"services.kit.{name}" for name in KIT[at + 1 :])
+        assert offences(f"services/kit/{folder}", above) == []
+
+
+def test_the_shop_imports_the_kit_alone() -> None:
+    """What the services agree on is below each of them."""
+    above = (*(f"services.{name}" for name in SERVICES), "aguante", "loadtests")
+    assert offences("services/shop", above) == []
+
+
+def test_services_have_one_shape() -> None:
+    """The same files with the same names; what one does not need it does not have, what only one needs is its own."""
+    common = {"__init__.py", "__main__.py", "app.py", "handlers.py", "settings.py"}
+    optional = {"clients.py", "domain.py", "repository.py"}
+    for service in SERVICES:
+        files = {path.name for path in (ROOT / "services" / service).glob("*.py")}
+        assert common <= files
+        assert service in ("inventory", "reservations") or files <= common | optional
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -87,14 +118,21 @@ def test_only_measure_reads_rows() -> None:
     assert readers == []
 
 
+METRICS = (
+    "services.kit.telemetry",
+    "services.kit.telemetry.metrics",
+    "services.reservations",
+    "services.reservations.saga_metrics",
+)
+
+
 def test_dashboards_know_the_services_metrics_alone() -> None:
     """They are drawn from names and labels; nothing that runs leans on them."""
     found = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in modules_below("dashboards")
         for name in imports_of(path)
-        if name.split(".")[0] in ("aguante", "services", "loadtests")
-        and name not in ("services.kit.telemetry", "services.kit.telemetry.metrics")
+        if name.split(".")[0] in ("aguante", "services", "loadtests") and name not in METRICS
     ]
     assert found == []
     for folder in ("aguante", "services", "loadtests", "stress"):

@@ -39,12 +39,8 @@ DOCUMENTS_ONLY = {
 """Checked in documents and configuration, not in Python sources."""
 PENDING = {
     "aguante": "being rewritten",
-    "benchmarks": "being rewritten",
-    "invariants": "being rewritten",
-    "loadtests": "being rewritten",
     "offline": "being rewritten",
     "services": "being rewritten",
-    "stress": "being rewritten",
 }
 """Top folders that are not clean yet. Empty this list; a test fails if an entry is no longer needed."""
 EXEMPT = {

@@ -7,7 +7,8 @@ from synthetic_run import Story, write_run
 
 from aguante.experiment import load_experiment
 from aguante.plan.build import build_plan
-from aguante.report.stored_run import judge_again, read_frozen
+from aguante.report.analyse import analyse
+from aguante.report.stored_run import read_frozen
 from aguante.run_folder.folder import RunFolder
 
 EXPERIMENT = ROOT / "tests" / "unit" / "payments-slow.yaml"
@@ -39,7 +40,7 @@ def judged(
 ) -> RunFolder:
     """The same, with measures and verdict."""
     folder = played(runs, run_id, **story)
-    found = judge_again(read_frozen(folder.root))
+    found = analyse(read_frozen(folder.root))
     folder.measures.write_text(found.measures.model_dump_json(indent=2))
     folder.verdict.write_text(found.verdict.model_dump_json(indent=2))
     return folder

@@ -1,4 +1,4 @@
-"""``aguante audit``: the safety invariants on the databases of a testbed that runs, or of a recorded run."""
+"""``aguante audit``: check the safety invariants on the databases of a running testbed or a recorded run."""
 
 import asyncio
 import tempfile
@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from aguante.cli.options.arguments import find_testbed, testbed_option
-from aguante.cli.options.testbed_choice import one_state, recorded_spec
+from aguante.cli.exit_code import ExitCode
+from aguante.cli.options.run_folders import recorded_spec
+from aguante.cli.options.running_testbeds import one_state
+from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.cli.render.verdict_text import STYLE, verdict_console
 from aguante.collect.database_dump import DumpError, dump_tables
 from aguante.collect.settle import settle
@@ -21,8 +23,6 @@ from aguante.run_folder.run_log import EvidenceError, read_run_log
 from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_spec import InvariantSpec, TestbedSpec
 
-VIOLATED, UNKNOWN, UNREADABLE = 1, 2, 4
-"""Exit codes, as of every command: deviated, inconclusive, the testbed's fault."""
 ROWS_SHOWN = 5
 
 
@@ -32,23 +32,23 @@ ROWS_SHOWN = 5
     "--run",
     "run_folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Audit the tables and the ledger of a run folder instead of a running testbed.",
+    help="Check the tables and the ledger of a run folder instead of a running testbed.",
 )
 @click.option(
     "--ledger",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="What clients were told: requests.jsonl. Without it the invariants that ask it are unknown.",
+    help="The responses that clients received (requests.jsonl); without it, invariants that read it are unknown.",
 )
-@click.option("--invariant", "names", multiple=True, help="Check this one alone; may be repeated.")
+@click.option("--invariant", "names", multiple=True, help="Check only this invariant; repeatable.")
 @click.option(
     "--within",
     "within_s",
     type=click.FloatRange(0, 600),
     metavar="SECONDS",
-    help="How long to wait until the system is at rest; default: as in a run. 0: read at once.",
+    help="How long to wait for the system to settle; default: as in a run. 0: read at once.",
 )
 @testbed_option
-@click.option("--json", "as_json", is_flag=True, help="Print all that was found as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def audit_command(  # noqa: PLR0913 - an argument for each option
     testbed_id: str | None,
     run_folder: Path | None,
@@ -58,17 +58,17 @@ def audit_command(  # noqa: PLR0913 - an argument for each option
     testbed: Path | None,
     as_json: bool,
 ) -> int:
-    """Read the databases of testbed ID (without ID: the only one) and check every safety invariant.
+    """Check every safety invariant on the databases of testbed ID (default: the only running one).
 
     \b
     Exit codes:
-      0  every invariant that was tried held
-      1  an invariant is violated, or the system did not come to rest in time
-      2  something that was asked for is unknown
+      0  every invariant that was exercised held
+      1  an invariant is violated, or the system did not settle in time
+      2  an invariant could not be checked
       4  the databases or the ledger cannot be read
     """
     if run_folder and testbed_id:
-        message = "give either a testbed's ID or --run FOLDER"
+        message = "give either the ID of a testbed or --run FOLDER"
         raise click.UsageError(message)
     try:
         if run_folder:
@@ -79,8 +79,8 @@ def audit_command(  # noqa: PLR0913 - an argument for each option
             found = asyncio.run(_of_testbed(state.up, spec, ledger, names, within_s))
     except (DumpError, EvidenceError) as error:
         click.echo(f"error: {error}", err=True)
-        return UNREADABLE
-    return _told(found, names, as_json)
+        return ExitCode.TESTBED
+    return _print(found, names, as_json)
 
 
 def _of_run(folder: RunFolder, ledger: Path | None, names: tuple[str, ...]) -> Audit:
@@ -119,7 +119,7 @@ async def _of_testbed(
 
 
 def _wanted(spec: TestbedSpec, names: tuple[str, ...]) -> tuple[InvariantSpec, ...] | None:
-    """The invariants of these names, all when there are none.
+    """The invariants with these names; None: all of them.
 
     Raises:
         click.UsageError: an unknown name.
@@ -129,42 +129,40 @@ def _wanted(spec: TestbedSpec, names: tuple[str, ...]) -> tuple[InvariantSpec, .
     known = {each.name: each for each in spec.invariants}
     for name in names:
         if name not in known:
-            message = (
-                f"--invariant {name}: there is none of that name; there are: {', '.join(known)}"
-            )
+            message = f"--invariant {name}: no such invariant; there are: {', '.join(known)}"
             raise click.UsageError(message)
     return tuple(known[name] for name in dict.fromkeys(names))
 
 
-def _told(found: Audit, names: tuple[str, ...], as_json: bool) -> int:
-    """Print an audit, and return its exit code."""
+def _print(found: Audit, names: tuple[str, ...], as_json: bool) -> int:
+    """Print the result; returns the exit code."""
     questions = found.open_questions(names)
     if as_json:
         click.echo(found.model_dump_json(indent=2))
     else:
-        _print(found, questions)
+        _print_table(found, questions)
     if found.violated:
-        return VIOLATED
-    return UNKNOWN if questions else 0
+        return ExitCode.DEVIATED
+    return ExitCode.INCONCLUSIVE if questions else ExitCode.OK
 
 
-def _print(found: Audit, questions: tuple[str, ...]) -> None:
+def _print_table(found: Audit, questions: tuple[str, ...]) -> None:
     console = verdict_console()
     table = Table(box=box.SIMPLE_HEAD, title=found.subject, title_justify="left", pad_edge=False)
     table.add_column("outcome")
     table.add_column("invariant")
-    table.add_column("tried on", justify="right")
+    table.add_column("exposure", justify="right")
     table.add_column("violations", justify="right")
     for each in found.invariants:
         word = f"[{STYLE[each.outcome]}]{each.outcome}[/]"
         table.add_row(word, each.name, str(each.exposure), str(each.violations))
     console.print(table)
     if found.settled is False:
-        console.print("[red]The system did not come to rest in time: work is under way.[/]")
+        console.print("[red]The system did not settle in time: work is still in progress.[/]")
     for each in found.invariants:
         _print_rows(console, each)
     notes = [f"{e.name}: {e.because}" for e in found.invariants if e.outcome == "unknown"]
-    for note in dict.fromkeys((*notes, *(q for q in questions if q.startswith("nothing")))):
+    for note in dict.fromkeys((*notes, *(q for q in questions if " is unknown: " not in q))):
         console.print(f"  - {escape(note)}", highlight=False, soft_wrap=True)
 
 

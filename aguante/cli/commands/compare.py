@@ -1,6 +1,5 @@
-"""``aguante compare`` and ``aguante ablate``: what a policy, or anything else that differs, was worth."""
+"""``aguante compare`` and ``aguante ablate``: the effect of a policy, or of any other difference."""
 
-import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,21 +11,19 @@ from pydantic import ValidationError
 
 from aguante.cli.commands.run import heal_leftovers, jobs_option, passed_on, retry_option
 from aguante.cli.consoles import ProgressConsole
-from aguante.cli.options.arguments import set_option, testbed_option
-from aguante.cli.options.experiment_choice import select
+from aguante.cli.exit_code import ExitCode
+from aguante.cli.options.command_line import command_line
+from aguante.cli.options.experiment_files import select, set_option
 from aguante.cli.options.run_folders import or_usage, run_folder, runs_option
-from aguante.cli.options.runtime_choice import (
-    ChosenRuntime,
-    RuntimeName,
-    chosen,
-    own_runtime_option,
-)
-from aguante.cli.play_single import check_policy, lasts_s
-from aguante.cli.play_suite import SuiteOptions, play_suite
+from aguante.cli.options.runtime_choice import chosen, own_runtime_option
+from aguante.cli.options.testbed_option import check_policy, testbed_option
+from aguante.cli.play_suite import play_suite
 from aguante.report.comparison_page import comparison_text, difference, interval, write_comparison
 from aguante.report.differences import Comparison, compare
 from aguante.report.stored_run import read_judged
+from aguante.runtimes.chosen_runtime import ChosenRuntime, RuntimeName
 from aguante.suite.many_runs import Entry, interleave
+from aguante.suite.suite_runner import SuiteSettings
 from aguante.testbed.runtime import TestbedError
 from aguante.verdict.suite_result import Suite
 from aguante.verdict.verdict import Verdict
@@ -37,18 +34,20 @@ pairs_option = click.option(
     default=5,
     show_default=True,
     metavar="N",
-    help="Rounds to play; from 5 on there are intervals.",
+    help="Number of pairs; 5 or more give confidence intervals.",
 )
 
 
 @click.command("compare")
 @click.argument("given", nargs=-1, required=True, metavar="A B | EXPERIMENT")
-@click.option("--policies", metavar="A,B", help="Play EXPERIMENT under both, in interleaved pairs.")
+@click.option("--policies", metavar="A,B", help="Run EXPERIMENT under both, in interleaved pairs.")
 @pairs_option
 @testbed_option
 @own_runtime_option
 @set_option
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of the first pair; counts up.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the first pair; each pair adds 1."
+)
 @jobs_option
 @retry_option
 @runs_option
@@ -66,33 +65,33 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
     runs: Path,
     as_json: bool,
 ) -> int:
-    """Compare two runs (or suites) A and B, or play EXPERIMENT under two policies in N pairs.
+    """Compare two runs (or suites) A and B, or run EXPERIMENT under two policies in N pairs.
 
     \b
       aguante compare RUN_A RUN_B
       aguante compare --policies default,no-breaker chaos-experiments/payments-slow.yaml --pairs 5
 
-    Shows rates by cause, goodput, latency and recovery, and B - A. The run is the unit: from 5 runs on
-    each side there is a 95 % bootstrap interval over runs; with fewer none, since nothing is known of how
-    runs differ. A policy against itself (default,default) shows what chance alone makes.
+    Shows rates by cause, goodput, latency and recovery on both sides, and the difference B - A. With 5 or more
+    runs on each side it adds 95 % bootstrap intervals over runs; with fewer, the variation between runs is not
+    known. Comparing a policy with itself (default,default) shows how much runs differ by chance.
     Pairs are interleaved (A B, B A, ...) and share their seed. Writes compare.html, compare.txt and
     compare.json.
 
-    Exit 0: compared, whatever the verdicts; 2: in a run of a pair the fault was not seen to bite;
-    2 or 4: a run of a pair has no verdict; 3: wrong usage; 4: what a killed run left cannot be healed.
+    Exit 0: compared, whatever the verdicts; 2: in one of the runs the fault had no observed effect;
+    2 or 4: a run has no verdict; 3: wrong usage; 4: a fault left behind by a killed run cannot be undone.
     """
     if policies is None:
         return _compare_runs(given, runs, as_json=as_json)
     names = tuple(name.strip() for name in policies.split(","))
     if len(names) != 2 or len(given) != 1:
-        message = "--policies wants two names, as in default,no-breaker, and one EXPERIMENT"
+        message = "--policies expects two names, such as default,no-breaker, and one EXPERIMENT"
         raise click.UsageError(message)
     seed = secrets.randbelow(2**31) if seed is None else seed
     runtime = chosen(runtime_name, None)
     how = _Rounds(pairs, seed, jobs, retry_inconclusive, runs, runtime)
     played = _play(Path(given[0]), names, how, testbed, sets)
     if played is None:
-        return 3
+        return ExitCode.INVALID
     suite, folder = played
     sides = [_side_of(suite, entry, runs) for entry in range(len(names))]
     if len(sides[0]) != pairs or len(sides[1]) != pairs:
@@ -100,12 +99,13 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
             f"incomplete: {len(sides[0])} and {len(sides[1])} of {pairs} runs have a verdict",
             err=True,
         )
-        return 4 if any(run.exit_code >= 3 for run in suite.runs) else 2
+        failed = any(run.exit_code >= ExitCode.INVALID for run in suite.runs)
+        return ExitCode.TESTBED if failed else ExitCode.INCONCLUSIVE
     labels = names if names[0] != names[1] else (f"{names[0]} (A)", f"{names[1]} (B)")
     found = compare(labels[0], sides[0], labels[1], sides[1], paired=True)
     page = write_comparison(found, sides[0], sides[1], folder, "..")
     _show(found, page, as_json=as_json)
-    return 2 if found.unobserved else 0
+    return ExitCode.INCONCLUSIVE if found.unobserved else ExitCode.OK
 
 
 def _show(found: Comparison, page: Path, *, as_json: bool) -> None:
@@ -131,7 +131,7 @@ def _compare_runs(given: Sequence[str], runs: Path, *, as_json: bool) -> int:
 
 
 def _labels(folders: Sequence[Path], a: Sequence[Verdict], b: Sequence[Verdict]) -> tuple[str, str]:
-    """The policies, where they alone tell the sides apart; else the folders' names."""
+    """The policies, if they distinguish the sides; else the names of the folders."""
     policies = [{v.policy for v in side} for side in (a, b)]
     if all(len(each) == 1 for each in policies) and policies[0] != policies[1]:
         return policies[0].pop(), policies[1].pop()
@@ -139,7 +139,7 @@ def _labels(folders: Sequence[Path], a: Sequence[Verdict], b: Sequence[Verdict])
 
 
 def _verdicts_in(folder: Path) -> list[Verdict]:
-    """A run's verdict, or those of a suite's runs."""
+    """The verdict of a run, or the verdicts of a suite."""
     if not (folder / "suite.json").exists():
         return [or_usage(read_judged, folder).verdict]
     suite = Suite.model_validate_json((folder / "suite.json").read_bytes())
@@ -151,7 +151,7 @@ def _verdicts_in(folder: Path) -> list[Verdict]:
 
 
 def _verdicts(suite: Suite, runs: Path) -> list[Verdict]:
-    """Of the runs that have one, by round."""
+    """The verdicts of a suite, by round; runs without one are left out."""
     found = []
     for run in sorted(suite.runs, key=lambda each: each.repeat):
         try:
@@ -163,14 +163,14 @@ def _verdicts(suite: Suite, runs: Path) -> list[Verdict]:
 
 
 def _side_of(suite: Suite, entry: int, runs: Path) -> list[Verdict]:
-    """The verdicts of one entry: by its place, since in an A/A both have the same policy."""
+    """The verdicts of one entry. Selected by position, since in an A/A comparison both have the same policy."""
     own = tuple(run for run in suite.runs if run.entry == entry)
     return _verdicts(suite.model_copy(update={"runs": own}), runs)
 
 
 @dataclass(frozen=True)
 class _Rounds:
-    """How rounds are played."""
+    """How the runs are played."""
 
     rounds: int
     seed: int
@@ -187,41 +187,39 @@ def _play(
     testbed: Path | None,
     sets: tuple[str, ...],
 ) -> tuple[Suite, Path] | None:
-    """Play one experiment under each policy, interleaved; None: the file is not valid.
+    """Run one experiment under each policy, interleaved; None: the file is invalid.
 
     Raises:
         click.UsageError: an unknown policy, or not exactly one experiment.
-        TestbedError: something that was left over cannot be healed.
+        TestbedError: a fault that was left behind cannot be undone.
     """
     loaded = select((path,), (), testbed, sets, how.runtime.name)
     if loaded.invalid:
         return None
     if len(loaded.experiments) != 1:
-        message = f"{path} holds {len(loaded.experiments)} experiments: give the one file to compare policies on"
+        message = f"{path}: found {len(loaded.experiments)} experiments, expected one file"
         raise click.UsageError(message)
     for policy in policies:
         check_policy(loaded.spec, policy)
     console = ProgressConsole()
     if not heal_leftovers(how.runs, console):
-        message = (
-            "something that a killed run left behind could not be healed: see `aguante recover`"
-        )
+        message = "a fault left behind by a killed run cannot be undone: see `aguante recover`"
         raise TestbedError(message)
     ((file, experiment),) = loaded.experiments
-    length_s = lasts_s(experiment, loaded.spec)
-    entries = [
-        Entry(str(file), experiment.name, experiment.title, each, True, length_s)
-        for each in policies
-    ]
+    entries = [Entry.of(file, experiment, loaded.spec, each) for each in policies]
     given = passed_on(testbed, how.runs, sets, how.runtime)
-    options = SuiteOptions(how.runs, how.jobs, how.retries, given, console, quiet=False)
-    return asyncio.run(play_suite(interleave(entries, how.rounds, how.seed), options))
+    settings = SuiteSettings(how.runs, how.jobs, how.retries, given, command_line())
+    return play_suite(interleave(entries, how.rounds, how.seed), settings, console)
 
 
 @click.command("ablate")
 @click.argument("experiment", type=click.Path(path_type=Path))
-@click.option("--policies", metavar="A,B,...", help="Those to try; default: all but the base.")
-@click.option("--base", default="default", show_default=True, help="What each is compared with.")
+@click.option(
+    "--policies", metavar="A,B,...", help="The policies to compare; default: all except the base."
+)
+@click.option(
+    "--base", default="default", show_default=True, help="The policy that each is compared with."
+)
 @pairs_option
 @testbed_option
 @own_runtime_option
@@ -241,39 +239,40 @@ def ablate_command(  # noqa: PLR0913 - an argument for each option
     retry_inconclusive: int,
     runs: Path,
 ) -> int:
-    """Play EXPERIMENT under every policy, N rounds interleaved, and show what each pattern was worth.
+    """Run EXPERIMENT under every policy, in N interleaved rounds, and show what each pattern contributes.
 
-    One line per policy: its verdicts, and how it differs from the base in the fault phase. Takes rounds x
-    policies runs. Each policy's whole comparison is written beside the overview. Exit as `aguante compare`.
+    Prints one line per policy: its verdicts, and the difference from the base in the fault phase. Plays one run
+    per policy and round. The full comparison of each policy is written beside the overview. Exit codes as for
+    `aguante compare`.
     """
     runtime, seed = chosen(runtime_name, None), secrets.randbelow(2**31)
     loaded = select((experiment,), (), testbed, sets, runtime.name)
     if loaded.invalid:
-        return 3
+        return ExitCode.INVALID
     known = loaded.spec.policy_names
     names = tuple(policies.split(",")) if policies else tuple(n for n in known if n != base)
     how = _Rounds(pairs, seed, jobs, retry_inconclusive, runs, runtime)
     played = _play(experiment, (base, *names), how, testbed, sets)
     if played is None:
-        return 3
+        return ExitCode.INVALID
     suite, folder = played
     against = _side_of(suite, 0, runs)
     incomplete = len(against) != pairs
     for entry, name in enumerate(names if not incomplete else (), start=1):
         side = _side_of(suite, entry, runs)
         if len(side) != pairs:
-            click.echo(f"{name}: {len(side)} of {pairs} runs have a verdict: not compared")
+            click.echo(f"{name}: {len(side)} of {pairs} runs have a verdict; not compared")
             incomplete = True
             continue
         found = compare(base, against, name, side, paired=True)
         write_comparison(found, against, side, folder / f"compare-{name}", "../..")
         click.echo(_worth(name, found))
     click.echo(f"overview: {folder / 'overview.html'}")
-    return 2 if incomplete else 0
+    return ExitCode.INCONCLUSIVE if incomplete else ExitCode.OK
 
 
 def _worth(name: str, found: Comparison) -> str:
-    """One policy's line: how goodput, success and recovery change without the pattern."""
+    """The line of one policy: its verdicts, and how goodput, success and recovery differ from the base."""
     wanted = (("fault", "goodput"), ("fault", "200"), ("run", "recovery after the last fault"))
     parts = [
         f"{row.group if row.group != 'run' else ''} {row.what} {difference(row.unit, row.difference)}".strip()

@@ -1,4 +1,4 @@
-"""``aguante completion``: the shell's script."""
+"""``aguante completion``: print a shell completion script."""
 
 import click
 from click.shell_completion import get_completion_class
@@ -10,7 +10,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion_command(ctx: click.Context, shell: str) -> int:
-    """Print the completion script of SHELL.
+    """Print the completion script for SHELL.
 
     \b
       bash   eval "$(aguante completion bash)"   in ~/.bashrc (bash 4.4 or newer)
@@ -18,7 +18,7 @@ def completion_command(ctx: click.Context, shell: str) -> int:
       fish   aguante completion fish > ~/.config/fish/completions/aguante.fish
     """
     kind = get_completion_class(shell)
-    assert kind is not None  # noqa: S101 - click knows all three
+    assert kind is not None  # noqa: S101 - click supports all three
     root = ctx.find_root().command
     complete = kind(root, {}, "aguante", "_AGUANTE_COMPLETE")
     click.echo(complete.source_template % complete.source_vars())

@@ -1,4 +1,4 @@
-"""``aguante doctor``: what is here, what is missing, and how to get it; or whether a testbed's telemetry arrives."""
+"""``aguante doctor``: check this machine, or the telemetry of a running testbed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,9 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from aguante.cli.diagnose.machine_check import SUPPORTED, Check, Machine, examine
-from aguante.cli.diagnose.telemetry_check import examine_pipeline
-from aguante.cli.options.arguments import find_testbed, testbed_option
+from aguante.cli.diagnose.telemetry_check import examine_telemetry
+from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.run_folders import runs_option
+from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.cli.render.verdict_text import verdict_console
 from aguante.clients.docker_cli import Docker
 from aguante.runtimes.attach.find_testbed import find_testbed_of
@@ -28,40 +29,40 @@ STYLE = {"ok": "green", "note": "yellow", "missing": "bold red", "broken": "bold
 @click.option(
     "--attach",
     metavar="WHICH",
-    help="Look at the telemetry of a testbed that runs instead: its ID (`aguante ps`), a Compose project, or FILE.",
+    help="Check the telemetry of a running testbed instead: an ID from `aguante ps`, a Compose project, or FILE.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 def doctor_command(runs: Path, testbed: Path | None, attach: str | None, as_json: bool) -> int:
-    """Look at this machine: what a native run needs, what is there, what is missing and how to get it.
+    """Check this machine: what a native run needs, what is installed, what is missing and how to get it.
 
-    Starts, builds and downloads nothing. With --attach it sends one request through the testbed's entry and follows
-    it: metrics, lost spans, the relay, Prometheus's targets, and whether Jaeger gets the trace.
+    Starts, builds and downloads nothing. With --attach it sends one request through the entry of the testbed and
+    follows it: metrics, dropped spans, the relay, the targets of Prometheus, and the trace in Jaeger.
 
-    Exit 0: a run can be started, or telemetry arrives; 4: something is missing, or broken.
+    Exit 0: a run can be started, or telemetry works; 4: something is missing or broken.
     """
     if attach is None:
         checks = examine(Machine.here(runs))
-        good, bad = "A run can be started.", "no run can be started"
+        good, bad = "A run can be started.", "a run cannot be started"
     else:
         checks = _of_testbed(attach, testbed)
-        good, bad = "Telemetry arrives.", "telemetry does not arrive"
+        good, bad = "Telemetry works.", "telemetry does not work"
     wrong = [each for each in checks if each.state in ("missing", "broken")]
+    code = ExitCode.TESTBED if wrong else ExitCode.OK
     if as_json:
         click.echo(TypeAdapter(tuple[Check, ...]).dump_json(checks, indent=2).decode())
-        return 4 if wrong else 0
+        return code
     console = verdict_console()
     console.print(_table(checks))
     if attach is None:
         console.print(f"Supported: {SUPPORTED}.", highlight=False)
-    said = f"{len(wrong)} {wrong[0].state}: {bad}" if wrong else good
-    console.print(said, highlight=False)
-    return 4 if wrong else 0
+    console.print(f"{len(wrong)} {wrong[0].state}: {bad}" if wrong else good, highlight=False)
+    return code
 
 
 def _of_testbed(which: str, testbed: Path | None) -> tuple[Check, ...]:
     async def look() -> tuple[Check, ...]:
         spec = find_testbed(testbed)
-        return await examine_pipeline(
+        return await examine_telemetry(
             await find_testbed_of(which, spec, default_parent(), Docker())
         )
 
@@ -70,7 +71,7 @@ def _of_testbed(which: str, testbed: Path | None) -> tuple[Check, ...]:
 
 def _table(checks: Sequence[Check]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("", "what", "found", "what to do"):
+    for column in ("", "check", "found", "fix"):
         table.add_column(column, overflow="fold")
     for each in checks:
         state = f"[{STYLE[each.state]}]{each.state}[/]"

@@ -1,12 +1,13 @@
-"""``aguante explain``: why a run went as it did."""
+"""``aguante explain``: explain the result of a run."""
 
 from pathlib import Path
 
 import click
 
 from aguante.cli.options.run_folders import or_usage, run_folder, runs_option
+from aguante.report.analyse import analyse
 from aguante.report.explain import UnknownSubjectError, explain, parse_question
-from aguante.report.stored_run import judge_again, read_frozen, read_judged
+from aguante.report.stored_run import read_frozen, read_judged
 from aguante.run_folder.run_log import EvidenceError
 
 
@@ -14,22 +15,24 @@ from aguante.run_folder.run_log import EvidenceError
 @click.argument("words", nargs=-1, metavar="[RUN] [expectation N | reservation ID | trace ID]")
 @runs_option
 def explain_command(words: tuple[str, ...], runs: Path) -> int:
-    """Explain a run: an expectation, or one request through client, faults, spans, breakers, rows and logs.
+    """Explain an expectation of a run, or follow one request through client, spans, breakers, rows and logs.
 
     \b
-      aguante explain                     the latest run: its first unmet expectation, else its worst second
-      aguante explain RUN                 the same of another run
-      aguante explain RUN expectation 5   what was answered in its window, and a request that speaks against it
-      aguante explain RUN reservation ID  everything that is known about it (or: trace ID, or a key)
+      aguante explain                     the first unmet expectation of the latest run, else its worst second
+      aguante explain RUN                 the same for another run
+      aguante explain RUN expectation 5   the responses in its time window, and a request that counts against it
+      aguante explain RUN reservation ID  all events of a reservation (or: trace ID, or an idempotency key)
 
-    Reads the run folder alone; nothing is started. Times are seconds since load began. RUN is a folder, a
-    run id or a part of one, or `latest`. Exit 0: explained; 3: no such run or subject.
+    Reads only the run folder; nothing is started. Times are in seconds since the load began. RUN is a folder, a
+    run id, the beginning or end of one, or `latest`.
+
+    Exit 0: explained; 3: no such run or subject.
     """
     folder, rest = _run_and_rest(words, runs)
     try:
         run = or_usage(read_frozen, folder)
         stored = run.folder.verdict.exists() and run.folder.measures.exists()
-        judged = or_usage(read_judged, folder) if stored else judge_again(run)
+        judged = or_usage(read_judged, folder) if stored else analyse(run)
         click.echo(explain(run, judged, parse_question(rest)))
     except (UnknownSubjectError, EvidenceError) as error:
         raise click.UsageError(str(error)) from error
@@ -37,7 +40,7 @@ def explain_command(words: tuple[str, ...], runs: Path) -> int:
 
 
 def _run_and_rest(words: tuple[str, ...], runs: Path) -> tuple[Path, tuple[str, ...]]:
-    """The first word is a run unless it begins a question about the latest one."""
+    """The first word names the run, unless it begins a question about the latest one."""
     if not words or words[0] in ("expectation", "reservation", "trace"):
         return run_folder(None, runs), words
     if words[0] == "latest":

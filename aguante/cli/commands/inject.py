@@ -1,4 +1,4 @@
-"""``aguante inject`` and ``aguante heal``: one fault by hand on a testbed that runs."""
+"""``aguante inject`` and ``aguante heal``: inject a fault into a running testbed by hand, and remove faults."""
 
 import asyncio
 import re
@@ -9,10 +9,11 @@ from pathlib import Path
 
 import click
 
+from aguante.cli.exit_code import ExitCode
 from aguante.cli.options import completion_names as names
 from aguante.cli.options.run_folders import runs_option
+from aguante.cli.options.running_testbeds import one_state
 from aguante.cli.options.stop_signals import stop_on_signals
-from aguante.cli.options.testbed_choice import one_state
 from aguante.drivers.driver import FaultError
 from aguante.faults.planned_fault import ToxiproxyFault
 from aguante.faults.toxics import findings
@@ -31,12 +32,14 @@ from aguante.testbed.runtime import Testbed, TestbedError
 _UNITS_S = {"": 1.0, "s": 1.0, "ms": 0.001, "min": 60.0, "h": 3600.0}
 
 testbed_id_option = click.option(
-    "--testbed-id", metavar="ID", help="Which testbed, see `aguante ps`; the only one by default."
+    "--testbed-id",
+    metavar="ID",
+    help="The testbed (see `aguante ps`); default: the only running one.",
 )
 
 
 class Length(click.ParamType[float]):
-    """``30s``, ``2min``, ``500ms``, ``1h``, or seconds alone; above 0, at most a day."""
+    """``30s``, ``2min``, ``500ms``, ``1h``, or plain seconds; above 0, at most a day."""
 
     name = "length"
 
@@ -46,7 +49,7 @@ class Length(click.ParamType[float]):
         """Seconds.
 
         Raises:
-            click.BadParameter: it is no length, or out of range.
+            click.BadParameter: not a length, or out of range.
         """
         if isinstance(value, float):
             return value
@@ -64,17 +67,21 @@ class Length(click.ParamType[float]):
 @click.argument("toxic", shell_complete=names.toxics)
 @click.argument("values", nargs=-1, metavar="[VALUE] [NAME=VALUE...]")
 @click.option(
-    "--for", "for_s", type=Length(), default=HOLD_MAX_S, help="Lift it after this time: 30s, 2min."
+    "--for",
+    "for_s",
+    type=Length(),
+    default=HOLD_MAX_S,
+    help="Remove the fault after this time: 30s, 2min.",
 )
 @click.option(
-    "--upstream", is_flag=True, help="On the way to the callee; by default on its answers."
+    "--upstream", is_flag=True, help="Affect requests to the callee; default: its responses."
 )
 @click.option(
     "--toxicity",
     type=click.FloatRange(0, 1, min_open=True),
     default=1.0,
     show_default=True,
-    help="Share of the connections (not of the requests).",
+    help="Share of affected connections (not requests).",
 )
 @testbed_id_option
 @runs_option
@@ -88,20 +95,21 @@ def inject_command(  # noqa: PLR0913 - an argument for each option
     testbed_id: str | None,
     runs: Path,
 ) -> int:
-    """Break LINK of a running testbed with TOXIC, until Ctrl-C or --for; then heal it, and verify.
+    """Inject TOXIC into LINK of a running testbed until Ctrl-C or --for, then remove it and verify that.
 
     \b
       aguante inject reservations-payments latency 3500 jitter_ms=200 --for 30s
       aguante inject inventory-db down
 
-    Start a testbed with `aguante up` in another terminal. The undo is journaled before the fault, as in a
-    run: after a kill `aguante recover` heals it; `aguante heal` does so at any time.
-    Exit 0: healed; 3: wrong usage; 4: it could not be applied, or not be healed.
+    Start a testbed with `aguante up` in another terminal. As in a run, the undo is journaled before the fault is
+    injected: `aguante recover` removes the fault if this command is killed, and `aguante heal` does so at any time.
+
+    Exit 0: injected and removed; 3: wrong usage; 4: the fault could not be injected or removed.
     """
     testbed = _testbed(testbed_id)
     links = sorted(each.name for each in testbed.links)
     if link not in links:
-        message = f"there is no link {link!r}; there are {', '.join(links)}"
+        message = f"there is no link {link!r}; there are: {', '.join(links)}"
         raise click.UsageError(message)
     fault = _fault(link, toxic, values, upstream=upstream, toxicity=toxicity)
     run_id = new_run_id(f"inject-{link}", datetime.now(UTC), secrets.token_hex(2))
@@ -118,16 +126,18 @@ def inject_command(  # noqa: PLR0913 - an argument for each option
 @click.argument("links", nargs=-1, metavar="[LINK...]", shell_complete=names.links)
 @testbed_id_option
 def heal_command(links: tuple[str, ...], testbed_id: str | None) -> int:
-    """Take every toxic off a running testbed and enable every proxy; of LINKs alone, if any are given.
+    """Remove every toxic from a running testbed and enable every proxy; with LINKs, only on these.
 
-    An `aguante inject` that still holds notices, and ends. Do not use it on the testbed of a run: the run
-    would be inconclusive. Exit 0: nothing is broken any more, read back; 4: something could not be healed.
+    A running `aguante inject` notices this and ends. Do not use it on the testbed of a run: the run would become
+    inconclusive.
+
+    Exit 0: no fault is left (verified); 4: a fault could not be removed.
     """
     testbed = _testbed(testbed_id)
 
     async def work() -> None:
         healed = await heal_testbed(testbed.toxiproxy, links)
-        click.echo("\n".join(healed) if healed else "nothing was broken")
+        click.echo("\n".join(healed) if healed else "nothing to heal")
 
     return _or_testbed_failed(work)
 
@@ -135,7 +145,7 @@ def heal_command(links: tuple[str, ...], testbed_id: str | None) -> int:
 def _testbed(testbed_id: str | None) -> Testbed:
     state = one_state(testbed_id)
     if state.testbed is None:
-        message = f"testbed {state.id} is still starting: try again in a moment"
+        message = f"testbed {state.id} is still starting; try again in a moment"
         raise TestbedError(message)
     return state.testbed
 
@@ -164,5 +174,5 @@ def _or_testbed_failed(work: Callable[[], Coroutine[None, None, None]]) -> int:
         asyncio.run(work())
     except (FaultError, HealError) as error:
         click.echo(f"error: {error}", err=True)
-        return 4
-    return 0
+        return ExitCode.TESTBED
+    return ExitCode.OK

@@ -1,4 +1,4 @@
-"""``aguante lint``: what the times of a policy amount to, told by the system's own hook in a child process."""
+"""``aguante lint``: check policies by running the lint hook of the system under test in a child process."""
 
 import subprocess
 import sys
@@ -10,17 +10,17 @@ import click
 from pydantic import AliasChoices, Field, ValidationError
 
 from aguante.cli.options import completion_names as names
-from aguante.cli.options.arguments import find_testbed, testbed_option
+from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.core.findings import did_you_mean
 from aguante.core.values import Value
 from aguante.testbed.testbed_spec import TestbedSpec
 
 HOOK_S = 60.0
-"""The hook only reads files; longer than this it hangs."""
+"""The hook only reads files, so a longer run means that it hangs."""
 
 
 class LintFinding(Value):
-    """One finding of the hook; ``line`` 0: none in particular."""
+    """One finding of the hook; ``line`` is 0 when it concerns no particular line."""
 
     severity: Literal["error", "warning", "info"]
     rule: str
@@ -28,9 +28,9 @@ class LintFinding(Value):
     where: str
     message: str
     fix: str = Field(validation_alias=AliasChoices("fix", "mend"))
-    """What to change. Hooks written for 0.1 call it ``mend``, which is still read."""
+    """``mend`` is the old name, which hooks may still print."""
 
-    def told(self, file: str) -> str:
+    def line_of(self, file: str) -> str:
         """``file:line: severity: where: message; fix: ... [rule]``."""
         place = f"{file}:{self.line}" if self.line else file
         return (
@@ -46,13 +46,13 @@ class LintedPolicy(Value):
 
 
 class LintReport(Value):
-    """What the hook prints to stdout, as JSON; another system's hook prints the same."""
+    """The JSON that every lint hook prints to standard output."""
 
     format_version: Literal[1]
     policies: tuple[LintedPolicy, ...]
 
     def count(self, severity: str) -> int:
-        """How many findings of one severity there are in all files."""
+        """The number of findings of one severity in all files."""
         return sum(found.severity == severity for each in self.policies for found in each.findings)
 
 
@@ -61,12 +61,12 @@ class LintReport(Value):
 @testbed_option
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def lint_command(policies: tuple[str, ...], testbed: Path | None, *, as_json: bool) -> int:
-    """Check policies: their writing, and what their timeouts, retries and deadline amount to together.
+    """Check policies: their syntax, and whether their timeouts, retries and deadline fit together.
 
-    POLICY is a name in the testbed's folder of policies or a file; without any, all of that folder are checked.
-    Each finding says where it is, what can never come about or is cut short, and how to fix it.
+    POLICY is the name of a policy of the testbed, or a file; default: all policies of the testbed. Each finding
+    gives its place, what cannot take effect or is cut short, and how to fix it.
 
-    Exit 0: no errors (there may be warnings); 1: errors; 3: no such policy, or a testbed without a lint hook.
+    Exit 0: no errors (warnings are possible); 1: errors; 3: no such policy, or the testbed has no lint hook.
     """
     spec = find_testbed(testbed)
     report = run_hook(spec, [_file(spec, name) for name in policies] or _all(spec))
@@ -81,7 +81,7 @@ def run_hook(spec: TestbedSpec, files: Sequence[Path]) -> LintReport:
     """Run the testbed's hook over ``files`` in a child process.
 
     Raises:
-        click.ClickException: there is no hook, or it fails, hangs, or prints something else than a report.
+        click.ClickException: there is no hook, or it fails, hangs, or does not print a report.
     """
     if spec.lint is None:
         msg = "this testbed has no lint hook: add `lint: {module: ...}` to its testbed.yaml"
@@ -92,13 +92,13 @@ def run_hook(spec: TestbedSpec, files: Sequence[Path]) -> LintReport:
             command, cwd=spec.root, capture_output=True, text=True, timeout=HOOK_S, check=False
         )
     except subprocess.TimeoutExpired as error:
-        msg = f"the lint hook {spec.lint.module} did not end within {HOOK_S:g} s"
+        msg = f"the lint hook {spec.lint.module} did not finish within {HOOK_S:g} s"
         raise click.ClickException(msg) from error
     try:
         return LintReport.model_validate_json(done.stdout)
     except ValidationError as error:
-        said = (done.stderr or done.stdout).strip()[-500:] or "nothing"
-        msg = f"the lint hook {spec.lint.module} (exit {done.returncode}) printed no report: {said}"
+        printed = (done.stderr or done.stdout).strip()[-500:] or "nothing"
+        msg = f"the lint hook {spec.lint.module} (exit {done.returncode}) printed no report: {printed}"
         raise click.ClickException(msg) from error
 
 
@@ -112,17 +112,17 @@ def _file(spec: TestbedSpec, name: str) -> Path:
         return named
     if Path(name).is_file():
         return Path(name).resolve()
-    hint = did_you_mean(name, [path.stem for path in _all(spec)], "name one of that folder")
-    msg = f"there is no policy {name}: neither in {spec.policies} nor a file; {hint}"
+    hint = did_you_mean(name, [path.stem for path in _all(spec)], "give a name from that folder")
+    msg = f"there is no policy {name}: not found in {spec.policies}, and not a file; {hint}"
     raise click.ClickException(msg)
 
 
 def _lines(report: LintReport) -> Iterable[str]:
     for policy in report.policies:
         file = _shown(policy.file)
-        yield from (found.told(file) for found in policy.findings)
+        yield from (found.line_of(file) for found in policy.findings)
         if not policy.findings:
-            yield f"{file}: nothing found"
+            yield f"{file}: no findings"
     counts = ", ".join(
         f"{report.count(each)} {each}{'s' if each != 'info' else ''}"
         for each in ("error", "warning", "info")
@@ -131,7 +131,7 @@ def _lines(report: LintReport) -> Iterable[str]:
 
 
 def _shown(file: str) -> str:
-    """The path as a user would type it from here."""
+    """The path relative to the current folder, if it is below it."""
     here = Path.cwd()
     path = Path(file)
     return str(path.relative_to(here)) if path.is_relative_to(here) else file

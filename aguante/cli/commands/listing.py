@@ -1,4 +1,4 @@
-"""``aguante list``: the experiments that are here, and the runs that were."""
+"""``aguante list``: the experiments, and past runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from aguante.cli.options.arguments import find_testbed, testbed_option
-from aguante.cli.options.experiment_choice import expand, tag_option
+from aguante.cli.options.experiment_files import expand, tag_option
+from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.cli.render.verdict_text import STYLE, verdict_console
 from aguante.core.values import Value
 from aguante.experiment import Experiment, InvalidExperiment, load_experiment
@@ -22,7 +22,7 @@ from aguante.testbed.testbed_spec import TestbedSpec
 from aguante.verdict.verdict import Verdict
 
 BESIDE_NAMES = 50
-"""Columns that the rest of a table needs to be readable."""
+"""Characters that the other columns of a table need to be readable."""
 
 
 class ListedExperiment(Value):
@@ -37,7 +37,7 @@ class ListedExperiment(Value):
     length_s: float | None = None
     expected_verdict: str = ""
     findings: int = 0
-    """How many faults the file has; the rest is empty then."""
+    """Number of errors in the file; if above 0, the other fields are empty."""
 
 
 class ListedRun(Value):
@@ -48,7 +48,7 @@ class ListedRun(Value):
     policy: str
     seed: int
     verdict: str
-    """Empty: it was not judged (it still goes on, or was killed)."""
+    """Empty: not judged (still in progress, or killed)."""
     headline: str = ""
 
 
@@ -56,13 +56,13 @@ class ListedRun(Value):
 @click.argument("places", nargs=-1, metavar="[EXPERIMENT...]", type=click.Path(path_type=Path))
 @testbed_option
 @tag_option
-@click.option("--runs", "of_runs", is_flag=True, help="List past runs instead, the latest first.")
+@click.option("--runs", "of_runs", is_flag=True, help="List past runs instead, latest first.")
 @click.option(
     "--runs-folder",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("runs"),
     show_default=True,
-    help="Folder of the runs.",
+    help="The folder that contains all runs.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def list_command(
@@ -73,10 +73,10 @@ def list_command(
     runs_folder: Path,
     as_json: bool,
 ) -> int:
-    """List the experiments with title, tags and policy; with --runs the runs that were played.
+    """List the experiments with title, tags and policy; with --runs, the past runs.
 
-    EXPERIMENT is a file, a folder or a pattern in quotes; by default the folder chaos-experiments
-    beside the testbed.yaml in use. Exit 3: it is not there.
+    EXPERIMENT is a file, a folder or a quoted pattern; default: the folder chaos-experiments
+    beside the testbed.yaml in use. Exit 3: not found.
     """
     console = verdict_console()
     if of_runs:
@@ -91,21 +91,21 @@ def list_command(
 
 
 def _there(places: tuple[Path, ...]) -> tuple[Path, ...]:
-    """The files that are meant.
+    """The experiment files at these places.
 
     Raises:
-        click.UsageError: one of the places is not there.
+        click.UsageError: one of them does not exist.
     """
     found = expand(places)
     missing = [str(path) for path in found if not path.exists()]
     if missing:
-        message = f"{', '.join(missing)}: not there; give a file, a folder or a pattern in quotes"
+        message = f"{', '.join(missing)}: not found; give a file, a folder or a quoted pattern"
         raise click.UsageError(message)
     return found
 
 
 def listed_runs(runs: Path) -> list[ListedRun]:
-    """Every run below a folder, the latest first; what cannot be read is left out."""
+    """Every run below a folder, latest first; unreadable ones are left out."""
     found = []
     for path in sorted(runs.glob("*/plan.json"), reverse=True):
         try:
@@ -122,7 +122,7 @@ def _run(folder: Path, plan: Plan) -> ListedRun:
         verdict = Verdict.model_validate_json((folder / "verdict.json").read_bytes())
         word, headline = verdict.verdict, verdict.headline
     except (OSError, ValidationError):
-        pass  # not judged yet: shown as such
+        pass  # not judged yet
     return ListedRun(
         run_id=folder.name,
         experiment=plan.experiment,
@@ -154,11 +154,11 @@ def _json(found: Sequence[Value]) -> None:
 
 
 def print_experiments(console: Console, found: Sequence[ListedExperiment]) -> None:
-    """A table; a file with faults says so in place of its title."""
+    """Print a table; an invalid file shows its number of findings instead of its title."""
     rows = [
         (
             each.path,
-            f"[red]not valid: {_findings(each.findings)}[/] (aguante validate)"
+            f"[red]invalid: {_findings(each.findings)}[/] (see aguante validate)"
             if each.findings
             else escape(each.title),
             escape(each.policy),
@@ -176,7 +176,7 @@ def _findings(count: int) -> str:
 
 
 def print_runs(console: Console, found: Sequence[ListedRun]) -> None:
-    """A table, in the order given."""
+    """Print a table, in the given order."""
     rows = [
         (
             each.run_id,
@@ -191,9 +191,9 @@ def print_runs(console: Console, found: Sequence[ListedRun]) -> None:
 
 
 def _print(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Names stand unbroken, to be copied; where a table has no room beside them, the rest goes below."""
+    """Never wrap names, so that they can be copied; without room beside them, print the rest below."""
     if not rows:
-        console.print("nothing is there")
+        console.print("none found")
         return
     if console.width < max(len(name) for name, *_ in rows) + BESIDE_NAMES:
         for name, *cells in rows:

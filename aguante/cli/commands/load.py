@@ -1,6 +1,5 @@
-"""``aguante load``: load without a fault, judged by thresholds."""
+"""``aguante load``: generate load without faults, and check it against thresholds."""
 
-import asyncio
 from pathlib import Path
 
 import click
@@ -8,24 +7,27 @@ from rich.console import Console
 
 from aguante.cli.commands.run import heal_leftovers
 from aguante.cli.consoles import ProgressConsole
-from aguante.cli.options.arguments import Loaded, find_testbed, testbed_option
+from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.completion_names import policies
-from aguante.cli.options.experiment_choice import select
+from aguante.cli.options.experiment_files import Loaded, select
 from aguante.cli.options.run_folders import runs_option
-from aguante.cli.options.runtime_choice import RuntimeName, attach_option, chosen, runtime_option
-from aguante.cli.options.stop_signals import stop_on_signals
-from aguante.cli.play_single import Stage, check_policy, play_here
+from aguante.cli.options.runtime_choice import attach_option, chosen, runtime_option
+from aguante.cli.options.testbed_option import check_policy, find_testbed, testbed_option
+from aguante.cli.play_single import play_single
+from aguante.cli.render.run_text import Terminal
 from aguante.cli.render.verdict_text import verdict_console
 from aguante.experiment.load_test import ACHIEVED, LoadTest
 from aguante.load_protocol.rates import Shape
 from aguante.measure.audit.ledger_csv import write_csv
+from aguante.run.single import SingleRun
 from aguante.run_folder.folder import RunFolder
-from aguante.suite.many_runs import Job
-from aguante.verdict.suite_result import SuiteRun
+from aguante.runtimes.chosen_runtime import RuntimeName
 
 
 @click.command("load")
-@click.option("--profile", default="mixed", show_default=True, help="See docs/load.md.")
+@click.option(
+    "--profile", default="mixed", show_default=True, help="Shape of the load; see docs/load.md."
+)
 @click.option(
     "--rate",
     "rate_rps",
@@ -33,7 +35,7 @@ from aguante.verdict.suite_result import SuiteRun
     default=60.0,
     show_default=True,
     metavar="RPS",
-    help="Requests per second; ramp, step, spike: at the start.",
+    help="Requests per second; for ramp, step and spike: the initial rate.",
 )
 @click.option(
     "--duration",
@@ -42,7 +44,7 @@ from aguante.verdict.suite_result import SuiteRun
     default=30.0,
     show_default=True,
     metavar="S",
-    help="What is judged, after the warm-up.",
+    help="Measured time after the warm-up.",
 )
 @click.option(
     "--warmup",
@@ -51,52 +53,61 @@ from aguante.verdict.suite_result import SuiteRun
     default=2.0,
     show_default=True,
     metavar="S",
-    help="Not judged.",
+    help="Time before the measurement.",
 )
 @click.option(
-    "--to", "to_rps", type=float, metavar="RPS", help="ramp, step, spike: the other rate."
+    "--to", "to_rps", type=float, metavar="RPS", help="ramp, step, spike: the second rate."
 )
-@click.option("--steps", type=int, metavar="N", help="step: levels.")
-@click.option("--at", "at_s", type=float, metavar="S", help="spike: when it begins.")
-@click.option("--for", "for_s", type=float, metavar="S", help="spike: how long it lasts.")
-@click.option("--racers", type=int, metavar="N", help="race: requests for one seat at one instant.")
+@click.option("--steps", type=int, metavar="N", help="step: number of levels.")
+@click.option("--at", "at_s", type=float, metavar="S", help="spike: start of the spike.")
+@click.option("--for", "for_s", type=float, metavar="S", help="spike: length of the spike.")
+@click.option(
+    "--racers", type=int, metavar="N", help="race: number of simultaneous requests for one seat."
+)
 @click.option(
     "--mix",
     "mix",
     multiple=True,
     metavar="OPERATION=SHARE",
-    help="May be repeated; the shares sum to 1. Default: reserve=0.75, read_event=0.25; race: reserve.",
+    help="Repeatable; shares must sum to 1. Default: reserve=0.75, read_event=0.25; race: reserve.",
 )
 @click.option(
     "--arrivals",
     type=click.Choice(("fixed", "poisson")),
     default="poisson",
     show_default=True,
-    help="Equally spaced, or at random.",
+    help="fixed: equally spaced; poisson: random.",
 )
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes that send it.")
-@click.option("--users", type=int, default=0, help="A closed loop of so many users instead.")
+@click.option(
+    "--workers", type=int, default=1, show_default=True, help="Processes that generate load."
+)
+@click.option(
+    "--users",
+    type=int,
+    default=0,
+    help="Use a closed loop with this many users instead of an open loop.",
+)
 @click.option(
     "--expect",
     "thresholds",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="YAML with `expect:`, as in an experiment; default: 99 % of the load was achieved.",
+    help="YAML file with `expect:` as in an experiment; default: at least 99 % of the load was achieved.",
 )
 @click.option(
     "--policy",
     default="default",
     show_default=True,
     shell_complete=policies,
-    help="Name of a policy.",
+    help="The resilience policy.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of every random draw.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of all random values.")
 @testbed_option
 @runtime_option
 @attach_option
 @runs_option
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else.")
-@click.option("--quiet", is_flag=True, help="No progress; print the verdict alone.")
-@click.option("--ci", is_flag=True, help="Plain lines, no colours, nothing redrawn.")
+@click.option("--json", "as_json", is_flag=True, help="Print only the result, as JSON.")
+@click.option("--quiet", is_flag=True, help="Print only the verdict, no progress.")
+@click.option("--ci", is_flag=True, help="Plain lines: no colours, nothing redrawn.")
 def load_command(  # noqa: PLR0913 - an argument for each option
     profile: str,
     rate_rps: float,
@@ -122,16 +133,16 @@ def load_command(  # noqa: PLR0913 - an argument for each option
     quiet: bool,
     ci: bool,
 ) -> int:
-    """Offer load without any fault, audit the databases, and judge by thresholds.
+    """Generate load without faults, audit the databases, and check the result against thresholds.
 
     \b
       aguante load --rate 60 --duration 30
       aguante load --attach ID --profile ramp --rate 20 --to 200 --workers 2
       aguante load --profile race --racers 50 --rate 100 --duration 10
 
-    Starts a testbed of its own, or plays on one that runs (--attach). An answer of 409, 429, 503 or 504 is
-    no failure by itself: the thresholds say what share of each is right. The run folder holds verdict.json,
-    report.html, junit.xml, requests.csv and summary.csv; the exit code is that of the verdict.
+    Starts its own testbed, or uses a running one (--attach). A 409, 429, 503 or 504 is not a failure by itself: the
+    thresholds define the acceptable share of each. The run folder contains verdict.json, report.html, junit.xml,
+    requests.csv and summary.csv. The exit code is that of the verdict.
     """
     asked = LoadTest(
         profile=profile,
@@ -150,25 +161,26 @@ def load_command(  # noqa: PLR0913 - an argument for each option
     check_policy(find_testbed(testbed), policy)
     loaded = _loaded(asked, runs, testbed)
     if loaded.invalid:
-        return 3
+        return ExitCode.INVALID
     progress = ProgressConsole(plain=ci)
     if not heal_leftovers(runs, progress):
-        return 4
+        return ExitCode.TESTBED
     verdicts = progress if as_json else verdict_console(plain=ci)
     live = progress.is_terminal and not ci
-    stage = Stage(loaded.spec, runs, progress, verdicts, quiet, live, runtime)
-    result = asyncio.run(_play(loaded, policy, seed, stage))
-    _tell_csv(RunFolder(runs / result.run_id), verdicts)
+    ((path, experiment),) = loaded.experiments
+    wanted = SingleRun(experiment, loaded.spec, str(path), runs, policy, seed, runtime)
+    result = play_single(wanted, Terminal(progress, verdicts, quiet=quiet, live=live))
+    _write_csv(RunFolder(runs / result.run_id), verdicts)
     if as_json:
         click.echo(result.model_dump_json(indent=2))
     return result.exit_code
 
 
 def _shares(given: tuple[str, ...], profile: str) -> dict[str, float]:
-    """``reserve=0.75`` for each operation.
+    """Parse ``reserve=0.75``, once per operation; the experiment loader checks names and shares.
 
     Raises:
-        click.UsageError: something else; what the names and shares must be is the experiment's to check.
+        click.UsageError: wrong syntax, or an operation is repeated.
     """
     if not given:
         return {"reserve": 1.0} if profile == "race" else {"reserve": 0.75, "read_event": 0.25}
@@ -176,21 +188,21 @@ def _shares(given: tuple[str, ...], profile: str) -> dict[str, float]:
     for each in given:
         name, _, share = each.partition("=")
         if name in shares:
-            message = f"--mix {each}: {name} is there twice; give each operation one share"
+            message = f"--mix {each}: {name} is given twice; give each operation one share"
             raise click.UsageError(message)
         try:
             shares[name] = float(share)
         except ValueError as why:
-            message = f"--mix {each}: expected OPERATION=SHARE, as in reserve=0.75"
+            message = f"--mix {each}: expected OPERATION=SHARE, such as reserve=0.75"
             raise click.UsageError(message) from why
     return shares
 
 
 def _text(thresholds: Path) -> str:
-    """The file as it was written.
+    """Read a file of thresholds.
 
     Raises:
-        click.UsageError: it is no text, or cannot be read.
+        click.UsageError: it cannot be read, or is not text.
     """
     try:
         return thresholds.read_text(encoding="utf-8")
@@ -200,7 +212,7 @@ def _text(thresholds: Path) -> str:
 
 
 def _loaded(asked: LoadTest, runs: Path, testbed: Path | None) -> Loaded:
-    """What was asked for, written down and checked; what is refused leaves no file behind.
+    """Write the experiment file of the load test and load it; an invalid one is deleted again.
 
     Raises:
         click.ClickException: it cannot be written.
@@ -209,7 +221,7 @@ def _loaded(asked: LoadTest, runs: Path, testbed: Path | None) -> Loaded:
     try:
         path = asked.write(runs)
     except OSError as why:
-        message = f"--runs {runs}: {why}; give a folder that can be written"
+        message = f"--runs {runs}: {why}; give a writable folder"
         raise click.ClickException(message) from why
     loaded = select((path,), (), testbed)
     if loaded.invalid and not known:
@@ -217,14 +229,7 @@ def _loaded(asked: LoadTest, runs: Path, testbed: Path | None) -> Loaded:
     return loaded
 
 
-async def _play(loaded: Loaded, policy: str, seed: int | None, stage: Stage) -> SuiteRun:
-    ((path, experiment),) = loaded.experiments
-    job = Job(1, str(path), experiment.name, experiment.title, policy, False, seed, 1)
-    with stop_on_signals() as stop:
-        return await play_here(job, experiment, stage, stop)
-
-
-def _tell_csv(folder: RunFolder, console: Console) -> None:
+def _write_csv(folder: RunFolder, console: Console) -> None:
     if folder.records.exists():
         requests, summary = write_csv(folder.records, folder.root)
         console.print(f"csv: {requests} {summary}", highlight=False, soft_wrap=True)

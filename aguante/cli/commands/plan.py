@@ -1,17 +1,18 @@
-"""``aguante plan``: the dry run, as a time line in text."""
+"""``aguante plan``: a dry run, as a timeline in text."""
 
 from pathlib import Path
 
 import click
 
-from aguante.cli.options.arguments import experiment_argument, set_option, testbed_option
+from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.completion_names import policies
-from aguante.cli.options.experiment_choice import select, tag_option
-from aguante.cli.options.runtime_choice import RuntimeName, runtime_option
-from aguante.cli.play_single import check_policy
+from aguante.cli.options.experiment_files import experiment_argument, select, set_option, tag_option
+from aguante.cli.options.runtime_choice import runtime_option
+from aguante.cli.options.testbed_option import check_policy, testbed_option
 from aguante.cli.render.plan_text import preview
 from aguante.plan.build import build_plan
 from aguante.plan.plan import Plan
+from aguante.runtimes.chosen_runtime import RuntimeName
 from aguante.testbed.policy_file import timeouts_s
 from aguante.testbed.testbed_spec import TestbedSpec
 
@@ -24,14 +25,14 @@ from aguante.testbed.testbed_spec import TestbedSpec
 @click.option(
     "--policy",
     shell_complete=policies,
-    help="Plan with this policy instead of the experiment's own.",
+    help="Use this policy instead of the one of the experiment.",
 )
 @runtime_option
 @click.option(
     "--json",
     "as_json",
     is_flag=True,
-    help="Print the plan as JSON (seed 0); a list of plans where several experiments are meant.",
+    help="Print the plan as JSON (with seed 0); a list if there are several experiments.",
 )
 def plan_command(  # noqa: PLR0913 - an argument for each option
     experiments: tuple[Path, ...],
@@ -42,12 +43,12 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
     runtime_name: RuntimeName | None,
     as_json: bool,
 ) -> int:
-    """Show what `aguante run` would do with EXPERIMENT: phases, faults, load and claims by time.
+    """Show what `aguante run` would do with EXPERIMENT: phases, faults, load and expectations over time.
 
-    EXPERIMENT is a file, a folder (all its *.yaml), or a pattern in quotes.
+    EXPERIMENT is a file, a folder (all its *.yaml), or a quoted pattern. Nothing is started. With --runtime, faults
+    that the runtime cannot inject are rejected.
 
-    Starts nothing, and draws no seed. With --runtime, faults that it cannot do are refused. Exit 0: all files
-    are valid; 3: at least one is not.
+    Exit 0: all files are valid; 3: at least one is invalid.
     """
     loaded = select(experiments, tags, testbed, sets, runtime_name or "")
     check_policy(loaded.spec, policy)
@@ -64,13 +65,13 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
         )
         plans.append(plan)
         if not as_json:
-            click.echo(_time_line(plan, loaded.spec))
+            click.echo(_timeline(plan, loaded.spec))
     if as_json:
         click.echo(_json(plans))
-    return 3 if loaded.invalid else 0
+    return ExitCode.INVALID if loaded.invalid else ExitCode.OK
 
 
-def _time_line(plan: Plan, spec: TestbedSpec) -> str:
+def _timeline(plan: Plan, spec: TestbedSpec) -> str:
     limits_s = timeouts_s(spec.policies / f"{plan.policy}.yaml")
     return preview(plan, limits_s, spec.settle.within_s) + "\n"
 

@@ -1,4 +1,4 @@
-"""``aguante reconcile``: what was given back, confirmed late or notified late, and why."""
+"""``aguante reconcile``: what was compensated, confirmed late or notified late, and why."""
 
 import asyncio
 import re
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
-from aguante.cli.options.arguments import find_testbed, testbed_option
-from aguante.cli.options.testbed_choice import one_state, recorded_spec
+from aguante.cli.exit_code import ExitCode
+from aguante.cli.options.run_folders import recorded_spec
+from aguante.cli.options.running_testbeds import one_state
+from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.cli.render.verdict_text import verdict_console
 from aguante.collect.database_dump import DumpError, dump_tables
 from aguante.measure.audit.sql_reports import Report, Since, run_report
@@ -20,17 +22,15 @@ from aguante.testbed.testbed_spec import ReportSpec, TestbedSpec
 
 REPORT = "reconcile"
 TIME_LETTERS = len("2026-01-31 12:00:00.123")
-UNREADABLE = 4
-"""Exit code, as of every command: the testbed's fault."""
 _AGO = re.compile(r"(\d{1,6})(s|m|h)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 
 
 def since_of(_context: click.Context, _option: click.Parameter, given: str | None) -> Since:
-    """``90s``, ``15m``, ``2h``, or an ISO 8601 time (without a zone: UTC).
+    """Parse ``90s``, ``15m``, ``2h``, or an ISO 8601 time (UTC unless it has a zone).
 
     Raises:
-        click.BadParameter: anything else.
+        click.BadParameter: neither.
     """
     if given is None:
         return None
@@ -56,7 +56,7 @@ def since_of(_context: click.Context, _option: click.Parameter, given: str | Non
     "--since",
     callback=since_of,
     metavar="TIME",
-    help="Leave out what happened before: 90s, 15m, 2h ago, or an ISO 8601 time.",
+    help="Only from this time on: 90s, 15m or 2h ago, or an ISO 8601 time.",
 )
 @testbed_option
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
@@ -69,30 +69,31 @@ def reconcile_command(
 ) -> int:
     """List what was compensated, refunded or sent again in testbed ID, and why, from its durable log.
 
-    One line for each reservation that did not go straight through: when it left the straight way and from
-    which state, the mechanism and link that made it, what became of seats, money and notice, and whether its
-    own process or recovery did it (times are UTC). Nothing is waited for: what is under way is listed as it stands.
+    Prints one line for each reservation that left the happy path: when and in which state it did, the mechanism
+    and link that caused it, what happened to seats, payment and notification, and whether its own process or
+    the recovery worker completed it. Times are in UTC. The command does not wait: work in progress is listed in its
+    current state.
 
     \b
     Exit codes:
-      0  the list was made, however long it is
+      0  the list was printed, even if it is empty
       4  the databases cannot be read
     """
     if run_folder and testbed_id:
-        message = "give either a testbed's ID or --run FOLDER"
+        message = "give either the ID of a testbed or --run FOLDER"
         raise click.UsageError(message)
     try:
         if run_folder:
             folder = RunFolder(run_folder)
             spec = recorded_spec(folder)
-            told = run_report(str(run_folder), spec, _report_of(spec), folder.tables, since)
+            report = run_report(str(run_folder), spec, _report_of(spec), folder.tables, since)
         else:
             state = one_state(testbed_id)
-            told = asyncio.run(_of_testbed(state.up, find_testbed(testbed), since))
+            report = asyncio.run(_of_testbed(state.up, find_testbed(testbed), since))
     except (DumpError, EvidenceError) as error:
         click.echo(f"error: {error}", err=True)
-        return UNREADABLE
-    _print(told, as_json)
+        return ExitCode.TESTBED
+    _print(report, as_json)
     return 0
 
 
@@ -104,10 +105,10 @@ async def _of_testbed(testbed: Testbed, spec: TestbedSpec, since: Since) -> Repo
 
 
 def _report_of(spec: TestbedSpec) -> ReportSpec:
-    """The testbed's report.
+    """The definition of the report in the TestbedSpec.
 
     Raises:
-        click.UsageError: it has none.
+        click.UsageError: there is none.
     """
     for report in spec.reports:
         if report.name == REPORT:
@@ -116,14 +117,14 @@ def _report_of(spec: TestbedSpec) -> ReportSpec:
     raise click.UsageError(message)
 
 
-def _print(told: Report, as_json: bool) -> None:
+def _print(report: Report, as_json: bool) -> None:
     if as_json:
-        click.echo(told.model_dump_json(indent=2))
+        click.echo(report.model_dump_json(indent=2))
         return
-    console, count = verdict_console(), len(told.rows)
-    title = f"{told.subject}: {count} reservation{'' if count == 1 else 's'} off the straight way (times in UTC)"
+    console, count = verdict_console(), len(report.rows)
+    title = f"{report.subject}: {count} reservation{'' if count == 1 else 's'} that left the happy path (times in UTC)"
     console.print(title, highlight=False, markup=False, soft_wrap=True)
-    for row in told.rows:
+    for row in report.rows:
         when = (row.get("at") or "")[:TIME_LETTERS]
         line = f"{when}  {row.get('reservation_id')}  {row.get('story')}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)

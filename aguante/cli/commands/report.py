@@ -1,4 +1,4 @@
-"""``aguante report`` and ``aguante verdict``: from a run folder, without playing anything."""
+"""``aguante report`` and ``aguante verdict``: work from a run folder; nothing is started."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ from aguante.cli.options import completion_names as names
 from aguante.cli.options.run_folders import or_usage, run_folder, runs_option
 from aguante.cli.render.verdict_text import print_verdict, verdict_console
 from aguante.core.stored_values import read_value
+from aguante.report.analyse import analyse
 from aguante.report.overview import write_overview
-from aguante.report.stored_run import JudgedRun, judge_again, read_frozen, read_judged
-from aguante.report.write_reports import write_reports
+from aguante.report.stored_run import read_frozen, read_judged
 from aguante.run_folder.run_log import EvidenceError
 from aguante.verdict.suite_result import Suite
 
@@ -21,10 +21,10 @@ run_argument = click.argument("run", metavar="[RUN]", required=False, shell_comp
 @run_argument
 @runs_option
 def report_command(run: str | None, runs: Path) -> int:
-    """Write report.html, report.md and junit.xml of RUN again, from its measures and verdict.
+    """Write report.html, report.md and junit.xml of RUN again, from its stored measures and verdict.
 
-    RUN is a run folder, a run id or a part of one; without it the latest run. A suite's folder gets its
-    overview again. Judges nothing anew (that is `aguante verdict`). Exit 3: no such run.
+    RUN is a run folder, a run id, or the beginning or end of one; default: the latest run. For the folder of a
+    suite, its overview is written again. To judge a run again, use `aguante verdict`. Exit 3: no such run.
     """
     folder = run_folder(run, runs)
     suite = folder / "suite.json"
@@ -33,7 +33,7 @@ def report_command(run: str | None, runs: Path) -> int:
         click.echo(folder / "overview.html")
         return 0
     judged = or_usage(read_judged, folder)
-    _write_reports(judged)
+    or_usage(judged.write_reports)
     click.echo(judged.folder.report_html)
     return 0
 
@@ -41,18 +41,19 @@ def report_command(run: str | None, runs: Path) -> int:
 @click.command("verdict")
 @run_argument
 @runs_option
-@click.option("--write", is_flag=True, help="Store it: measures, verdict and reports are replaced.")
+@click.option("--write", is_flag=True, help="Replace the stored measures, verdict and reports.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def verdict_command(run: str | None, runs: Path, write: bool, as_json: bool) -> int:
-    """Judge RUN again from its evidence alone: requests, spans, tables, and the experiment as it was.
+    """Judge RUN again from its evidence: requests, spans, tables, and the frozen experiment.
 
-    The same folder gives the same verdict; a difference to the stored one is said (an earlier version
-    judged otherwise, or the folder was changed). RUN as for `aguante report`.
-    Exit: as the verdict; 3: no such run.
+    The same folder gives the same verdict. If the result differs from the stored one, the command says so: an
+    earlier version judged differently, or the folder was changed. RUN as for `aguante report`.
+
+    Exit code: that of the verdict; 3: no such run.
     """
     folder = run_folder(run, runs)
     try:
-        judged = judge_again(or_usage(read_frozen, folder))
+        judged = analyse(or_usage(read_frozen, folder))
     except EvidenceError as error:
         raise click.UsageError(str(error)) from error
     text = judged.verdict.model_dump_json(indent=2)
@@ -60,15 +61,9 @@ def verdict_command(run: str | None, runs: Path, write: bool, as_json: bool) -> 
     if stored.exists() and stored.read_text() != text:
         click.echo(f"differs from the stored {stored}", err=True)
     if write:
-        judged.folder.measures.write_text(judged.measures.model_dump_json(indent=2))
-        stored.write_text(text)
-        _write_reports(judged)
+        or_usage(judged.write)
     if as_json:
         click.echo(text)
     else:
         print_verdict(verdict_console(), judged.verdict, judged.folder)
     return judged.verdict.exit_code
-
-
-def _write_reports(judged: JudgedRun) -> None:
-    or_usage(write_reports, judged.folder, judged.plan, judged.measures, judged.verdict)

@@ -1,26 +1,23 @@
-"""``aguante saturate``: the offered load at which goodput stops following, under one policy or several."""
+"""``aguante saturate``: find the offered load at which goodput stops growing, under one or more policies."""
 
-import asyncio
 import secrets
-import shlex
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from aguante.cli.options.arguments import find_testbed, testbed_option
+from aguante.cli.exit_code import ExitCode
+from aguante.cli.options.command_line import command_line
 from aguante.cli.options.run_folders import runs_option
-from aguante.cli.options.runtime_choice import ChosenRuntime, RuntimeName, own_runtime_option
-from aguante.cli.options.stop_signals import stop_on_signals
-from aguante.cli.play_single import check_policy
-from aguante.measure.saturation_levels import Saturation, Sweep, words
+from aguante.cli.options.runtime_choice import own_runtime_option
+from aguante.cli.options.stop_signals import run_with_stop
+from aguante.cli.options.testbed_option import check_policy, find_testbed, testbed_option
+from aguante.measure.saturation_levels import Level, Saturation, Sweep, words
 from aguante.report.saturation_page import level_line, write_saturation
-from aguante.suite.saturation_sweep import Search, sweep
+from aguante.runtimes.chosen_runtime import ChosenRuntime, RuntimeName
+from aguante.suite.saturation_sweep import Search, search_saturation
 from aguante.testbed.testbed_spec import TestbedSpec
 
-INCONCLUSIVE, TESTBED = 2, 4
-"""Exit codes, as of every command."""
 MIX = (("reserve", 0.75), ("read_event", 0.25))
 POSITIVE = click.FloatRange(min=0, min_open=True, max=10_000)
 
@@ -31,7 +28,7 @@ POSITIVE = click.FloatRange(min=0, min_open=True, max=10_000)
     default="default,no-semaphore",
     show_default=True,
     metavar="A,B",
-    help="Each is swept on a testbed of its own.",
+    help="The policies to compare, each on its own testbed.",
 )
 @click.option("--from", "from_rps", type=POSITIVE, default=25.0, show_default=True, help="rps.")
 @click.option("--to", "to_rps", type=POSITIVE, default=400.0, show_default=True, help="rps.")
@@ -42,7 +39,7 @@ POSITIVE = click.FloatRange(min=0, min_open=True, max=10_000)
     type=click.FloatRange(min=3, max=600),
     default=10.0,
     show_default=True,
-    help="Seconds at each level; longer than the system's deadline, or a collapse is not seen.",
+    help="Seconds at each level; must exceed the deadline of the system, or a collapse stays hidden.",
 )
 @click.option(
     "--settle-in",
@@ -50,27 +47,29 @@ POSITIVE = click.FloatRange(min=0, min_open=True, max=10_000)
     type=click.FloatRange(min=0, max=60),
     default=2.0,
     show_default=True,
-    help="Seconds of it that are not judged.",
+    help="Seconds at the start of each level that are not measured.",
 )
 @click.option(
     "--beyond",
     type=click.IntRange(1, 20),
     default=3,
     show_default=True,
-    help="Levels in a row without following, after which a sweep ends.",
+    help="Stop after this many consecutive saturated levels.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="Processes that send.",
+    help="Processes that generate load.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, help="Of the arrivals.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=1, help="Seed of the arrival times."
+)
 @testbed_option
 @own_runtime_option
 @runs_option
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def saturate_command(  # noqa: PLR0913 - an argument for each option
     policies: str,
     from_rps: float,
@@ -86,27 +85,28 @@ def saturate_command(  # noqa: PLR0913 - an argument for each option
     runs: Path,
     as_json: bool,
 ) -> int:
-    """Raise the offered load in steps until goodput stops following, and show the knee.
+    """Raise the offered load in steps until goodput stops growing with it, and show that point, the knee.
 
-    By default with and without the semaphore: what it is worth is what is left of goodput beyond the knee.
-    Writes saturation.html and saturation.json below the runs folder.
+    The default compares the system with and without the semaphore: its benefit is the goodput that remains beyond
+    the knee. Writes saturation.html and saturation.json below the runs folder.
 
-    Exit 0: a knee was found under every policy; 2: under one none was reached, or the search was stopped;
-    3: wrong usage; 4: the testbed or the load generator failed. What was played until then is kept and shown.
+    Exit 0: a knee was found under every policy; 2: a policy has no knee in this range, or the search was stopped;
+    3: wrong usage; 4: the testbed or the load generator failed. Levels that were completed are kept and shown.
     """
     spec, names = find_testbed(testbed), [name.strip() for name in policies.split(",")]
     for name in names:
         check_policy(spec, name)
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        message = f"--policies {policies}: {', '.join(twice)} is there twice; each is swept once"
+        message = f"--policies {policies}: {', '.join(twice)} is given twice; give each policy once"
         raise click.UsageError(message)
     if settle_in_s >= hold_s or from_rps > to_rps:
-        message = "--settle-in must be shorter than --hold, and --from not above --to"
+        message = "--settle-in must be shorter than --hold, and --from must not exceed --to"
         raise click.UsageError(message)
     started = datetime.now(UTC)
     run_id = f"saturate-{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     count = int((to_rps - from_rps) / step_rps + 1e-9) + 1
     search = Search(
+        policies=tuple(names),
         rates_rps=tuple(from_rps + n * step_rps for n in range(count)),
         hold_s=hold_s,
         settle_in_s=settle_in_s,
@@ -117,38 +117,24 @@ def saturate_command(  # noqa: PLR0913 - an argument for each option
         run_id=run_id,
         folder=runs / run_id,
     )
-    sweeps = asyncio.run(_search(search, spec, names, ChosenRuntime(runtime_name or "native")))
+    make_runtime = ChosenRuntime(runtime_name or "native").make
+    sweeps = run_with_stop(
+        lambda stop: search_saturation(search, spec, make_runtime, stop, _show_level)
+    )
     failed = [f"error: {each.policy}: {each.cut_short}" for each in sweeps if each.cut_short]
     for line in failed:
         click.echo(line, err=True)
     found = _found(search, spec, tuple(each for each in sweeps if each.levels), started)
     try:
-        code = _tell(found, search.folder, len(names), as_json=as_json)
+        code = _report(found, search.folder, len(names), as_json=as_json)
     except OSError as error:
         click.echo(f"error: {error}", err=True)
-        return TESTBED
-    return TESTBED if failed else code
+        return ExitCode.TESTBED
+    return ExitCode.TESTBED if failed else code
 
 
-async def _search(
-    search: Search, spec: TestbedSpec, policies: list[str], runtime: ChosenRuntime
-) -> tuple[Sweep, ...]:
-    sweeps: list[Sweep] = []
-    with stop_on_signals() as stop:
-        for policy in policies:
-            if stop.is_set() or any(each.cut_short for each in sweeps):
-                break
-            sweeps.append(
-                await sweep(
-                    search,
-                    spec,
-                    policy,
-                    runtime.make(),
-                    stop,
-                    lambda name, level: click.echo(level_line(name, level), err=True),
-                )
-            )
-    return tuple(sweeps)
+def _show_level(policy: str, level: Level) -> None:
+    click.echo(level_line(policy, level), err=True)
 
 
 def _found(
@@ -157,7 +143,7 @@ def _found(
     return Saturation(
         id=search.run_id,
         testbed=spec.name,
-        command=shlex.join(["aguante", *sys.argv[1:]]),
+        command=command_line(),
         started_at=started.isoformat(timespec="seconds"),
         hold_s=search.hold_s,
         settle_in_s=search.settle_in_s,
@@ -167,11 +153,11 @@ def _found(
     )
 
 
-def _tell(found: Saturation, folder: Path, asked: int, *, as_json: bool) -> int:
-    """Write the page, say what was found, and the exit code."""
+def _report(found: Saturation, folder: Path, asked: int, *, as_json: bool) -> int:
+    """Write the page and print the result; returns the exit code."""
     if not found.sweeps:
-        click.echo("no level was played to its end", err=True)
-        return INCONCLUSIVE
+        click.echo("no level was completed", err=True)
+        return ExitCode.INCONCLUSIVE
     page = write_saturation(found, folder)
     if as_json:
         click.echo(found.model_dump_json(indent=2))
@@ -180,4 +166,4 @@ def _tell(found: Saturation, folder: Path, asked: int, *, as_json: bool) -> int:
             click.echo(f"{each.policy}: {words(each)}")
         click.echo(f"page: {page}")
     whole = len(found.sweeps) == asked and all(each.reached for each in found.sweeps)
-    return 0 if whole else INCONCLUSIVE
+    return ExitCode.OK if whole else ExitCode.INCONCLUSIVE

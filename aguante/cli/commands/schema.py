@@ -1,4 +1,4 @@
-"""``aguante schema``: the JSON Schema of a public format, for editors and tools."""
+"""``aguante schema``: the JSON Schema of a public file format, for editors and tools."""
 
 import click
 
@@ -8,9 +8,9 @@ from aguante.report.schemas import NAMES, rendered
 @click.command("schema")
 @click.argument("name", type=click.Choice(NAMES), default="experiment")
 def schema_command(name: str) -> int:
-    """Print the JSON Schema of experiment files, of verdict.json or of testbed.yaml.
+    """Print the JSON Schema of experiment files, verdict.json or testbed.yaml.
 
-    An editor finds it by the first line of a file:
+    Editors find it through the first line of a file:
 
         # yaml-language-server: $schema=../schemas/experiment.schema.json
     """

@@ -1,4 +1,4 @@
-"""``aguante up``, ``down``, ``ps``: testbeds without an experiment."""
+"""``aguante up``, ``down`` and ``ps``: testbeds without an experiment."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -10,12 +10,13 @@ from pydantic import TypeAdapter
 from rich.table import Table
 
 from aguante.cli.consoles import OutputConsole
-from aguante.cli.options.arguments import find_testbed, testbed_option
 from aguante.cli.options.completion_names import policies
-from aguante.cli.options.runtime_choice import RuntimeName, own_runtime_option
+from aguante.cli.options.running_testbeds import living_states, one_state
+from aguante.cli.options.runtime_choice import own_runtime_option
 from aguante.cli.options.stop_signals import stop_on_signals
-from aguante.cli.options.testbed_choice import living_states, one_state, replicas_of
+from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.cli.options.with_option import with_option
+from aguante.runtimes.chosen_runtime import RuntimeName
 from aguante.runtimes.compose.compose_runtime import ComposeRuntime
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.runtimes.native.port_map import check_replicas
@@ -25,10 +26,29 @@ from aguante.runtimes.testbed_state import SavedState, default_parent, living, s
 from aguante.testbed.runtime import Testbed, TestbedError
 from aguante.testbed.testbed_spec import REPLICAS_MAX
 
+_SHORT_LIVED = ("initdb", "createdb")
+"""Processes that prepare a database and then end."""
+
 Start = Callable[[], Coroutine[None, None, Testbed]]
 
-TESTBED_FAILED = 4
-"""Exit code of ``cli.ExitCode.TESTBED``; named here since the command line imports this module."""
+
+def replicas_of(
+    _context: click.Context, _option: click.Parameter, given: tuple[str, ...]
+) -> dict[str, int]:
+    """``inventory=2`` -> ``{"inventory": 2}``; ``check_replicas`` checks the names.
+
+    Raises:
+        click.BadParameter: wrong syntax, or a number out of range.
+    """
+    replicas = {}
+    for each in given:
+        name, _, number = each.partition("=")
+        counts = number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= REPLICAS_MAX
+        if not (name and counts):
+            message = f"found {each!r}, expected SERVICE=N with N from 1 to {REPLICAS_MAX}"
+            raise click.BadParameter(message)
+        replicas[name] = int(number)
+    return replicas
 
 
 @click.command("up")
@@ -38,24 +58,28 @@ TESTBED_FAILED = 4
     default="default",
     show_default=True,
     shell_complete=policies,
-    help="Name of a resilience policy.",
+    help="The resilience policy.",
 )
 @click.option(
     "--replicas",
     metavar="SERVICE=N",
     multiple=True,
     callback=replicas_of,
-    help=f"Start N of a service (1 to {REPLICAS_MAX}) instead of one; may be repeated.",
+    help=f"Start N replicas of a service (1 to {REPLICAS_MAX}) instead of one; repeatable.",
 )
 @own_runtime_option
 @with_option
-@click.option("--otlp", default="", metavar="URL", help="OTLP/HTTP collector for the traces.")
+@click.option(
+    "--otlp", default="", metavar="URL", help="Also send traces to this OTLP/HTTP collector."
+)
 @click.option(
     "--gateway-port",
     type=click.IntRange(1, 65535),
-    help="Where the gateway's proxied entry listens; default: a free port.",
+    help="Port of the proxied entry of the gateway; default: a free port.",
 )
-@click.option("--detach", is_flag=True, help="Leave it running until `aguante down`.")
+@click.option(
+    "--detach", is_flag=True, help="Return at once and keep it running until `aguante down`."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print all addresses and pids as JSON.")
 def up_command(  # noqa: PLR0913 - an argument for each option
     testbed: Path | None,
@@ -68,14 +92,15 @@ def up_command(  # noqa: PLR0913 - an argument for each option
     detach: bool,
     as_json: bool,
 ) -> int:
-    """Start a testbed: five services, PostgreSQL and Toxiproxy, on loopback.
+    """Start a testbed on loopback: the services, PostgreSQL and Toxiproxy.
 
-    As plain processes, or with --runtime compose each in a container. `aguante run --attach ID` plays on it.
-    --with adds a Prometheus that scrapes it and a Jaeger that is sent its spans; natively both are found as
-    Toxiproxy is, or built once (some minutes).
+    They are plain processes, or containers with --runtime compose. `aguante run --attach ID` runs an experiment on
+    the testbed. --with adds a Prometheus that scrapes it and a Jaeger that receives its spans; a native testbed
+    finds both on this machine, or builds them once (some minutes).
 
-    Stays until Ctrl-C, then ends it; with --detach it goes on until `aguante down`.
-    Exit 4: it could not be started; everything already started was taken down again.
+    The testbed runs until Ctrl-C; with --detach, until `aguante down`.
+
+    Exit 4: it could not be started; everything already started was stopped again.
     """
     spec = find_testbed(testbed)
     try:
@@ -83,10 +108,10 @@ def up_command(  # noqa: PLR0913 - an argument for each option
     except TestbedError as error:
         raise click.UsageError(str(error)) from error
     if otlp and "jaeger" in sidecars.names:
-        message = "--otlp names another collector than --with jaeger starts: give one of them"
+        message = "--otlp and --with jaeger name different collectors: give only one of them"
         raise click.UsageError(message)
     if otlp and runtime_name == "compose":
-        message = "--otlp is for plain processes: in containers JAEGER_OTLP of the relay says where spans go"
+        message = "--otlp works only natively: in containers, set JAEGER_OTLP of the relay instead"
         raise click.UsageError(message)
     runtime: NativeRuntime | ComposeRuntime
     if runtime_name == "compose":
@@ -96,40 +121,32 @@ def up_command(  # noqa: PLR0913 - an argument for each option
             gateway_port=gateway_port, detach=detach, relay=True, sidecars=sidecars
         )
     starting = partial(runtime.up, spec, policy, otlp, replicas)
-    try:
-        return asyncio.run(_up(runtime, starting, stay=not detach, as_json=as_json))
-    except TestbedError as error:
-        click.echo(f"error: {error}", err=True)
-        return TESTBED_FAILED
+    return asyncio.run(_up(runtime, starting, stay=not detach, as_json=as_json))
 
 
 @click.command("down")
 @click.argument("testbed_id", metavar="[ID]", required=False)
-@click.option("--all", "every", is_flag=True, help="End all of them.")
+@click.option("--all", "every", is_flag=True, help="Stop all testbeds.")
 def down_command(testbed_id: str | None, every: bool) -> int:
-    """End the testbed ID (see `aguante ps`); without ID the only one there is.
+    """Stop the testbed ID (see `aguante ps`); default: the only running one.
 
-    Exit 4: one could not be ended. What killed runs left behind is removed too.
+    Also removes testbeds that killed runs left behind. Exit 4: one could not be stopped.
     """
     chosen = living_states() if every else (one_state(testbed_id, "or --all"),)
-    try:
-        asyncio.run(_down(chosen))
-    except TestbedError as error:
-        click.echo(f"error: {error}", err=True)
-        return TESTBED_FAILED
+    asyncio.run(_down(chosen))
     return 0
 
 
 @click.command("ps")
 @click.option("--json", "as_json", is_flag=True, help="Print all addresses and pids as JSON.")
 def ps_command(as_json: bool) -> int:
-    """List the testbeds that run."""
+    """List the running testbeds."""
     states = tuple(living(default_parent()))
     if as_json:
         testbeds = [state.testbed for state in states if state.testbed]
         click.echo(TypeAdapter(list[Testbed]).dump_json(testbeds, indent=2).decode())
     else:
-        OutputConsole().print(_list_of(states) if states else "no testbed runs")
+        OutputConsole().print(_list_of(states) if states else "no testbed is running")
     return 0
 
 
@@ -143,7 +160,7 @@ async def _up(
         try:
             _show(testbed, as_json)
             if stay:
-                click.echo("Ctrl-C ends it.", err=True)
+                click.echo("Press Ctrl-C to stop it.", err=True)
                 await stop.wait()
         finally:
             if stay:
@@ -152,7 +169,7 @@ async def _up(
 
 
 async def _unless(stop: asyncio.Event, start: Start) -> Testbed | None:
-    """Start, but give up as soon as ``stop`` is set; ``up`` then takes down what it had started."""
+    """Start a testbed; None if ``stop`` is set first, in which case ``up`` stops what it had started."""
     starting = asyncio.create_task(start())
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -166,7 +183,7 @@ async def _unless(stop: asyncio.Event, start: Start) -> Testbed | None:
 async def _down(states: Sequence[SavedState]) -> None:
     for state in states:
         await end_testbed(state)
-        click.echo(f"{state.id} ended")
+        click.echo(f"{state.id} stopped")
     await sweep(default_parent())
 
 
@@ -176,7 +193,7 @@ def _show(testbed: Testbed, as_json: bool) -> None:
         return
     table = Table(title=f"testbed {testbed.id}, policy {testbed.policy}", title_justify="left")
     for column in ("what", "address", "pid or upstream"):
-        table.add_column(column, overflow="fold")  # an address cut short is of no use
+        table.add_column(column, overflow="fold")  # a truncated address is useless
     table.add_row("gateway (through its proxy)", testbed.gateway, "")
     for service in testbed.services:
         table.add_row(service.instance, service.url, service.container or str(service.pid))
@@ -215,6 +232,3 @@ def _list_of(states: Sequence[SavedState]) -> Table:
             "containers: docker ps" if state.project else f"{alive} of {total} alive",
         )
     return table
-
-
-_SHORT_LIVED = ("initdb", "createdb")

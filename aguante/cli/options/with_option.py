@@ -1,4 +1,4 @@
-"""``--with prometheus,jaeger``: what watches a testbed besides the runner."""
+"""``--with prometheus,jaeger``: observability servers to start beside a testbed."""
 
 import click
 
@@ -7,10 +7,10 @@ from aguante.testbed.runtime import TestbedError
 
 
 def observers_of(_: click.Context, __: click.Parameter, value: str) -> Sidecars:
-    """The option's value as Sidecars; names are parted by commas.
+    """Parse a comma-separated list of names.
 
     Raises:
-        click.BadParameter: a name that is none.
+        click.BadParameter: an unknown name.
     """
     names = frozenset(name.strip() for name in value.split(",") if name.strip())
     try:
@@ -25,5 +25,5 @@ with_option = click.option(
     default="",
     metavar="NAMES",
     callback=observers_of,
-    help=f"Start {' and '.join(SIDECARS)} too (--with {','.join(SIDECARS)}), to be asked.",
+    help=f"Also start {' and '.join(SIDECARS)} (--with {','.join(SIDECARS)}).",
 )

@@ -1,1 +1,1 @@
-"""Plans, verdicts and live views as text for a terminal."""
+"""Plans, verdicts and the live view as text for the terminal."""

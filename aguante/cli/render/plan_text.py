@@ -1,22 +1,22 @@
-"""A plan as a person reads it before anything is started: phases, faults, load and claims on one time line."""
+"""A plan as text: phases, faults, load and expectations on one timeline."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
 from aguante.plan.plan import Plan, PlannedLoad
-from aguante.report.series import fault_names
+from aguante.report.chart_geometry import fault_names
 
 WIDTH = 64
-"""Characters of the drawn time line."""
+"""Characters of the drawn timeline."""
 
 
 def preview(plan: Plan, timeouts_s: Mapping[str, float], settle_s: float) -> str:
     """The whole dry run as text.
 
     Args:
-        plan: what would be played.
-        timeouts_s: what the policy lets each link take; links without a timeout are absent.
-        settle_s: how long the testbed may take to come to rest.
+        plan: what a run would do.
+        timeouts_s: the timeout of each link under the policy; links without one are absent.
+        settle_s: how long the system may take to settle.
     """
     parts = [
         f"{plan.experiment}: {plan.title}",
@@ -24,14 +24,14 @@ def preview(plan: Plan, timeouts_s: Mapping[str, float], settle_s: float) -> str
         "",
         *_drawing(plan),
         "",
-        *(f"{at_s:6.1f} s  {text}" for at_s, text in _moments(plan, settle_s)),
+        *(f"{at_s:6.1f} s  {text}" for at_s, text in _steps(plan, settle_s)),
         "",
         "Expected:",
-        *_claims(plan),
+        *_expectations(plan),
         *_aborts(plan),
         *_notes(plan, timeouts_s),
         "",
-        f"Nothing was started. To play it: {_command(plan)}",
+        f"Nothing was started. To run it: {_command(plan)}",
     ]
     return "\n".join(parts)
 
@@ -41,7 +41,7 @@ def _command(plan: Plan) -> str:
 
 
 def _drawing(plan: Plan) -> list[str]:
-    """Phases as one bar, each fault as a bar below it."""
+    """The phases as one bar, and each fault as a bar below it."""
     end_s = plan.end_s
     name = max(8, *(len(fault.id) for fault in plan.faults)) if plan.faults else 8
     phases = "".join(
@@ -62,21 +62,19 @@ def _bar(phase: str, width: int) -> str:
     return f"|{phase[: max(0, width - 1)]:.<{max(0, width - 1)}}" if width else ""
 
 
-def _moments(plan: Plan, settle_s: float) -> list[tuple[float, str]]:
-    """Everything that happens, in order of time; at one time phases come before faults."""
-    moments = [
+def _steps(plan: Plan, settle_s: float) -> list[tuple[float, str]]:
+    """Everything that happens, in order; at the same time, phases come before faults."""
+    steps = [
         (window.start_s, 0, _phase(window.phase, window.end_s - window.start_s))
         for window in plan.phases
     ]
-    moments[0] = (moments[0][0], 0, f"{moments[0][2]}; {_load(plan)}")
+    steps[0] = (steps[0][0], 0, f"{steps[0][2]}; {_load(plan)}")
     for fault in plan.faults:
-        moments.append((fault.start_s, 1, f"  {fault_names(fault)[0]}{_reach(fault)}"))
-        moments.append((fault.end_s, -1, f"  {fault.id} is lifted, and verified to be"))
-    answers = f"load ends; answers are awaited for up to {plan.load.timeout_s:g} s"
-    moments.append(
-        (plan.end_s, 2, f"{answers}, then rest for up to {settle_s:g} s; then the audit")
-    )
-    return [(at_s, text) for at_s, _, text in sorted(moments, key=lambda m: (m[0], m[1]))]
+        steps.append((fault.start_s, 1, f"  {fault_names(fault)[0]}{_reach(fault)}"))
+        steps.append((fault.end_s, -1, f"  {fault.id} is removed, and verified"))
+    ending = f"load ends; up to {plan.load.timeout_s:g} s for outstanding responses"
+    steps.append((plan.end_s, 2, f"{ending}, up to {settle_s:g} s to settle, then the audit"))
+    return [(at_s, text) for at_s, _, text in sorted(steps, key=lambda m: (m[0], m[1]))]
 
 
 def _phase(phase: str, length_s: float) -> str:
@@ -96,52 +94,52 @@ def _load(plan: Plan) -> str:
 
 
 def rate_words(load: PlannedLoad) -> str:
-    """``60 requests/s``, or how the rate goes."""
+    """``60 requests/s``, or how the rate changes over time."""
     rate, high = f"{load.rate_rps:g}", f"{load.to_rps or 0:g}"
     match load.profile:
         case "ramp":
-            return f"{rate} to {high} requests/s along a line"
+            return f"{rate} to {high} requests/s linearly"
         case "step":
             return f"{rate} to {high} requests/s in {load.steps} steps"
         case "spike":
-            return f"{rate} requests/s, {high} for {load.for_s:g} s from {load.at_s:g} s on"
+            return f"{rate} requests/s, and {high} for {load.for_s:g} s from {load.at_s:g} s on"
         case "race":
             return f"{rate} requests/s, {load.racers} at once"
     return f"{rate} requests/s"
 
 
 def _reach(fault: PlannedFault) -> str:
-    """Which way and how many connections, where that is not everything."""
+    """The direction, and the share of connections unless it is all of them."""
     if not isinstance(fault.fault, ToxiproxyFault) or fault.fault.toxic == "down":
         return ""
-    way = "on the answers" if fault.fault.stream == "downstream" else "on the requests"
+    way = "on responses" if fault.fault.stream == "downstream" else "on requests"
     share = fault.fault.toxicity
-    some = "" if share == 1 else f", {share:.0%} of the connections (not of the requests)"
+    some = "" if share == 1 else f", {share:.0%} of connections, not of requests"
     return f" ({way}{some})"
 
 
-def _claims(plan: Plan) -> Iterator[str]:
+def _expectations(plan: Plan) -> Iterator[str]:
     for at, planned in enumerate(plan.expect, start=1):
         yield f"  {at}. {planned.asked.sentence()}"
     chosen = plan.invariants
     yield f"  and {'every invariant' if chosen == 'all' else ', '.join(chosen) or 'no invariant'}"
     if plan.expected_verdict != "held":
-        yield f"  The verdict is expected to be {plan.expected_verdict}: then the exit code is 0."
+        yield f"  The expected verdict is {plan.expected_verdict}; if met, the exit code is 0."
 
 
 def _aborts(plan: Plan) -> Iterator[str]:
     if plan.abort_when:
-        yield "Ended early when:"
+        yield "The run is stopped early if:"
     for planned in plan.abort_when:
-        late = "" if planned.asked.live else " (asked when the run is over)"
+        late = "" if planned.asked.live else " (checked only at the end of the run)"
         yield f"  {planned.asked.sentence()}{late}"
 
 
 def _notes(plan: Plan, timeouts_s: Mapping[str, float]) -> Sequence[str]:
-    """What the policy's timeouts make of each delay, and of each fault's length."""
+    """How the timeouts of the policy and the length of each fault limit its effect."""
     notes = [note for fault in plan.faults for note in _delay(fault, timeouts_s, plan.policy)]
     if any(fault.end_s - fault.start_s < 3 for fault in plan.faults):
-        notes.append("A fault shorter than 3 s may end before a timeout has shown it.")
+        notes.append("A fault shorter than 3 s may end before it causes a timeout.")
     return ["Notes:", *(f"  {note}" for note in notes)] if notes else []
 
 
@@ -154,11 +152,11 @@ def _delay(fault: PlannedFault, timeouts_s: Mapping[str, float], policy: str) ->
         return
     if delay_s > limit_s:
         yield (
-            f"{fault.id}: {delay_s:g} s is more than the {limit_s:g} s that policy {policy} waits on {link}: "
-            "its calls end as timeouts, though the callee does the work."
+            f"{fault.id}: {delay_s:g} s exceeds the {limit_s:g} s timeout of policy {policy} on {link}: "
+            "calls time out, although the callee does the work."
         )
     else:
         yield (
-            f"{fault.id}: {delay_s:g} s is within the {limit_s:g} s that policy {policy} waits on {link}: "
-            "its calls are slow, and succeed."
+            f"{fault.id}: {delay_s:g} s is within the {limit_s:g} s timeout of policy {policy} on {link}: "
+            "calls are slow but succeed."
         )

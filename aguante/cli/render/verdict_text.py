@@ -1,4 +1,6 @@
-"""A verdict as a person reads it in the terminal: the word, the story, what was expected and what was seen."""
+"""Verdicts as text for the terminal: verdict, headline, expectations and invariants."""
+
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -24,7 +26,7 @@ STYLE = {
 
 
 def verdict_console(*, plain: bool = False) -> Console:
-    """Standard output; wide enough for a table where it is a file or a CI log, which tell no width."""
+    """Standard output; a file or a CI log has no width, so there it is wide enough for a table."""
     console = OutputConsole(no_color=plain or None, force_terminal=False if plain else None)
     if console.is_terminal:
         return console
@@ -36,7 +38,7 @@ def _styled(word: str) -> str:
 
 
 def print_verdict(console: Console, verdict: Verdict, folder: RunFolder) -> None:
-    """Print a verdict: headline, reasons, expectations, invariants, and where the evidence lies."""
+    """Print headline, reasons, expectations, invariants, and the path of the report."""
     console.print()
     console.print(
         f"{_styled(verdict.verdict)}  {escape(verdict.experiment)} "
@@ -71,7 +73,7 @@ def _invariants(verdict: Verdict) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title="Invariants", title_justify="left", pad_edge=False)
     table.add_column("outcome")
     table.add_column("invariant")
-    table.add_column("tried on", justify="right")
+    table.add_column("exposure", justify="right")
     table.add_column("violations", justify="right")
     for result in verdict.invariants:
         table.add_row(
@@ -83,8 +85,8 @@ def _invariants(verdict: Verdict) -> Table:
     return table
 
 
-def print_suite(console: Console, suite: Suite) -> None:
-    """One line a run, then what was not as expected, with its reasons."""
+def print_suite(console: Console, suite: Suite, folder: Path) -> None:
+    """Print one line per run, the reasons of runs that did not end as expected, and the path of the overview."""
     table = Table(box=box.SIMPLE_HEAD, title="Runs", title_justify="left", pad_edge=False)
     for name in ("verdict", "experiment", "policy"):
         table.add_column(name)
@@ -110,7 +112,8 @@ def print_suite(console: Console, suite: Suite) -> None:
                 console.print(f"  - {escape(reason)}", highlight=False)
     left = suite.planned - len(suite.runs)
     if left:
-        console.print(f"stopped: {left} of {suite.planned} runs were not begun", highlight=False)
+        console.print(f"stopped: {left} of {suite.planned} runs were not started", highlight=False)
+    console.print(f"overview: {folder / 'overview.html'}", highlight=False, soft_wrap=True)
 
 
 def _as_expected(run: SuiteRun) -> str:

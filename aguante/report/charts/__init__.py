@@ -1,8 +1,8 @@
-"""The timeline as SVG: answers per second by cause, breaker states below, latency below that, on one axis.
+"""The timeline as SVG: responses per second by cause, breaker states, and latency, over one time axis.
 
-Described in Vega-Lite and drawn by vl-convert without a browser, so the page needs no script to show it
-(docs/adr/0005-charts.md). Colours are CSS variables: the page's style sheet gives them their light and dark
-values. The picture is drawn once per width, since scaling would scale its letters.
+It is described in Vega-Lite and drawn by vl-convert without a browser, so the page needs no script to show it
+(docs/adr/0005-charts.md). Colours are CSS variables with light and dark values in the style sheet of the page. The
+timeline is drawn once per width, because scaling would change the size of the text.
 """
 
 import re
@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 from aguante.measure.measures import Measures
 from aguante.plan.plan import Plan
-from aguante.report import series
+from aguante.report import chart_geometry
 from aguante.report.charts.breaker_chart import breakers_panel
 from aguante.report.charts.canvas import FRAMES, Frame, Spec, Timeline
 from aguante.report.charts.latency_chart import latency_panel
@@ -32,15 +32,15 @@ _INK = {
 
 
 def timeline_of(plan: Plan, measures: Measures, styles: tuple[CauseStyle, ...]) -> Timeline:
-    """Gather what the charts draw."""
-    end_s = series.end_of(plan, measures)
+    """Collect what the charts draw."""
+    end_s = chart_geometry.end_of(plan, measures)
     return Timeline(
         end_s=end_s,
         plan=plan,
-        blocks=series.stack(measures.seconds, styles),
+        blocks=chart_geometry.stack(measures.seconds, styles),
         styles=styles,
-        bands=series.fault_bands(plan, measures.faults),
-        states=series.breaker_states(measures.breakers, end_s),
+        bands=chart_geometry.fault_bands(plan, measures.faults),
+        states=chart_geometry.breaker_states(measures.breakers, end_s),
         latency=measures.latency,
     )
 
@@ -51,12 +51,12 @@ def can_draw() -> bool:
 
 
 def draw(timeline: Timeline, frame: Frame) -> str:
-    """The timeline as an ``<svg>`` element without a size of its own, hidden from assistive technology.
+    """The timeline as an ``<svg>`` element without a fixed size, hidden from assistive technology.
 
-    (The page describes it in words and carries its numbers as a table.)
+    The page describes it in words and has its numbers as a table.
 
     Raises:
-        ValueError: vl-convert answered with something that is not the SVG we know how to embed.
+        ValueError: vl-convert returned SVG that cannot be embedded.
     """
     panels = [answers_panel(timeline, frame)]
     if timeline.states:
@@ -69,7 +69,7 @@ def svg_of(panels: list[Spec]) -> str:
     """Panels below each other as an ``<svg>`` element that can be embedded.
 
     Raises:
-        ValueError: vl-convert answered with something that is not the SVG we know how to embed.
+        ValueError: vl-convert returned SVG that cannot be embedded.
         ModuleNotFoundError: vl-convert is not installed.
     """
     import vl_convert
@@ -78,7 +78,7 @@ def svg_of(panels: list[Spec]) -> str:
 
 
 def specification(panels: list[Spec]) -> Spec:
-    """The whole picture in Vega-Lite: panels below each other, one time axis."""
+    """The chart in Vega-Lite: panels below each other over one time axis."""
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "background": "transparent",
@@ -96,10 +96,10 @@ def specification(panels: list[Spec]) -> Spec:
 
 
 def _embeddable(svg: str) -> str:
-    """Fluid, silent to screen readers, and without inline styles, which the page's policy forbids."""
+    """Make the SVG fluid, hide it from screen readers, and remove inline styles, which the content policy forbids."""
     head = re.match(r'<svg [^>]*?viewBox="([\d. -]+)">', svg)
     if head is None:
-        message = f"vl-convert's SVG begins in an unknown way: {svg[:120]!r}"
+        message = f"vl-convert returned unexpected SVG: {svg[:120]!r}"
         raise ValueError(message)
     body = re.sub(r' style="[^"]*"', "", svg[head.end() :])
     body = re.sub(r"(\d\.\d\d)\d+", r"\1", body)  # hundredths of a pixel are enough

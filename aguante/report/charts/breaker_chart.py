@@ -1,4 +1,4 @@
-"""The strip below the answers: what state each circuit breaker was in."""
+"""The middle panel: the state of each circuit breaker over time."""
 
 from aguante.report.charts.canvas import (
     Frame,
@@ -19,7 +19,7 @@ COLOURS = {"closed": "--closed", "open": "--open", "half_open": "--half-open"}
 
 
 def breakers_panel(timeline: Timeline, frame: Frame) -> Spec:
-    """One row per breaker: its name, then its states as bars with their names in them."""
+    """One row per breaker: its name, and its states as labelled bars."""
     names = list(dict.fromkeys(span.breaker for span in timeline.states))
     layers = [
         shades(timeline, frame),

@@ -1,36 +1,36 @@
-"""What the three panels share: widths, the time axis, fault shading, phase marks; in Vega-Lite's JSON."""
+"""What the panels share: widths, time axis, fault shading and phase marks, in Vega-Lite JSON."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aguante.measure.measures import SecondLatency
 from aguante.plan.plan import Plan
-from aguante.report import series
+from aguante.report import chart_geometry
 from aguante.report.palette import CauseStyle
 
 LETTER_PX = 6.9
-"""Width of an average letter at the charts' 11 px, bold, in a wide font: too little text beats overlapping text."""
+"""Width of an average letter at 11 px, bold, in a wide font; generous, so that text never overlaps."""
 AXIS_PX = 46
-"""Room for the y axes' labels, the same on all panels, so that the panels' time axes coincide."""
+"""Width of the y axis labels, the same on all panels, so that their time axes are aligned."""
 MARGIN_PX = 14
 TICK_PX = 70
 SEPARATED_PX = 6
-"""Seconds narrower than this are drawn without lines between them, and thinner: else ink hides the colours."""
+"""Seconds narrower than this have no lines between them, which would hide the colours."""
 
 Spec = dict[str, object]
-"""A piece of Vega-Lite, whose language is JSON; it is made and drawn inside this package only."""
+"""A part of a Vega-Lite specification, which is JSON; used only inside this package."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One width at which the timeline is drawn; the page shows the one that fits."""
+    """A width at which the timeline is drawn; the page shows the one that fits."""
 
     name: str
     width_px: int
     answers_px: int
-    """Height of the plot of answers."""
+    """Height of the response panel."""
     latency_px: int
-    """Height of the plot of latency."""
+    """Height of the latency panel."""
 
     @property
     def plot_px(self) -> int:
@@ -47,33 +47,33 @@ FRAMES = (
 
 @dataclass(frozen=True)
 class Timeline:
-    """All that the three panels draw."""
+    """The data of all panels."""
 
     end_s: float
     plan: Plan
-    blocks: tuple[series.Block, ...]
+    blocks: tuple[chart_geometry.Block, ...]
     styles: tuple[CauseStyle, ...]
-    bands: tuple[series.FaultBand, ...]
-    states: tuple[series.StateSpan, ...]
+    bands: tuple[chart_geometry.FaultBand, ...]
+    states: tuple[chart_geometry.StateSpan, ...]
     latency: tuple[SecondLatency, ...]
 
     def px_per_s(self, frame: Frame) -> float:
-        """Pixels per second on the time axis of this frame."""
+        """Pixels per second on the time axis."""
         return frame.plot_px / self.end_s
 
 
 def layer(name: str, rows: Sequence[Spec], mark: Spec, encoding: Spec) -> Spec:
-    """One layer over inline data. Its marks get the CSS class ``<name>_marks`` (letters, digits, underscores)."""
+    """A layer with inline data. Its marks get the CSS class ``<name>_marks`` (letters, digits, underscores)."""
     return {"name": name, "data": {"values": list(rows)}, "mark": mark, "encoding": encoding}
 
 
 def panel(layers: Sequence[Spec], frame: Frame, height_px: int) -> Spec:
-    """Layers drawn over each other, first one lowest."""
+    """Layers drawn over each other, the first one lowest."""
     return {"layer": list(layers), "width": frame.plot_px, "height": height_px}
 
 
 def axis(**differences: object) -> Spec:
-    """A y axis that takes the same room on every panel."""
+    """A y axis with the same width on every panel."""
     return {
         "minExtent": AXIS_PX,
         "maxExtent": AXIS_PX,
@@ -84,7 +84,7 @@ def axis(**differences: object) -> Spec:
 
 
 def time_axis(timeline: Timeline, frame: Frame, field: str, *, labels: bool = False) -> Spec:
-    """The shared time axis; only the lowest panel writes numbers on it."""
+    """The shared time axis; only the lowest panel labels it."""
     return {
         "field": field,
         "type": "quantitative",
@@ -102,7 +102,7 @@ def time_axis(timeline: Timeline, frame: Frame, field: str, *, labels: bool = Fa
 
 
 def shades(timeline: Timeline, frame: Frame, *, labels: bool = False) -> Spec:
-    """The fault windows, behind everything else."""
+    """The fault windows, behind all other layers."""
     rows: list[Spec] = [{"from_s": band.from_s, "to_s": band.to_s} for band in timeline.bands]
     mark: Spec = {
         "type": "rect",
@@ -115,7 +115,7 @@ def shades(timeline: Timeline, frame: Frame, *, labels: bool = False) -> Spec:
 
 
 def fault_edges(timeline: Timeline, frame: Frame) -> Spec:
-    """Where each fault begins and ends, in front of everything else."""
+    """The start and end of each fault, in front of all other layers."""
     rows: list[Spec] = [{"at_s": at} for band in timeline.bands for at in (band.from_s, band.to_s)]
     mark: Spec = {"type": "rule", "color": "var(--fault-text)", "strokeWidth": 1.4}
     return layer("fault_edge", rows, mark, {"x": time_axis(timeline, frame, "at_s")})
@@ -129,5 +129,5 @@ def phase_rules(timeline: Timeline, frame: Frame) -> Spec:
 
 
 def fitting(names: Sequence[str], room_px: float) -> str:
-    """The first of the names that fits, or an empty text."""
+    """The first name that fits, or an empty string."""
     return next((name for name in names if len(name) * LETTER_PX <= room_px), "")

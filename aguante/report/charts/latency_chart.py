@@ -21,10 +21,10 @@ from aguante.report.charts.canvas import (
 
 @dataclass(frozen=True)
 class Line:
-    """One percentile of one set of answers."""
+    """One percentile of one set of responses."""
 
     field: str
-    """Of SecondLatency."""
+    """The field of SecondLatency."""
     label: str
     css: str
     width_px: float
@@ -32,15 +32,15 @@ class Line:
 
 
 LINES = (
-    Line("p95_ms", "p95 of all answers", "line-all", 2.4, ()),
-    Line("p50_ms", "p50 of all answers", "line-all", 1.6, (4, 3)),
+    Line("p95_ms", "p95 of all responses", "line-all", 2.4, ()),
+    Line("p50_ms", "p50 of all responses", "line-all", 1.6, (4, 3)),
     Line("p95_of_200_ms", "p95 of the 200s", "line-ok", 2.4, ()),
     Line("p50_of_200_ms", "p50 of the 200s", "line-ok", 1.6, (4, 3)),
 )
 
 
 def latency_panel(timeline: Timeline, frame: Frame) -> Spec:
-    """Four lines over the fault's shade; a second without answers is a gap, never a zero."""
+    """Four lines; a second without responses is a gap, never a zero."""
     decades = _decades(timeline.latency)
     layers = [
         shades(timeline, frame, labels=True),
@@ -51,7 +51,7 @@ def latency_panel(timeline: Timeline, frame: Frame) -> Spec:
 
 
 def _decades(latency: Sequence[SecondLatency]) -> tuple[float, float]:
-    """Powers of ten around every value; 1 ms to 10 s where there is none."""
+    """The powers of ten that enclose all values; 1 ms to 10 s if there are none."""
     values = [v for second in latency for line in LINES if (v := getattr(second, line.field))]
     low = math.floor(math.log10(min(values, default=1)))
     high = math.ceil(math.log10(max(values, default=10_000)))
@@ -74,7 +74,7 @@ def _milliseconds(decades: tuple[float, float]) -> Spec:
 
 
 def _rows(latency: Sequence[SecondLatency], field: str) -> list[Spec]:
-    """Each second as a level step; ``run`` counts the unbroken stretches."""
+    """Each second as a step; ``run`` numbers the contiguous stretches."""
     rows: list[Spec] = []
     run, previous = 0, None
     for second in latency:

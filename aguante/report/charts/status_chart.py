@@ -1,6 +1,6 @@
-"""The main panel: answers per second, stacked by cause."""
+"""The upper panel: responses per second, stacked by cause."""
 
-from aguante.report import series
+from aguante.report import chart_geometry
 from aguante.report.charts.canvas import (
     SEPARATED_PX,
     Frame,
@@ -18,11 +18,11 @@ from aguante.report.charts.canvas import (
 
 LANE_PX = 17
 NAME_PX = 15
-"""Height that a name inside the stack needs."""
+"""Height of a name inside the stack."""
 
 
 def answers_panel(timeline: Timeline, frame: Frame) -> Spec:
-    """The stack over the fault's shade; phases named above it, faults in their headroom."""
+    """The stacked bars, with the names of phases above and of faults at the top."""
     tallest = max((block.top for block in timeline.blocks), default=1)
     lanes = 1 + max((band.lane for band in timeline.bands), default=0)
     top = tallest / (1 - (8 + LANE_PX * lanes) / frame.answers_px)
@@ -44,12 +44,12 @@ def _height(field: str, top: float) -> Spec:
         "field": field,
         "type": "quantitative",
         "scale": {"domain": [0, top], "nice": False},
-        "axis": axis(title="answers per second", tickCount=4),
+        "axis": axis(title="responses per second", tickCount=4),
     }
 
 
 def _bars(timeline: Timeline, frame: Frame, top: float, key: str) -> Spec:
-    """One layer per cause, so that the style sheet can bring one cause forward."""
+    """One layer per cause, so that the style sheet can highlight a cause."""
     rows: list[Spec] = [
         {"from_s": b.from_s, "to_s": b.to_s, "bottom": b.bottom, "top": b.top}
         for b in timeline.blocks
@@ -72,7 +72,7 @@ def _bars(timeline: Timeline, frame: Frame, top: float, key: str) -> Spec:
 
 def _bar_names(timeline: Timeline, frame: Frame, top: float) -> Spec:
     px_per_s = timeline.px_per_s(frame)
-    spots = series.spots(timeline.blocks, timeline.styles, NAME_PX * top / frame.answers_px)
+    spots = chart_geometry.spots(timeline.blocks, timeline.styles, NAME_PX * top / frame.answers_px)
     rows: list[Spec] = [
         {"at_s": spot.at_s, "middle": spot.middle, "name": name, "ink": f"var(--{spot.key}-ink)"}
         for spot in spots
@@ -105,7 +105,7 @@ def _fault_name(timeline: Timeline, frame: Frame, at: int) -> Spec:
     mark = _words(baseline="top", dx=5, y=6 + LANE_PX * band.lane, color="var(--fault-text)")
     encoding: Spec = {"x": time_axis(timeline, frame, "at_s"), "text": {"field": "name"}}
     row: Spec = {"at_s": band.from_s, "name": name}
-    # Vega takes each name once: faults may be several.
+    # Vega needs unique layer names
     return layer(f"fault_name_{at}", [row], mark | {"fontWeight": "bold"}, encoding)
 
 
@@ -114,7 +114,7 @@ def _words(**differences: object) -> Spec:
 
 
 def _plot_area(timeline: Timeline, frame: Frame) -> Spec:
-    """An unseen rectangle that tells the page's script where second 0 and the end are."""
+    """An invisible rectangle from which the script of the page finds second 0 and the end."""
     rows: list[Spec] = [{"from_s": 0.0, "to_s": timeline.end_s}]
     x = time_axis(timeline, frame, "from_s")
     mark: Spec = {"type": "rect", "color": "transparent"}

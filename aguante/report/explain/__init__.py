@@ -1,4 +1,4 @@
-"""Why a run went as it did: one timeline of a request, around what was asked. From the run folder alone."""
+"""Explains an expectation or a request of a run with a timeline, from the run folder alone."""
 
 from aguante.report.explain.explanation import explain
 from aguante.report.explain.question import Question, UnknownSubjectError, parse_question

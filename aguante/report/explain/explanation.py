@@ -1,4 +1,4 @@
-"""The explanation as text: the claim, what was seen around it, and one request through all parts."""
+"""The explanation as text: the expectation, the responses in its window, and one request through all services."""
 
 from collections.abc import Iterator
 
@@ -13,9 +13,9 @@ from aguante.measure.timeline_events import (
     subjects_by_id,
     surroundings,
 )
+from aguante.report.analyse import FrozenRun, JudgedRun
 from aguante.report.explain.question import Question, UnknownSubjectError, first_unmet, worst_second
 from aguante.report.explain.question_window import asked_window
-from aguante.report.stored_run import FrozenRun, JudgedRun
 from aguante.verdict.verdict import ExpectationResult
 
 BAR = 20
@@ -23,11 +23,11 @@ MOMENTS_MAX = 120
 
 
 def explain(run: FrozenRun, judged: JudgedRun, question: Question) -> str:
-    """Explain what was asked.
+    """Answer the question.
 
     Raises:
         UnknownSubjectError: the run has no such expectation or request.
-        EvidenceError: a file of the folder is there and cannot be read.
+        EvidenceError: a file of the run folder cannot be read.
     """
     evidence = open_evidence(run.folder, run.plan, run.spec)
     try:
@@ -52,10 +52,10 @@ def _lines(
     second = worst_second(judged.measures)
     if second is None:
         yield ""
-        yield "Nothing failed in this run: every request was answered with 200."
+        yield "No request failed in this run: all responses were 200."
         return
     yield ""
-    yield f"Every expectation is met. The worst second is the one from {second} s:"
+    yield f"Every expectation is met. The worst second begins at {second} s:"
     yield from _seconds(judged, second - 2, second + 3)
     yield from _story(run, evidence, subject_of_second(evidence, second))
 
@@ -63,46 +63,46 @@ def _lines(
 def _of_id(run: FrozenRun, evidence: RunEvidence, wanted: str) -> Iterator[str]:
     found = subjects_by_id(evidence, wanted)
     if not found:
-        message = f"no request of this run has a trace, reservation or key {wanted!r}"
+        message = f"this run has no request with the trace, reservation or key {wanted!r}"
         raise UnknownSubjectError(message)
     if len(found) > 1:
         yield ""
-        yield f"{len(found)} requests are called so; this is the first of them."
+        yield f"{len(found)} requests match; this is the first of them."
     yield from _story(run, evidence, found[0])
 
 
 def _of_expectation(
     run: FrozenRun, judged: JudgedRun, number: int, evidence: RunEvidence
 ) -> Iterator[str]:
-    claims = judged.verdict.expectations
-    if not 1 <= number <= len(claims):
-        message = f"there is no expectation {number}; there are 1 to {len(claims)}"
+    results = judged.verdict.expectations
+    if not 1 <= number <= len(results):
+        message = f"there is no expectation {number}; give a number from 1 to {len(results)}"
         raise UnknownSubjectError(message)
-    claim = claims[number - 1]
+    result = results[number - 1]
     yield ""
-    yield from _claim(number, claim)
+    yield from _result(number, result)
     asked = run.plan.expect[number - 1].asked
     window = asked_window(asked, run.plan, evidence.facts)
     if window is None:
-        yield from ("", "It asks about a time that this run has not: no such phase, or no fault.")
+        yield from ("", "This run has no such time window: no such phase, or no fault.")
         return
     yield ""
-    yield f"Second by second ({window.name}):"
+    yield f"Responses by second ({window.name}):"
     yield from _seconds(judged, int(window.start_s), round(window.end_s))
     yield ""
-    yield "Meanwhile:"
+    yield "Events in this window:"
     around = sorted(surroundings(evidence, window.start_s, window.end_s), key=lambda m: m.at_s)
     yield from map(_moment, around)
-    met = claim.outcome == "met"
-    speaks = "it is about" if met else "speaks against it"
+    met = result.outcome == "met"
+    role = "counts towards it" if met else "counts against it"
     within_s = (window.start_s, window.end_s)
-    yield from _story(run, evidence, subject_of(evidence, asked, within_s, met=met), speaks)
+    yield from _story(run, evidence, subject_of(evidence, asked, within_s, met=met), role)
 
 
-def _claim(number: int, claim: ExpectationResult) -> Iterator[str]:
-    yield f"Expectation {number} ({claim.where}) is {claim.outcome}:"
-    yield f"  {claim.text}"
-    yield f"  observed {claim.observed}, required {claim.required}; {claim.reason}"
+def _result(number: int, result: ExpectationResult) -> Iterator[str]:
+    yield f"Expectation {number} ({result.where}) is {result.outcome}:"
+    yield f"  {result.text}"
+    yield f"  observed {result.observed}, required {result.required}; {result.reason}"
 
 
 def _seconds(judged: JudgedRun, first: int, end: int) -> Iterator[str]:
@@ -120,20 +120,20 @@ def _second(each: SecondCauses) -> str:
 
 
 def _cause(cause: Cause) -> str:
-    name = f"{cause.status or 'no answer'} {cause.mechanism}".strip()
+    name = f"{cause.status or 'no response'} {cause.mechanism}".strip()
     return f"{cause.requests} x {name}"
 
 
 def _story(
-    run: FrozenRun, evidence: RunEvidence, subject: Subject | None, speaks: str = ""
+    run: FrozenRun, evidence: RunEvidence, subject: Subject | None, role: str = ""
 ) -> Iterator[str]:
     yield ""
     if subject is None:
-        yield f"No request of this run {speaks or 'shows it'}."
+        yield f"No request of this run {role or 'shows this'}."
         return
     names = f"trace {subject.trace_id or '-'}, reservation {subject.reservation_id or '-'}"
-    yield f"A request that {speaks}:" if speaks else "One request:"
-    yield f"  {subject.operation} of the {subject.phase or 'time after the'} phase: {subject.outcome}"
+    yield f"A request that {role}:" if role else "The request:"
+    yield f"  {subject.operation} in {subject.phase or 'the time after all phases'}: {subject.outcome}"
     yield f"  {names}"
     moments = moments_of(evidence, run.folder.root, subject)
     yield from map(_moment, moments[:MOMENTS_MAX])

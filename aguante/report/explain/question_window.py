@@ -1,4 +1,4 @@
-"""Where the answer to an expectation lies: the phase that it names, else the time that its kind asks about. Pure."""
+"""The time window of an expectation: the phase that it names, else the window of its kind. Pure."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from aguante.run_folder.run_log import RunLog
 
 @dataclass(frozen=True)
 class Asked:
-    """``[start_s, end_s)`` since t0, and how it is called."""
+    """``[start_s, end_s)`` since t0, with a name."""
 
     name: str
     start_s: float
@@ -17,12 +17,12 @@ class Asked:
 
 
 def asked_window(asked: Expectation, plan: Plan, facts: RunLog) -> Asked | None:
-    """The time that an expectation is judged by; None: this run has no such phase, or no fault.
+    """The window in which an expectation is judged; None if this run has no such phase, or no fault.
 
     Args:
-        asked: as the experiment states it.
-        plan: whose phases and faults; where a fault's real time is not known, the planned one counts.
-        facts: when each fault really began and ended.
+        asked: the expectation.
+        plan: phases and planned times of faults, which apply if the actual ones are unknown.
+        facts: the actual times of faults.
     """
     phase: str | None = getattr(asked, "phase", None)
     if phase is None:
@@ -39,13 +39,13 @@ def _phase(name: str, plan: Plan) -> Asked | None:
 
 
 _FROM = {
-    "first_fault": "from the first fault's beginning",
-    "last_undo": "from the last fault's end",
+    "first_fault": "from the start of the first fault",
+    "last_undo": "from the end of the last fault",
 }
 
 
 def _between(start: Boundary, end: Boundary, plan: Plan, facts: RunLog) -> Asked | None:
-    """The time between two boundaries of the run; None: it has no faults."""
+    """The time between two boundaries of the run; None if it has no faults."""
     if start == "start":
         return Asked("the whole run", plan.phases[0].start_s, plan.end_s)
     if not plan.faults:
@@ -55,7 +55,7 @@ def _between(start: Boundary, end: Boundary, plan: Plan, facts: RunLog) -> Asked
         "last_undo": max(_known(facts.undone_s(each.id), each.end_s) for each in plan.faults),
         "end": plan.end_s,
     }
-    until = " on" if end == "end" else " to the last one's end"
+    until = "" if end == "end" else " to the end of the last"
     return Asked(_FROM[start] + until, times_s[start], times_s[end])
 
 

@@ -1,4 +1,4 @@
-// Reading the timeline second by second, by pointer or arrow keys. The page is complete without this.
+// Reads the timeline second by second, by pointer or arrow keys. The page is complete without it.
 (function () {
   "use strict";
   const plot = document.querySelector(".plot");

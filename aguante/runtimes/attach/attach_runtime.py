@@ -55,6 +55,11 @@ class AttachRuntime:
         """Docker can start a container again; of plain processes only whoever started them knows how."""
         return self._control
 
+    @property
+    def docker(self) -> Docker | None:
+        """What calls Docker for a testbed of containers; None: it runs as plain processes, or is not attached yet."""
+        return self._control.docker if self._control else None
+
     def parts(self) -> Mapping[str, Alive]:
         """Toxiproxy and PostgreSQL, as containers or by pid."""
         if self._testbed is None or self._testbed.runtime == "compose":

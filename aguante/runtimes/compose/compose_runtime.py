@@ -76,6 +76,11 @@ class ComposeRuntime:
         """Docker kills, stops, pauses and starts every container; None before ``up``."""
         return self._control
 
+    @property
+    def docker(self) -> Docker | None:
+        """What calls Docker for this project; None before ``up``."""
+        return self._control.docker if self._control else None
+
     def parts(self) -> Mapping[str, Alive]:
         """Toxiproxy's and PostgreSQL's containers."""
         return self._watch.parts

@@ -1,7 +1,6 @@
 """The native runtime: each service a process, a real Toxiproxy, a real PostgreSQL; no containers.
 
-Everything is started at once: services wait for their database by themselves, so the order does not
-matter and the two slow parts (initdb, Python's imports) overlap.
+All parts are started at once, so that the slow ones (initdb, Python's imports) overlap; services wait for databases.
 """
 
 import asyncio
@@ -63,6 +62,8 @@ class NativeRuntime:
         on_ready: called when a part got ready, seconds since ``up`` began.
     """
 
+    docker: None = None
+
     def __init__(
         self,
         parent: Path | None = None,
@@ -74,8 +75,7 @@ class NativeRuntime:
         on_ready: OnReady = _ignore,
     ) -> None:
         self._parent = parent
-        self._gateway_port = gateway_port
-        self._detach = detach
+        self._gateway_port, self._detach = gateway_port, detach
         self._relay = relay
         self._sidecars = sidecars
         self._on_ready = on_ready

@@ -1,4 +1,4 @@
-"""What asyncpg and the socket raise, named as the contract names it."""
+"""Translates what asyncpg and the socket raise into the contract's failures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncpg
 from services.kit.failures.failed import DatabaseFailed, caller_of
 from services.kit.failures.problem import Mechanism
 
-# The server ended the session or refuses work; the connection is of no more use.
+# The server ended the session or refuses work; the connection cannot be used any more.
 _SESSION_ENDED = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
@@ -15,14 +15,14 @@ _SESSION_ENDED = (
     asyncpg.CannotConnectNowError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
-# asyncpg says InternalClientError when the server's farewell has been read and the closing has not.
+# asyncpg raises InternalClientError between the server's last message and the end of the connection.
 OF_THE_CONNECTION = (
     OSError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
-# The server answered that the statement did nothing and may be tried again.
+# The server reported that the statement did nothing and may be repeated.
 _ROLLED_BACK = (asyncpg.TransactionRollbackError, asyncpg.InsufficientResourcesError)
 
 
@@ -33,17 +33,17 @@ def failed(link: str, mechanism: Mechanism, *, definite: bool, detail: str) -> D
 
 def commit_unknown(link: str, cause: BaseException) -> DatabaseFailed:
     """Return the failure of a write that may have been committed."""
-    detail = f"sent, and its outcome is unknown: {cause!r}"
+    detail = f"sent, but its outcome is unknown: {cause!r}"
     return failed(link, Mechanism.COMMIT_UNKNOWN, definite=False, detail=detail)
 
 
 def statement_failure(
     link: str, error: BaseException, *, closed: bool, definite: bool
 ) -> DatabaseFailed | None:
-    """Return what a failed statement is called; None for an error that is the statement's own.
+    """Return the failure of a statement; None for an error of the statement itself.
 
-    ``closed``: the connection is; asyncpg uses ``InterfaceError`` for that and for wrong arguments alike.
-    ``definite``: losing the connection undoes the statement, because it is inside a transaction.
+    `closed`: the connection is; asyncpg uses `InterfaceError` for that and for wrong arguments alike.
+    `definite`: losing the connection undoes the statement, because it is inside a transaction.
     """
     text = str(error) or type(error).__name__
     if isinstance(error, asyncpg.QueryCanceledError):

@@ -1,13 +1,13 @@
-"""PostgreSQL through a link: one pool, every wait bounded, every failure named and definite or not.
+"""PostgreSQL through a link: one pool, every wait bounded, every failure named, and definite or not.
 
-* A connection within ``acquire_s``, else ``pool_exhausted`` (all were in use) or ``database_unavailable``.
-* A statement within ``statement_s``, else ``timeout``. The server has the same limit, so that a statement whose
-  client gave up does not go on waiting for a lock. A connection that timed out is thrown away, not cleaned.
-* A lost connection is ``database_unavailable``; the pool connects anew by itself at the next use.
-* A COMMIT, or a ``write``, whose outcome nobody knows is ``commit_unknown``, never definite.
+* A connection comes within `acquire_s`, else `pool_exhausted` (all were in use) or `database_unavailable`.
+* A statement ends within `statement_s`, else `timeout`. The server has the same limit, so that a statement whose
+  client gave up does not go on waiting for a lock. A connection that timed out is closed, not reused.
+* A lost connection is `database_unavailable`; the pool connects again at the next use.
+* A COMMIT, or a `write`, whose outcome is unknown is `commit_unknown`, never definite.
 
-The pool's reset query is off: it is a second trip through Toxiproxy at each release, and we leave nothing behind
-in a session. asyncpg prepares each statement once per connection and keeps it.
+The pool's reset query is off: it would be a second trip through Toxiproxy at each release, and our sessions leave
+no state behind. asyncpg prepares each statement once per connection and keeps it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Database:
-    """One service's database. Every method raises ``DatabaseFailed``; a constraint's violation stays asyncpg's."""
+    """One service's database. Every method raises `DatabaseFailed`; a violated constraint stays asyncpg's error."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Database:
         telemetry: Telemetry,
         statements: Iterable[str] = (),
     ) -> None:
-        """Make the pool, unopened; ``statements``: the summaries of those that will be run."""
+        """Make the pool, unopened; `statements`: the summaries of all statements that will be run."""
         self.link = link
         self._url = url
         self._policy = policy
@@ -70,22 +70,22 @@ class Database:
     # What repositories use -------------------------------------------------------------------------
 
     async def fetchrow(self, summary: str, sql: str, *args: object) -> asyncpg.Record | None:
-        """Return the first row of one statement in a transaction of its own; None when there is none.
+        """Return the first row of one reading statement in a transaction of its own; None when there is none.
 
-        For reading. ``summary`` names span and metric: few words, always the same for a statement.
+        `summary` names span and metric: few words, always the same for a statement.
         """
         async with self._session(in_transaction=False) as session:
             return await session.fetchrow(summary, sql, *args)
 
     async def fetch(self, summary: str, sql: str, *args: object) -> list[asyncpg.Record]:
-        """Return all rows of one statement in a transaction of its own. For reading."""
+        """Return all rows of one reading statement in a transaction of its own."""
         async with self._session(in_transaction=False) as session:
             return await session.fetch(summary, sql, *args)
 
     async def write(self, summary: str, sql: str, *args: object) -> asyncpg.Record | None:
-        """Run one writing statement that commits itself, and return its first row (``RETURNING``).
+        """Run one writing statement that commits itself, and return its first row (`RETURNING`).
 
-        Raises ``DatabaseFailed(commit_unknown)``, not definite, when it was sent and its outcome is unknown.
+        Raises `DatabaseFailed(commit_unknown)`, not definite, when it was sent and its outcome is unknown.
         """
         try:
             return await self.fetchrow(summary, sql, *args)
@@ -97,16 +97,16 @@ class Database:
     def transaction(self) -> AbstractAsyncContextManager[Session]:
         """Return the context of one transaction: committed at the end, rolled back when the body raises.
 
-        A failure before the COMMIT is definite. Raises ``commit_unknown`` when the COMMIT's outcome is unknown.
+        A failure before the COMMIT is definite. Raises `commit_unknown` when the COMMIT's outcome is unknown.
         """
         return self._session(in_transaction=True)
 
     # Its life --------------------------------------------------------------------------------------
 
     def lifetime(self, schema: str) -> Callable[[web.Application], AsyncIterator[None]]:
-        """Return a ``cleanup_ctx`` that opens the database in the background and closes it at the end.
+        """Return a `cleanup_ctx` that opens the database in the background and closes it at the end.
 
-        ``schema`` is idempotent DDL. Start-up does not wait for it: ``/healthz`` answers from the first moment.
+        `schema` is idempotent DDL. Start-up does not wait for it: `/healthz` responds from the first moment.
         """
 
         async def context(app: web.Application) -> AsyncIterator[None]:
@@ -120,7 +120,7 @@ class Database:
         return context
 
     async def open(self, schema: str) -> None:
-        """Make the tables, trying until the database is reachable; raises ``PostgresError`` on faulty DDL."""
+        """Make the tables, trying until the database is reachable; raises `PostgresError` on faulty DDL."""
         self._pool = await self._make_pool()
         while not self._schema_made:
             try:
@@ -134,7 +134,7 @@ class Database:
         await self._warm(self._pool)
 
     async def _warm(self, pool: Pool) -> None:
-        """Fill the pool: a slow link then delays statements, as it should, and not the making of connections."""
+        """Fill the pool, so that a slow link delays statements, as it should, and not the making of connections."""
         asked = [pool.acquire(timeout=OPEN_S) for _ in range(self._policy.pool_size)]
         for got in await asyncio.gather(*asked, return_exceptions=True):
             if not isinstance(got, BaseException):
@@ -148,7 +148,7 @@ class Database:
         self._schema_made = True
 
     async def ready(self) -> str | None:
-        """Return why the database cannot be used now, or None: it is asked, by a statement."""
+        """Return why the database cannot be used now, or None; a statement finds out."""
         if not self._schema_made:
             return f"{self.link}: not reachable yet, or its tables are not made"
         try:
@@ -159,7 +159,7 @@ class Database:
         return None
 
     async def close(self) -> None:
-        """Drop every connection at once; nothing of ours is in flight any more when this is called."""
+        """Drop every connection at once; when this is called no statement is in flight any more."""
         if self._pool is not None:
             self._pool.terminate()
             self._pool = None
@@ -195,7 +195,7 @@ class Database:
             else:
                 yield session
         except asyncio.CancelledError:
-            terminate(connection)  # a statement may be halfway: this connection cannot be trusted
+            terminate(connection)  # a statement may be half done: the connection cannot be reused
             raise
         finally:
             self._used -= 1
@@ -211,7 +211,7 @@ class Database:
             return await pool.acquire(timeout=self._policy.acquire_s), pool
         except TimeoutError as error:
             waited = f"no connection within {time.monotonic() - started_s:.2f} s"
-            # Who queued lost its time there, even if it got a place at last and none was left to connect in.
+            # A caller that queued lost its time there, even if it got a place at last and had none left to connect.
             full = queued or self._all_used()
             mechanism = Mechanism.POOL_EXHAUSTED if full else Mechanism.DATABASE_UNAVAILABLE
             raise self._failed(mechanism, waited) from error

@@ -1,4 +1,4 @@
-"""Statements on one connection: a span and a metric each, bounded in time; and the transaction around them."""
+"""Statements on one connection, each with a span, a metric and a time limit; and the transaction around them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Session:
-    """One connection for the length of a ``with``. Every method raises ``DatabaseFailed``."""
+    """One connection for the length of a `with`. Every method raises `DatabaseFailed`."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Session:
         return await self._observed(summary, sql, lambda: self._connection.fetch(sql, *args))
 
     async def script(self, sql: str, limit_s: float) -> None:
-        """Run statements without arguments, without a span: DDL, and the question whether we are alive."""
+        """Run statements without arguments and without a span: DDL and the readiness check."""
         await self._bounded(lambda: self._connection.execute(sql), limit_s)
 
     @asynccontextmanager
@@ -122,7 +122,7 @@ class Session:
 
 
 def is_closed(connection: Connection) -> bool:
-    """Return whether a connection is lost; the pool takes a lost one back at once, and then it refuses to say."""
+    """Return whether a connection is lost; the pool takes a lost one back at once, and asking it then raises."""
     try:
         return connection.is_closed()
     except asyncpg.InterfaceError:
@@ -132,8 +132,8 @@ def is_closed(connection: Connection) -> bool:
 async def give_back(pool: Pool, connection: Connection) -> None:
     """Return a connection to its pool, which may have taken it back by itself a moment ago.
 
-    asyncpg checks that first and acts one turn of the loop later; a connection lost just between is an
-    InternalClientError ("on a free connection holder"), though all is as it should be.
+    asyncpg checks that first and releases it one turn of the loop later; if the connection is lost in between, it
+    raises InternalClientError ("on a free connection holder"), and there is nothing left to do.
     """
     try:
         await pool.release(connection)
@@ -143,6 +143,6 @@ async def give_back(pool: Pool, connection: Connection) -> None:
 
 
 def terminate(connection: Connection) -> None:
-    """Throw a connection away, if the pool has not done so already."""
+    """Close a connection at once, if the pool has not done so already."""
     with suppress(asyncpg.InterfaceError):
         connection.terminate()

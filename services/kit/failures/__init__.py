@@ -1,1 +1,1 @@
-"""How a call, a statement or a request fails: the words that every other folder of the kit uses."""
+"""How a call, a statement or a request fails: the vocabulary of all other folders."""

@@ -1,9 +1,9 @@
-"""Which failures can come where, so that each has its series at 0 before it comes.
+"""Sets of failures that can be foreseen, so that each series of a metric exists at 0 before its first failure.
 
-A series that appears with its first failures shows no growth by them: `rate()` and `increase()` see only what
-comes after its first scrape, and the first burst is the most telling one. Every child of a histogram costs time at
-each scrape, so these are what a broken link, process or database gives, and a business's refusals; what only a
-client's own mistake or a defect gives (400, 422, 500, 502 and their like) is not there beforehand.
+A series that appears with its first failures shows no growth by them: `rate()` and `increase()` only see what comes
+after the first scrape, and so they miss the first burst. Every child of a histogram takes time at each scrape, so
+these are the failures of a broken link, process or database, and business refusals. What only a client's mistake or
+a defect causes (400, 422, 500, 502, ...) is not created beforehand.
 """
 
 from __future__ import annotations
@@ -13,22 +13,20 @@ from types import MappingProxyType
 
 from services.kit.failures.problem import Mechanism
 
-NO_ANSWER = (
+NO_RESPONSE = (
     Mechanism.CONNECT_REFUSED,
     Mechanism.DISCONNECTED,
     Mechanism.CONNECTION_RESET,
     Mechanism.TIMEOUT,
     Mechanism.DEADLINE,
 )
-"""How an attempt over HTTP ends without an answer."""
+"""How an attempt over HTTP ends without a response."""
 OF_READS = (Mechanism.TIMEOUT, Mechanism.POOL_EXHAUSTED, Mechanism.DATABASE_UNAVAILABLE)
 OF_WRITES = (*OF_READS, Mechanism.COMMIT_UNKNOWN)
-"""What a service that asks its database answers when that fails."""
+"""How a service responds when its database fails."""
 OF_STATEMENTS = (Mechanism.TIMEOUT, Mechanism.DATABASE_UNAVAILABLE)
-"""How a statement that was sent fails."""
-OF_COMPENSATIONS = (*NO_ANSWER[:4], *OF_WRITES[1:])
-"""How a release or refund fails: it has no deadline."""
+"""How a statement fails that was sent."""
 
 Failures = Mapping[tuple[str, str], tuple[Mechanism, ...]]
-"""(method, route) -> the failures that it is answered with."""
+"""(method, route) -> the failures that it responds with."""
 NONE: Failures = MappingProxyType({})

@@ -1,21 +1,23 @@
-"""How a call over a link fails, and what the caller of the caller is told about it.
+"""How a call over a link or a statement fails, and the problem that our own caller gets for it.
 
-An error is *definite* when the callee certainly did nothing (and never will); otherwise it may have acted.
+A failure is *definite* when the callee certainly did nothing and never will; otherwise it may have acted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from services.kit.failures.problem import STATUS_OF, Mechanism, Problem
 
 
 @dataclass(eq=False)
-class Failed(Exception):  # noqa: N818 - named as the contract speaks of it
-    """A call over ``link`` that brought no usable answer.
+class Failed(Exception):  # noqa: N818 - named as in the contract
+    """A call over `link` that brought no usable response.
 
-    ``origin`` is the service that decided (ourselves for a timeout, the callee for a status it answered),
-    ``link`` the edge where it went wrong: for a failure that the callee reports, the edge that the callee names.
+    `origin` is the service that decided (ourselves for a timeout, the callee for a status of its own), `link` the
+    edge where it went wrong: for a failure that the callee reports, the edge that the callee names.
     """
 
     mechanism: Mechanism
@@ -31,9 +33,9 @@ class Failed(Exception):  # noqa: N818 - named as the contract speaks of it
 
 @dataclass(eq=False)
 class CallFailed(Failed):
-    """An HTTP call failed. ``status`` and ``problem`` are the callee's, None when no answer came.
+    """An HTTP call failed. `status` and `problem` are the callee's, None when no response came.
 
-    ``retry_after_s``: how long whoever refused the call asks to be left alone, None when nobody said.
+    `retry_after_s`: how long to wait before the next call, as the callee or the breaker asks; None: not stated.
     """
 
     status: int | None = None
@@ -43,35 +45,35 @@ class CallFailed(Failed):
 
 @dataclass(eq=False)
 class DatabaseFailed(Failed):
-    """A statement, a COMMIT, or getting a connection failed.
+    """A statement or a COMMIT failed, or no connection could be had.
 
-    ``definite``: certainly nothing was written. Mechanisms: ``pool_exhausted``, ``database_unavailable``,
-    ``timeout``, and ``commit_unknown`` for a write whose outcome nobody knows.
+    `definite`: certainly nothing was written. Mechanisms: `pool_exhausted`, `database_unavailable`, `timeout`, and
+    `commit_unknown` for a write whose outcome is unknown.
     """
 
 
 def problem_from(failure: Failed, *, reservation_id: str | None = None) -> Problem:
-    """Return what our own caller is told: the contract's status, and the origin, link and mechanism as they were.
+    """Return the problem for our own caller: the contract's status; origin, link and mechanism unchanged.
 
-    A callee's problem is passed on with its ``definite``, ``settled`` and ``reservation_id``; a failure of our
-    own making is settled when it is definite. Change the fields of the result where you know better.
+    A callee's problem is forwarded with its `definite`, `settled` and `reservation_id`; a failure of our own is
+    settled when it is definite. Change the fields of the result where more is known.
     """
-    said = failure.problem if isinstance(failure, CallFailed) else None
-    if said is not None:
+    theirs = failure.problem if isinstance(failure, CallFailed) else None
+    if theirs is not None:
         return Problem(
-            mechanism=said.mechanism,
-            detail=said.detail,
-            status=_forwarded(said.mechanism),
-            origin=said.origin,
-            link=said.link,
-            definite=said.definite,
-            settled=said.settled,
-            reservation_id=said.reservation_id or reservation_id,
-            retry_after_s=said.retry_after_s,
+            mechanism=theirs.mechanism,
+            detail=theirs.detail,
+            status=_forwarded(theirs.mechanism),
+            origin=theirs.origin,
+            link=theirs.link,
+            definite=theirs.definite,
+            settled=theirs.settled,
+            reservation_id=theirs.reservation_id or reservation_id,
+            retry_after_s=theirs.retry_after_s,
         )
     return Problem(
         mechanism=failure.mechanism,
-        detail=_told(failure),
+        detail=_detail(failure),
         status=_forwarded(failure.mechanism),
         origin=failure.origin,
         link=failure.link,
@@ -82,7 +84,16 @@ def problem_from(failure: Failed, *, reservation_id: str | None = None) -> Probl
     )
 
 
-def _told(failure: Failed) -> str:
+@contextmanager
+def failures_as_problems(reservation_id: str | None = None) -> Iterator[None]:
+    """Raise a failed call or statement of the body as the problem for our own caller."""
+    try:
+        yield
+    except Failed as failed:
+        raise problem_from(failed, reservation_id=reservation_id) from failed
+
+
+def _detail(failure: Failed) -> str:
     advice = _ADVICE.get(failure.mechanism, "Try again later.")
     return f"{advice} ({failure.detail})" if failure.detail else advice
 
@@ -108,10 +119,10 @@ _ADVICE = {
 
 
 def caller_of(link: str) -> str:
-    """Return the service that calls over ``link``: links are named caller-callee."""
+    """Return the service that calls over `link`: links are named caller-callee."""
     return link.partition("-")[0]
 
 
 def callee_of(link: str) -> str:
-    """Return the service that is called over ``link``."""
+    """Return the service that is called over `link`."""
     return link.partition("-")[2]

@@ -1,6 +1,6 @@
 """The one error format: RFC 9457 problem details that say where a failure came from.
 
-``Problem`` is raised by handlers and rendered by the server; ``parse_problem`` reads a callee's body.
+Handlers raise a `Problem` and the server renders it; `parse_problem` reads a callee's body.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BODY_BYTES_MAX = 16 * 1024
 
 
 class Mechanism(StrEnum):
-    """What produced a failure: the closed list that ``testbed.yaml`` owns (a test compares the two)."""
+    """What produced a failure: a closed list that `testbed.yaml` owns; a test compares the two."""
 
     SEMAPHORE_FULL = "semaphore_full"
     BREAKER_OPEN = "breaker_open"
@@ -48,8 +48,8 @@ class Mechanism(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
-# The contract's status for each mechanism, seen from whoever passes the failure on.
-# An internal error is 500 only at the service where it happened; one hop further it is 502 (failures.py).
+# The contract's status for each mechanism.
+# An internal error is 500 only at the service where it happened; one hop further it is 502 (failed.py).
 STATUS_OF: Mapping[Mechanism, int] = MappingProxyType(
     {
         Mechanism.SEMAPHORE_FULL: 429,
@@ -86,9 +86,9 @@ STATUS_OF: Mapping[Mechanism, int] = MappingProxyType(
 class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
     """A failure on its way to the caller; handlers raise it, the server renders it.
 
-    ``status`` defaults to the mechanism's own; ``origin`` to the service that renders it. ``definite``: it can
-    never become confirmed. ``settled``: nothing is left to give back. ``retry_after_s`` becomes ``Retry-After``
-    (whole seconds, at least 1); a 429 and a 503 carry one always. ``headers`` are sent along.
+    `status` defaults to the mechanism's own, `origin` to the service that renders it. `definite`: it can never
+    become confirmed. `settled`: nothing is left to give back. `retry_after_s` becomes `Retry-After` (whole seconds,
+    at least 1); a 429 and a 503 always carry one. `headers` are sent along.
     """
 
     mechanism: Mechanism
@@ -110,7 +110,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
             self.retry_after_s = 1
 
     def body(self, service: str, trace_id: str) -> bytes:
-        """Return the RFC 9457 body; ``service`` is the origin when the problem names none."""
+        """Return the RFC 9457 body; `service` is the origin when the problem names none."""
         return msgspec.json.encode(
             ProblemBody(
                 type=f"urn:aguante:problem:{self.mechanism}",
@@ -129,7 +129,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
 
 
 class ProblemBody(msgspec.Struct, frozen=True, kw_only=True):
-    """The wire form, complete: what every non-2xx answer of every service carries."""
+    """The complete wire form, which every non-2xx response of every service carries."""
 
     type: str
     title: str
@@ -145,7 +145,7 @@ class ProblemBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _TolerantBody(msgspec.Struct, frozen=True):
-    """What must be in a callee's body for it to tell us anything; the rest may be missing."""
+    """A callee's body as far as it is read; only mechanism and origin must be there."""
 
     mechanism: Mechanism
     origin: str
@@ -159,23 +159,23 @@ class _TolerantBody(msgspec.Struct, frozen=True):
 def parse_problem(status: int, body: bytes, retry_after: str | None = None) -> Problem | None:
     """Read a callee's problem body; None when it is none, is too large or names no known mechanism.
 
-    What the callee leaves out is read as the careful answer: not definite, not settled.
+    What the callee leaves out is assumed to be the worse case: not definite, not settled.
     """
     if len(body) > BODY_BYTES_MAX:
         return None
     try:
-        said = msgspec.json.decode(body, type=_TolerantBody)
+        found = msgspec.json.decode(body, type=_TolerantBody)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     return Problem(
-        mechanism=said.mechanism,
-        detail=said.detail,
+        mechanism=found.mechanism,
+        detail=found.detail,
         status=status,
-        origin=said.origin,
-        link=said.link,
-        definite=said.definite,
-        settled=said.settled,
-        reservation_id=said.reservation_id,
+        origin=found.origin,
+        link=found.link,
+        definite=found.definite,
+        settled=found.settled,
+        reservation_id=found.reservation_id,
         retry_after_s=_seconds(retry_after),
     )
 

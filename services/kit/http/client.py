@@ -1,9 +1,10 @@
-"""The one place where a service calls another: one attempt, one CLIENT span, one named way to fail.
+"""The one place where a service calls another: each attempt has one CLIENT span and one named way to fail.
 
 Toxiproxy stands on every link, so a refused connection means that the proxy is disabled and the callee was never
 reached (definite); a dead callee looks like a connection that closes (indefinite).
-aiohttp repeats an idempotent request once on a dead pooled connection without telling: that is switched off, or
-every count of attempts would be wrong. Its limit of 100 connections is off too: it makes false timeouts.
+aiohttp silently repeats an idempotent request once on a dead pooled connection: that is switched off by a private
+name (docs/adr/0012-private-names-of-aiohttp.md), or every count of attempts would be wrong. Its limit of 100
+connections is off too: waiting for one of them would look like a slow callee.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
@@ -24,29 +26,31 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from services.kit.failures.failed import CallFailed, callee_of, caller_of
 from services.kit.failures.problem import Mechanism, parse_problem
 from services.kit.patterns import deadline as deadlines
-from services.kit.patterns.deadline import AttemptLimit, Deadline
+from services.kit.patterns.deadline import Deadline
+from services.kit.patterns.pipeline import Attempt, Pipeline
+from services.kit.policy.sections import LinkPolicy
 from services.kit.telemetry import tracing
-from services.kit.telemetry.events import AttemptFinished, CallRejected
+from services.kit.telemetry.events import AttemptFinished
 from services.kit.telemetry.telemetry import Telemetry
 
 T = TypeVar("T")
-ANSWER_BYTES_MAX = 64 * 1024
+RESPONSE_BYTES_MAX = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Request(Generic[T]):
-    """One call: ``route`` is the path's template (it names span and metric), ``answer`` the type of a 2xx body."""
+    """One call: `route` is the path's template, which names span and metric; `response` the type of a 2xx body."""
 
     method: str
     route: str
-    answer: type[T]
+    response: type[T]
     path: str = ""
     body: msgspec.Struct | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_session() -> aiohttp.ClientSession:
-    """Make the client session of a service; to be closed by who made it."""
+    """Make the client session of a service; the caller closes it."""
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -59,7 +63,7 @@ def make_session() -> aiohttp.ClientSession:
 
 
 class Link:
-    """An edge on which this service is the caller; ``base_url`` is the proxied address."""
+    """An edge on which this service is the caller; `base_url` is the proxied address."""
 
     def __init__(
         self,
@@ -81,56 +85,56 @@ class Link:
             "server.port": parts.port or 80,
         }
 
-    async def call(
-        self,
-        request: Request[T],
-        deadline: Deadline,
-        timeout_s: float | None,
-        attempt: int = 1,
-    ) -> T:
-        """Send ``request`` once and return its answer; raises ``CallFailed`` when there is none.
+    def pipeline(self, policy: LinkPolicy) -> Pipeline:
+        """Return a pipeline of this link's layers, tuned by `policy`."""
+        return Pipeline(self.name, policy, self._telemetry.emit)
 
-        A non-2xx answer is a failure too, with the callee's ``status`` and ``problem``. ``timeout_s`` None is no
-        timeout of its own. An attempt that the deadline leaves no time for is not sent (``deadline``, definite).
+    async def call(
+        self, request: Request[T], pipeline: Pipeline, deadline: Deadline, first: int = 1
+    ) -> T:
+        """Send `request` through `pipeline` and return the response's body; raises `CallFailed` when there is none.
+
+        A non-2xx response is a failure too, with the callee's `status` and `problem`. `first`: see `Pipeline.run`.
         """
-        limit = deadline.attempt(timeout_s)
-        if limit.timeout_s <= 0:
-            self._telemetry.emit(CallRejected(self.name, Mechanism.DEADLINE))
-            raise self._failed(Mechanism.DEADLINE, definite=True, detail="no time left to call")
+        return await pipeline.run(lambda attempt: self._send(request, attempt), deadline, first)
+
+    async def _send(self, request: Request[T], attempt: Attempt) -> T:
         started_s = self._clock()
-        span = self._start_span(request, attempt)
+        span = self._start_span(request, attempt.number)
         status: int | None = None
         mechanism: Mechanism | None = None
         try:
             with trace.use_span(span, record_exception=False, set_status_on_exception=False):
-                status, answer = await self._send(request, deadline, limit)
-            return answer
+                status, body = await self._exchange(request, attempt)
+            return body
         except CallFailed as failure:
             status, mechanism = failure.status, failure.mechanism
             raise
         finally:
-            self._finish(span, request, attempt, status, mechanism, self._clock() - started_s)
+            duration_s = self._clock() - started_s
+            self._finish(span, request, attempt.number, status, mechanism, duration_s)
 
-    async def _send(
-        self, request: Request[T], deadline: Deadline, limit: AttemptLimit
-    ) -> tuple[int, T]:
-        seconds = None if math.isinf(limit.timeout_s) else limit.timeout_s
+    async def _exchange(self, request: Request[T], attempt: Attempt) -> tuple[int, T]:
+        limit_s = attempt.limit.timeout_s
         try:
-            async with asyncio.timeout(seconds), self._exchange(request, deadline) as response:
+            async with (
+                asyncio.timeout(None if math.isinf(limit_s) else limit_s),
+                self._request(request, attempt.deadline) as response,
+            ):
                 body = await _bounded_body(response)
         except TimeoutError as error:
-            waited = f"no answer within {limit.timeout_s:.3g} s; the work may still be done"
-            raise self._failed(limit.mechanism, definite=False, detail=waited) from error
+            detail = f"no answer within {limit_s:.3g} s; the work may still be done"
+            raise self._failed(attempt.limit.mechanism, definite=False, detail=detail) from error
         except (aiohttp.ClientError, OSError) as error:
             mechanism, definite = classify(error)
             raise self._failed(mechanism, definite=definite, detail=str(error)[:200]) from error
         if not 200 <= response.status < 300:
-            raise self._error_answer(response, body)
+            raise self._error_response(response, body)
         return response.status, self._decode(request, response.status, body)
 
-    def _exchange(
+    def _request(
         self, request: Request[T], deadline: Deadline
-    ) -> aiohttp.client._RequestContextManager:
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         headers = dict(request.headers)
         tracing.inject(headers)
         remaining_ms = deadline.header_ms()
@@ -148,13 +152,13 @@ class Link:
     def _decode(self, request: Request[T], status: int, body: bytes | None) -> T:
         try:
             if body is not None:
-                return msgspec.json.decode(body, type=request.answer)
-            detail = f"the answer is longer than {ANSWER_BYTES_MAX} bytes"
+                return msgspec.json.decode(body, type=request.response)
+            detail = f"the response is longer than {RESPONSE_BYTES_MAX} bytes"
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             detail = str(error)
         raise self._failed(Mechanism.BAD_ANSWER, definite=False, detail=detail, status=status)
 
-    def _error_answer(self, response: aiohttp.ClientResponse, body: bytes | None) -> CallFailed:
+    def _error_response(self, response: aiohttp.ClientResponse, body: bytes | None) -> CallFailed:
         problem = parse_problem(response.status, body or b"", response.headers.get("Retry-After"))
         if problem is not None:
             return CallFailed(
@@ -225,7 +229,7 @@ class Link:
 
 
 def classify(error: aiohttp.ClientError | OSError) -> tuple[Mechanism, bool]:
-    """Return what a failed exchange is called, and whether it is definite: nothing can have reached the callee."""
+    """Return the mechanism of a failed exchange, and whether it is definite: nothing can have reached the callee."""
     if isinstance(error, aiohttp.ClientConnectorError):
         return Mechanism.CONNECT_REFUSED, True
     if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientConnectionResetError):
@@ -241,11 +245,11 @@ def classify(error: aiohttp.ClientError | OSError) -> tuple[Mechanism, bool]:
 
 
 async def _bounded_body(response: aiohttp.ClientResponse) -> bytes | None:
-    """Read the body; None when it is longer than any answer of ours can be."""
+    """Read the body; None when it is longer than `RESPONSE_BYTES_MAX`."""
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > ANSWER_BYTES_MAX:
+        if len(body) > RESPONSE_BYTES_MAX:
             response.close()
             return None
     return bytes(body)

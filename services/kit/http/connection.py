@@ -1,15 +1,19 @@
-"""Answers what is not even HTTP: aiohttp rejects it before any middleware runs, in plain text; we want a problem."""
+"""One client's connection: its waits have limits, and what is not HTTP gets a problem instead of plain text.
+
+aiohttp rejects malformed requests before any middleware runs; hence this subclass of its protocol. It reaches into two
+private names of aiohttp, `_make_server` and `_waiter`: docs/adr/0012-private-names-of-aiohttp.md.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, cast
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
-from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -23,9 +27,9 @@ _LOG = logging.getLogger(__name__)
 
 
 class Runner(web.AppRunner):
-    """Runs an application for its telemetry; bodies are not decompressed, so none can be a bomb.
+    """Runs an application within `limits`; bodies are not decompressed, so none can be a decompression bomb.
 
-    ``shutdown_s``: how long requests in flight may take to end when it is cleaned up.
+    `shutdown_s`: how long requests in flight may take to end when it is cleaned up.
     """
 
     def __init__(
@@ -36,37 +40,38 @@ class Runner(web.AppRunner):
         shutdown_s: float,
         limits: ConnectionLimits | None = None,
     ) -> None:
-        self._limits = limits or ConnectionLimits()
-        super().__init__(
-            app,
-            access_log=None,
-            shutdown_timeout=shutdown_s,
-            auto_decompress=False,
-            keepalive_timeout=self._limits.idle_s,
-            lingering_time=self._limits.linger_s,
-            max_line_size=HEAD_BYTES_MAX,
-            max_field_size=HEAD_BYTES_MAX,
-            max_headers=HEADERS_MAX,
-        )
+        super().__init__(app, access_log=None, shutdown_timeout=shutdown_s)
         self._telemetry = telemetry
+        self._limits = limits or ConnectionLimits()
 
     async def _make_server(self) -> web.Server:
-        made = await super()._make_server()
-        return _Server(
-            made.request_handler,
-            request_factory=_tamed(made.request_factory),
-            telemetry=self._telemetry,
-            limits=self._limits,
-            **made._kwargs,
-        )
+        server = await super()._make_server()
+        return _Server(server, self._telemetry, self._limits)
 
 
-def _tamed(make_request: Any) -> Any:
-    """Wrap what makes requests, so that three things never get as far as what aiohttp itself would do with them.
+class _Server(web.Server):
+    """Makes the handler of each connection."""
 
-    An ``Expect`` that we do not know is ignored, as RFC 9110 allows: aiohttp answers it in plain text. A version that
-    we do not speak is answered in HTTP/1.0 and the connection closed: aiohttp would call its answer HTTP/2.0.
-    A ``CONNECT`` without a target gets one that we do not have: aiohttp would die of it, and say nothing.
+    def __init__(self, made: web.Server, telemetry: Telemetry, limits: ConnectionLimits) -> None:
+        super().__init__(self._handle, request_factory=_corrected(made.request_factory))
+        self.telemetry = telemetry
+        self.limits = limits
+        self._next: Callable[[Any], Any] = made.request_handler
+
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self)
+
+    def _handle(self, request: web.BaseRequest) -> Any:
+        connection = cast("_Connection", request.protocol)
+        return connection.refuse() if connection.excess else self._next(request)
+
+
+def _corrected(make_request: Any) -> Any:
+    """Wrap the factory of requests, to correct three cases that aiohttp itself handles badly.
+
+    An `Expect` that we do not know is ignored, as RFC 9110 allows: aiohttp responds in plain text. A version that we
+    do not speak gets a response in HTTP/1.0 and the connection is closed: aiohttp would call its response HTTP/2.0.
+    A `CONNECT` without a target gets an unknown path: aiohttp would fail without any response.
     """
 
     def make(message: Any, *args: Any) -> web.BaseRequest:
@@ -85,111 +90,111 @@ def _tamed(make_request: Any) -> Any:
     return make
 
 
-class _Server(web.Server):
-    """Makes a connection's handler; the only seam that aiohttp leaves for this."""
-
-    def __init__(
-        self, handler: Any, *, telemetry: Telemetry, limits: ConnectionLimits, **kwargs: Any
-    ) -> None:
-        super().__init__(handler, **kwargs)
-        self.telemetry = telemetry
-        self.limits = limits
-
-    def __call__(self) -> RequestHandler:
-        handler = _Connection(self, loop=self._loop, **self._kwargs)
-        handler.telemetry = self.telemetry
-        handler.limits = self.limits
-        handler.timers = {}
-        return handler
-
-
-class _Connection(RequestHandler):
+class _Connection(web.RequestHandler):
     """One connection, whose protocol errors are problems and whose every wait has a limit."""
 
-    __slots__ = ("limits", "telemetry", "timers")
-    telemetry: Telemetry
-    limits: ConnectionLimits
-    timers: dict[str, asyncio.TimerHandle]
+    __slots__ = ("excess", "lost", "server", "timers")
 
-    # How many: each beyond the limit is told so, and beyond that is cut off ------------------------------
+    def __init__(self, server: _Server) -> None:
+        limits = server.limits
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=cast("logging.Logger", None),
+            auto_decompress=False,
+            keepalive_timeout=limits.idle_s,
+            lingering_time=limits.linger_s,
+            max_line_size=HEAD_BYTES_MAX,
+            max_field_size=HEAD_BYTES_MAX,
+            max_headers=HEADERS_MAX,
+        )
+        self.server = server
+        self.timers: dict[str, asyncio.TimerHandle] = {}
+        self.excess = False
+        self.lost = False
+
+    # The number of connections: those above the limit are refused, and beyond that aborted --------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve, or to refuse, a connection."""
         super().connection_made(transport)
-        socket = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
-        assert self._task_handler is not None  # noqa: S101 - made two lines above
-        self._task_handler.add_done_callback(lambda _: self._limit_end(socket))
-        assert self._manager is not None  # noqa: S101 - we are connected
-        above = len(self._manager._connections) - self.limits.connections
-        if above > self.limits.refused:
-            socket.abort()
-        elif above > 0:
-            self._request_handler = self._refuse
+        limits = self.server.limits
+        above = len(self.server.connections) - limits.connections
+        self.excess = above > 0
+        if above > limits.refused:
+            cast("asyncio.Transport", transport).abort()
 
-    async def _refuse(self, request: web.BaseRequest) -> web.StreamResponse:
-        self.telemetry.emit(RequestRejected(Mechanism.SEMAPHORE_FULL))
+    async def refuse(self) -> web.Response:
+        """Respond with 429: too many connections are open."""
+        self.server.telemetry.emit(RequestRejected(Mechanism.SEMAPHORE_FULL))
         detail = (
-            f"{self.limits.connections} connections are open already. Repeat after Retry-After."
+            f"{self.server.limits.connections} connections are open already. "
+            "Repeat after Retry-After."
         )
-        response = self._answer(Problem(Mechanism.SEMAPHORE_FULL, detail))
+        response = self._response(Problem(Mechanism.SEMAPHORE_FULL, detail))
         response.headers["Retry-After"] = "1"
         return response
 
+    # Time limits ------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Serve requests; then give the client `unread_s` to read the rest of the last response."""
+        transport = cast("asyncio.Transport", self.transport)  # uvloop's has another base class
+        try:
+            await super().start()
+        finally:
+            # A transport that is being closed waits for the client to read, without any limit.
+            if not self.lost:
+                self._set_timer("end", self.server.limits.unread_s, transport.abort)
+
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Stop every timer: there is nothing left to limit."""
+        """Cancel every timer."""
+        self.lost = True
         for name in tuple(self.timers):
-            self._stop(name)
+            self._cancel_timer(name)
         super().connection_lost(exc)
 
-    # How long --------------------------------------------------------------------------------------------
-
     def data_received(self, data: bytes) -> None:
-        """Take what came; a head that has begun must end within ``head_s``, however slowly it drips."""
+        """Parse what came; a head that has begun must end within `head_s`, however slowly its bytes come."""
         super().data_received(data)
-        if not self._between_requests():
-            self._stop("head")
+        if not self._waits_for_head():
+            self._cancel_timer("head")
         elif "head" not in self.timers:
-            self._start("head", self.limits.head_s, self._head_is_late)
+            self._set_timer("head", self.server.limits.head_s, self._head_is_late)
 
-    def _between_requests(self) -> bool:
-        waits = self._waiter is None or not self._waiter.done()
-        return waits and not self._messages and not self._request_in_progress
+    def _waits_for_head(self) -> bool:
+        return self._waiter is not None and not self._waiter.done()
 
     def _head_is_late(self) -> None:
         self.timers.pop("head", None)
-        if not self._between_requests() or self.transport is None:
+        if not self._waits_for_head() or self.transport is None:
             return
-        detail = f"The head of a request did not arrive within {self.limits.head_s:.0f} s."
+        detail = f"The head of a request did not arrive within {self.server.limits.head_s:.0f} s."
         problem = Problem(Mechanism.BAD_REQUEST, detail, HTTPStatus.REQUEST_TIMEOUT)
-        self.transport.write(_on_the_wire(self._answer(problem)))
+        self.transport.write(_on_the_wire(self._response(problem)))
         self.force_close()
 
     def pause_writing(self) -> None:
         """Begin to count the time in which the client does not read."""
         super().pause_writing()
         if self.transport is not None:
-            self._start("unread", self.limits.unread_s, self.transport.abort)
+            self._set_timer("unread", self.server.limits.unread_s, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Be content: the client reads."""
-        self._stop("unread")
+        """Cancel the timer: the client has resumed reading."""
+        self._cancel_timer("unread")
         super().resume_writing()
 
-    def _limit_end(self, transport: asyncio.Transport) -> None:
-        # A transport that is closed waits for the client to read the rest, for ever if need be.
-        if self._manager is not None:
-            self._start("end", self.limits.unread_s, transport.abort)
+    def _set_timer(self, name: str, after_s: float, act: Callable[[], object]) -> None:
+        self._cancel_timer(name)
+        self.timers[name] = asyncio.get_running_loop().call_later(after_s, act)
 
-    def _start(self, name: str, after_s: float, act: Any) -> None:
-        self._stop(name)
-        self.timers[name] = self._loop.call_later(after_s, act)
-
-    def _stop(self, name: str) -> None:
+    def _cancel_timer(self, name: str) -> None:
         timer = self.timers.pop(name, None)
         if timer is not None:
             timer.cancel()
 
-    # What is not HTTP ------------------------------------------------------------------------------------
+    # What is not HTTP -------------------------------------------------------------------------------------
 
     def handle_error(
         self,
@@ -198,38 +203,39 @@ class _Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Return a problem in place of aiohttp's plain text; the connection closes after it."""
+        """Return a problem in place of aiohttp's plain text; the connection is closed after it."""
         if request.writer.output_size > 0:
-            raise ConnectionError(message)  # half an answer is out: there is nothing more to say
+            raise ConnectionError(message)  # half a response is out: nothing valid can follow
         broken = status >= 500
         mechanism = Mechanism.INTERNAL_ERROR if broken else Mechanism.BAD_REQUEST
         _LOG.log(
             logging.ERROR if broken else logging.INFO,
-            "a request that is not HTTP as we know it: %r",
+            "a request that is not valid HTTP: %r",
             exc,
             exc_info=exc if broken else None,
         )
         why = printable(" ".join((message or "").split()), 200)
-        return self._answer(Problem(mechanism, f"This is not a valid HTTP request: {why}", status))
+        return self._response(
+            Problem(mechanism, f"This is not a valid HTTP request: {why}", status)
+        )
 
-    def _answer(self, problem: Problem) -> web.Response:
+    def _response(self, problem: Problem) -> web.Response:
         trace_id = secrets.token_hex(16)
+        telemetry = self.server.telemetry
         response = web.Response(
-            body=problem.body(self.telemetry.service, trace_id),
+            body=problem.body(telemetry.service, trace_id),
             status=problem.status,
             headers={"X-Trace-Id": trace_id},
             content_type=PROBLEM_TYPE,
         )
         response.force_close()
-        # There was no request yet, so no span that the id could lead to, and no time that it took.
-        self.telemetry.emit(
-            RequestFinished("_OTHER", "", problem.status, problem.mechanism, 0.0, "")
-        )
+        # There is no request yet, hence no span that the id could lead to, and no duration.
+        telemetry.emit(RequestFinished("_OTHER", "", problem.status, problem.mechanism, 0.0, ""))
         return response
 
 
 def _on_the_wire(response: web.Response) -> bytes:
-    """Return an answer as bytes, for when there is no request to answer."""
+    """Return a response as bytes, for when there is no request to respond to."""
     body = response.body
     assert isinstance(body, bytes)  # noqa: S101 - it was made of bytes
     headers = {**response.headers, "Content-Length": str(len(body)), "Connection": "close"}

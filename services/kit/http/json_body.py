@@ -1,4 +1,4 @@
-"""A request's body as a JSON object, within bounds: type, encoding, time, bytes, depth, keys, and each key once."""
+"""Reads a request's body as a JSON object, within bounds: type, encoding, time, bytes, depth, keys, each key once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from services.kit.telemetry.text import printable
 
 BODY_S = 5.0
 DEPTH_MAX = 8
-"""Ours are one deep; the rest is there so that a fault deeper down is named and not only refused."""
+"""Our documents are one level deep; with some room a misplaced object gets a 422 that names it."""
 KEYS_MAX = 32
 KEY_CHARS_MAX = 64
-"""A body of 16 KB has room for 3,000 unknown keys, and each of them would be looked at and named in the answer."""
+"""A body of 16 KB has room for 3,000 unknown keys, and each would be looked up and named in the response."""
 _SHOWN_CHARS = 60
 _CUT_SHORT = "The body ended before its Content-Length, or is badly chunked."
 
@@ -24,9 +24,9 @@ _CUT_SHORT = "The body ended before its Content-Length, or is badly chunked."
 async def read_document(request: web.Request) -> dict[str, object]:
     """Return the body as a JSON object.
 
-    Raises ``Problem`` 415 (not JSON, or encoded), 413 (too long), 400 (not JSON, late, cut short, too deep, too many
-    or too long keys, or a key twice: whoever reads the first of them and whoever reads the last would see two
-    different orders) or 422 (no object).
+    Raises `Problem` 415 (not JSON, or encoded), 413 (too long), 400 (not JSON, late, cut short, too deep, too many
+    or too long keys, or a key twice: parsers that keep the first and parsers that keep the last would see two
+    different orders) or 422 (not an object).
     """
     _check_type(request)
     body = await _read(request)
@@ -66,12 +66,12 @@ async def _read(request: web.Request) -> bytes:
         raise Problem(Mechanism.BAD_REQUEST, _CUT_SHORT) from error
     except RuntimeError as error:
         if request.transport is not None:
-            raise  # else it is aiohttp's word for a client that was gone before we began to read
+            raise  # without a transport it means that the client was gone before we began to read
         raise Problem(Mechanism.BAD_REQUEST, _CUT_SHORT) from error
 
 
 def deeper_than(document: object, levels: int) -> bool:
-    """Return whether objects and arrays are nested more than ``levels`` deep."""
+    """Return whether objects and arrays are nested more than `levels` deep."""
     if not isinstance(document, dict | list):
         return False
     inner = document.values() if isinstance(document, dict) else document
@@ -79,7 +79,7 @@ def deeper_than(document: object, levels: int) -> bool:
 
 
 def _number(text: str) -> float:
-    """Read 7.0 as 7, which it is (to JSON Schema too, and some languages write no other numbers)."""
+    """Read 7.0 as 7, as JSON Schema does; some languages write no other numbers."""
     number = float(text)
     return int(number) if number.is_integer() and abs(number) < _EXACT_BELOW else number
 
@@ -89,8 +89,8 @@ _DECODER = msgspec.json.Decoder(float_hook=_number)
 
 
 def _check_keys(body: bytes) -> None:
-    # msgspec keeps the last of equal keys without a word; the standard library shows them all. The body has just
-    # been found to be JSON of bounded depth, so nothing else can go wrong here.
+    # msgspec silently keeps the last of equal keys; the standard library shows them all. The body is known to be
+    # JSON of bounded depth, so nothing else can go wrong here.
     json.loads(body, object_pairs_hook=_checked_pairs, parse_int=str)
 
 

@@ -13,9 +13,9 @@ HEADERS_MAX = 64
 
 
 def connections_max(files_max: int) -> int:
-    """Return how many connections to accept where the process may have ``files_max`` files open.
+    """Return how many connections to accept where the process may have `files_max` files open.
 
-    Half of them: the other half is for calls and the database, since a process without free files can do nothing.
+    Half of them: the other half is for calls and the database.
     """
     return max(1, min(CONNECTIONS_MAX, files_max // 2))
 
@@ -26,13 +26,12 @@ def _here() -> int:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """The limits of one connection of a client, in seconds, and of their number.
+    """The limits of one connection of a client, in seconds, and of the number of connections.
 
-    ``head_s``: from the first byte of a request's head to its last. ``idle_s``: without a request; longer than the
-    15 s that a caller of ours keeps a connection for, or it would send on one that we are closing.
-    ``linger_s``: for reading on a body that nobody wanted, so that the client gets to read our answer.
-    ``unread_s``: for a client to begin to read what we wrote. ``connections``: answered; ``refused`` more are told
-    429, and whoever comes after them is cut off.
+    `head_s`: from the first byte of a request's head to its last. `idle_s`: without a request; longer than the 15 s
+    that our own callers keep a connection, or they would send on one that we are closing. `linger_s`: for reading
+    the rest of a body that no handler wanted, so that the client gets to read our response. `unread_s`: for a client
+    to begin to read what we wrote. `connections`: are served; `refused` more get 429, and any after them are aborted.
     """
 
     head_s: float = 5.0

@@ -1,7 +1,7 @@
 """The server's side of every service: one middleware for span, metrics and problems, and the four common routes.
 
-Bad input never makes a 500, and every non-2xx body is a problem. A client that hangs up cancels nothing: that is
-aiohttp's default, and the saga depends on it.
+Bad input never causes a 500, and every non-2xx body is a problem. A client that hangs up cancels nothing: that is
+aiohttp's default, and services rely on it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ from services.kit.failures.problem import BODY_BYTES_MAX, PROBLEM_TYPE, Mechanis
 from services.kit.http.json_body import read_document
 from services.kit.patterns import deadline as deadlines
 from services.kit.patterns.deadline import Deadline
-from services.kit.policy.findings import Invalid, convert
-from services.kit.policy.retry_rules import links_of
-from services.kit.policy.sections import Policy
+from services.kit.policy.findings import Invalid, Strict, convert
+from services.kit.policy.sections import BasePolicy, links_of
 from services.kit.telemetry import tracing
 from services.kit.telemetry.events import RequestFinished
 from services.kit.telemetry.failure_log import FailureLog
@@ -36,30 +35,30 @@ from services.kit.telemetry.telemetry import Telemetry
 from services.kit.telemetry.text import printable
 
 PATH_CHARS_MAX = 256
-S = TypeVar("S", bound=msgspec.Struct)
+S = TypeVar("S", bound=Strict)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ReadyCheck = Callable[[], Awaitable[str | None]]  # why the service cannot serve now, or None
 
 _LOG = logging.getLogger(__name__)
 
-
 TELEMETRY: web.AppKey[Telemetry] = web.AppKey("telemetry", Telemetry)
-POLICY: web.AppKey[Policy] = web.AppKey("policy", Policy)
+POLICY: web.AppKey[BasePolicy] = web.AppKey("policy", BasePolicy)
 READY_CHECKS: web.AppKey[list[ReadyCheck]] = web.AppKey("ready_checks", list)
 FAILURE_LOG: web.AppKey[FailureLog] = web.AppKey("failure_log", FailureLog)
 METHODS: web.AppKey[frozenset[str]] = web.AppKey("methods", frozenset)
+PATHS: web.AppKey[str] = web.AppKey("paths", str)
 
 
 def make_app(
-    policy: Policy,
+    policy: BasePolicy,
     telemetry: Telemetry,
     routes: list[web.RouteDef],
     failures: Failures = expected.NONE,
 ) -> web.Application:
-    """Make a service's application: its own ``routes``, and ``/healthz``, ``/readyz``, ``/metrics``, ``/policy``.
+    """Make a service's application: its own `routes`, and `/healthz`, `/readyz`, `/metrics`, `/policy`.
 
-    ``failures``: what the routes answer that must have its series before it comes. Append to ``app[READY_CHECKS]``
-    what must hold for ``/readyz``, such as ``database.ready``.
+    `failures`: those whose metrics must exist at 0 from the start. Append to `app[READY_CHECKS]` what must hold for
+    `/readyz`, such as `database.ready`.
     """
     app = web.Application(middlewares=[_observed], client_max_size=BODY_BYTES_MAX)
     app[TELEMETRY] = telemetry
@@ -67,6 +66,7 @@ def make_app(
     app[READY_CHECKS] = []
     app[FAILURE_LOG] = FailureLog()
     app[METHODS] = frozenset(route.method for route in routes)
+    app[PATHS] = ", ".join(dict.fromkeys(route.path for route in routes))
     for route in routes:
         own = failures.get((route.method, route.path), ())
         telemetry.metrics.expect_route(route.method, route.path, own)
@@ -79,22 +79,22 @@ def make_app(
 
 
 async def read_json(request: web.Request, schema: type[S]) -> S:
-    """Return the body as a ``schema``; raises ``Problem`` 415, 413, 400 or 422 (which lists every fault)."""
+    """Return the body as a `schema`; raises `Problem` 415, 413, 400 or 422 (which lists every fault)."""
     return checked(await read_document(request), schema)
 
 
 def checked(document: Mapping[str, object], schema: type[S]) -> S:
-    """Return ``document`` as a ``schema``; raises ``Problem`` 422 that lists every fault."""
+    """Return `document` as a `schema`; raises `Problem` 422 that lists every fault."""
     try:
         return convert(document, schema)
     except Invalid as invalid:
-        raise Problem(Mechanism.INVALID_INPUT, f"Mend these: {invalid}.") from invalid
+        raise Problem(Mechanism.INVALID_INPUT, f"The request is not valid: {invalid}.") from invalid
 
 
-def answer_json(
+def respond_json(
     body: msgspec.Struct, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """Return ``body`` as a JSON answer."""
+    """Return `body` as a JSON response."""
     return web.Response(
         body=msgspec.json.encode(body),
         status=status,
@@ -104,7 +104,7 @@ def answer_json(
 
 
 def received_deadline(request: web.Request) -> Deadline:
-    """Return the deadline that the caller passed on, or a new one; raises ``Problem`` 400 when it is malformed."""
+    """Return the deadline that the caller passed on, or a new one; raises `Problem` 400 when it is malformed."""
     policy = request.app[POLICY].deadline
     header = request.headers.get(deadlines.HEADER)
     if header is None:
@@ -126,7 +126,7 @@ async def _observed(request: web.Request, handler: Handler) -> web.StreamRespons
     route = _route_of(request)
     telemetry = request.app[TELEMETRY]
     if route in _UNOBSERVED:
-        return await _answered(request, handler, secrets.token_hex(16))
+        return await _responded(request, handler, secrets.token_hex(16))
     started_s = time.perf_counter()
     parent = tracing.extract(request.headers)
     span = telemetry.tracing.start(
@@ -139,9 +139,9 @@ async def _observed(request: web.Request, handler: Handler) -> web.StreamRespons
     telemetry.metrics.active_requests.inc()
     response: web.StreamResponse | None = None
     try:
-        response = await _answered(request, handler, tracing.trace_id_hex(span))
+        response = await _responded(request, handler, tracing.trace_id_hex(span))
         if PROBLEM in response:
-            request.app[FAILURE_LOG].tell(response[PROBLEM], telemetry.service)
+            request.app[FAILURE_LOG].record(response[PROBLEM], telemetry.service)
         return response
     finally:
         telemetry.metrics.active_requests.dec()
@@ -150,16 +150,16 @@ async def _observed(request: web.Request, handler: Handler) -> web.StreamRespons
         _finish(telemetry, span, _method_label(request), route, response, duration_s)
 
 
-async def _answered(request: web.Request, handler: Handler, trace_id: str) -> web.StreamResponse:
+async def _responded(request: web.Request, handler: Handler, trace_id: str) -> web.StreamResponse:
     try:
         response = await handler(request)
     except Problem as problem:
         response = _problem_response(request, problem, trace_id)
     except web.HTTPException as exception:
-        response = _problem_response(request, _problem_of_aiohttp(exception), trace_id)
+        response = _problem_response(request, _problem_of_aiohttp(request, exception), trace_id)
         if "Allow" in exception.headers:
             response.headers["Allow"] = exception.headers["Allow"]
-    except Exception:  # noqa: BLE001 - the last resort: whatever it is, the client gets a problem
+    except Exception:  # noqa: BLE001 - the last resort: the client gets a problem whatever it is
         path = printable(request.path, PATH_CHARS_MAX)
         _LOG.exception("unexpected failure in %s %s", request.method, path)
         detail = "An unexpected failure; the service's log has it under this trace id."
@@ -186,29 +186,28 @@ def _problem_response(request: web.Request, problem: Problem, trace_id: str) -> 
 PROBLEM: web.ResponseKey[Problem] = web.ResponseKey("problem", Problem)
 
 _OF_AIOHTTP = {
-    404: (
-        Mechanism.NOT_FOUND,
-        "There is no such path; GET /openapi.json at the gateway lists them.",
-    ),
     405: (Mechanism.METHOD_NOT_ALLOWED, "Use one of the methods in the Allow header."),
     413: (Mechanism.BODY_TOO_LARGE, f"The body must not be longer than {BODY_BYTES_MAX} bytes."),
     415: (Mechanism.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json."),
 }
 
 
-def _problem_of_aiohttp(exception: web.HTTPException) -> Problem:
+def _problem_of_aiohttp(request: web.Request, exception: web.HTTPException) -> Problem:
+    if exception.status == 404:
+        detail = f"There is no such path; known paths: {request.app[PATHS]}."
+        return Problem(Mechanism.NOT_FOUND, detail)
     mechanism, detail = _OF_AIOHTTP.get(exception.status, (Mechanism.BAD_REQUEST, exception.reason))
     return Problem(mechanism, detail)
 
 
 def _route_of(request: web.Request) -> str:
-    """Return the template of the path; empty for a path that is not ours: a label must not take any value."""
+    """Return the template of the path; empty for an unknown path, since a label must not take arbitrary values."""
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else ""
 
 
 def _method_label(request: web.Request) -> str:
-    """Return the method if a route of ours has it, else ``_OTHER``: HTTP knows thirty, and nobody asked for them."""
+    """Return the method if a route of ours has it, else `_OTHER`: there are thirty, and each would be a label."""
     return request.method if request.method in request.app[METHODS] else "_OTHER"
 
 
@@ -229,9 +228,7 @@ def _finish(
     response: web.StreamResponse | None,
     duration_s: float,
 ) -> None:
-    status = (
-        499 if response is None else response.status
-    )  # None: cancelled while the service shuts down
+    status = 499 if response is None else response.status  # None: cancelled by a shutdown
     problem = None if response is None else response.get(PROBLEM)
     span.set_attribute("http.response.status_code", status)
     if problem is not None:
@@ -267,7 +264,7 @@ async def _metrics(request: web.Request) -> web.StreamResponse:
 
 
 async def _policy(request: web.Request) -> web.StreamResponse:
-    return answer_json(request.app[POLICY])
+    return respond_json(request.app[POLICY])
 
 
 COMMON_ROUTES = [

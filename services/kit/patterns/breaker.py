@@ -1,16 +1,16 @@
-"""Circuit breaker: after enough consecutive failures stop calling, and try again with one probe a while later.
+"""Circuit breaker: stop calling after enough consecutive failures, and try again with one probe a while later.
 
-pybreaker keeps the count and the state; the gate is ours, because pybreaker alone is wrong among coroutines: its
-``call`` never sees a coroutine's failure, half-open admits every concurrent caller, stragglers push the reset
-back, an excluded exception closes it, and cancellation counts as failure. So: *admit* through our gate, await
-outside pybreaker, then *record* under it.
+pybreaker keeps the count and the state. The gate is ours, because pybreaker alone is wrong among coroutines: its
+`call` never sees a coroutine's failure, half-open admits every concurrent caller, calls that were admitted before
+it opened push the reset back, an excluded exception closes it, and a cancellation counts as a failure. So a call is
+*admitted* by our gate, awaited outside pybreaker, and then *recorded* by pybreaker.
 
 * Half-open admits one probe at a time.
 * Each change of state begins a generation; an outcome of an earlier generation changes nothing.
-* Counted as failure: no answer on this link (refused, disconnected, reset, a full timeout), a broken answer, and
-  a 5xx whose origin is the callee itself. Any other answer is a success, also 402 and 409.
-* Not recorded: a cancelled call, one cut short by the deadline, one refused inside (bulkhead), a 5xx that the
-  callee only passes on. It frees the probe's slot.
+* Counted as a failure: no response on this link (refused, disconnected, reset, a full timeout), a broken response,
+  and a 5xx whose origin is the callee itself. Any other response is a success, including 402 and 409.
+* Not recorded: a cancelled call, one cut short by the deadline, one refused by an inner layer (bulkhead), and a 5xx
+  that the callee only passes on. Such a call frees the probe's slot.
 """
 
 from __future__ import annotations
@@ -20,12 +20,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NoReturn, TypeVar
 
-from pybreaker import (
-    STATE_CLOSED,
-    STATE_HALF_OPEN,
-    STATE_OPEN,
-    CircuitBreaker,
-)
+from pybreaker import STATE_CLOSED, STATE_HALF_OPEN, STATE_OPEN, CircuitBreaker
 
 from services.kit.failures.failed import CallFailed, callee_of, caller_of
 from services.kit.failures.problem import Mechanism
@@ -45,7 +40,7 @@ _STATES = {
     STATE_OPEN: BreakerState.OPEN,
     STATE_HALF_OPEN: BreakerState.HALF_OPEN,
 }
-_NOT_AN_ANSWER = frozenset(
+_NO_RESPONSE = frozenset(
     {
         Mechanism.CONNECT_REFUSED,
         Mechanism.DISCONNECTED,
@@ -57,11 +52,11 @@ _NOT_AN_ANSWER = frozenset(
 
 
 class _CountedError(Exception):
-    """Tells pybreaker that a call failed; it never leaves this module."""
+    """Signals a failed call to pybreaker; it never leaves this module."""
 
 
 class Breaker:
-    """The breaker of one link. ``policy`` None: the pattern is off, every call goes through."""
+    """The breaker of one link. `policy` None: the pattern is off, every call goes through."""
 
     def __init__(
         self,
@@ -86,20 +81,20 @@ class Breaker:
         return _STATES[self._inner.current_state]
 
     async def run(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Make the call if the breaker admits it; raises ``CallFailed(breaker_open)``, definite, if not."""
+        """Make the call if the breaker admits it; raises `CallFailed(breaker_open)`, definite, if not."""
         if self._policy is None:
             return await attempt()
         generation = self._admit(self._policy)
         try:
-            answer = await attempt()
+            response = await attempt()
         except CallFailed as failure:
             self._record(generation, self._is_success(failure))
             raise
-        except BaseException:  # cancelled, or a fault of our own: it says nothing about the callee
+        except BaseException:  # cancelled, or a defect of our own: it says nothing about the callee
             self._record(generation, None)
             raise
         self._record(generation, success=True)
-        return answer
+        return response
 
     def _admit(self, policy: BreakerPolicy) -> int:
         if self.state is BreakerState.OPEN and self._clock() - self._opened_at_s >= policy.reset_s:
@@ -151,7 +146,7 @@ class Breaker:
         self._emit(BreakerChanged(self.link, before, self.state))
 
     def _is_success(self, failure: CallFailed) -> bool | None:
-        if failure.link == self.link and failure.mechanism in _NOT_AN_ANSWER:
+        if failure.link == self.link and failure.mechanism in _NO_RESPONSE:
             return False
         if failure.status is None:
             return None

@@ -1,4 +1,4 @@
-"""Bulkhead: so many calls to one callee at once, so that a slow one cannot take every slot of its caller."""
+"""Bulkhead: a limit on the calls to one callee in flight, so that a slow one cannot take every slot of its caller."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Bulkhead:
-    """The compartment of one link. ``policy`` None: the pattern is off, every call goes through."""
+    """The slots of one link. `policy` None: the pattern is off, every call goes through."""
 
     def __init__(self, link: str, policy: BulkheadPolicy | None, emit: Emit) -> None:
         self._link = link
@@ -23,7 +23,7 @@ class Bulkhead:
         self.in_flight = 0
 
     async def run(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Make the call in one slot; raises ``CallFailed(bulkhead_full)``, definite, when none is free."""
+        """Make the call in one slot; raises `CallFailed(bulkhead_full)`, definite, when none is free."""
         if self._limit is not None and self.in_flight >= self._limit:
             self._emit(CallRejected(self._link, Mechanism.BULKHEAD_FULL))
             raise CallFailed(

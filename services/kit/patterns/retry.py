@@ -1,12 +1,15 @@
-"""Retry: make a failed call again, but only where that is safe, seldom, and while there is time.
+"""Retry: make a failed call again, but only where that is safe, rarely, and while there is time.
 
-tenacity runs the loop; the rules are ours, because stamina's jitter is additive and its clock is its own:
-the mechanisms that may be repeated, full jitter, a stop before the deadline instead of after it, a budget.
-The pause is the backoff's (`fixed`, `exponential` or `exponential_full_jitter`) or, when that is longer, what the
-callee asked for in ``Retry-After``. Which mechanisms a policy may list for which link is in ``policy_rules.py``.
-The budget is a bucket of 10 retries, refilled by ``budget`` (say 0.1) for each first attempt: when everything
-fails, retries add 10 % to the load and no more. A retry that the budget refuses leaves the failure as it is and
-reports ``retry_budget_exhausted``. What the breaker refused is never repeated: no policy lists ``breaker_open``.
+tenacity runs the loop; the rules are ours: the mechanisms that may be repeated, full jitter, a stop before the
+deadline instead of after it, a budget. The pause is the backoff's (`fixed`, `exponential` or
+`exponential_full_jitter`) or, when that is longer, what the callee asked for in `Retry-After`.
+
+The budget is a bucket of 10 retries, refilled by `budget` (say 0.1) for each first attempt: when everything fails,
+retries add 10 % to the load and no more. A retry that the budget refuses leaves the failure as it is and emits
+`retry_budget_exhausted`. A call that the breaker refused is never repeated: no policy may list `breaker_open`.
+
+A repeated call is indefinite as soon as one of its attempts was: the last failure says nothing about an earlier
+attempt, which may still be carried out.
 """
 
 from __future__ import annotations
@@ -21,13 +24,7 @@ from tenacity import AsyncRetrying, RetryCallState
 from services.kit.failures.failed import CallFailed, Failed
 from services.kit.failures.problem import Mechanism
 from services.kit.patterns.deadline import Deadline
-from services.kit.policy.sections import (
-    Backoff,
-    ExponentialBackoff,
-    FixedBackoff,
-    FullJitterBackoff,
-    RetryPolicy,
-)
+from services.kit.policy.sections import Backoff, FixedBackoff, FullJitterBackoff, RetryPolicy
 from services.kit.telemetry.events import CallRejected, Emit, RetryScheduled
 
 T = TypeVar("T")
@@ -35,25 +32,23 @@ BURST_RETRIES = 10.0
 
 
 def backoff_s(policy: Backoff, attempt: int, draw: Callable[[], float]) -> float:
-    """Return the pause after failed attempt number ``attempt``; ``draw`` gives a number in [0, 1).
+    """Return the pause after failed attempt number `attempt`; `draw` gives a number in [0, 1).
 
     "Full jitter" is from Marc Brooker, "Exponential Backoff and Jitter" (AWS Architecture Blog, 2015).
     """
-    match policy:
-        case FixedBackoff(pause_ms=pause_ms):
-            return pause_ms / 1000
-        case ExponentialBackoff():
-            return _ceiling_s(policy, attempt)
-        case FullJitterBackoff():
-            return _ceiling_s(policy, attempt) * draw()
+    longest_s = longest_pause_s(policy, attempt)
+    return longest_s * draw() if isinstance(policy, FullJitterBackoff) else longest_s
 
 
-def _ceiling_s(policy: ExponentialBackoff | FullJitterBackoff, attempt: int) -> float:
+def longest_pause_s(policy: Backoff, attempt: int) -> float:
+    """Return the longest pause that may follow failed attempt number `attempt`."""
+    if isinstance(policy, FixedBackoff):
+        return policy.pause_ms / 1000
     return float(min(policy.max_ms, policy.first_ms * 2 ** (attempt - 1)) / 1000)
 
 
 class Retry:
-    """The retries of one link. ``policy`` None: the pattern is off, one attempt is made."""
+    """The retries of one link. `policy` None: the pattern is off, one attempt is made."""
 
     def __init__(
         self,
@@ -72,7 +67,7 @@ class Retry:
         self._tokens = BURST_RETRIES
 
     async def run(self, attempt: Callable[[int], Awaitable[T]], deadline: Deadline) -> T:
-        """Call ``attempt(1)``, then ``attempt(2)``, ...; raises the last ``Failed`` when no attempt held."""
+        """Call `attempt(1)`, then `attempt(2)`, ...; raises the last `Failed` when no attempt succeeds."""
         if self._policy is None or self._policy.attempts == 1:
             return await attempt(1)
         return await self._run(attempt, deadline, self._policy)
@@ -90,9 +85,15 @@ class Retry:
             before_sleep=self._report,
             reraise=True,
         )
+        doubtful = False
         async for round_ in loop:
             with round_:
-                return await attempt(round_.retry_state.attempt_number)
+                try:
+                    return await attempt(round_.retry_state.attempt_number)
+                except Failed as failed:
+                    doubtful = doubtful or not failed.definite
+                    failed.definite = not doubtful
+                    raise
         raise AssertionError  # pragma: no cover - tenacity returns, or raises the last failure
 
     def _pause_s(self, state: RetryCallState, policy: RetryPolicy) -> float:

@@ -1,6 +1,6 @@
-"""Semaphore: so many requests at once and no more; the next is turned away at once, never queued.
+"""Semaphore: a limit on the requests in flight; the next one is rejected at once, never queued.
 
-By Little's law a stall of 3 s at 60 requests per second wants 180 slots: with 64 the door closes after one second.
+By Little's law a stall of 3 s at 60 requests per second needs 180 slots: 64 are full after one second.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from services.kit.telemetry.events import Emit, RequestRejected
 
 
 class Semaphore:
-    """Counts the requests in flight of one service. ``policy`` None: the pattern is off, nothing is refused."""
+    """Counts the requests in flight of one service. `policy` None: the pattern is off, nothing is rejected."""
 
     def __init__(self, policy: SemaphorePolicy | None, emit: Emit) -> None:
         self._limit = None if policy is None else policy.limit
@@ -23,7 +23,7 @@ class Semaphore:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Hold one slot; raises ``Problem`` 429 ``semaphore_full`` at once when none is free."""
+        """Hold one slot; raises `Problem` 429 `semaphore_full` at once when none is free."""
         if self._limit is not None and self.in_flight >= self._limit:
             self._emit(RequestRejected(Mechanism.SEMAPHORE_FULL))
             detail = f"{self._limit} requests are in flight already; nothing was stored. Repeat after Retry-After."

@@ -1,42 +1,42 @@
-"""Check a decoded document against a typed schema and report every fault, not just the first.
+"""Check a decoded document against a typed schema and report every fault, not only the first.
 
-``msgspec.convert`` stops at the first fault. Here each field is converted on its own, so that the author of a
-policy file or of a request reads all that is wrong at once.
+`msgspec.convert` stops at the first fault. Where it finds one, each field is converted on its own, so that the
+author of a policy file or of a request reads all faults at once.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args, get_origin
+from functools import cache
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault: where it is (a dotted path), what is wrong with what was found there, and how to mend it.
+    """One fault: where it is (a dotted path), what is wrong there, and how to fix it.
 
-    ``place`` is ``file:line`` where the document is a file.
+    `file` and `line` (from 1) say where that is written; "" and 0 where the document is no file.
     """
 
-    path: str
+    where: str
     message: str
-    mend: str = ""
-    place: str = ""
+    fix: str = ""
+    file: str = ""
+    line: int = 0
 
     def __str__(self) -> str:
-        place = f"{self.place}: " if self.place else ""
-        mend = f"; mend: {self.mend}" if self.mend else ""
-        return f"{place}{self.path or 'the whole document'}: {self.message}{mend}"
+        place = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
+        fix = f"; fix: {self.fix}" if self.fix else ""
+        return f"{place}{self.where or 'the whole document'}: {self.message}{fix}"
 
 
 @dataclass(eq=False)
 class Invalid(Exception):  # noqa: N818 - it carries findings, it is not one error
-    """The document does not fit; ``findings`` holds every fault."""
+    """The document does not fit its schema; `findings` holds every fault."""
 
     findings: tuple[Finding, ...]
 
@@ -44,64 +44,73 @@ class Invalid(Exception):  # noqa: N818 - it carries findings, it is not one err
         return "; ".join(str(finding) for finding in self.findings)
 
 
-def convert(value: object, schema: type[T]) -> T:
-    """Return ``value`` (as a JSON or YAML decoder gives it) as a ``schema``; raises ``Invalid`` with every fault."""
-    findings = tuple(_faults(value, schema, ""))
-    if findings:
-        raise Invalid(findings)
-    return msgspec.convert(value, schema)
+class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A frozen struct of a document that somebody writes: a key that it does not have is a fault."""
 
 
-def _faults(value: object, schema: Any, path: str) -> list[Finding]:
+S = TypeVar("S", bound=Strict)
+
+
+def convert(value: object, schema: type[S]) -> S:
+    """Return `value`, as a JSON or YAML decoder gives it, as a `schema`; raises `Invalid` with every fault."""
+    try:
+        return msgspec.convert(value, schema)
+    except msgspec.ValidationError as error:
+        raise Invalid(tuple(_faults(value, schema, ""))) from error
+
+
+def _faults(value: object, schema: Any, path: str) -> Iterator[Finding]:
     structs = _structs_in(schema)
     if structs and isinstance(value, Mapping):
-        return _faults_of_union(value, structs, path)
-    if get_origin(schema) is dict and isinstance(value, Mapping):
-        item = get_args(schema)[1]
-        return [
-            f for key, entry in value.items() for f in _faults(entry, item, _join(path, str(key)))
-        ]
+        yield from _faults_of_union(value, structs, path)
+        return
     try:
         msgspec.convert(value, schema)
     except msgspec.ValidationError as error:
-        return [Finding(path, f"{error}; found {_shown(value)}")]
-    return []
+        yield Finding(path, f"{_expectation(schema) or error}; found {_shown(value)}")
 
 
 def _faults_of_union(
     value: Mapping[Any, object], structs: list[type[msgspec.Struct]], path: str
-) -> list[Finding]:
+) -> Iterator[Finding]:
     """Check against the one struct, or against that of several whose tag the value names."""
     if len(structs) == 1:
-        return _faults_of_struct(value, structs[0], path)
+        yield from _faults_of_struct(value, structs[0], path)
+        return
     tagged = {str(struct.__struct_config__.tag): struct for struct in structs}
     field = str(structs[0].__struct_config__.tag_field)
+    tag = value.get(field)
     if field not in value:
-        return [Finding(_join(path, field), f"is missing; one of {', '.join(tagged)}")]
-    tag = value[field]
-    if not isinstance(tag, str) or tag not in tagged:
-        return [Finding(_join(path, field), _unknown(tag, tagged))]
-    return _faults_of_struct(value, tagged[tag], path)
+        yield Finding(_join(path, field), f"is missing; one of {', '.join(tagged)}")
+    elif not isinstance(tag, str) or tag not in tagged:
+        yield Finding(_join(path, field), _unknown(tag, tagged))
+    else:
+        yield from _faults_of_struct(value, tagged[tag], path)
 
 
 def _faults_of_struct(
     value: Mapping[Any, object], struct: type[msgspec.Struct], path: str
-) -> list[Finding]:
-    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+) -> Iterator[Finding]:
+    fields = _fields_of(struct)
     known = {*fields, struct.__struct_config__.tag_field}
-    found = [
-        Finding(_join(path, str(key)), _unknown(key, fields)) for key in value if key not in known
-    ]
+    for key in value:
+        if key not in known:
+            yield Finding(_join(path, str(key)), _unknown(key, fields))
     for name, field in fields.items():
         if name in value:
-            found += _faults(value[name], field.type, _join(path, name))
+            yield from _faults(value[name], field.type, _join(path, name))
         elif field.required:
-            found.append(Finding(_join(path, name), "is missing"))
-    return found
+            yield Finding(_join(path, name), "is missing")
+
+
+@cache
+def _fields_of(struct: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    # Cached: msgspec evaluates the type hints anew at each call.
+    return {field.encode_name: field for field in msgspec.structs.fields(struct)}
 
 
 def _structs_in(schema: Any) -> list[type[msgspec.Struct]]:
-    """Return the struct that ``schema`` is, or the structs of which it may be one (``A | B | None``)."""
+    """Return the struct that `schema` is, or the structs of which it may be one (`A | B | None`)."""
     return [
         candidate
         for candidate in (schema, *get_args(schema))
@@ -109,13 +118,19 @@ def _structs_in(schema: Any) -> list[type[msgspec.Struct]]:
     ]
 
 
+def _expectation(schema: Any) -> str:
+    """Return the description of an annotated type, which is easier to read than its regular expression."""
+    if get_origin(schema) is not Annotated:
+        return ""
+    texts = [meta.description for meta in schema.__metadata__ if isinstance(meta, msgspec.Meta)]
+    return "".join(f"must be {text}" for text in texts if text)
+
+
 def _unknown(key: object, known: Mapping[str, object]) -> str:
     close = difflib.get_close_matches(str(key), known, n=1)
-    return (
-        f"is not known; did you mean {close[0]}?"
-        if close
-        else f"is not known; known: {', '.join(known)}"
-    )
+    if close:
+        return f"is not known; did you mean {close[0]}?"
+    return f"is not known; known: {', '.join(known)}"
 
 
 def _shown(value: object) -> str:

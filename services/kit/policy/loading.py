@@ -1,105 +1,116 @@
-"""Reads a policy file: every fault of its writing, its schema and its rules at once, each with file, line and mend."""
+"""Reads a policy file and reports every fault of its YAML, its schema and its rules, each with file, line and fix."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from services.kit.policy.findings import Finding, Invalid, convert
-from services.kit.policy.retry_rules import faults
-from services.kit.policy.sections import Policy
+from services.kit.policy.findings import Finding, Invalid, Strict, convert
 
 FILE_BYTES_MAX = 100_000
 
+P = TypeVar("P", bound=Strict)
 
-def load_policy(path: Path) -> Policy:
-    """Read a policy file; raises ``Invalid`` with every fault in it, ``OSError`` when it cannot be read."""
-    text = _text(path)
-    lines, twice = _lines(path, text)
-    if twice:
-        raise Invalid(tuple(twice))
-    document: object = YAML(typ="safe", pure=True).load(text)
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML file as plain data, and the line of each key by its dotted path."""
+
+    file: Path
+    data: object
+    lines: Mapping[str, int]
+
+    def line(self, where: str) -> int:
+        """Return the line of the deepest part of the dotted path `where` that is written; 1 if none is."""
+        while where and where not in self.lines:
+            where = where.rpartition(".")[0]
+        return self.lines.get(where, 1)
+
+    def located(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Return the findings with file, line and a fix, in the order of the lines."""
+        located = (
+            replace(f, file=str(self.file), line=self.line(f.where), fix=f.fix or _fix(f))
+            for f in findings
+        )
+        return tuple(sorted(located, key=lambda finding: finding.line))
+
+
+def load(
+    path: Path, schema: type[P], rules: Callable[[P], Iterable[Finding]]
+) -> tuple[P, Document]:
+    """Read a policy; `rules` are checked once the file fits the schema.
+
+    Raises `Invalid` with every fault, `OSError` when the file cannot be read.
+    """
+    document = _read(path)
     try:
-        policy = convert(_off_is_null(document), Policy)
+        policy = convert(_off_is_null(document.data), schema)
     except Invalid as invalid:
-        raise Invalid(tuple(_placed(path, lines, invalid.findings))) from None
-    broken = faults(policy)
-    if broken:
-        raise Invalid(tuple(_placed(path, lines, broken)))
-    return policy
+        raise Invalid(document.located(invalid.findings)) from None
+    if broken := document.located(rules(policy)):
+        raise Invalid(broken)
+    return policy, document
 
 
-def line_of(path: Path, where: str) -> int:
-    """Return the line of the deepest part of ``where``, a dotted path, in a policy that ``load_policy`` has read."""
-    lines, _ = _lines(path, _text(path))
-    return _nearest(lines, where)
+def _read(path: Path) -> Document:
+    text = _text(path)
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        root = yaml.compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        message = f"is not YAML: {error.problem}"
+        raise _invalid(path, message, "correct this line", mark.line + 1 if mark else 0) from error
+    except YAMLError as error:
+        message = f"is not YAML: {' '.join(str(error).split())}"
+        raise _invalid(path, message, "correct the file") from error
+    lines: dict[str, int] = {}
+    repeated: list[Finding] = []
+    for where, line in _keys(root):
+        if where in lines:
+            message = f"is written again (first on line {lines[where]})"
+            repeated.append(Finding(where, message, "remove one of the two", str(path), line))
+        lines.setdefault(where, line)
+    if repeated:
+        raise Invalid(tuple(repeated))
+    data: object = None if root is None else yaml.constructor.construct_document(root)
+    return Document(path, data, lines)
 
 
 def _text(path: Path) -> str:
     raw = path.read_bytes()
     if len(raw) > FILE_BYTES_MAX:
         message = f"has {len(raw)} bytes, more than {FILE_BYTES_MAX}"
-        raise Invalid((Finding("", message, "is this the right file?", str(path)),))
+        raise _invalid(path, message, "check that this is the right file")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        place = f"{path}:{line}"
-        raise Invalid((Finding("", "is not UTF-8", "save it as UTF-8", place),)) from error
+        raise _invalid(path, "is not UTF-8", "save it as UTF-8", line) from error
 
 
-def _lines(path: Path, text: str) -> tuple[dict[str, int], list[Finding]]:
-    """Return the line of every key by its dotted path, and the keys that are written twice."""
-    try:
-        root = YAML(typ="safe", pure=True).compose(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        message = f"is not YAML: {error.problem}"
-        raise Invalid((Finding("", message, "correct this line", place),)) from error
-    except YAMLError as error:
-        message = f"is not YAML: {' '.join(str(error).split())}"
-        raise Invalid((Finding("", message, "correct it", str(path)),)) from error
-    lines: dict[str, int] = {}
-    twice: list[Finding] = []
-    _walk(path, root, "", lines, twice)
-    return lines, twice
+def _invalid(path: Path, message: str, fix: str, line: int = 0) -> Invalid:
+    return Invalid((Finding("", message, fix, str(path), line),))
 
 
-def _walk(
-    path: Path, node: Node | None, where: str, lines: dict[str, int], twice: list[Finding]
-) -> None:
+def _keys(node: Node | None, path: str = "") -> Iterator[tuple[str, int]]:
+    """Yield the dotted path and the line of every key."""
     if not isinstance(node, MappingNode):
         return
     for key, value in node.value:
         name = str(key.value) if isinstance(key, ScalarNode) else "?"
-        inner = f"{where}.{name}" if where else name
-        line = key.start_mark.line + 1
-        if inner in lines:
-            message = f"is written again (first on line {lines[inner]})"
-            twice.append(Finding(inner, message, "remove one of the two", f"{path}:{line}"))
-        lines.setdefault(inner, line)
-        _walk(path, value, inner, lines, twice)
+        where = f"{path}.{name}" if path else name
+        yield where, key.start_mark.line + 1
+        yield from _keys(value, where)
 
 
-def _placed(path: Path, lines: Mapping[str, int], findings: Iterable[Finding]) -> Iterable[Finding]:
-    for finding in findings:
-        place = f"{path}:{_nearest(lines, finding.path)}"
-        yield replace(finding, place=place, mend=finding.mend or _mend(finding))
-
-
-def _nearest(lines: Mapping[str, int], where: str) -> int:
-    while where and where not in lines:
-        where = where.rpartition(".")[0]
-    return lines.get(where, 1)
-
-
-def _mend(finding: Finding) -> str:
+def _fix(finding: Finding) -> str:
     if "is missing" in finding.message:
         return "write it: a policy is complete, and `off` switches a pattern off"
     if "is not known" in finding.message:
@@ -108,7 +119,7 @@ def _mend(finding: Finding) -> str:
 
 
 def _off_is_null(node: object) -> object:
-    """YAML 1.2 reads ``off`` as a word: in a policy it means that there is none."""
+    """YAML 1.2 reads `off` as a word; in a policy it means that the pattern is not there."""
     if isinstance(node, dict):
         return {key: _off_is_null(value) for key, value in node.items()}
     return None if node == "off" else node

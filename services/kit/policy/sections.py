@@ -1,59 +1,54 @@
-"""The resilience policy: which patterns are on, and how they are tuned. ``policy_file.py`` reads ``policies/*.yaml``.
+"""The sections that a resilience policy is made of: one for each pattern, with the bounds of its settings.
 
-A pattern that is ``off`` (or null) is really off: its code passes straight through. The file is complete:
-nothing has a default here, so that a policy can be read without knowing this module. What one value cannot say
-about itself (which mechanisms may be repeated where) is in ``policy_rules.py``, what the times amount to together
-in ``budget.py``.
+A pattern that is `off` (or null) is really off: its code passes straight through. Nothing has a default here, so
+that a policy file can be read without knowing this module.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from services.kit.failures.problem import Mechanism
+from services.kit.policy.findings import Strict
 
 Seconds = Annotated[float, Meta(gt=0, le=60)]
 Milliseconds = Annotated[float, Meta(ge=0, le=60_000)]
 Count = Annotated[int, Meta(ge=1, le=10_000)]
 
 
-class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A frozen section of the policy in which a misspelt key is a fault."""
-
-
-class SemaphorePolicy(_Strict, frozen=True, kw_only=True):
-    """At most ``limit`` requests in flight at the gateway."""
+class SemaphorePolicy(Strict, frozen=True, kw_only=True):
+    """At most `limit` requests in flight in one service."""
 
     limit: Count
 
 
-class DeadlinePolicy(_Strict, frozen=True, kw_only=True):
-    """``total_s`` for the whole request; each hop keeps ``margin_s`` to answer its caller."""
+class DeadlinePolicy(Strict, frozen=True, kw_only=True):
+    """`total_s` for the whole request; each hop keeps `margin_s` to answer its caller."""
 
     total_s: Seconds
     margin_s: Annotated[float, Meta(ge=0, le=5)]
 
 
-class FixedBackoff(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="fixed"):
+class FixedBackoff(Strict, frozen=True, kw_only=True, tag_field="kind", tag="fixed"):
     """The same pause after every attempt: callers that failed together come back together."""
 
     pause_ms: Milliseconds
 
 
-class ExponentialBackoff(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="exponential"):
-    """``first_ms``, then twice as long after each attempt, up to ``max_ms``."""
+class ExponentialBackoff(Strict, frozen=True, kw_only=True, tag_field="kind", tag="exponential"):
+    """`first_ms`, then twice as long after each attempt, up to `max_ms`."""
 
     first_ms: Milliseconds
     max_ms: Milliseconds
 
 
 class FullJitterBackoff(
-    _Strict, frozen=True, kw_only=True, tag_field="kind", tag="exponential_full_jitter"
+    Strict, frozen=True, kw_only=True, tag_field="kind", tag="exponential_full_jitter"
 ):
-    """Evenly drawn between 0 and what ``exponential`` would wait: callers that failed together spread out."""
+    """Evenly drawn between 0 and what `exponential` would wait: callers that failed together spread out."""
 
     first_ms: Milliseconds
     max_ms: Milliseconds
@@ -62,12 +57,11 @@ class FullJitterBackoff(
 Backoff = FixedBackoff | ExponentialBackoff | FullJitterBackoff
 
 
-class RetryPolicy(_Strict, frozen=True, kw_only=True):
-    """At most ``attempts`` in all, and only after a failure by a mechanism in ``on``.
+class RetryPolicy(Strict, frozen=True, kw_only=True):
+    """At most `attempts` in all, and only after a failure by a mechanism in `on`.
 
-    A callee's ``Retry-After`` lengthens the pause of ``backoff``, never shortens it.
-
-    ``budget``: retries may be at most this share of the calls (plus a burst of 10); null is no budget.
+    A callee's `Retry-After` lengthens the pause of `backoff`, never shortens it. `budget`: retries may be at most
+    this share of the calls, plus a burst of 10; None: no budget.
     """
 
     attempts: Annotated[int, Meta(ge=1, le=10)]
@@ -76,20 +70,20 @@ class RetryPolicy(_Strict, frozen=True, kw_only=True):
     budget: Annotated[float, Meta(ge=0, le=1)] | None
 
 
-class BreakerPolicy(_Strict, frozen=True, kw_only=True):
-    """Open after ``failures`` consecutive failures; let one probe through ``reset_s`` later."""
+class BreakerPolicy(Strict, frozen=True, kw_only=True):
+    """Open after `failures` consecutive failures; let one probe through `reset_s` later."""
 
     failures: Count
     reset_s: Seconds
 
 
-class BulkheadPolicy(_Strict, frozen=True, kw_only=True):
-    """At most ``limit`` calls in flight on the link."""
+class BulkheadPolicy(Strict, frozen=True, kw_only=True):
+    """At most `limit` calls in flight on the link."""
 
     limit: Count
 
 
-class LinkPolicy(_Strict, frozen=True, kw_only=True):
+class LinkPolicy(Strict, frozen=True, kw_only=True):
     """The patterns on one link; None is off."""
 
     timeout_s: Seconds | None
@@ -98,16 +92,13 @@ class LinkPolicy(_Strict, frozen=True, kw_only=True):
     bulkhead: BulkheadPolicy | None
 
 
-class DatabaseLinkPolicy(_Strict, frozen=True, kw_only=True):
-    """The one pattern on a link to a database; timeouts and pool are under ``database``.
-
-    Only reservations repeats statements: the other two are repeated as a whole step by whoever called them.
-    """
+class DatabaseLinkPolicy(Strict, frozen=True, kw_only=True):
+    """The one pattern on a link to a database; timeouts and pool are in a `DatabasePolicy`."""
 
     retry: RetryPolicy | None
 
 
-class DatabasePolicy(_Strict, frozen=True, kw_only=True):
+class DatabasePolicy(Strict, frozen=True, kw_only=True):
     """The connection pool of each service, how long to wait for a connection, and for a statement."""
 
     pool_size: Annotated[int, Meta(ge=1, le=100)]
@@ -115,39 +106,19 @@ class DatabasePolicy(_Strict, frozen=True, kw_only=True):
     statement_s: Seconds
 
 
-class CompensationPolicy(_Strict, frozen=True, kw_only=True):
-    """How a failed saga gives back what it took: each release and refund within ``timeout_s``, until it holds."""
-
-    timeout_s: Annotated[float, Meta(gt=0, le=5)]
-    backoff: Backoff
-
-
 class Links(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """Every link that one of our services calls over; the names are those of ``proxies/links.yaml``."""
-
-    gateway_reservations: LinkPolicy
-    gateway_inventory: LinkPolicy
-    reservations_inventory: LinkPolicy
-    reservations_payments: LinkPolicy
-    reservations_notifications: LinkPolicy
-    reservations_db: DatabaseLinkPolicy
-    inventory_db: DatabaseLinkPolicy
-    payments_db: DatabaseLinkPolicy
+    """A section for each link on which a service of the system calls; a system lists its own in a subclass."""
 
 
-class Policy(_Strict, frozen=True, kw_only=True):
-    """One complete policy.
-
-    ``lock`` is how inventory guards its seats: by row, in the process, or not. ``compensation`` null: a failed
-    saga gives nothing back. ``degradation`` is how reservations does without notifications: their notice waits in
-    the ``outbox``; null: a notice that cannot be sent fails the reservation.
-    """
+class BasePolicy(Strict, frozen=True, kw_only=True):
+    """What the kit reads of any policy; a system adds its own switches and links in a subclass."""
 
     name: str
-    semaphore: SemaphorePolicy | None
     deadline: DeadlinePolicy | None
-    lock: Literal["row", "process", "none"]
-    compensation: CompensationPolicy | None
-    degradation: Literal["outbox"] | None
-    database: DatabasePolicy
     links: Links
+
+
+def links_of(policy: BasePolicy) -> dict[str, LinkPolicy | DatabaseLinkPolicy]:
+    """Return the links' sections by the links' own names."""
+    fields = msgspec.structs.fields(policy.links)
+    return {field.encode_name: getattr(policy.links, field.name) for field in fields}

@@ -1,4 +1,4 @@
-"""Run one service as a process: settings, policy, telemetry, application, signals, and an orderly end."""
+"""Runs one service as a process: settings, policy, telemetry, application, signals and an orderly end."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import uvloop
 from aiohttp import web
 
 from services.kit.http.connection import Runner
 from services.kit.policy.findings import Invalid
-from services.kit.policy.lint import log_findings
-from services.kit.policy.loading import load_policy
-from services.kit.policy.sections import Policy
+from services.kit.policy.sections import BasePolicy
 from services.kit.process.replica import listen
 from services.kit.process.settings import Settings
 from services.kit.telemetry import logs
@@ -27,21 +25,27 @@ from services.kit.telemetry.telemetry import Telemetry
 IN_FLIGHT_S = 5.0
 GC_THRESHOLD = 20_000
 
-LoadSettings = Callable[[Mapping[str, str]], Settings]
-CreateApp = Callable[[Settings, Policy, Telemetry], web.Application]
+P = TypeVar("P", bound=BasePolicy)
+T = TypeVar("T")
 
 
-def serve(load_settings: LoadSettings, create_app: CreateApp) -> None:
+def serve(
+    load_settings: Callable[[Mapping[str, str]], Settings],
+    load_policy: Callable[[Settings], P],
+    create_app: Callable[[Settings, P, Telemetry], web.Application],
+) -> None:
     """Serve until SIGTERM or SIGINT, then give requests in flight 5 s and telemetry 2 s.
 
-    Exits with 2 when settings or policy are wrong (every finding on stderr) and 1 when the port cannot be had.
+    Exits with 2 when settings or policy are invalid (every finding on stderr), with 1 when the port is not free.
     """
-    settings, policy = _configured(load_settings)
+    settings = _valid(lambda: load_settings(os.environ))
     logs.configure(settings.service, settings.log_level)
-    log_findings(policy, settings.service)
-    telemetry = Telemetry.start(settings)
+    policy = _valid(lambda: load_policy(settings))
+    telemetry = Telemetry.start(
+        settings.service, settings.otlp_endpoint, settings.resource_attributes
+    )
     app = create_app(settings, policy, telemetry)
-    # What was allocated to start lives as long as the process: out of the collector's sight it costs nothing.
+    # Objects made at start live as long as the process; frozen, they cost the garbage collector nothing.
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 50, 100)
@@ -66,7 +70,7 @@ async def _run(app: web.Application, settings: Settings, telemetry: Telemetry) -
 
 
 async def _listen_until(stop: asyncio.Event, listening: asyncio.Task[None]) -> None:
-    """Wait for ``stop``; what keeps us from listening ends the wait, and is raised."""
+    """Wait for `stop`; a failure to listen ends the wait, and is raised."""
     listening.add_done_callback(lambda task: None if _ended_well(task) else stop.set())
     await stop.wait()
     listening.cancel()
@@ -78,13 +82,9 @@ def _ended_well(task: asyncio.Task[None]) -> bool:
     return not task.cancelled() and task.exception() is None
 
 
-def _configured(load_settings: LoadSettings) -> tuple[Settings, Policy]:
+def _valid(load: Callable[[], T]) -> T:
     try:
-        settings = load_settings(os.environ)
-    except Invalid as invalid:
-        _stop(2, *(str(finding) for finding in invalid.findings))
-    try:
-        return settings, load_policy(settings.policy_path)
+        return load()
     except Invalid as invalid:
         _stop(2, *(str(finding) for finding in invalid.findings))
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from services.kit.policy.findings import Finding, Invalid
 
+T = TypeVar("T")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a service knows of its surroundings. ``links`` maps a link's name to its proxied address."""
+    """The configuration of one service. `links` maps a link's name to its proxied address."""
 
     service: str
     host: str
@@ -26,15 +28,15 @@ class Settings:
     resource_attributes: Mapping[str, str]
     log_level: str
     own_port: int | None = None
-    """Where this process alone listens; then ``port`` is shared with its replicas. None: ``port`` is its own."""
+    """A port of this process alone; then `port` is shared with its replicas. None: `port` is its own."""
 
 
 def read_settings(
     service: str, environ: Mapping[str, str], *, links: Sequence[str] = (), database: bool = False
 ) -> Settings:
-    """Read the settings of ``service``; raises ``Invalid`` with every fault.
+    """Read the settings of `service`; raises `Invalid` with every fault.
 
-    ``links``: the links that it calls over (``reservations-payments``). ``database``: whether it has one.
+    `links`: the links that it calls over (`reservations-payments`). `database`: whether it has one.
     """
     reader = _Reader(environ)
     settings = Settings(
@@ -48,10 +50,12 @@ def read_settings(
             else None
         ),
         policy_path=reader.file("AGUANTE_POLICY"),
-        otlp_endpoint=reader.optional_url("OTEL_EXPORTER_OTLP_ENDPOINT", ("http", "https")),
+        otlp_endpoint=reader.optional(
+            "OTEL_EXPORTER_OTLP_ENDPOINT", lambda name: reader.url(name, ("http", "https"))
+        ),
         resource_attributes=reader.pairs("OTEL_RESOURCE_ATTRIBUTES"),
         log_level=reader.choice("LOG_LEVEL", LOG_LEVELS, "INFO"),
-        own_port=reader.optional_port("OWN_PORT"),
+        own_port=reader.optional("OWN_PORT", reader.port),
     )
     if reader.findings:
         raise Invalid(tuple(reader.findings))
@@ -59,12 +63,12 @@ def read_settings(
 
 
 def link_variable(link: str) -> str:
-    """Return the environment variable that holds a link's address: ``LINK_RESERVATIONS_PAYMENTS``."""
+    """Return the environment variable that holds a link's address: `LINK_RESERVATIONS_PAYMENTS`."""
     return "LINK_" + link.upper().replace("-", "_")
 
 
 class _Reader:
-    """Reads variables and collects what is wrong with them; returns a stand-in for what it could not read."""
+    """Reads variables and collects their faults; returns a placeholder for a value that it could not read."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -83,20 +87,14 @@ class _Reader:
             self._fault(name, f"must be a port number from 0 to 65535; found {value!r}")
         return number
 
-    def optional_port(self, name: str) -> int | None:
-        return self.port(name) if self._environ.get(name) else None
-
     def url(self, name: str, schemes: Sequence[str]) -> str:
         value = self.text(name)
-        if value:
-            self._check_url(name, value, schemes)
+        if value and not _is_url(value, schemes):
+            self._fault(name, f"must be {schemes[0]}://host:port...; found {value!r}")
         return value
 
-    def optional_url(self, name: str, schemes: Sequence[str]) -> str | None:
-        value = self._environ.get(name, "")
-        if value:
-            self._check_url(name, value, schemes)
-        return value or None
+    def optional(self, name: str, read: Callable[[str], T]) -> T | None:
+        return read(name) if self._environ.get(name) else None
 
     def file(self, name: str) -> Path:
         value = self.text(name)
@@ -117,10 +115,6 @@ class _Reader:
         if value not in allowed:
             self._fault(name, f"must be one of {', '.join(allowed)}; found {value!r}")
         return value
-
-    def _check_url(self, name: str, value: str, schemes: Sequence[str]) -> None:
-        if not _is_url(value, schemes):
-            self._fault(name, f"must be {schemes[0]}://host:port...; found {value!r}")
 
     def _fault(self, name: str, message: str) -> None:
         self.findings.append(Finding(name, message))

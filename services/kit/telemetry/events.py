@@ -1,6 +1,6 @@
 """What the patterns and the edges report: one frozen fact each, in the past tense.
 
-A pattern knows nothing of metrics, spans or logs: it is given an ``Emit`` and calls it. ``telemetry.py`` renders.
+A pattern knows nothing about metrics, spans or logs: it is given an `Emit` and calls it. `telemetry.py` renders.
 """
 
 from __future__ import annotations
@@ -20,9 +20,15 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
+class Event:
+    """The base of every event; a service adds its own in subclasses."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class RequestFinished:
-    """A request was answered. ``mechanism`` is None on a 2xx; ``trace_id`` is empty where there is no span."""
+class RequestFinished(Event):
+    """A response was sent. `mechanism` is None on a 2xx; `trace_id` is empty where there is no span."""
 
     method: str
     route: str
@@ -33,15 +39,15 @@ class RequestFinished:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestRejected:
-    """A request was turned away at the door, before any work."""
+class RequestRejected(Event):
+    """A request was rejected on arrival, before any work."""
 
     mechanism: Mechanism
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptFinished:
-    """One attempt of a call over a link ended. ``status`` is None when no answer came."""
+class AttemptFinished(Event):
+    """One attempt of a call over a link ended. `status` is None when no response came."""
 
     link: str
     method: str
@@ -54,7 +60,7 @@ class AttemptFinished:
 
 
 @dataclass(frozen=True, slots=True)
-class CallRejected:
+class CallRejected(Event):
     """A call (or the repetition of one) was refused before anything was sent."""
 
     link: str
@@ -62,7 +68,7 @@ class CallRejected:
 
 
 @dataclass(frozen=True, slots=True)
-class BreakerChanged:
+class BreakerChanged(Event):
     """A circuit breaker went from one state to another."""
 
     link: str
@@ -71,15 +77,15 @@ class BreakerChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeAdmitted:
-    """A half-open breaker let its one trial call through."""
+class ProbeAdmitted(Event):
+    """A half-open breaker admitted its one trial call."""
 
     link: str
 
 
 @dataclass(frozen=True, slots=True)
-class RetryScheduled:
-    """Attempt number ``attempt`` failed with ``mechanism``; the next starts after ``delay_s``."""
+class RetryScheduled(Event):
+    """Attempt number `attempt` failed with `mechanism`; the next starts after `delay_s`."""
 
     link: str
     attempt: int
@@ -88,8 +94,8 @@ class RetryScheduled:
 
 
 @dataclass(frozen=True, slots=True)
-class StatementFinished:
-    """A database statement ended. ``mechanism`` is None when it held."""
+class StatementFinished(Event):
+    """A database statement ended. `mechanism` is None when it succeeded."""
 
     link: str
     summary: str
@@ -97,34 +103,6 @@ class StatementFinished:
     duration_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class SagaTransitioned:
-    """A saga's state changed, and the change is committed."""
-
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
-class CompensationAttempted:
-    """A release or refund was sent. ``mechanism`` is None when it held."""
-
-    step: str
-    mechanism: Mechanism | None
-
-
-Event = (
-    RequestFinished
-    | RequestRejected
-    | AttemptFinished
-    | CallRejected
-    | BreakerChanged
-    | ProbeAdmitted
-    | RetryScheduled
-    | StatementFinished
-    | SagaTransitioned
-    | CompensationAttempted
-)
 Emit = Callable[[Event], None]
 
 

@@ -1,6 +1,6 @@
-"""Says each answer of 5xx in the log, to be found there by its trace id; bounded, since failures come in crowds.
+"""Logs each 5xx response, so that it can be found by its trace id; limited, because failures come in bursts.
 
-429 is not among them: it is there to cost nothing, and the gateway decides it alone.
+429 is not logged: rejecting a request must cost next to nothing, and only the gateway does it.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from collections.abc import Callable
 from services.kit.failures.problem import Problem
 
 LINES_A_SECOND_MAX = 100
-"""60 requests/s that all fail are told one by one; a line takes some 50 us and 400 bytes."""
+"""60 requests/s that all fail are all logged; a line takes some 50 us and 400 bytes."""
 
 _LOG = logging.getLogger(__name__)
 
 
 class FailureLog:
-    """At most ``LINES_A_SECOND_MAX`` lines in each second; how many were left out is said in the next line."""
+    """Writes at most `LINES_A_SECOND_MAX` lines in each second; the next line says how many were left out."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._second = 0
-        self._said = 0
+        self._written = 0
         self._left_out = 0
 
-    def tell(self, problem: Problem, origin: str) -> None:
-        """Log a failure that is answered, in the span that is current; an own 500 has its traceback there already."""
+    def record(self, problem: Problem, origin: str) -> None:
+        """Log a failed response with the current span's ids; a 500 of our own has its traceback in the log already."""
         if problem.status <= 500 or not self._has_room():
             return
         fields: dict[str, object] = {
@@ -45,9 +45,9 @@ class FailureLog:
     def _has_room(self) -> bool:
         second = int(self._clock())
         if second != self._second:
-            self._second, self._said = second, 0
-        if self._said >= LINES_A_SECOND_MAX:
+            self._second, self._written = second, 0
+        if self._written >= LINES_A_SECOND_MAX:
             self._left_out += 1
             return False
-        self._said += 1
+        self._written += 1
         return True

@@ -1,6 +1,6 @@
-"""JSON lines on stdout, one object each, with the trace and span that were current when it was said.
+"""JSON lines on stdout, one object each, with the ids of the current trace and span.
 
-JSON escapes what could forge a line; what no JSON can carry (lone surrogates) is replaced, and what is long is cut.
+JSON escapes whatever could forge a line; lone surrogates, which JSON cannot carry, are replaced; long text is cut.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FIELD_CHARS_MAX = 500
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one JSON object; what is passed as ``extra={"fields": {...}}`` is merged in."""
+    """Formats a record as one JSON object; `extra={"fields": {...}}` is merged into it."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -63,5 +63,5 @@ def configure(service: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # The exporter repeats itself when the collector is down; the dropped-spans counter says it better.
+    # The exporter logs each failed export; the counter of dropped spans says the same without filling the log.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)

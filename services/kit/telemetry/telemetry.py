@@ -1,4 +1,4 @@
-"""Turns the events of patterns and edges into metrics, span events and log lines."""
+"""Renders the events of patterns and edges as metrics, span events and log lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from opentelemetry import trace
 from opentelemetry.util.types import AttributeValue
 
-from services.kit.process.settings import Settings
 from services.kit.telemetry.events import (
     BreakerChanged,
     CallRejected,
@@ -25,23 +24,22 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """Everything one service tells about itself. ``emit`` is what patterns are given."""
+    """Metrics, traces and log lines of one service. Patterns are given its `emit`."""
 
     service: str
     metrics: Metrics
     tracing: Tracing
 
     @classmethod
-    def start(cls, settings: Settings) -> Telemetry:
-        """Start the telemetry of a service; the exporter's thread runs only where there is a collector."""
+    def start(
+        cls, service: str, otlp_endpoint: str | None, resource_attributes: Mapping[str, str]
+    ) -> Telemetry:
+        """Start the telemetry of a service; without `otlp_endpoint` no spans are exported."""
         metrics = Metrics()
-        tracing = Tracing(
-            settings.service, settings.otlp_endpoint, settings.resource_attributes, metrics
-        )
-        return cls(settings.service, metrics, tracing)
+        return cls(service, metrics, Tracing(service, otlp_endpoint, resource_attributes, metrics))
 
     def emit(self, event: Event) -> None:
-        """Count the event, and put it on the current span and in the log where it belongs there."""
+        """Count the event, and add it to the current span and to the log where it belongs there."""
         self.metrics.emit(event)
         match event:
             case CallRejected(link, mechanism):
@@ -59,13 +57,13 @@ class Telemetry:
                     },
                 )
             case BreakerChanged(link, before, after):
-                told = {
+                fields = {
                     "aguante.link": link,
                     "breaker.from": before.value,
                     "breaker.to": after.value,
                 }
-                _span_event("breaker.transition", told)
-                _LOG.warning("breaker %s: %s -> %s", link, before, after, extra={"fields": told})
+                _span_event("breaker.transition", fields)
+                _LOG.warning("breaker %s: %s -> %s", link, before, after, extra={"fields": fields})
             case _:
                 pass
 

@@ -1,4 +1,4 @@
-"""Text that came from outside, before it goes into a log line, a span or an answer."""
+"""Makes text from outside safe for a log line, a span or a response."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def printable(text: str, chars_max: int) -> str:
-    """Return ``text`` with nothing in it that could break a line or an encoding, cut to ``chars_max``.
+    """Return `text` without anything that could break a line or an encoding, cut to `chars_max`.
 
-    Control characters, line ends and lone surrogates (what a header that is no UTF-8 decodes to; neither JSON nor
-    protobuf can carry them) become U+FFFD. What was cut off is told by three dots within ``chars_max``.
+    Control characters, line ends and lone surrogates (a header that is not UTF-8 decodes to them, and neither JSON
+    nor protobuf can carry them) become U+FFFD. Text that was cut ends in three dots, within `chars_max`.
     """
     if len(text) > chars_max:
         text = text[: chars_max - 3] + "..."
@@ -19,5 +19,5 @@ def printable(text: str, chars_max: int) -> str:
 
 
 def encodable(text: str) -> str:
-    """Return ``text`` with its lone surrogates replaced; control characters stay, for what escapes them itself."""
+    """Return `text` with its lone surrogates replaced; control characters stay, for a format that escapes them."""
     return text.encode("utf-8", "replace").decode()

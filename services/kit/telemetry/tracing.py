@@ -1,9 +1,9 @@
 """OpenTelemetry traces: spans placed by hand, W3C context and baggage, and an exporter that never blocks.
 
 By hand, because the official automatic instrumentations halve the throughput of this system where hand-placed
-spans cost a third, and because the asyncpg one misses prepared statements.
-Spans go to a bounded queue and from there, on a thread, to the collector over OTLP/HTTP. A full queue drops the
-oldest and counts it; a dead collector costs lost spans and at most ``SHUTDOWN_S`` at the end.
+spans cost a third, and because the one for asyncpg misses prepared statements.
+Spans go to a bounded queue, and a thread sends them to the collector over OTLP/HTTP. A full queue drops the oldest
+span and counts it; a dead collector costs lost spans and at most `SHUTDOWN_S` at the end.
 """
 
 from __future__ import annotations
@@ -40,38 +40,43 @@ _PROPAGATOR = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePr
 
 
 def extract(headers: Mapping[str, str]) -> Context:
-    """Return the caller's trace context and baggage; an empty context when there is none, or a broken one.
+    """Return the caller's trace context and baggage; an empty context when they are missing or broken.
 
-    Of the baggage our own keys alone, and short: what we pass on grows by its encoding, and a callee would refuse a
-    header that a caller of ours filled.
+    Only our own baggage keys are kept, and their values cut: encoding makes baggage longer, and a callee would
+    refuse a header that our caller has filled to the limit.
     """
     readable = {
         name: value for name in _HEADERS if (value := headers.get(name)) and value.isascii()
-    }  # the propagators raise on bytes that are no text
+    }  # the propagators raise on bytes that are not text
     context = _PROPAGATOR.extract(readable, context=Context())
-    said = baggage.get_all(context)
-    if not said:
+    received = baggage.get_all(context)
+    if not received:
         return context
     context = baggage.clear(context)
     for key in BAGGAGE_KEYS:
-        if key in said:
-            value = printable(str(said[key]), BAGGAGE_CHARS_MAX)
+        if key in received:
+            value = printable(str(received[key]), BAGGAGE_CHARS_MAX)
             context = baggage.set_baggage(key, value, context)
     return context
 
 
 def inject(headers: dict[str, str]) -> None:
-    """Add ``traceparent`` and ``baggage`` of the current span to outgoing headers."""
+    """Add `traceparent` and `baggage` of the current span to outgoing headers."""
     _PROPAGATOR.inject(headers)
 
 
 def trace_id_hex(span: trace.Span | None = None) -> str:
-    """Return the trace id of ``span``, or of the current one, as 32 hex digits."""
+    """Return the trace id of `span`, or of the current one, as 32 hex digits."""
     return f"{(span or trace.get_current_span()).get_span_context().trace_id:032x}"
 
 
+def span_id_hex() -> str:
+    """Return the span id of the current span as 16 hex digits."""
+    return f"{trace.get_current_span().get_span_context().span_id:016x}"
+
+
 class Tracing:
-    """One service's tracer. With ``endpoint`` None spans are made (trace ids are needed) and not exported."""
+    """One service's tracer. `endpoint` None: spans are made, because trace ids are needed, and not exported."""
 
     def __init__(
         self, service: str, endpoint: str | None, resource: Mapping[str, str], metrics: Metrics
@@ -87,7 +92,7 @@ class Tracing:
         self._tracer = self._provider.get_tracer("services.kit")
 
     def export_to(self, exporter: SpanExporter, metrics: Metrics) -> None:
-        """Send every finished span to ``exporter``, in batches, from a thread."""
+        """Send every finished span to `exporter`, in batches, from a thread."""
         self._provider.add_span_processor(_CountingBatches(exporter, metrics))
 
     def start(
@@ -97,7 +102,7 @@ class Tracing:
         attributes: Mapping[str, AttributeValue],
         context: Context | None = None,
     ) -> trace.Span:
-        """Start a span that the caller ends; the parent is the current span unless ``context`` says otherwise."""
+        """Start a span that the caller ends; its parent is the current span unless `context` says otherwise."""
         return self._tracer.start_span(name, context, kind, attributes)
 
     def internal(
@@ -105,28 +110,37 @@ class Tracing:
         name: str,
         attributes: Mapping[str, AttributeValue],
         *,
-        link_to: trace.SpanContext | None = None,
+        link_to: tuple[str, str] | None = None,
     ) -> AbstractContextManager[trace.Span]:
         """Return the context of an INTERNAL span.
 
-        With ``link_to`` it begins a trace of its own (keeping the baggage) that is linked to that span: for work
-        that outlives its request.
+        With `link_to`, a span's trace id and span id in hex digits, it begins a trace of its own (keeping the
+        baggage) that is linked to that span, for work that outlives its request.
         """
-        root = trace.set_span_in_context(trace.INVALID_SPAN) if link_to is not None else None
-        links = [trace.Link(link_to)] if link_to is not None else None
+        root = links = None
+        if link_to is not None and all(link_to):
+            root = trace.set_span_in_context(trace.INVALID_SPAN)
+            links = [trace.Link(_span_context(*link_to))]
         return self._tracer.start_as_current_span(
             name, root, SpanKind.INTERNAL, attributes, links, record_exception=False
         )
 
     def shutdown(self) -> None:
-        """Flush what is queued; returns after at most ``SHUTDOWN_S``, whatever the collector does."""
+        """Flush the queue; returns after at most `SHUTDOWN_S`, whatever the collector does."""
         worker = threading.Thread(target=self._provider.shutdown, daemon=True)
         worker.start()
         worker.join(SHUTDOWN_S)
 
 
+def _span_context(trace_id: str, span_id: str) -> trace.SpanContext:
+    sampled = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+    return trace.SpanContext(
+        int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=sampled
+    )
+
+
 def _otlp_exporter(endpoint: str) -> SpanExporter:
-    # Imported here: it is 40 ms of start-up that a service without a collector does not need.
+    # Imported here: it takes 40 ms, and a service without a collector does not need it.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     return OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=EXPORT_TIMEOUT_S)
@@ -136,14 +150,14 @@ class _BaggageToAttributes(SpanProcessor):
     """Copies the run's baggage to every span, so that Jaeger finds all traces of a run and a phase."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        said = baggage.get_all(parent_context)
+        received = baggage.get_all(parent_context)
         for key in BAGGAGE_KEYS:
-            if key in said:
-                span.set_attribute(key, str(said[key]))
+            if key in received:
+                span.set_attribute(key, str(received[key]))
 
 
 class _CountingExporter(SpanExporter):
-    """Counts what the collector took and what was lost on the way to it."""
+    """Counts the spans that the collector took and those that were lost on the way to it."""
 
     def __init__(self, inner: SpanExporter, metrics: Metrics) -> None:
         self._inner = inner
@@ -164,7 +178,7 @@ class _CountingExporter(SpanExporter):
 
 
 class _CountingBatches(SpanProcessor):
-    """The SDK's batch processor, with a counter of the spans that its full queue drops (it has none)."""
+    """The SDK's batch processor, which does not count the spans that its full queue drops; this does."""
 
     def __init__(self, exporter: SpanExporter, metrics: Metrics) -> None:
         self._exporter = _CountingExporter(exporter, metrics)
@@ -172,9 +186,7 @@ class _CountingBatches(SpanProcessor):
             self._exporter, QUEUE_SPANS_MAX, EXPORT_EVERY_MS, BATCH_SPANS_MAX
         )
         self._dropped = metrics.spans_dropped.labels("queue_full")
-        self._waiting = (
-            0  # finished, and neither handed to the exporter nor dropped, when last counted
-        )
+        self._waiting = 0  # finished, and neither exported nor dropped, when last counted
         self._taken_before = 0
 
     def on_end(self, span: ReadableSpan) -> None:

@@ -5,7 +5,6 @@ import json
 import math
 import shutil
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl
@@ -22,8 +21,9 @@ from observed_harness import (
     trace,
 )
 
-from aguante.cli.diagnose.telemetry_check import examine_pipeline
+from aguante.cli.diagnose.telemetry_check import examine_telemetry
 from aguante.clients.prometheus_queries import Prometheus
+from aguante.core.own_program import aguante_command
 from aguante.run.reopen import opened
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import RunLog, read_run_log
@@ -348,7 +348,7 @@ async def test_a_run_that_is_over_is_opened_again(
 
 async def test_observe_stays_open_until_it_is_told_to_end(over: RunFolder, facts: RunLog) -> None:
     """Both answer at the addresses that it prints, for as long as it runs; Ctrl-C ends them too, and exits 0."""
-    argv = (sys.executable, "-m", "aguante", "observe", over.root.name, "--runs", over.root.parent)
+    argv = aguante_command("reopen", over.root.name, "--runs", str(over.root.parent))
     command = await asyncio.create_subprocess_exec(
         *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -356,7 +356,7 @@ async def test_observe_stays_open_until_it_is_told_to_end(over: RunFolder, facts
     assert command.stderr is not None
     async with asyncio.timeout(OPEN_LIMIT_S):
         told = [(await command.stdout.readline()).decode().split() for _ in range(2)]
-        assert await command.stderr.readline() == b"Ctrl-C ends it.\n"
+        assert await command.stderr.readline() == b"Press Ctrl-C to end.\n"
         jaeger, prometheus = (address for _, address in told)
         async with Prometheus(prometheus) as asked, aiohttp.ClientSession(jaeger) as http:
             at_s = epoch_s(facts, FAULT_END_S - 0.2)
@@ -374,7 +374,7 @@ CRASH = "What did a crash leave unfinished, and which process finished it?"
 
 async def test_the_doctor_follows_a_request_through_the_whole_pipeline(observed: Observed) -> None:
     """Its trace arrives in Jaeger, and every target is scraped; what a killed service lost is told, and no more."""
-    states = {each.name: each.state for each in await examine_pipeline(observed.testbed)}
+    states = {each.name: each.state for each in await examine_telemetry(observed.testbed)}
     spans = states.pop("spans")
     assert states == dict.fromkeys(("entry", "metrics", "relay", "prometheus", "jaeger"), "ok")
     assert spans in ("ok", "note")

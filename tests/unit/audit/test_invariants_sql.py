@@ -11,7 +11,7 @@ from aguante.measure.audit.invariants import check_invariant
 from aguante.measure.measures import InvariantMeasure
 from aguante.testbed.testbed_spec import TestbedSpec
 from services.reservations.domain import PRICE_CENTS_PER_SEAT, TERMINAL
-from services.reservations.repository import LEASE_S
+from services.shop.budget import LEASE_S
 
 
 @pytest.fixture

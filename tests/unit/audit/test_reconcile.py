@@ -184,7 +184,7 @@ def test_the_command_prints_one_line_for_each(recorded: RunFolder) -> None:
     code, output = command("--run", recorded.root)
     assert code == 0
     title, *lines = output.splitlines()
-    assert title == f"{recorded.root}: 2 reservations off the straight way (times in UTC)"
+    assert title == f"{recorded.root}: 2 reservations that left the happy path (times in UTC)"
     assert [line.split("  ")[:2] for line in lines] == [
         ["2026-01-02 12:00:00+00", "back"],
         ["2026-01-02 12:00:00+00", "late"],
@@ -194,7 +194,7 @@ def test_the_command_prints_one_line_for_each(recorded: RunFolder) -> None:
         "seats held, money taken, notice waiting; recovery in 0.0 s"
     )
     code, output = command("--run", recorded.root, "--since", "1s")
-    assert (code, "0 reservations off the straight way" in output) == (0, True)
+    assert (code, "0 reservations that left the happy path" in output) == (0, True)
 
 
 def test_json_is_a_report(recorded: RunFolder) -> None:

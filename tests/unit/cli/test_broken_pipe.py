@@ -93,4 +93,4 @@ def test_a_lost_connection_is_a_crash(
     with pytest.raises(SystemExit) as ended:
         cli.main(["breaks"])
     assert ended.value.code == 5
-    assert "this is no verdict" in capsys.readouterr().err
+    assert "this is not a verdict" in capsys.readouterr().err

@@ -31,7 +31,7 @@ def test_words_become_attributes(
 @pytest.mark.parametrize(
     ("toxic", "words", "message"),
     [
-        ("latncy", (), "there are latency"),
+        ("latncy", (), "choose latency"),
         ("latency", ("3.5",), "whole numbers"),
         ("latency", ("-1",), "whole numbers"),
         ("latency", ("rate=3",), "latency_ms=N, jitter_ms=N"),

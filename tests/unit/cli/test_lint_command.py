@@ -80,7 +80,7 @@ def test_a_hook_that_hangs_is_ended(
     """It has a limit, as everything has."""
     monkeypatch.setattr("aguante.cli.commands.lint.HOOK_S", 0.2)
     spec = hook(shop, tmp_path, "import time; time.sleep(60)")
-    with pytest.raises(click.ClickException, match=r"did not end within 0\.2 s"):
+    with pytest.raises(click.ClickException, match=r"did not finish within 0\.2 s"):
         run_hook(spec, [])
 
 

@@ -15,8 +15,8 @@ from aguante.cli.commands.listing import (
     print_experiments,
     print_runs,
 )
-from aguante.cli.options.experiment_choice import expand, select
-from aguante.cli.play_single import lasts_s
+from aguante.cli.options.experiment_files import expand, select
+from aguante.suite.many_runs import planned_s
 from aguante.testbed.policy_file import timeouts_s
 
 ROOT = Path(__file__).parents[3]
@@ -48,10 +48,10 @@ def test_a_plan_is_a_time_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert times == sorted(times)
     text = "\n".join(lines)
     assert "  8.0 s    slow: latency 3500 ms, jitter 200 ms on reservations-payments" in text
-    assert " 20.0 s    slow is lifted" in text
+    assert " 20.0 s    slow is removed" in text
     assert "60 requests/s (75% reserve, 25% read_event)" in text
     assert "rate of 504 in fault >= 2 %" in text
-    assert "more than the 3 s that policy default waits on reservations-payments" in text
+    assert "exceeds the 3 s timeout of policy default on reservations-payments" in text
     bar = next(line for line in lines if "####" in line)
     assert abs(bar.count("#") - 64 * 12 / 30) <= 1
 
@@ -76,7 +76,7 @@ def test_a_run_lasts_as_long_as_its_phases_and_its_rest() -> None:
     """Four phases of an hour are no less than four hours, whatever a suite allows besides."""
     loaded = select((EXPERIMENT,), (), ROOT / "testbed.yaml", ("phases.fault_s=3600",))
     ((_, experiment),) = loaded.experiments
-    assert lasts_s(experiment, loaded.spec) == 18 + 3600 + loaded.spec.settle.within_s
+    assert planned_s(experiment, loaded.spec) == 18 + 3600 + loaded.spec.settle.within_s
 
 
 def test_an_invalid_file_is_no_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,7 +133,7 @@ def test_tags_choose_among_the_files(tmp_path: Path) -> None:
     names = [e.name for _, e in select((tmp_path,), ("slow", "quick"), testbed).experiments]
     assert names == ["one", "two"]
     assert len(select((tmp_path,), (), testbed).experiments) == 3
-    with pytest.raises(click.UsageError, match="there are: quick, slow"):
+    with pytest.raises(click.UsageError, match="tags: quick, slow"):
         select((tmp_path,), ("slwo",), testbed)
 
 
@@ -161,14 +161,16 @@ def test_a_place_that_is_not_there_is_wrong_usage_for_list(
 ) -> None:
     """It is no experiment with a fault: there is nothing to list."""
     assert code_of("list", str(tmp_path / "nowhere")) == 3
-    assert "nowhere: not there; give a file, a folder or a pattern" in capsys.readouterr().err
+    assert (
+        "nowhere: not found; give a file, a folder or a quoted pattern" in capsys.readouterr().err
+    )
 
 
 def test_list_counts_one_finding_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In the singular."""
     (tmp_path / "empty.yaml").touch()
     assert code_of("list", str(tmp_path)) == 0
-    assert "not valid: 1 finding " in " ".join(capsys.readouterr().out.split())
+    assert "invalid: 1 finding " in " ".join(capsys.readouterr().out.split())
 
 
 def test_plans_of_several_experiments_are_one_document(

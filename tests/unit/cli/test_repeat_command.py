@@ -7,16 +7,17 @@ import pytest
 from shop import ROOT
 
 from aguante.cli.commands.run import run_command
-from aguante.cli.options.arguments import find_testbed
-from aguante.cli.options.experiment_choice import select
-from aguante.cli.options.runtime_choice import NATIVE, ChosenRuntime, chosen
-from aguante.cli.play_single import check_policy, plan_of
+from aguante.cli.options.experiment_files import select
+from aguante.cli.options.runtime_choice import chosen
+from aguante.cli.options.testbed_option import check_policy, find_testbed
 from aguante.experiment import load_experiment
 from aguante.plan.plan import Plan
-from aguante.suite.many_runs import Entry, interleave
+from aguante.run.single import SingleRun
+from aguante.runtimes.chosen_runtime import NATIVE, ChosenRuntime
 
 FOREIGN = Path("examples/two-services")
 OWN = Path("chaos-experiments/payments-slow.yaml")
+RUNS = Path("runs")
 
 
 @pytest.fixture(autouse=True)
@@ -33,8 +34,7 @@ def planned(
     """As ``aguante run`` plans it."""
     spec = find_testbed(testbed)
     experiment = load_experiment(file, spec, sets)
-    (job,) = interleave([Entry(str(file), experiment.name, "", "default")], 1, 5)
-    return plan_of(job, experiment, spec, runtime)
+    return SingleRun(experiment, spec, str(file), RUNS, "default", 5, runtime).plan()
 
 
 def planned_again(plan: Plan) -> Plan:
@@ -48,8 +48,8 @@ def planned_again(plan: Plan) -> Plan:
     assert loaded.invalid == 0
     check_policy(loaded.spec, given["policy"])
     ((file, experiment),) = loaded.experiments
-    (job,) = interleave([Entry(str(file), experiment.name, "", given["policy"])], 1, seed)
-    return plan_of(job, experiment, loaded.spec, runtime)
+    policy = given["policy"]
+    return SingleRun(experiment, loaded.spec, str(file), RUNS, policy, seed, runtime).plan()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from run_folders import judged, played
 
 from aguante.cli import main as cli
 from aguante.core.stored_values import NotARunError
-from aguante.report.stored_run import judge_again, read_frozen, read_judged
+from aguante.report.analyse import analyse
+from aguante.report.stored_run import read_frozen, read_judged
 from aguante.run_folder.folder import RunFolder
 
 RUN = "20260102T030405Z-payments-slow-0000"
@@ -36,7 +37,7 @@ def copy_of(finished: RunFolder, folder: Path) -> RunFolder:
 def test_the_same_folder_gives_the_same_verdict(finished: RunFolder) -> None:
     """Byte for byte, however often, and wherever the folder was moved to."""
     texts = {
-        judge_again(read_frozen(finished.root)).verdict.model_dump_json(indent=2) for _ in range(2)
+        analyse(read_frozen(finished.root)).verdict.model_dump_json(indent=2) for _ in range(2)
     }
     assert texts == {finished.verdict.read_text()}
 
@@ -48,7 +49,7 @@ def test_a_moved_folder_is_judged_by_its_own_invariants(
     moved = copy_of(finished, tmp_path)
     for sql in moved.invariants.glob("*.sql"):
         sql.write_text("-- exposure: SELECT 1\nSELECT 'broken' AS why")
-    assert judge_again(read_frozen(moved.root)).verdict.verdict == "deviated"
+    assert analyse(read_frozen(moved.root)).verdict.verdict == "deviated"
 
 
 def test_verdict_exits_as_the_verdict_and_says_when_it_differs(
@@ -93,7 +94,7 @@ def test_a_run_is_named_by_its_id_or_a_part_of_it(finished: RunFolder, given: st
 
 
 @pytest.mark.parametrize(
-    ("given", "message"), [("nowhere", "no such run"), ("2026", "give more of it")]
+    ("given", "message"), [("nowhere", "no such run"), ("2026", "give more of the id")]
 )
 def test_a_run_that_is_not_clear_is_wrong_usage(
     tmp_path: Path, given: str, message: str, capsys: pytest.CaptureFixture[str]

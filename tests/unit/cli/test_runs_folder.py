@@ -24,7 +24,7 @@ def test_runs_that_nobody_could_write_down_are_not_begun(
     assert ended.value.code == 4
     said = capsys.readouterr().err
     assert f"--runs {runs}: Not a directory; nothing was started" in said
-    assert "Give a folder that can be written" in said
+    assert "Give a writable folder" in said
 
 
 def test_trying_the_folder_makes_it_and_leaves_nothing_in_it(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ class Terminal(QuietProgress):
     [
         (0, 0, None, []),
         (30, 0, PhasesPublished(taken=30, failed=0), []),
-        (28, 2, PhasesPublished(taken=28, failed=2), ["Prometheus took 28 of 30 pushes"]),
+        (28, 2, PhasesPublished(taken=28, failed=2), ["Prometheus accepted 28 of 30 pushes"]),
     ],
 )
 def test_what_prometheus_did_not_take_is_written_down_and_said(

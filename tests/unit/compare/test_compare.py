@@ -79,7 +79,7 @@ def test_fewer_than_five_runs_give_no_interval_and_say_why(runs: int) -> None:
     side = [verdict(at, goodput=12 + at) for at in range(runs)]
     found = compare("x", side, "y", side, paired=True)
     assert all(each.low is None and each.high is None for each in found.rows)
-    assert f"{runs} against {runs} is too few" in found.no_interval_because
+    assert f"{runs} and {runs} runs are too few" in found.no_interval_because
     assert "too few" in comparison_text(found)
 
 
@@ -139,7 +139,7 @@ def test_different_experiments_and_inconclusive_runs_are_noted() -> None:
     other = verdict(1, experiment="inventory-down", verdict="inconclusive")
     notes = " ".join(compare("x", [verdict()], "y", [other], paired=False).notes)
     assert "different experiments: inventory-down, payments-slow" in notes
-    assert "Inconclusive, and compared all the same: run-1" in notes
+    assert "These runs are inconclusive, but included: run-1" in notes
 
 
 def test_runs_whose_fault_never_bit_allow_no_interval() -> None:
@@ -150,7 +150,7 @@ def test_runs_whose_fault_never_bit_allow_no_interval() -> None:
     b = [*(verdict(at, goodput=20 + at) for at in range(4)), verdict(4, faults=faults)]
     found = compare("x", a, "y", b, paired=True)
     assert found.unobserved == ("run-4",)
-    assert "1 of 10 runs a planned fault was not seen to bite" in found.no_interval_because
+    assert "1 of 10 runs a planned fault had no observed effect" in found.no_interval_because
     assert all(each.low is None for each in found.rows)
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from aguante.cli import main as cli
 from aguante.cli.commands import compare as command
-from aguante.cli.play_suite import SuiteOptions
 from aguante.suite.many_runs import Job
+from aguante.suite.suite_runner import SuiteSettings
 from aguante.verdict.suite_result import Suite, SuiteRun
 
 # The hand-made verdicts live beside the tests of the report.
@@ -28,7 +28,9 @@ def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "heal_leftovers", lambda *_: True)
 
 
-async def as_if_played(jobs: Sequence[Job], options: SuiteOptions) -> tuple[Suite, Path]:
+def as_if_played(
+    jobs: Sequence[Job], settings: SuiteSettings, progress: object
+) -> tuple[Suite, Path]:
     """A verdict for each job, whose goodput in the fault is 10 more where it is of the second entry."""
     held = held_run().verdict
     runs = []
@@ -38,8 +40,8 @@ async def as_if_played(jobs: Sequence[Job], options: SuiteOptions) -> tuple[Suit
             p.model_copy(update={"goodput_rps": job.repeat + 10.0 * job.entry}) for p in held.phases
         )
         verdict = held.model_copy(update={"run_id": name, "policy": job.policy, "phases": phases})
-        (options.runs / name).mkdir(parents=True)
-        (options.runs / name / "verdict.json").write_text(verdict.model_dump_json())
+        (settings.runs / name).mkdir(parents=True)
+        (settings.runs / name / "verdict.json").write_text(verdict.model_dump_json())
         runs.append(
             SuiteRun(
                 experiment=job.experiment,
@@ -53,7 +55,7 @@ async def as_if_played(jobs: Sequence[Job], options: SuiteOptions) -> tuple[Suit
                 exit_code=0,
             )
         )
-    folder = options.runs / "suite"
+    folder = settings.runs / "suite"
     folder.mkdir()
     suite = Suite(
         suite_id="suite",
@@ -104,7 +106,7 @@ def test_a_folder_of_several_experiments_is_wrong_usage(
     """Policies are compared on one; how many were found is said."""
     given = ("--policies", "default,no-breaker", "chaos-experiments", "--runs", str(tmp_path))
     assert code_of(*given) == 3
-    assert "experiments: give the one file" in capsys.readouterr().err
+    assert "experiments, expected one file" in capsys.readouterr().err
 
 
 def test_what_cannot_be_healed_is_no_wrong_usage(

@@ -11,6 +11,7 @@ from aguante.collect import phase_publisher as announce
 from dashboards import build, frame, panels, queries
 from services.kit.telemetry import metrics
 from services.kit.telemetry.metrics import Metrics
+from services.reservations import saga_metrics
 
 GRAFANA = Path(__file__).parents[3] / "dashboards" / "grafana"
 OURS = {announce.PHASE, announce.FAULT_ACTIVE}
@@ -147,7 +148,10 @@ def test_every_panel_is_cut_to_the_chosen_run() -> None:
 def test_only_metrics_that_somebody_exposes_are_asked_for() -> None:
     """A metric that was renamed must not leave an empty panel behind."""
     counters = {
-        name for key, name in vars(metrics).items() if key.isupper() and isinstance(name, str)
+        name
+        for module in (metrics, saga_metrics)
+        for key, name in vars(module).items()
+        if key.isupper() and isinstance(name, str)
     }
     known = counters | OURS | OF_PROMETHEUS | OF_TOXIPROXY
     for expression in expressions():
@@ -164,9 +168,11 @@ def test_only_metrics_that_somebody_exposes_are_asked_for() -> None:
 
 def test_only_labels_that_a_metric_has_are_asked_for() -> None:
     """A label that was renamed must not make a panel empty, or one line of many."""
+    registered = Metrics()
+    saga_metrics.add_saga_metrics(registered)
     ours = {
         label
-        for collector in Metrics().registry._collector_to_names
+        for collector in registered.registry._collector_to_names
         for label in collector._labelnames
     }
     known = ours | LABELS_OF_TARGETS | LABELS_OF_RUNNER | LABELS_OF_TOXIPROXY | MADE_HERE

@@ -18,6 +18,7 @@ ROWS = [
 ]
 SOURCES = (
     "services/kit",
+    "services/shop",
     *(
         f"services/{n}"
         for n in ("gateway", "reservations", "inventory", "payments", "notifications")

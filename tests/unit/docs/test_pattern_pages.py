@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 
 from services.kit.failures.problem import Mechanism
 from services.kit.telemetry.metrics import Metrics
+from services.reservations.saga_metrics import add_saga_metrics
 
 PAGES = read_pages()
 INDEX = Page(FOLDER / "README.md", (FOLDER / "README.md").read_text(encoding="utf-8"))
@@ -31,9 +32,11 @@ DEFAULTS = leaves(YAML(typ="safe", pure=True).load(ROOT / "policies" / "default.
 
 def metric_names() -> set[str]:
     """Return the names under which metrics are exposed."""
+    metrics = Metrics()
+    add_saga_metrics(metrics)
     return {
         f"{family.name}_total" if family.type == "counter" else family.name
-        for family in Metrics().registry.collect()
+        for family in metrics.registry.collect()
     }
 
 

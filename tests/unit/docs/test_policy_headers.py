@@ -10,7 +10,7 @@ VARIANTS = sorted(p.stem for p in (ROOT / "policies").glob("*.yaml") if p.stem !
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_variant_says_what_it_does_and_where_to_see_it(name: str) -> None:
-    """Its header names what is switched, what one will see, what shows it and the pattern's page; the files exist."""
+    """Its header names what is switched, what you will see, what shows it and the pattern's page; the files exist."""
     text = (ROOT / "policies" / f"{name}.yaml").read_text(encoding="utf-8")
     header = text.partition("\nname:")[0]
     assert header.startswith("# Switched ")

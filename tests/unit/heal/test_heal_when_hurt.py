@@ -11,8 +11,8 @@ import pytest
 from aguante.drivers.driver import FaultError
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
 from aguante.faults.undo import ToxiproxyUndo
-from aguante.run.fault_executor import Faults, write_down
-from aguante.run.liveness import LOAD, PartsWatch
+from aguante.run.fault_executor import FaultExecutor, journal_faults
+from aguante.run.liveness import LOAD, LivenessMonitor
 from aguante.run_folder.event_log import EventLog
 from aguante.run_folder.events import Settled
 from aguante.run_folder.journal import Files, Journal, pending
@@ -37,7 +37,7 @@ class FullDisk(Files):
 
 
 class MemoryDriver:
-    """Faults in memory; ``dead``: nothing answers any more."""
+    """FaultExecutor in memory; ``dead``: nothing answers any more."""
 
     def __init__(self) -> None:
         self.active: set[str] = set()
@@ -73,8 +73,8 @@ async def test_a_full_disk_keeps_no_fault_from_being_healed(tmp_path: Path) -> N
         Journal.open(tmp_path / "journal.jsonl", "r", disk) as journal,
         EventLog(tmp_path / "events.jsonl") as log,
     ):
-        faults = Faults(
-            await write_down(FAULTS, driver, journal), driver, journal, log, lambda: 1.5
+        faults = FaultExecutor(
+            await journal_faults(FAULTS, driver, journal), driver, journal, log, lambda: 1.5
         )
         for fault in FAULTS:
             await faults.apply(fault)
@@ -89,8 +89,8 @@ async def test_faults_that_went_with_their_tool_are_not_waited_for(tmp_path: Pat
     """Nothing is asked of a tool that has ended; nothing is pending; and nothing counts as read back."""
     driver, path = MemoryDriver(), tmp_path / "journal.jsonl"
     with Journal.open(path, "r") as journal, EventLog(tmp_path / "events.jsonl") as log:
-        faults = Faults(
-            await write_down(FAULTS, driver, journal), driver, journal, log, lambda: 1.5
+        faults = FaultExecutor(
+            await journal_faults(FAULTS, driver, journal), driver, journal, log, lambda: 1.5
         )
         await faults.apply(FAULTS[0])
         driver.dead = True
@@ -106,7 +106,7 @@ def child(code: str) -> "subprocess.Popen[bytes]":
 async def test_a_part_that_ends_by_itself_stops_the_run() -> None:
     """Also as a zombie that nobody has waited for; the reason names the part and the second."""
     part, stop = child("pass"), asyncio.Event()
-    watch = PartsWatch({"toxiproxy": process_alive(part.pid)})
+    watch = LivenessMonitor({"toxiproxy": process_alive(part.pid)})
     await asyncio.wait_for(watch.run(stop, lambda: 3.21, 30.0), 10)
     assert (watch.reason, stop.is_set()) == (
         "toxiproxy ended by itself, 3.2 s into the run",
@@ -120,7 +120,7 @@ async def test_the_load_generator_may_end_when_its_time_is_over() -> None:
     """From the end of load on, its end stops nothing."""
     part, stop = child("pass"), asyncio.Event()
     part.wait()
-    watch = PartsWatch({LOAD: process_alive(part.pid)})
+    watch = LivenessMonitor({LOAD: process_alive(part.pid)})
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(watch.run(stop, lambda: 30.0, 30.0), 0.05)
     assert (watch.reason, stop.is_set()) == ("", False)

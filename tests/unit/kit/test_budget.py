@@ -9,20 +9,19 @@ from msgspec.structs import replace
 
 from aguante.plan.plan import PlannedLoad
 from services.kit.failures.problem import Mechanism
-from services.kit.policy.budget import CLIENT_TIMEOUT_S, LEASE_S, STEPS, check
-from services.kit.policy.budget_model import BudgetFinding, Severity, pauses_s, seconds, usable_s
-from services.kit.policy.loading import load_policy
-from services.kit.policy.retry_rules import links_of
 from services.kit.policy.sections import (
     BreakerPolicy,
     DeadlinePolicy,
     ExponentialBackoff,
     FixedBackoff,
     FullJitterBackoff,
-    Policy,
     RetryPolicy,
+    links_of,
 )
-from services.reservations import repository
+from services.shop.budget import CLIENT_TIMEOUT_S, check
+from services.shop.budget_model import BudgetFinding, Severity, pauses_s, seconds, usable_s
+from services.shop.links import STEPS
+from services.shop.policy import Policy, load_policy
 
 ROOT = Path(__file__).parents[3]
 DEFAULT = load_policy(ROOT / "policies" / "default.yaml")
@@ -58,7 +57,7 @@ def test_default_has_2_3_2_seconds_under_a_deadline_of_5() -> None:
         "them (deadline 5 s less 2 margins of 0.2 s). If each takes as long as it may: inventory has its 2 s, "
         "payments is cut to 2.6 s (`deadline`, not `timeout`), notifications is never called"
     )
-    assert finding.mend.startswith("raise deadline.total_s to 7.4 s")
+    assert finding.fix.startswith("raise deadline.total_s to 7.4 s")
 
 
 def test_a_deadline_that_is_long_enough_caps_nothing() -> None:
@@ -96,7 +95,7 @@ def test_two_attempts_of_three_seconds_do_not_fit() -> None:
     finding = found(DEFAULT, "attempts_exceed_deadline")
     assert finding.where == f"links.{PAYMENTS}.retry.attempts"
     assert "take up to 6.05 s, and the deadline leaves 4.6 s" in finding.message
-    assert "raise deadline.total_s by 1.45 s" in finding.mend
+    assert "raise deadline.total_s by 1.45 s" in finding.fix
 
 
 def test_an_attempt_behind_pauses_longer_than_the_deadline_can_never_be_made() -> None:
@@ -107,7 +106,7 @@ def test_an_attempt_behind_pauses_longer_than_the_deadline_can_never_be_made() -
     assert finding.message.startswith(
         "attempt 3 can never be made: the pauses before it take at least 4.8 s"
     )
-    assert finding.mend.startswith("write 2 attempts")
+    assert finding.fix.startswith("write 2 attempts")
 
 
 def test_an_attempt_behind_timeouts_can_never_be_reached() -> None:
@@ -221,7 +220,6 @@ def test_what_the_budget_takes_for_granted_is_true() -> None:
     text = (ROOT / "loadtests" / "options.py").read_text(encoding="utf-8")
     assert f'"timeout-s", {CLIENT_TIMEOUT_S}, ' in text
     assert PlannedLoad.model_fields["timeout_s"].default == CLIENT_TIMEOUT_S
-    assert repository.LEASE_S == LEASE_S
     assert set(STEPS) == {
         link for link in links_of(DEFAULT) if link.startswith("reservations-")
     } - {"reservations-db"}

@@ -26,7 +26,7 @@ class World:
 def test_a_failure_is_told_with_what_it_is_found_by(caplog: pytest.LogCaptureFixture) -> None:
     """The mechanism, the link and the reservation; the origin is the service where the problem names none."""
     world = World(caplog)
-    world.log.tell(REFUSED, "reservations")
+    world.log.record(REFUSED, "reservations")
     told = {"status": 503, "mechanism": "breaker_open", "origin": "reservations"}
     assert world.lines() == [told | {"link": "reservations-payments", "reservation_id": "r-1"}]
     assert caplog.messages == ["answered 503 breaker_open"]
@@ -38,17 +38,17 @@ def test_a_failure_is_told_with_what_it_is_found_by(caplog: pytest.LogCaptureFix
 def test_other_answers_are_not_told(mechanism: Mechanism, caplog: pytest.LogCaptureFixture) -> None:
     """A refusal that must cost nothing, an answer of business, and what has its traceback in the log already."""
     world = World(caplog)
-    world.log.tell(Problem(mechanism, "no"), "gateway")
+    world.log.record(Problem(mechanism, "no"), "gateway")
     assert world.lines() == []
 
 
 def test_a_crowd_of_failures_is_cut_and_counted(caplog: pytest.LogCaptureFixture) -> None:
-    """Each second has its own room; what was left out is said once."""
+    """Each second has its own limit; how many lines were left out is logged once."""
     world = World(caplog)
     for _ in range(LINES_A_SECOND_MAX + 3):
-        world.log.tell(REFUSED, "reservations")
+        world.log.record(REFUSED, "reservations")
     assert len(world.lines()) == LINES_A_SECOND_MAX
     world.now_s += 1
-    world.log.tell(REFUSED, "reservations")
-    world.log.tell(REFUSED, "reservations")
+    world.log.record(REFUSED, "reservations")
+    world.log.record(REFUSED, "reservations")
     assert [line.get("left_out") for line in world.lines()[-3:]] == [None, 3, None]

@@ -15,7 +15,7 @@ POLICY = BreakerPolicy(failures=5, reset_s=5)
 
 
 class World:
-    """A breaker, its clock and what it told."""
+    """A breaker, its clock and the events that it emitted."""
 
     def __init__(self, policy: BreakerPolicy | None = POLICY) -> None:
         self.clock = FakeClock()
@@ -65,7 +65,7 @@ class World:
 
 
 async def test_opens_at_the_fifth_consecutive_failure() -> None:
-    """Four failures leave it closed, the fifth opens it, and the change is told once."""
+    """Four failures leave it closed, the fifth opens it, and the change is emitted once."""
     world = World()
     for _ in range(4):
         await world.fail()
@@ -87,7 +87,7 @@ async def test_a_success_starts_the_count_anew() -> None:
 
 
 async def test_open_refuses_definitely_and_in_the_callers_name() -> None:
-    """An open breaker raises breaker_open, definite, from the caller, and calls nobody."""
+    """An open breaker raises breaker_open, definite, from the caller, and makes no call."""
     world = World()
     await world.open()
     with pytest.raises(CallFailed) as refused:
@@ -227,7 +227,7 @@ async def test_a_business_refusal_closes_a_half_open_breaker() -> None:
 
 
 async def test_off_is_off() -> None:
-    """Without a policy nothing is counted, told or refused."""
+    """Without a policy nothing is counted, emitted or refused."""
     world = World(policy=None)
     for _ in range(100):
         await world.fail()

@@ -19,7 +19,7 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @given(ANY_TEXT, st.integers(4, 100))
 def test_printable_text_is_bounded_and_breaks_nothing(text: str, chars_max: int) -> None:
-    """Whatever comes in, what goes out is one line of UTF-8, no longer than asked."""
+    """Whatever the input, the output is one line of UTF-8 within the limit."""
     said = printable(text, chars_max)
     assert len(said) <= chars_max
     assert len(said.splitlines()) <= 1
@@ -74,7 +74,7 @@ def test_a_log_line_is_bounded() -> None:
     ],
 )
 def test_broken_baggage_is_no_baggage(header: str) -> None:
-    """What cannot be read is left out; the request goes on."""
+    """Context that cannot be read is ignored; the request is served."""
     assert not baggage.get_all(tracing.extract({"baggage": header}))
 
 

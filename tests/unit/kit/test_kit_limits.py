@@ -12,7 +12,7 @@ from services.kit.telemetry.events import CallRejected, RequestRejected
 
 
 def test_semaphore_turns_the_next_request_away_at_once() -> None:
-    """With both slots taken the third request is 429 with Retry-After, and it is told."""
+    """With both slots taken the third request gets 429 with Retry-After, and an event is emitted."""
     told = Recorder()
     semaphore = Semaphore(SemaphorePolicy(limit=2), told)
     with semaphore.slot(), semaphore.slot(), pytest.raises(Problem) as refused, semaphore.slot():

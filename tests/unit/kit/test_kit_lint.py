@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from services.kit.policy.lint import lint, log_findings
-from services.kit.policy.loading import load_policy
+from services.shop.lint import lint, log_findings
+from services.shop.policy import load_policy
 
 ROOT = Path(__file__).parents[3]
 DEFAULT = ROOT / "policies" / "default.yaml"
 
 
 def test_a_service_logs_the_findings_about_its_own_times(caplog: pytest.LogCaptureFixture) -> None:
-    """One line each: a warning, or info for what is meant so; the five services together say each thing once."""
+    """One line each: a warning, or info for what is intended; the five services together log each finding once."""
     caplog.set_level(logging.INFO)
     policy = load_policy(DEFAULT)
     log_findings(policy, "reservations")
@@ -49,7 +49,7 @@ def test_each_finding_has_the_line_of_what_it_is_about() -> None:
 
 
 def test_a_file_that_is_no_policy_has_its_faults_as_errors(tmp_path: Path) -> None:
-    """All of them, with their lines; and a file that is not there says so."""
+    """All of them, with their lines; a file that does not exist is an error, too."""
     broken = tmp_path / "broken.yaml"
     text = DEFAULT.read_text(encoding="utf-8")
     broken.write_text(text.replace("lock: row", "lock: rwo").replace("limit: 64", "limit: -1"))
@@ -61,8 +61,8 @@ def test_a_file_that_is_no_policy_has_its_faults_as_errors(tmp_path: Path) -> No
 
 
 def test_the_hook_prints_one_json_document() -> None:
-    """`python -m services.kit.policy.lint FILE...` is what testbed.yaml names."""
-    command = [sys.executable, "-m", "services.kit.policy.lint", str(DEFAULT)]
+    """`python -m services.shop.lint FILE...` is what testbed.yaml names."""
+    command = [sys.executable, "-m", "services.shop.lint", str(DEFAULT)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     report = json.loads(done.stdout)
     assert report["format_version"] == 1

@@ -6,9 +6,8 @@ from ruamel.yaml import YAML
 
 from services.kit.failures.problem import Mechanism
 from services.kit.policy.findings import Invalid, convert
-from services.kit.policy.loading import load_policy
-from services.kit.policy.retry_rules import IDEMPOTENT_BY, faults, links_of
-from services.kit.policy.sections import Links, Policy
+from services.kit.policy.sections import links_of
+from services.shop.policy import IDEMPOTENT_BY, Policy, ShopLinks, faults, load_policy
 
 ROOT = Path(__file__).parents[3]
 POLICIES = sorted((ROOT / "policies").glob("*.yaml"))
@@ -55,7 +54,7 @@ def line_of(text: str, nth: int = 1) -> int:
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda p: p.stem)
 def test_each_policy_is_whole_and_named_like_its_file(path: Path) -> None:
-    """Every policy in the folder can be read, and says the name it goes by."""
+    """Every policy in the folder can be read, and has the name of its file."""
     assert load_policy(path).name == path.stem
 
 
@@ -89,7 +88,7 @@ def test_links_of_a_policy_are_those_of_the_system() -> None:
     """Each link on which a service calls is in the schema: those of links.yaml, less the client's and the spans'."""
     listed = YAML(typ="safe", pure=True).load(ROOT / "proxies" / "links.yaml")["links"]
     callers = {link["name"] for link in listed if link["caller"] not in ("client", "services")}
-    assert {field.encode_name for field in msgspec.structs.fields(Links)} == callers
+    assert {field.encode_name for field in msgspec.structs.fields(ShopLinks)} == callers
     assert set(IDEMPOTENT_BY) <= callers
 
 
@@ -121,7 +120,7 @@ def test_no_default_retries_a_timeout() -> None:
 
 
 def test_every_fault_of_a_file_is_reported_at_once_with_its_line(tmp_path: Path) -> None:
-    """A misspelt key, a missing one, a wrong unit and a wrong word: four findings with line, path and mend."""
+    """A misspelt key, a missing one, a wrong unit and a wrong word: four findings with line, path and fix."""
     found = changed(
         tmp_path,
         ("semaphore: {limit: 64}", "semaphore: {limmit: 64}"),
@@ -131,8 +130,8 @@ def test_every_fault_of_a_file_is_reported_at_once_with_its_line(tmp_path: Path)
     semaphore, breaker = line_of("semaphore:"), line_of("breaker: {")
     write = "write it: a policy is complete, and `off` switches a pattern off"
     assert found[:2] == [
-        f"{semaphore}: semaphore.limmit: is not known; did you mean limit?; mend: rename it, or remove it",
-        f"{semaphore}: semaphore.limit: is missing; mend: {write}",
+        f"{semaphore}: semaphore.limmit: is not known; did you mean limit?; fix: rename it, or remove it",
+        f"{semaphore}: semaphore.limit: is missing; fix: {write}",
     ]
     assert any(f.startswith(f"{line_of('lock:')}: lock:") and "'rwo'" in f for f in found)
     assert any(f.startswith(f"{breaker}: links.gateway-inventory.breaker.reset_s:") for f in found)
@@ -148,7 +147,7 @@ def test_a_file_that_is_no_policy_is_a_finding(tmp_path: Path, text: str) -> Non
 
 
 def test_bytes_that_are_no_text_are_a_finding(tmp_path: Path) -> None:
-    """A file in another encoding, or far too long, says so and where."""
+    """A file in another encoding, or one that is far too long, is a finding."""
     for raw in (b"name: x\nlock: \xff", b"#" * 200_000):
         path = tmp_path / "policy.yaml"
         path.write_bytes(raw)
@@ -194,7 +193,7 @@ def test_a_backoff_says_which_kind_it_is(tmp_path: Path, backoff: str, found: st
 def test_what_must_not_be_repeated_cannot_be_listed(
     tmp_path: Path, mechanism: str, why: str
 ) -> None:
-    """Such a policy is refused, and told why."""
+    """Such a policy is refused, with the reason."""
     (found,) = changed(tmp_path, (ON, f"on: [connect_refused, {mechanism}]"))
     on = line_of(ON)
     assert found.startswith(f"{on}: links.reservations-inventory.retry.on: {mechanism}: ")
@@ -203,8 +202,8 @@ def test_what_must_not_be_repeated_cannot_be_listed(
 
 def test_an_indefinite_failure_is_repeated_only_where_the_callee_would_notice() -> None:
     """Without idempotency the default's lost connections are refused; a refused connection did nothing."""
-    found = faults(load_policy(DEFAULT), {**IDEMPOTENT_BY, "reservations-payments": None})
-    assert {finding.path for finding in found} == {"links.reservations-payments.retry.on"}
+    found = [*faults(load_policy(DEFAULT), {**IDEMPOTENT_BY, "reservations-payments": None})]
+    assert {finding.where for finding in found} == {"links.reservations-payments.retry.on"}
     named = sorted(finding.message.partition(":")[0] for finding in found)
     assert named == ["connection_reset", "disconnected"]
 
@@ -221,7 +220,7 @@ def test_an_indefinite_failure_is_repeated_only_where_the_callee_would_notice() 
 def test_a_setting_without_effect_is_refused(
     tmp_path: Path, before: str, after: str, found: str
 ) -> None:
-    """What nobody would act on does not look as if it did something."""
+    """A setting that would change nothing must not look as if it did."""
     retry = f"{{attempts: 2, on: [timeout], {BACKOFF}, budget: off}}"
     after = after.format(retry=retry) if "{retry}" in after else after
     findings = changed(tmp_path, (before, after))

@@ -114,7 +114,7 @@ def test_a_callees_problem_is_passed_on_with_origin_link_and_mechanism() -> None
 
 
 def test_a_callees_internal_error_becomes_502() -> None:
-    """500 stays with the service that broke; its caller says bad gateway."""
+    """500 is for the service that broke; its caller responds with 502."""
     said = Problem(Mechanism.INTERNAL_ERROR, "d", origin="inventory", definite=False)
     failure = CallFailed(said.mechanism, False, None, said.origin, status=500, problem=said)
     assert problem_from(failure).status == 502

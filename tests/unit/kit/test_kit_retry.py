@@ -26,7 +26,7 @@ def policy(attempts: int = 3, budget: float | None = None) -> RetryPolicy:
 
 
 class World:
-    """Retries with a clock that only they turn, a fixed draw, and a callee that fails as told."""
+    """Retries with a clock of their own, a fixed draw, and a callee that fails as the script says."""
 
     def __init__(self, policy: RetryPolicy | None, *fails: Mechanism) -> None:
         self.clock = FakeClock()
@@ -154,7 +154,7 @@ async def test_retry_after_lengthens_a_pause_and_never_shortens_it(
 
 
 async def test_a_retry_after_beyond_the_deadline_ends_the_call() -> None:
-    """Ten seconds are asked for and five are left: there is no second attempt, and no waiting for it."""
+    """Retry-After is ten seconds and five are left: there is no second attempt, and no wait for it."""
     world = World(policy(), Mechanism.CONNECT_REFUSED)
     world.retry_after_s = 10.0
     with pytest.raises(CallFailed):

@@ -41,7 +41,7 @@ def test_an_empty_environment_reports_every_variable() -> None:
     """All that is missing is named at once."""
     with pytest.raises(Invalid) as invalid:
         read_settings("reservations", {}, links=LINKS, database=True)
-    named = {finding.path for finding in invalid.value.findings}
+    named = {finding.where for finding in invalid.value.findings}
     assert named == set(GOOD) - {"OTEL_RESOURCE_ATTRIBUTES"}
 
 
@@ -68,7 +68,7 @@ def test_a_malformed_variable_is_one_finding_that_shows_it(name: str, value: str
     with pytest.raises(Invalid) as invalid:
         read_settings("reservations", {**GOOD, name: value}, links=LINKS, database=True)
     (finding,) = invalid.value.findings
-    assert finding.path == name
+    assert finding.where == name
     assert value in finding.message
 
 

@@ -143,7 +143,7 @@ def test_who_does_not_answer_is_named() -> None:
     after = reading(1, silent={"payments-1": "refused"}, toxiproxy="no answer")
     seen = picture(reading(0), after)
     assert seen.silent == {"payments-1": "refused", "toxiproxy": "no answer"}
-    assert "payments-1 does not answer: refused" in text(seen)
+    assert "payments-1 does not respond: refused" in text(seen)
 
 
 def test_a_page_shows_answers_links_and_what_is_in_flight() -> None:
@@ -158,7 +158,7 @@ def test_a_page_shows_answers_links_and_what_is_in_flight() -> None:
     )
     page = text(picture(quiet, first), picture(first, second))
     shown = [" ".join(line.split()) for line in page.splitlines()]
-    assert "017-3fa9 03:04:05 40.0 answers/s, goodput 30.0/s" in shown
+    assert "017-3fa9 03:04:05 40.0 responses/s, goodput 30.0/s" in shown
     assert "200 30.0 75% 50 ms 95 ms ██" in shown
     assert "503 breaker_open 10.0 25% 50 ms 95 ms █" in shown
     assert "faults now: none" in shown
@@ -170,7 +170,7 @@ def test_a_system_without_our_metrics_is_shown_as_far_as_it_goes() -> None:
     attempts = one(f"{signals.CLIENT_DURATION}_bucket", 4, link="front-back", le="+Inf")
     shown = text(picture(reading(0), reading(1, attempts)))
     assert "front-back   -                4.0" in shown
-    assert "in flight: not known" in shown
+    assert "in flight: unknown" in shown
 
 
 def test_a_trend_is_as_high_as_its_highest_value() -> None:

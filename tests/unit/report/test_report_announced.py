@@ -11,4 +11,4 @@ def test_what_prometheus_did_not_take_is_said(failed, said):
     plan, measures, verdict, *rest = held_run()
     told = Announcements(taken=28, failed=failed)
     page = render_html(plan, measures.model_copy(update={"announced": told}), verdict, *rest)
-    assert ("took 28 of 30 pushes of phases and faults" in page) == said
+    assert ("accepted 28 of 30 pushes of phases and faults" in page) == said

@@ -7,7 +7,7 @@ import pytest
 from report_factory import held_run
 from report_variants import HOSTILE, empty_run, hostile_run
 
-from aguante.report import charts, series
+from aguante.report import chart_geometry, charts
 from aguante.report.charts.breaker_chart import breakers_panel
 from aguante.report.charts.canvas import fitting
 from aguante.report.charts.latency_chart import latency_panel
@@ -18,7 +18,9 @@ FRAMES = pytest.mark.parametrize("frame", charts.FRAMES, ids=lambda frame: frame
 
 
 def timeline_of(run):
-    return charts.timeline_of(run.plan, run.measures, styles_of(series.pairs_of(run.measures)))
+    return charts.timeline_of(
+        run.plan, run.measures, styles_of(chart_geometry.pairs_of(run.measures))
+    )
 
 
 def parsed(svg):
@@ -116,5 +118,5 @@ def test_the_longest_fitting_name_wins(room, name):
 
 def test_an_unknown_answer_of_the_library_is_an_error():
     """We embed only what we know how to embed."""
-    with pytest.raises(ValueError, match="begins in an unknown way"):
+    with pytest.raises(ValueError, match="returned unexpected SVG"):
         charts._embeddable("<html>")

@@ -43,17 +43,17 @@ def test_versions_and_machine_are_on_the_page(known: Environment) -> None:
         "v0.1-3-gabc",
     ):
         assert words in page
-    assert "more than there are cores" not in page
+    assert "more than the number of cores" not in page
 
 
 def test_a_busy_machine_is_said(known: Environment) -> None:
     """Latencies measured beside other work tell of that work too."""
-    assert "more than there are cores" in page_of(known.model_copy(update={"load_1m": 2.5}))
+    assert "more than the number of cores" in page_of(known.model_copy(update={"load_1m": 2.5}))
 
 
 def test_a_run_without_it_says_so() -> None:
     """Folders of earlier versions have no environment.json."""
-    assert "Not noted by the version that played this run." in page_of(None)
+    assert "Not recorded: this run was made by an older version." in page_of(None)
 
 
 def test_this_machine_can_be_read() -> None:

@@ -163,7 +163,7 @@ def test_an_empty_run_says_what_is_missing(documents):
     words = documents[empty_run].all("body")[0]["text"]
     assert "stopped by the user" in words
     assert "No phase was measured." in words
-    assert "No invariant was read." in words
+    assert "No invariant was checked." in words
 
 
 def test_the_chart_is_described_and_tabled(documents):
@@ -192,8 +192,8 @@ def test_the_page_stays_small():
 @pytest.mark.parametrize(
     ("users", "told"),
     [
-        (None, "Arrivals do not wait for answers"),
-        (30, "A closed loop: 30\N{NO-BREAK SPACE}users waited"),
+        (None, "Open loop: arrivals do not wait for responses"),
+        (30, "Closed loop: 30\N{NO-BREAK SPACE}users waited"),
     ],
 )
 def test_the_load_says_whether_it_waited_for_answers(users, told):
@@ -202,4 +202,4 @@ def test_the_load_says_whether_it_waited_for_answers(users, told):
     load = plan.load.model_copy(update={"users": users})
     page = render_html(plan.model_copy(update={"load": load}), measures, verdict)
     assert told in page
-    assert ("Arrivals do not wait" in page) == (users is None)
+    assert ("arrivals do not wait" in page) == (users is None)

@@ -6,8 +6,8 @@ from test_report_charts import texts, timeline_of
 from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault
 from aguante.faults.pumba_commands import complete
 from aguante.report import charts
+from aguante.report.chart_geometry import fault_names
 from aguante.report.run_page import render_html
-from aguante.report.series import fault_names
 
 
 def with_faults():

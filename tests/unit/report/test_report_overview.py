@@ -8,7 +8,7 @@ from report_factory import held_run
 from report_variants import deviated_run
 
 from aguante.measure.measures import Cause
-from aguante.report import text
+from aguante.report import formats
 from aguante.report.junit import render_junit
 from aguante.report.overview import (
     overview_html,
@@ -112,7 +112,7 @@ def test_a_cause_is_told_once_whoever_answered_it(played: Suite, tmp_path: Path)
         for phase in verdict.phases
     )
     file.write_text(verdict.model_copy(update={"phases": phases}).model_dump_json())
-    told = f"503 breaker_open {text.percent(0.75)}, 200 {text.percent(0.25)}"
+    told = f"503 breaker_open {formats.percent(0.75)}, 200 {formats.percent(0.25)}"
     assert told in overview_html(played, tmp_path)
 
 
@@ -120,7 +120,7 @@ def test_the_gravest_run_gives_the_tone(played: Suite) -> None:
     """An error outweighs a deviation; what was not begun is counted."""
     assert word_of(played) == "error"
     assert summary_of(played) == (
-        "1 of 4 runs ended as expected: 1 deviated, 1 error. Stopped: 1 were not begun."
+        "1 of 4 runs ended as expected: 1 deviated, 1 error. Stopped: 1 were not started."
     )
     whole = played.model_copy(update={"runs": played.runs[:1], "planned": 1})
     assert (word_of(whole), summary_of(whole)) == ("held", "1 of 1 runs ended as expected.")

@@ -81,7 +81,7 @@ def test_a_key_is_a_css_name_whatever_the_mechanism():
         ((200, ""), "200"),
         ((503, "breaker_open"), "503 breaker_open"),
         ((500, ""), "500 unexplained"),
-        ((0, "client_timeout"), "no answer, client_timeout"),
+        ((0, "client_timeout"), "no response, client_timeout"),
     ],
 )
 def test_labels(pair, label):

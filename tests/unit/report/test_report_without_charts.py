@@ -17,7 +17,7 @@ def test_without_vl_convert_the_page_says_how_to_get_charts(
     page = render_html(*make())
     assert "pip install 'aguante[charts]'" in page
     assert 'class="plot"' not in page
-    assert "<details open>\n<summary>The numbers behind this chart" in page
+    assert "<details open>\n<summary>The data of this chart" in page
 
 
 def test_with_vl_convert_the_page_names_no_extra() -> None:

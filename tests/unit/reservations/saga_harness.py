@@ -21,17 +21,18 @@ from services.kit.failures.failed import CallFailed, DatabaseFailed
 from services.kit.failures.problem import Mechanism, Problem
 from services.kit.patterns.deadline import Deadline
 from services.kit.patterns.retry import Retry
-from services.kit.policy.sections import CompensationPolicy, FullJitterBackoff, RetryPolicy
+from services.kit.policy.sections import FullJitterBackoff, RetryPolicy
 from services.kit.telemetry.events import ignore
 from services.payments.domain import Charge, ChargeState, after_refund, ask_bank, judge_pay
 from services.payments.domain import Verdict as Money
 from services.reservations.compensation import Compensator, Time
-from services.reservations.domain import TERMINAL, Saga, State, Trace, holds_key
-from services.reservations.journal import Journal
+from services.reservations.domain import TERMINAL, Notice, Saga, State, Trace, holds_key
 from services.reservations.outbox import OutboxWorker, SentMarks
-from services.reservations.ports import Notice, Record
+from services.reservations.recovery import RecoveryWorker
+from services.reservations.repository import Record
 from services.reservations.saga import SagaRunner
-from services.reservations.worker import RecoveryWorker
+from services.reservations.transition_log import TransitionLog
+from services.shop.policy import CompensationPolicy
 
 LEASE_S = 15.0
 CAPACITY = 6
@@ -49,11 +50,11 @@ class Act(Enum):
     LOST_AFTER = auto()
     """An indefinite failure, and it did happen."""
     LATE = auto()
-    """An indefinite failure, and it happens when everybody has given up on it."""
+    """An indefinite failure, and it happens after every caller has given up."""
     CRASH_BEFORE = auto()
     CRASH_AFTER = auto()
     PAUSE = auto()
-    """The process stands still until recovery in another one is through, and goes on as if nothing was."""
+    """The process stands still until another one has recovered its sagas, and then continues."""
 
 
 class CrashError(BaseException):
@@ -79,7 +80,7 @@ class World:
     late: list["Effect"] = field(default_factory=list)
 
     async def call(self, edge: str, effect: "Effect", failure: type[Exception]) -> object:
-        """Carry out `effect` as the next act of the script says."""
+        """Carry out `effect` in the way of the next act of the script."""
         self.sent.append(edge)
         act = next(self.script, Act.OK)
         if act is Act.PAUSE:
@@ -110,7 +111,7 @@ class World:
         self.script = script
 
     def land_late_calls(self) -> None:
-        """Let what was held up in the network arrive after all."""
+        """Let the calls that were delayed in the network arrive."""
         for effect in self.late:
             with suppress(CallFailed):  # nobody is there to hear the answer
                 effect()
@@ -215,7 +216,7 @@ class FakePayments:
 
 @dataclass
 class FakeNotifications:
-    """Keeps what it was told."""
+    """Remembers the notices."""
 
     world: World
 
@@ -294,11 +295,14 @@ class FakeSagas:
         self.world.log.append((saga.reservation_id, saga.version, saga.state))
 
 
-def no_span(
-    name: str, reservation_id: str, begun_by: Trace | None = None
-) -> AbstractContextManager[None]:
-    """Trace nothing."""
-    return nullcontext()
+class NoTracing:
+    """Makes no spans."""
+
+    def internal(
+        self, name: str, attributes: object, *, link_to: Trace | None = None
+    ) -> AbstractContextManager[None]:
+        """Trace nothing."""
+        return nullcontext()
 
 
 class Process:
@@ -324,14 +328,14 @@ class Process:
         inventory, payments = FakeInventory(world), FakePayments(world)
         notifications = FakeNotifications(world)
         retries = Retry("reservations-db", retry, ignore, sleep=sleep, draw=lambda: 0.5)
-        journal = Journal(sagas, retries, ignore)
+        log = TransitionLog(sagas, retries, ignore)
         time = Time(clock=lambda: world.now_s, sleep=sleep, draw=lambda: 0.5)
         self.compensator = Compensator(
-            compensation, journal, inventory, payments, ignore, no_span, time
+            compensation, log, inventory, payments, ignore, NoTracing(), time
         )
         self.marks = SentMarks(sagas)
         self.runner = SagaRunner(
-            journal, inventory, payments, notifications, self.compensator, self.marks, degrade
+            log, inventory, payments, notifications, self.compensator, self.marks, degrade
         )
-        self.worker = RecoveryWorker(sagas, journal, self.compensator, no_span)
-        self.outbox_worker = OutboxWorker(sagas, notifications, no_span)
+        self.worker = RecoveryWorker(sagas, log, self.compensator, NoTracing())
+        self.outbox_worker = OutboxWorker(sagas, notifications, NoTracing())

@@ -1,4 +1,4 @@
-"""What reservations does in the background, it does in batches: no backlog makes it do everything at once."""
+"""Background work of reservations comes in batches: no backlog is worked off all at once."""
 
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +10,7 @@ from services.reservations import outbox as outbox_module
 from services.reservations.domain import Order, Saga, State
 from services.reservations.outbox import BATCH_MAX as NOTICES_MAX
 from services.reservations.outbox import SentMarks
-from services.reservations.worker import BATCH_MAX as SAGAS_MAX
+from services.reservations.recovery import BATCH_MAX as SAGAS_MAX
 
 
 def saga(number: int) -> Saga:
@@ -19,7 +19,7 @@ def saga(number: int) -> Saga:
 
 @dataclass
 class Asked:
-    """Remembers what it was asked for, and has nothing."""
+    """A repository without rows that remembers its calls."""
 
     limits: list[int] = field(default_factory=list)
     marked: list[list[str]] = field(default_factory=list)
@@ -64,7 +64,7 @@ async def test_recovery_claims_no_more_than_a_batch_and_no_more_than_there_is_ro
 async def test_the_outbox_sends_a_batch_at_a_time() -> None:
     """However long the outbox is, four notices are under way at once: the bulkhead has slots left for others."""
     asked = Asked()
-    await replace(Process(World()).outbox_worker, outbox=asked).deliver_due()
+    await replace(Process(World()).outbox_worker, sagas=asked).deliver_due()
     assert asked.limits == [NOTICES_MAX]
     assert NOTICES_MAX < 8
 

@@ -5,7 +5,6 @@ import pytest
 from services.reservations.domain import (
     REPLAYED_FAILURES,
     TERMINAL,
-    Command,
     Decision,
     Failure,
     KeyVerdict,
@@ -14,6 +13,7 @@ from services.reservations.domain import (
     Outcome,
     Saga,
     State,
+    Undo,
     advance,
     apply,
     holds_key,
@@ -38,36 +38,32 @@ def decide(state: State, outcome: Outcome) -> Decision | None:
 
 
 def test_every_step_ok_confirms() -> None:
-    """Four states in a row, each sending the next command."""
+    """Four states in a row, and nothing to undo in any."""
     path = [advance(s, Outcome.OK) for s in (State.PENDING, State.RESERVED, State.CHARGED)]
     assert [d.to for d in path] == [State.RESERVED, State.CHARGED, State.CONFIRMED]
-    assert [d.commands for d in path] == [
-        (Command.TAKE_PAYMENT,),
-        (Command.CONFIRM,),
-        (Command.NOTIFY,),
-    ]
+    assert [d.undo for d in path] == [(), (), ()]
 
 
 def test_seats_refused_aborts_with_nothing_to_give_back() -> None:
-    """A definite refusal took nothing."""
+    """A definite refusal took nothing, so the saga is settled at once."""
     decision = advance(State.PENDING, Outcome.DEFINITE)
-    assert (decision.to, decision.commands) == (State.ABORTED, ())
+    assert (decision.to, decision.undo, decision.settled) == (State.ABORTED, (), True)
 
 
 @pytest.mark.parametrize(
-    ("state", "outcome", "commands"),
+    ("state", "outcome", "undo"),
     [
-        (State.PENDING, Outcome.INDEFINITE, (Command.RELEASE_SEATS,)),
-        (State.RESERVED, Outcome.DEFINITE, (Command.RELEASE_SEATS,)),
-        (State.RESERVED, Outcome.INDEFINITE, (Command.RELEASE_SEATS, Command.REFUND)),
+        (State.PENDING, Outcome.INDEFINITE, (Undo.RELEASE_SEATS,)),
+        (State.RESERVED, Outcome.DEFINITE, (Undo.RELEASE_SEATS,)),
+        (State.RESERVED, Outcome.INDEFINITE, (Undo.RELEASE_SEATS, Undo.REFUND)),
     ],
 )
 def test_failure_gives_back_all_that_may_have_been_taken(
-    state: State, outcome: Outcome, commands: tuple[Command, ...]
+    state: State, outcome: Outcome, undo: tuple[Undo, ...]
 ) -> None:
     """Seats whenever they may be held, money whenever it may be charged."""
     decision = advance(state, outcome)
-    assert (decision.to, decision.commands) == (State.COMPENSATING, commands)
+    assert (decision.to, decision.undo) == (State.COMPENSATING, undo)
 
 
 def test_charged_is_never_compensated() -> None:
@@ -109,7 +105,7 @@ def test_recovery_goes_back_until_charged_and_forward_from_there(
     decision = recover(state)
     assert decision is not None
     assert decision.to is to
-    assert (Command.REFUND in decision.commands) is refund
+    assert (Undo.REFUND in decision.undo) is refund
 
 
 def test_recovery_of_compensating_gives_back_again() -> None:

@@ -30,7 +30,7 @@ async def test_a_confirmed_saga_writes_four_times() -> None:
 
 
 async def test_the_answer_waits_for_no_compensation() -> None:
-    """The failure is told while nothing has been given back, and says so."""
+    """The client gets the failure before anything is given back, marked as not settled."""
     world = World(script=iter([*OK_TO_PAY, Act.LOST_AFTER]))
     problem = await failed(Process(world), saga())
     assert (problem.definite, problem.settled) == (True, False)
@@ -50,7 +50,7 @@ async def test_a_payment_that_was_refused_is_not_refunded() -> None:
 
 
 async def test_a_compensation_round_ends_before_the_lease() -> None:
-    """Callees that stay away are left to the worker, well before somebody else may take over."""
+    """A round with callees that stay down ends well before another owner may take over."""
     world = World(script=iter([*OK_TO_PAY, Act.LOST_AFTER, Act.OK, *[Act.REFUSED] * 1_000]))
     process = Process(world)
     await failed(process, saga())
@@ -100,7 +100,7 @@ async def test_an_unwritten_confirmed_is_indefinite_and_gives_nothing_back() -> 
 
 
 async def test_whoever_loses_the_saga_stops() -> None:
-    """An owner that slept through its lease sends no payment, and tells what the other one did."""
+    """An owner that slept through its lease sends no payment, and responds with the state that the other one left."""
     world = World(script=iter([Act.OK, Act.PAUSE]))
     problem = await failed(Process(world), saga())
     assert (problem.status, problem.definite, problem.settled) == (503, True, True)

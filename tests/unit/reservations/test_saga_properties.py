@@ -27,7 +27,7 @@ REQUESTS = st.lists(st.tuples(st.sampled_from(["k1", "k2"]), ORDERS), min_size=1
 
 @dataclass(frozen=True)
 class Told:
-    """What the client of one request knows; None: it heard nothing at all."""
+    """What the client of one request knows; None: it got no response."""
 
     reservation_id: str
     confirmed: bool
@@ -58,7 +58,7 @@ async def play(world: World, requests: list[tuple[str, Order]]) -> list[Told]:
 
 
 async def replace_process(process: Process) -> Process:
-    """Let background work end as its script says (it may crash as well), and start over."""
+    """Let background work end as its script says (it may also crash), and start a new process."""
     with suppress(CrashError):
         await process.compensator.drain(5)
     return Process(process.compensator.inventory.world)  # type: ignore[attr-defined]

@@ -10,8 +10,7 @@ from services.kit.failures.failed import CallFailed
 from services.kit.failures.problem import Mechanism, Problem
 from services.kit.patterns.deadline import Deadline
 from services.payments.domain import ChargeState
-from services.reservations.domain import Order, Saga, State
-from services.reservations.ports import Notice
+from services.reservations.domain import Notice, Order, Saga, State
 
 OK_TO_PAY = [Act.OK] * 3  # begin, reserve, RESERVED
 OK_TO_NOTIFY = [Act.OK] * 5  # and pay, CHARGED
@@ -28,7 +27,7 @@ async def failed(process: Process, order: Saga) -> Problem:
 
 
 def kept(world: World) -> tuple[int, list[ChargeState]]:
-    """Return the seats that nobody can buy any more, and the charges as they stand."""
+    """Return the seats that cannot be sold any more, and the charges as they stand."""
     seats = CAPACITY - world.event.available
     return seats, [charge.state for charge in world.charges.values()]
 
@@ -47,7 +46,7 @@ async def test_without_compensation_a_lost_payment_keeps_seats_and_money() -> No
 
 
 async def test_without_compensation_seats_that_may_be_held_are_not_settled() -> None:
-    """Nobody knows whether the seats are taken, and nobody will give them back: that is what it says."""
+    """Whether the seats are taken is unknown, and they are not given back: hence not settled."""
     world = World(script=iter([Act.OK, Act.LOST_AFTER]))
     problem = await failed(Process(world, compensation=None), saga())
     assert (problem.definite, problem.settled) == (True, False)
@@ -86,7 +85,7 @@ async def test_without_compensation_recovery_ends_a_lost_saga_and_keeps_what_it_
 
 
 async def test_with_degradation_a_failed_notice_leaves_the_reservation() -> None:
-    """The default, for comparison: confirmed, told later."""
+    """The default, for comparison: confirmed, and notified later."""
     world = World(script=iter([*[Act.OK] * 6, Act.REFUSED]))
     done = await Process(world).runner.place(saga(), Deadline.unlimited())
     assert (done.state, done.notification_sent) == (State.CONFIRMED, False)
@@ -107,7 +106,7 @@ async def test_without_degradation_a_failed_notice_fails_the_reservation(act: Ac
 
 
 async def test_without_degradation_the_user_is_told_before_the_reservation_is_confirmed() -> None:
-    """Telling is a step like any other; what was told is not told again from the outbox."""
+    """The notice is a step like any other, and is not sent again from the outbox."""
     world = World()
     process = Process(world, degrade=False)
     done = await process.runner.place(saga(), Deadline.unlimited())

@@ -17,7 +17,7 @@ from aguante.measure.live_evidence import LiveEvidence
 from aguante.plan.plan import Plan, PlannedExpectation
 from aguante.plan.schedule import Clock
 from aguante.run import abort
-from aguante.run.abort import AbortWatch, abort_reason
+from aguante.run.abort import AbortMonitor, abort_reason
 from aguante.run_folder.folder import RunFolder
 from aguante.testbed.testbed_spec import TestbedSpec
 
@@ -85,7 +85,7 @@ async def test_a_condition_that_holds_ends_the_run(
     folder: RunFolder, slow_plan: Plan, shop: TestbedSpec
 ) -> None:
     """``stop`` is set, the reason is kept, and nothing is asked any more."""
-    watch = AbortWatch(folder, asking(slow_plan, UNWELL), shop)
+    watch = AbortMonitor(folder, asking(slow_plan, UNWELL), shop)
     stop, clock = asyncio.Event(), Ticks(9)
     await watch.run(clock, stop)
     assert (stop.is_set(), clock.waited) == (True, 2)
@@ -98,7 +98,7 @@ async def test_nothing_is_opened_where_nothing_can_be_asked(
     """Only late conditions, or none: the watch ends at once."""
     for clauses in ((), (OPENED, RETRIED)):
         clock = Ticks(9)
-        watch = AbortWatch(RunFolder(tmp_path), asking(slow_plan, *clauses), shop)
+        watch = AbortMonitor(RunFolder(tmp_path), asking(slow_plan, *clauses), shop)
         await watch.run(clock, asyncio.Event())
         assert (clock.waited, watch.reason) == (0, "")
 
@@ -108,7 +108,7 @@ def test_a_ledger_that_cannot_be_read_ends_the_run(
 ) -> None:
     """Without conditions nobody limits the damage: the run is given up, with the reason."""
     folder.records.write_bytes(b"nonsense\n")
-    watch = AbortWatch(folder, asking(slow_plan, WELL), shop)
+    watch = AbortMonitor(folder, asking(slow_plan, WELL), shop)
     asyncio.run(watch.run(Ticks(3), asyncio.Event()))
     assert watch.reason.startswith("abort conditions cannot be judged: ")
 

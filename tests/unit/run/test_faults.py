@@ -1,4 +1,4 @@
-"""Faults are written down first, and healed and verified whatever happens in between."""
+"""FaultExecutor are written down first, and healed and verified whatever happens in between."""
 
 from pathlib import Path
 
@@ -7,8 +7,7 @@ import pytest
 from aguante.drivers.driver import FaultError
 from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
 from aguante.faults.undo import ToxiproxyUndo, Undo
-from aguante.run import fault_executor as module
-from aguante.run.fault_executor import Faults, HealError, Intent, write_down
+from aguante.run.fault_executor import FaultExecutor, HealError, JournaledFault, journal_faults
 from aguante.run_folder.event_log import EventLog
 from aguante.run_folder.journal import Journal, pending
 from aguante.run_folder.run_log import read_run_log
@@ -59,9 +58,9 @@ class FakeDriver:
 
 async def prepared(
     driver: FakeDriver, folder: Path, journal: Journal, log: EventLog
-) -> tuple[Faults, tuple[Intent, ...]]:
-    intents = await write_down((FAULT,), driver, journal)
-    return Faults(intents, driver, journal, log, lambda: 1.25), intents
+) -> tuple[FaultExecutor, tuple[JournaledFault, ...]]:
+    intents = await journal_faults((FAULT,), driver, journal)
+    return FaultExecutor(intents, driver, journal, log, lambda: 1.25), intents
 
 
 async def test_every_intent_is_on_disk_before_any_fault_is_real(tmp_path: Path) -> None:
@@ -78,8 +77,8 @@ async def test_both_ends_of_applying_are_noted(tmp_path: Path) -> None:
     """It takes effect somewhere between: measures must not take the later end for the beginning."""
     path, ticks = tmp_path / "events.jsonl", iter([1.0, 1.3])
     with Journal.open(tmp_path / "j", "r") as journal, EventLog(path) as log:
-        intents = await write_down((FAULT,), FakeDriver(), journal)
-        await Faults(intents, FakeDriver(), journal, log, lambda: next(ticks)).apply(FAULT)
+        intents = await journal_faults((FAULT,), FakeDriver(), journal)
+        await FaultExecutor(intents, FakeDriver(), journal, log, lambda: next(ticks)).apply(FAULT)
     facts = read_run_log(path)
     assert (facts.began_s("slow"), facts.applied_s("slow")) == (1.0, 1.3)
 
@@ -123,12 +122,8 @@ async def test_a_failed_apply_is_written_down_and_raised(tmp_path: Path) -> None
     assert "apply was refused" in events.read_text()
 
 
-async def test_what_cannot_be_healed_is_an_error_that_says_how_to_mend_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_cannot_be_healed_is_an_error_with_its_fix(tmp_path: Path) -> None:
     """Heal gives up at its limit, names the fault and the command that tries again; the journal keeps it."""
-    monkeypatch.setattr(module, "HEAL_LIMIT_S", 0.05)
-    monkeypatch.setattr(module, "HEAL_PAUSE_S", 0.01)
     driver = FakeDriver()
     path = tmp_path / "journal.jsonl"
     with Journal.open(path, "r") as journal, EventLog(tmp_path / "events.jsonl") as log:
@@ -136,5 +131,5 @@ async def test_what_cannot_be_healed_is_an_error_that_says_how_to_mend_it(
         await faults.apply(FAULT)
         driver.broken.add("undo")
         with pytest.raises(HealError, match=r"slow: undo was refused.*aguante recover"):
-            await faults.heal()
+            await faults.heal(limit_s=0.05)
         assert [undo.fault_id for undo in pending(path)] == ["slow"]

@@ -4,16 +4,14 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
-from rich.console import Console
 from shop import ROOT
 
-from aguante.cli.options.runtime_choice import ChosenRuntime
-from aguante.cli.play_single import Stage, play_here
 from aguante.experiment import load_experiment
 from aguante.plan.plan import Plan
+from aguante.run.progress import QuietProgress
+from aguante.run.single import RunEnd, SingleRun, run_single
 from aguante.run_folder.folder import RunFolder
-from aguante.suite.many_runs import Job
+from aguante.runtimes.chosen_runtime import ChosenRuntime
 from aguante.testbed.runtime import Alive, Testbed, TestbedError
 from aguante.testbed.testbed_spec import TestbedSpec
 
@@ -23,7 +21,7 @@ SLOW = ROOT / "tests" / "unit" / "payments-slow.yaml"
 class NeverUp:
     """A runtime that cannot be started: a run ends after its folder was frozen."""
 
-    control = None
+    control = docker = None
 
     async def up(self, *_: object) -> Testbed:
         message = "no testbed here"
@@ -44,21 +42,23 @@ class Never(ChosenRuntime):
         return NeverUp()
 
 
-def test_an_edit_after_validation_changes_nothing(
-    tmp_path: Path, shop: TestbedSpec, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_edit_after_validation_changes_nothing(tmp_path: Path, shop: TestbedSpec) -> None:
     """The run folder holds the file and the plan as they were validated, byte for byte."""
-    file, quiet = tmp_path / "slow.yaml", Console(quiet=True)
+    file = tmp_path / "slow.yaml"
     validated = SLOW.read_bytes()
     file.write_bytes(validated)
     experiment = load_experiment(file, shop)
     file.write_text("name: something-else\n")
 
-    job = Job(1, str(file), experiment.name, experiment.title, "default", False, 7, 1)
-    stage = Stage(shop, tmp_path / "runs", quiet, quiet, True, False, Never("native"))
-    result = asyncio.run(play_here(job, experiment, stage, asyncio.Event()))
+    wanted = SingleRun(
+        experiment, shop, str(file), tmp_path / "runs", "default", 7, Never("native")
+    )
+    ended: list[RunEnd] = []
+    running = run_single(wanted, QuietProgress(), asyncio.Event(), ended=ended.append)
+    result = asyncio.run(running)
 
     assert (result.exit_code, result.headline) == (4, "no testbed here")
+    assert [each.judged for each in ended] == [None]
     folder = RunFolder(tmp_path / "runs" / result.run_id)
     assert folder.experiment.read_bytes() == validated
     plan = Plan.model_validate_json(folder.plan.read_bytes())

@@ -8,7 +8,7 @@ from aguante.drivers.driver import FaultDriver, FaultError
 from aguante.faults.planned_fault import PlannedFault
 from aguante.faults.undo import ToxiproxyUndo, Undo
 from aguante.plan.plan import Plan, PlannedLoad, PlannedSetup, Window
-from aguante.run.recover_runs import recover
+from aguante.run.recover_runs import Recovery, recover
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.journal import Journal, pending
 
@@ -71,10 +71,11 @@ def dead_run(tmp_path: Path) -> RunFolder:
 
 
 async def healed_with(driver: FakeDriver, folder: RunFolder) -> list[tuple[str, str, str]]:
-    def driver_for(_: Undo) -> FaultDriver:
+    def driver_for(_: Undo, __: RunFolder) -> FaultDriver:
         return driver
 
-    results = await recover(folder.root.parent, folder.root.parent.parent / "testbeds", driver_for)
+    recovery = Recovery(driver_for, gone=lambda _: False)
+    results = await recover(folder.root.parent, folder.root.parent.parent / "testbeds", recovery)
     return [(each.fault_id, each.how, each.error) for each in results]
 
 
@@ -98,7 +99,7 @@ async def test_the_toxics_of_a_private_testbed_are_gone_with_it(dead_run: RunFol
     dead_run.plan.write_text(plan("native").model_dump_json())
     driver = FakeDriver()
     assert [how for _, how, _ in await healed_with(driver, dead_run)] == [
-        "its testbed is gone, and everything injected into it"
+        "its testbed is gone, with every fault on it"
     ]
     assert driver.restored == []
     assert pending(dead_run.journal) == []

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from aguante.runtimes.attach.policy_match import difference, read_policy
-from services.kit.policy.loading import load_policy
+from services.shop.policy import load_policy
 
 POLICIES = sorted((Path(__file__).parents[3] / "policies").glob("*.yaml"))
 

@@ -3,8 +3,7 @@
 import click
 import pytest
 
-from aguante.cli.commands.up import up_command
-from aguante.cli.options.testbed_choice import replicas_of
+from aguante.cli.commands.up import replicas_of, up_command
 
 OPTION = next(each for each in up_command.params if each.name == "replicas")
 

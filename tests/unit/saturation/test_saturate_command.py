@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from aguante.cli import main as cli
-from aguante.cli.options.runtime_choice import ChosenRuntime
 from aguante.load.generator import LoadError
 from aguante.measure.saturation_levels import Level
 from aguante.run_folder.run_log import EvidenceError
+from aguante.runtimes.chosen_runtime import ChosenRuntime
 from aguante.suite import saturation_sweep as play
 from aguante.testbed.runtime import TestbedError
 
@@ -37,7 +37,7 @@ class NoTestbed:
 @pytest.fixture(autouse=True)
 def _no_testbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(ChosenRuntime, "make", lambda _: NoTestbed())
-    monkeypatch.setattr(play, "BREATH_S", 0.0)
+    monkeypatch.setattr(play, "PAUSE_S", 0.0)
     NoTestbed.ups = NoTestbed.downs = 0
     yield
     assert NoTestbed.ups == NoTestbed.downs
@@ -130,5 +130,5 @@ def test_a_policy_that_is_named_twice_is_refused_before_anything_starts(
 ) -> None:
     """Exit 3: it was played whole before its folder was in the way."""
     assert saturate(tmp_path, "--policies", "default,no-semaphore,default") == 3
-    assert "default is there twice; each is swept once" in capsys.readouterr().err
+    assert "default is given twice; give each policy once" in capsys.readouterr().err
     assert NoTestbed.ups == 0

@@ -113,7 +113,7 @@ def test_a_generator_that_does_not_follow_is_told_apart(
     """What was not sent, or sent late, says nothing of the system."""
     found = level(100, 90, **changed)
     assert found.generator_limited is limited
-    assert ("the load generator was the limit" in level_line("p", found)) is limited
+    assert ("limited by the load generator" in level_line("p", found)) is limited
 
 
 def row(seq: int, intended_s: float, status: int, mechanism: str = "") -> bytes:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from suite_lines import DOWN, SLOW, line, line_of, suite
 
-from aguante.suite.many_runs import Job, interleave, new_suite_id, play_jobs
+from aguante.suite.many_runs import Job, interleave, new_suite_id, run_jobs
 from aguante.verdict.suite_result import SuiteRun, worst
 
 
@@ -38,13 +38,13 @@ async def play(
     retries: int = 0,
     stop: asyncio.Event | None = None,
 ) -> tuple[SuiteRun, ...]:
-    return await play_jobs(
+    return await run_jobs(
         jobs,
         player,
         at_once=at_once,
         retry_inconclusive=retries,
         stop=stop or asyncio.Event(),
-        told=lambda *_: None,
+        report=lambda *_: None,
     )
 
 

@@ -214,9 +214,9 @@ def test_the_headline_tells_the_run_in_numbers(judged: Callable[..., Verdict]) -
     assert judged().headline == (
         "reservations-payments slowed by 3.5 s for 12 s: 429 semaphore_full after 1.0 s (17.5 %)"
         " and 504 timeout after 3.0 s (6.2 %), until the breaker on reservations-payments opened at"
-        " 3.1 s; then 503 breaker_open in 32 ms (55.6 %); 0 stray charges on 45 that were taken back,"
-        " 0 of 742 acknowledged reservations lost, 0 violations of 12 invariants that were put to the"
-        " test; goodput recovered 2 s after the fault."
+        " 3.1 s; then 503 breaker_open in 32 ms (55.6 %); 0 orphaned charges (45 refunded or voided),"
+        " 0 of 742 acknowledged reservations lost, 0 violations of the 12 exercised"
+        " invariants; goodput recovered 2 s after the fault."
     )
 
 

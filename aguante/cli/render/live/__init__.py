@@ -1,7 +1,7 @@
-"""``aguante watch``: what a testbed does now, from its services' own ``/metrics`` and Toxiproxy's API.
+"""``aguante watch``: a live view of a testbed, from the ``/metrics`` of its services and the API of Toxiproxy.
 
-    read twice (reading) -> one Picture, pure (picture) -> text for a terminal (draw)
+    two readings (read_testbed) -> one Picture, pure (picture) -> text (draw_picture)
 
-No Prometheus is needed. A system that names its metrics by OpenTelemetry's conventions is shown too; patterns are
-shown where they are counted as ``services/kit/telemetry/metrics.py`` does.
+Prometheus is not needed. Other systems work too if their metrics follow OpenTelemetry's conventions; breakers and
+retries appear if their metrics are named as in ``aguante/testbed/metric_names.py``.
 """

@@ -1,4 +1,4 @@
-"""A picture and its past as text for a terminal."""
+"""A picture and its predecessors as text for the terminal."""
 
 from collections.abc import Sequence
 
@@ -7,18 +7,18 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from aguante.cli.render.live.picture import Answers, Link, Picture, trend
+from aguante.cli.render.live.picture import Link, Picture, Responses, trend
 from aguante.report.palette import styles_of
 
 PAST_MAX = 40
-"""Pictures that a line of bars shows."""
+"""Number of pictures in a trend line."""
 _BREAKER = {"open": "bold red", "half_open": "yellow", "closed": "green"}
 
 
 def draw(past: Sequence[Picture]) -> Group:
-    """The last of these pictures, with lines of the others. ``past`` must not be empty."""
+    """The last picture, with trend lines over all of them. ``past`` must not be empty."""
     now = past[-1]
-    parts: list[RenderableType] = [_head(now), _answers(past), _links(now), _in_flight(now)]
+    parts: list[RenderableType] = [_head(now), _responses(past), _links(now), _in_flight(now)]
     if now.spans_dropped_per_s:
         parts.append(f"[yellow]spans dropped: {now.spans_dropped_per_s:.1f}/s[/]")
     return Group(*parts)
@@ -27,20 +27,20 @@ def draw(past: Sequence[Picture]) -> Group:
 def _head(now: Picture) -> Group:
     first = (
         f"[bold]{escape(now.testbed)}[/]  {now.at[11:19]}  "
-        f"{now.total_per_s:.1f} answers/s, goodput {now.goodput_per_s:.1f}/s"
+        f"{now.total_per_s:.1f} responses/s, goodput {now.goodput_per_s:.1f}/s"
     )
     faults = "\n".join(f"  [bold red]{escape(each)}[/]" for each in now.faults)
     lines = [first, f"faults now:\n{faults}" if faults else "faults now: none"]
     lines += [
-        f"[bold red]{escape(name)} does not answer[/]: {escape(why)}"
+        f"[bold red]{escape(name)} does not respond[/]: {escape(why)}"
         for name, why in now.silent.items()
     ]
     return Group(*lines)
 
 
-def _answers(past: Sequence[Picture]) -> Table:
-    table = _table("Answers to clients")
-    table.add_column("answer", no_wrap=True)
+def _responses(past: Sequence[Picture]) -> Table:
+    table = _table("Responses to clients")
+    table.add_column("response", no_wrap=True)
     for name in ("per s", "share", "p50", "p95"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column(f"last {len(past)} readings", no_wrap=True)
@@ -64,10 +64,10 @@ def _answers(past: Sequence[Picture]) -> Table:
 
 
 def _links(now: Picture) -> Table:
-    table = _table("Links, as their callers see them")
+    table = _table("Links, as seen by their callers")
     table.add_column("link", no_wrap=True)
     table.add_column("breaker", no_wrap=True)
-    for name in ("attempts/s", "failed/s", "retries/s", "refused/s", "p95"):
+    for name in ("attempts/s", "failed/s", "retries/s", "rejected/s", "p95"):
         table.add_column(name, justify="right", no_wrap=True)
     for link in now.links:
         table.add_row(*_link(link))
@@ -88,15 +88,15 @@ def _link(link: Link) -> list[str]:
 
 
 def _in_flight(now: Picture) -> str:
-    told = "  ".join(f"{escape(name)} {count}" for name, count in now.in_flight.items())
-    return f"in flight: {told or 'not known'}"
+    counts = "  ".join(f"{escape(name)} {count}" for name, count in now.in_flight.items())
+    return f"in flight: {counts or 'unknown'}"
 
 
 def _table(title: str) -> Table:
     return Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
 
 
-def _key(each: Answers) -> tuple[int, str]:
+def _key(each: Responses) -> tuple[int, str]:
     return each.status, each.mechanism
 
 

@@ -1,4 +1,4 @@
-"""What happened between two readings, as one value: pure."""
+"""What happened between two readings, as one value. Pure."""
 
 import math
 from collections import defaultdict
@@ -15,63 +15,62 @@ from aguante.testbed import metric_names as signals
 STATE_ORDER = ("open", "half_open", "closed")
 
 
-class Answers(Value):
-    """Answers of one kind."""
+class Responses(Value):
+    """Responses with one status and mechanism."""
 
     status: int
     mechanism: str
     per_s: float
     p50_s: float | None
-    """None: there were none."""
     p95_s: float | None
 
 
 class Link(Value):
-    """One link, as its caller counts it."""
+    """One link, from the metrics of its caller."""
 
     link: str
     breaker: str
-    """``closed``, ``open``, ``half_open``; of several callers the worst; empty: it has none."""
+    """``closed``, ``open`` or ``half_open``, the worst of several callers; empty without a breaker."""
     attempts_per_s: float
     failed_per_s: float
     retries_per_s: float
     refused_per_s: float
-    """Kept from being sent by breaker, bulkhead or deadline."""
+    """Calls that a breaker, bulkhead or deadline rejected before they were sent."""
     p95_s: float | None
 
 
 class Picture(Value):
-    """A testbed in the time between two readings."""
+    """A testbed during the time between two readings."""
 
     testbed: str
     at: str
     """ISO 8601, UTC."""
     over_s: float
-    answers: tuple[Answers, ...]
-    """Of the service that clients call, most frequent first."""
+    answers: tuple[Responses, ...]
+    """Responses of the service that clients call, most frequent first."""
     in_flight: dict[str, int]
     links: tuple[Link, ...]
     spans_dropped_per_s: float
     faults: tuple[str, ...]
-    """What Toxiproxy has on each link now."""
+    """The faults that are active in Toxiproxy now."""
     silent: dict[str, str]
     """Instance, or ``toxiproxy`` -> why it could not be read."""
 
     @computed_field  # type: ignore[prop-decorator]  # as pydantic documents it
     @property
     def goodput_per_s(self) -> float:
-        """Answers with 200 a second."""
+        """200 responses per second."""
         return round(sum(each.per_s for each in self.answers if each.status == 200), 3)
 
     @computed_field  # type: ignore[prop-decorator]  # as pydantic documents it
     @property
     def total_per_s(self) -> float:
-        """All answers a second."""
+        """All responses per second."""
         return round(sum(each.per_s for each in self.answers), 3)
 
 
 def draw_up(testbed: str, entry: str, at: str, before: Reading, after: Reading) -> Picture:
-    """Make the picture.
+    """Build the picture.
 
     Args:
         testbed: its id.
@@ -90,7 +89,7 @@ def draw_up(testbed: str, entry: str, at: str, before: Reading, after: Reading) 
         testbed=testbed,
         at=at,
         over_s=round(over_s, 3),
-        answers=_answers(
+        answers=_responses(
             *(grown, after.values),
             {i for i, name in after.instances.items() if name == entry},
             over_s,
@@ -102,16 +101,16 @@ def draw_up(testbed: str, entry: str, at: str, before: Reading, after: Reading) 
         },
         links=_links(grown, after.values, over_s),
         spans_dropped_per_s=round(dropped / over_s, 3),
-        faults=tuple(told for proxy in after.proxies for told in _faults_of(proxy)),
+        faults=tuple(fault for proxy in after.proxies for fault in _faults_of(proxy)),
         silent=silent,
     )
 
 
 def growth(before: Reading, after: Reading) -> dict[Series, float]:
-    """By how much each series grew.
+    """The increase of each series.
 
-    A new series of an instance that was read before grew from 0; one that fell belongs to a process that was
-    started anew. Of an instance that was not read before nothing is known.
+    A new series of a known instance started at 0. A series that decreased belongs to a restarted process. Instances
+    that the earlier reading lacks are left out, since their increase is unknown.
     """
     grown = {}
     for series, value in after.values.items():
@@ -122,9 +121,9 @@ def growth(before: Reading, after: Reading) -> dict[Series, float]:
 
 
 def quantile(q: float, buckets: Mapping[float, float]) -> float | None:
-    """A quantile in seconds from cumulative counts by upper bound, linear within a bucket, as PromQL has it.
+    """A quantile in seconds from cumulative counts by upper bound, interpolated linearly as PromQL does.
 
-    None where nothing was counted. Above the last finite bound that bound is all that can be said.
+    None without any count. Above the last finite bound, the result is that bound.
     """
     bounds = sorted(buckets)
     total = buckets[bounds[-1]] if bounds else 0.0
@@ -141,14 +140,14 @@ def quantile(q: float, buckets: Mapping[float, float]) -> float | None:
     return None
 
 
-def _answers(
+def _responses(
     grown: Mapping[Series, float], now: Mapping[Series, float], entries: set[str], over_s: float
-) -> tuple[Answers, ...]:
-    """Every kind that has ever come: a service counts from 0 what can come, too. 200 is there in any case."""
-    buckets = _histograms(grown, signals.SERVER_DURATION, entries, _answer_of)
-    ever = _histograms(now, signals.SERVER_DURATION, entries, _answer_of)
+) -> tuple[Responses, ...]:
+    """Every kind of response that has ever occurred, and 200 in any case."""
+    buckets = _histograms(grown, signals.SERVER_DURATION, entries, _kind_of)
+    ever = _histograms(now, signals.SERVER_DURATION, entries, _kind_of)
     answers = [
-        Answers(
+        Responses(
             status=int(status) if status.isdigit() else 0,
             mechanism=mechanism,
             per_s=round(_count(found) / over_s, 3),
@@ -161,7 +160,7 @@ def _answers(
     return tuple(sorted(answers, key=lambda each: (-each.per_s, each.status, each.mechanism)))
 
 
-def _answer_of(series: Series) -> tuple[str, str]:
+def _kind_of(series: Series) -> tuple[str, str]:
     return series.label("http_response_status_code"), series.label("error_type")
 
 
@@ -235,7 +234,7 @@ def _faults_of(proxy: ProxyState) -> Iterable[str]:
 
 
 def trend(values: Sequence[float]) -> str:
-    """A line of bars, one a value, the highest as high as can be."""
+    """A sparkline: one bar per value, scaled to the highest."""
     bars = " ▁▂▃▄▅▆▇█"
     top = max(values, default=0.0)
     return "".join(bars[math.ceil(8 * value / top)] if top > 0 else bars[0] for value in values)

@@ -1,4 +1,4 @@
-"""Reads a testbed once: every service's ``/metrics`` and Toxiproxy's proxies, all at the same time."""
+"""Reads a testbed once: the ``/metrics`` of every service and the proxies of Toxiproxy, concurrently."""
 
 import asyncio
 import re
@@ -12,10 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from aguante.clients.toxiproxy_client import ProxyState, ToxiproxyClient, ToxiproxyError
 from aguante.testbed.runtime import RunningService, Testbed
 
-ANSWER_LIMIT_S = 0.8
-"""Below the second between two readings."""
+RESPONSE_LIMIT_S = 0.8
+"""Shorter than the second between two readings."""
 SERIES_MAX = 20_000
-"""Remembered; a shop of ours has some 3,600."""
+"""Size of the cache of parsed series names; a testbed of the shop has about 3,600."""
 TEXT_BYTES_MAX = 4 * 1024 * 1024
 _TEXT_FORMAT = {"Accept": "text/plain; version=0.0.4"}
 
@@ -29,18 +29,18 @@ class Series:
     labels: frozenset[tuple[str, str]]
 
     def label(self, name: str) -> str:
-        """A label's value; empty where it has none."""
+        """The value of a label; empty if it is absent."""
         return dict(self.labels).get(name, "")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read at one moment."""
+    """The state of a testbed at one moment."""
 
     at_s: float
-    """On the caller's clock."""
+    """The time of the reading, on the clock of the caller."""
     instances: Mapping[str, str]
-    """Instance -> service, of those that answered."""
+    """Instance -> service, for instances that responded."""
     silent: Mapping[str, str]
     """Instance -> why it could not be read."""
     values: Mapping[Series, float]
@@ -50,13 +50,13 @@ class Reading:
 
     @property
     def nothing(self) -> bool:
-        """Whether nobody at all answered."""
+        """Whether neither a service nor Toxiproxy responded."""
         return not self.instances and bool(self.toxiproxy)
 
 
 async def read(session: aiohttp.ClientSession, testbed: Testbed, at_s: float) -> Reading:
-    """Read everything; who does not answer is in the reading. Takes ``ANSWER_LIMIT_S`` at most, raises nothing."""
-    client = ToxiproxyClient(testbed.toxiproxy, ANSWER_LIMIT_S)
+    """Read everything within ``RESPONSE_LIMIT_S``. Never raises: failures are part of the reading."""
+    client = ToxiproxyClient(testbed.toxiproxy, RESPONSE_LIMIT_S)
     pages, proxies = await asyncio.gather(
         asyncio.gather(*(_page(session, service) for service in testbed.services)),
         asyncio.to_thread(_proxies, client),
@@ -78,20 +78,20 @@ async def read(session: aiohttp.ClientSession, testbed: Testbed, at_s: float) ->
 
 
 def session() -> aiohttp.ClientSession:
-    """The session that ``read`` wants; to be closed by who made it."""
-    limit = aiohttp.ClientTimeout(total=ANSWER_LIMIT_S)
+    """The session for ``read``; the caller closes it."""
+    limit = aiohttp.ClientTimeout(total=RESPONSE_LIMIT_S)
     return aiohttp.ClientSession(timeout=limit, headers=_TEXT_FORMAT)
 
 
 async def _page(
     session: aiohttp.ClientSession, service: RunningService
 ) -> dict[Series, float] | str:
-    """The series of a service, or why there are none."""
+    """The series of a service, or why they could not be read."""
     try:
         async with session.get(f"{service.url}/metrics", raise_for_status=True) as response:
             return parse(service.instance, (await _bounded(response)).decode())
     except TimeoutError:
-        return f"no answer within {ANSWER_LIMIT_S:g} s"
+        return f"no response within {RESPONSE_LIMIT_S:g} s"
     except (aiohttp.ClientError, OSError, ValueError) as failure:
         return f"{type(failure).__name__}: {failure}"
 
@@ -107,10 +107,10 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 def parse(instance: str, text: str) -> dict[Series, float]:
-    """The series of one page.
+    """Parse a page in the Prometheus text format.
 
     Raises:
-        ValueError: it is no such page.
+        ValueError: it is not in this format.
     """
     found = {}
     for line in text.splitlines():
@@ -118,23 +118,23 @@ def parse(instance: str, text: str) -> dict[Series, float]:
             continue
         parts = _SAMPLE.fullmatch(line)
         if parts is None:
-            message = f"{line[:80]!r} is no sample of a metric"
+            message = f"{line[:80]!r} is not a metric sample"
             raise ValueError(message)
         found[_series(instance, parts[1])] = float(parts[2])
     return found
 
 
 _SAMPLE = re.compile(r"(\S+?(?:\{.*\})?)\s+(\S+)(?:\s+-?\d+)?\s*")
-"""Name with labels, value, and a time where there is one."""
+"""Name with labels, value, and an optional timestamp."""
 
 
 @lru_cache(maxsize=SERIES_MAX)
 def _series(instance: str, text: str) -> Series:
-    """The series that ``text`` (``name{label="value"}``) names; the same thousands of them come each second."""
+    """Parse ``name{label="value"}``; cached, because the same thousands of names recur every second."""
     for family in text_string_to_metric_families(f"{text} 0\n"):
         for sample in family.samples:
             return Series(instance, sample.name, frozenset(sample.labels.items()))
-    message = f"{text[:80]!r} names no series"
+    message = f"{text[:80]!r} does not name a series"
     raise ValueError(message)
 
 
