@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from aguante.core.findings import Problem, did_you_mean, one_of
+from aguante.core.units import meant_key
 from aguante.experiment.process_rules import service_problems
 from aguante.experiment.pumba_values import value_problem
-from aguante.experiment.units import meant_key
 from aguante.faults.pumba_commands import COMMANDS, STRESSORS, PumbaCommand
 from aguante.testbed.testbed_spec import TestbedSpec
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from aguante.core.findings import Problem, did_you_mean, one_of, shown
-from aguante.experiment.units import a_number, meant_number
+from aguante.core.units import a_number, meant_number
 from aguante.faults.pumba_options import Option
 
 Path_ = tuple[str | int, ...]

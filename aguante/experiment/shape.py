@@ -9,10 +9,10 @@ from pydantic_core import ErrorDetails
 
 from aguante.core.findings import Problem, did_you_mean, one_of, shown
 from aguante.core.pydantic_wording import expected_of
+from aguante.core.units import a_number, meant_key, meant_number
 from aguante.expectations.expectation import Expectation
 from aguante.expectations.registry import KINDS
 from aguante.experiment.experiment import Experiment
-from aguante.experiment.units import a_number, meant_key, meant_number
 
 Path_ = tuple[str | int, ...]
 

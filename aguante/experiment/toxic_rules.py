@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from aguante.core.findings import Problem, did_you_mean, one_of
+from aguante.core.units import meant_key
 from aguante.experiment.experiment import ToxiproxySection
-from aguante.experiment.units import meant_key
 from aguante.faults.toxics import DOWN, TOXICS, Attribute, ToxicType
 from aguante.faults.toxics import findings as toxic_findings
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from aguante.core.findings import Finding, Problem, did_you_mean, one_of, shown
 from aguante.core.pydantic_wording import expected_of
+from aguante.core.units import a_number, meant_number
 from aguante.core.values import Value
 from aguante.core.yaml_document import Document, read_document
 from aguante.testbed.testbed_spec import COLLECTOR, EVERY_SERVICE, LinkSpec, TestbedSpec
@@ -122,6 +123,9 @@ def _problem(
     if kind == "extra_forbidden":
         hint = did_you_mean(str(path[-1]), model.model_fields, "remove it")
         return Problem(path, "a key that nobody reads", "no such key", hint)
+    if kind in ("float_parsing", "int_parsing") and isinstance(value, str):
+        key = str(path[-1])
+        return Problem(path, shown(value), a_number(key), meant_number(key, value))
     return Problem(path, shown(value), expected, "correct the value")
 
 

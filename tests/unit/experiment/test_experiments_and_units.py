@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from shop import ROOT
 
+from aguante.core.units import meant_key, meant_number, unit_of
 from aguante.experiment import InvalidExperiment, load_experiment
-from aguante.experiment.units import meant_key, meant_number, unit_of
 from aguante.testbed.testbed_spec import TestbedSpec
 
 EXPERIMENTS = sorted((ROOT / "chaos-experiments").glob("*.yaml"))
