@@ -1,4 +1,4 @@
-"""When a fault by Pumba has begun: Pumba says so, and Docker shows it where it is something that Docker shows."""
+"""Waits until a fault by Pumba has begun: Pumba logs it, and Docker shows it if it is visible to Docker."""
 
 import asyncio
 import time
@@ -11,29 +11,29 @@ from aguante.faults.pumba.pumba_commands import COMMANDS
 from aguante.faults.pumba.pumba_fault import PumbaUndo
 
 BEGIN_LIMIT_S = 15.0
-"""For Pumba to make the fault real; its helper containers take about a second."""
+"""Limit for Pumba to apply the fault; its helper containers take about a second."""
 EXEC_FAILS_WITHIN_S = 0.5
-"""A program that cannot be run has failed by then; one that runs on is the fault."""
+"""A program that cannot be run has failed by then; one that still runs is the fault."""
 POLL_S = 0.05
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """Waits for it.
+    """Waits for the beginning of a fault.
 
     Args:
-        containers: to look.
+        containers: to look at the containers.
     """
 
     containers: Containers
 
     async def begins(self, undo: PumbaUndo, run: PumbaRun, container: str) -> None:
-        """Return when the fault holds on one container; one that is told to end is only told.
+        """Return when the fault is active on one container, or when the container was signalled to end.
 
         Raises:
-            FaultError: Pumba ended without, or the fault did not hold in time.
+            FaultError: Pumba ended without applying it, or it was not active in time.
         """
-        said = await run.says(COMMANDS[undo.command].begun, BEGIN_LIMIT_S)
+        said = await run.logs(COMMANDS[undo.command].begun, BEGIN_LIMIT_S)
         if undo.command in ("kill", "rm"):
             await run.end(BEGIN_LIMIT_S)
         elif undo.command == "exec":
@@ -47,12 +47,12 @@ class Beginning:
             raise FaultError(message)
 
     async def _died(self, container: str) -> bool:
-        """A program that ends its own container fails with it, and has done what it should."""
+        """A program that ends its own container fails with it, although it did what it should."""
         there = await self.containers.named([container])
         return container in there and there[container].state == "exited"
 
     async def _agrees(self, undo: PumbaUndo, run: PumbaRun, container: str, said: Line) -> None:
-        """Wait until Docker shows what Pumba says, where it is something that Docker shows."""
+        """Wait until Docker shows what Pumba logged, if it is visible to Docker."""
         deadline = time.monotonic() + BEGIN_LIMIT_S
         while why := await self._not_yet(undo, container, said):
             await self._no_failure(run, container)
