@@ -21,7 +21,7 @@ from aguante.testbed.testbed_spec import TestbedSpec
 
 
 def new_run_id(name: str, now: datetime, token: str) -> str:
-    """``<UTC time>-<name>-<token>``: sorts by time, tells what ran, and never meets itself again.
+    """``<UTC time>-<name>-<token>``: sorts by time, names the experiment, and is unique.
 
     Args:
         name: of the experiment.
@@ -32,7 +32,7 @@ def new_run_id(name: str, now: datetime, token: str) -> str:
         ValueError: ``now`` is naive.
     """
     if now.tzinfo is None:
-        message = "new_run_id wants an aware time: give one with a time zone"
+        message = "new_run_id expects an aware time; give one with a time zone"
         raise ValueError(message)
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{name}-{token}"
 
@@ -50,11 +50,11 @@ def build_plan(
 
     Args:
         experiment: as ``load_experiment`` returned it for this testbed.
-        testbed: whose ``setup`` holds where the experiment has none of its own.
+        testbed: its ``setup`` applies where the experiment has none.
         run_id: from ``new_run_id``.
-        seed: the caller takes the command line's, else ``experiment.seed``, else draws one.
-        source: path of the file as given; a report repeats it.
-        runtime: what will start the testbed.
+        seed: of every random draw.
+        source: path of the file as given, for reports.
+        runtime: which runtime starts the testbed.
     """
     phases = _windows(experiment)
     windows = {window.phase: window for window in phases}
@@ -125,7 +125,7 @@ def _setup(experiment: Experiment, testbed: TestbedSpec) -> PlannedSetup:
 
 
 def _faults(section: FaultSection, phase: Window) -> list[PlannedFault]:
-    """One planned fault, or as many as it repeats, each with a name and a window of its own."""
+    """One planned fault per repetition, each with its own name and window."""
     if section.repeat is None:
         return [_fault(section, section.id, phase, section.start_s)]
     return [

@@ -20,7 +20,11 @@ from aguante.runtimes.compose.docker_control import ContainerControl, ContainerW
 from aguante.testbed.runtime import TestbedError
 from aguante.testbed.testbed_file import load_testbed
 
-pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.container,
+    pytest.mark.long("containers are started, from images that must be built first"),
+]
 
 Action = Literal["kill", "stop", "pause", "restart"]
 SPEC = load_testbed(ROOT / "testbed.yaml")

@@ -1,4 +1,4 @@
-"""Traces to look at: the first of each cause of the fault phase, and two good ones."""
+"""Example traces for the report: the first of each cause in the fault phase, and two successful ones."""
 
 import json
 from collections import defaultdict
@@ -10,7 +10,7 @@ from aguante.measure.run_evidence import RunEvidence
 SAMPLES_MAX = 12
 GOOD = 2
 SPANS_MAX = 200
-"""Of one trace: beyond this a waterfall is no longer read."""
+"""Per trace: a longer waterfall is unreadable."""
 
 _PICK = """
     WITH traced AS NOT MATERIALIZED (
@@ -44,8 +44,8 @@ _SPANS = """
 """
 
 
-def measure_samples(evidence: RunEvidence) -> tuple[SampleTrace, ...]:
-    """At most 12 traces, failures first."""
+def example_traces(evidence: RunEvidence) -> tuple[SampleTrace, ...]:
+    """At most SAMPLES_MAX traces, failures first."""
     picked = evidence.rows(
         _PICK,
         has_fault=any(window.phase == "fault" for window in evidence.plan.phases),
@@ -106,10 +106,10 @@ def _span(row: Row, first_ns: int) -> SampleSpan:
 def _events(notes: str, first_ns: int) -> list[tuple[float, str]]:
     """(ms since the trace began, ``name key=value ...``) of each span event."""
     listed = json.loads(notes) if notes else []
-    return [((each["at_ns"] - first_ns) / 1e6, _said(each)) for each in listed]
+    return [((each["at_ns"] - first_ns) / 1e6, _event_text(each)) for each in listed]
 
 
-def _said(event: dict[str, object]) -> str:
+def _event_text(event: dict[str, object]) -> str:
     attributes = event.get("attributes")
     pairs = attributes.items() if isinstance(attributes, dict) else ()
     return " ".join([str(event["name"]), *(f"{key}={value}" for key, value in pairs)])

@@ -1,7 +1,7 @@
-"""Whether a fault on the way of the spans was felt: by how many of them the collector took meanwhile.
+"""Whether a fault on the telemetry link was observed, by how many spans the collector accepted meanwhile.
 
-No request takes that way, and the spans that could tell of it are those that are missing. What is left is the services'
-own count of the spans that were taken from them, scraped each second.
+No request uses that link, and the spans that would show the fault are the missing ones. The evidence is the services'
+own counter of exported spans, which is scraped every second.
 """
 
 import math
@@ -12,23 +12,23 @@ from aguante.collect.metrics_scraper import EVERY_S, Sample, read_series
 from aguante.testbed.metric_names import SPANS_EXPORTED
 
 LAG_S = EVERY_S + 0.5
-"""A scrape and a batch after a fault began, the counters may still tell of what was taken before it."""
+"""For one scrape and one batch after a fault began, the counters may still include spans exported before it."""
 MISSING_NEEDED = 0.25
 EXPECTED_LEAST = 20
 
 
-def spans_felt(
+def telemetry_fault_observed(
     path: Path, baseline_s: tuple[float, float], fault_s: tuple[float, float]
 ) -> tuple[int, int, bool, str]:
-    """(spans expected in the window, missing ones, whether the fault was felt, one sentence).
+    """(spans expected in the window, missing spans, whether the fault was observed, one sentence).
 
-    >>> spans_felt(Path("/nowhere"), (2, 8), (8, 12))
+    >>> telemetry_fault_observed(Path("/nowhere"), (2, 8), (8, 12))
     (0, 0, False, 'the services count no spans (aguante_spans_exported_total)')
 
     Args:
         path: ``metrics.jsonl`` of the run.
-        baseline_s: from when to when spans went their way undisturbed, seconds since t0; gives what is expected.
-        fault_s: from when to when the fault was there.
+        baseline_s: start and end of undisturbed export, seconds since t0; gives the expected rate.
+        fault_s: start and end of the fault.
     """
     samples = tuple(read_series(path, SPANS_EXPORTED)) if path.exists() else ()
     if not samples:
@@ -38,13 +38,13 @@ def spans_felt(
     expected = round(a_second * max(0.0, until_s - from_s))
     taken = round(increase(samples, from_s, until_s))
     missing = max(0, expected - taken)
-    felt = expected >= EXPECTED_LEAST and missing / expected >= MISSING_NEEDED
-    sentence = f"{taken} of {expected} spans reached the collector that would have in the baseline"
-    return expected, missing, felt, sentence
+    observed = expected >= EXPECTED_LEAST and missing / expected >= MISSING_NEEDED
+    sentence = f"{taken} spans reached the collector; at the baseline's rate {expected} would have"
+    return expected, missing, observed, sentence
 
 
 def increase(samples: Iterable[Sample], from_s: float, until_s: float) -> float:
-    """By how much a counter grew in a window, over all instances; one that fell began anew, at 0."""
+    """Increase of a counter in a window, over all instances; a counter that falls was reset to 0."""
     last: dict[str, float] = {}
     grown = 0.0
     for sample in samples:
