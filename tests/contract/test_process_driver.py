@@ -160,7 +160,7 @@ async def test_a_process_is_asked_where_its_testbed_says(world: World) -> None:
     if isinstance(world, InMemory):
         world.states |= {f"{name}/readyz": "ended" for name in INSTANCES}
     undo = await driver.prepare(fault("pause"))
-    with pytest.raises(FaultError, match=r"payments-1 is not ready \\(no 200 from \\S+/readyz\\)"):
+    with pytest.raises(FaultError, match=r"payments-1 is not ready \(no 200 from \S+/readyz\)"):
         await driver.verify(undo)
 
 
