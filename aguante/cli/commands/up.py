@@ -19,12 +19,12 @@ from aguante.cli.options.with_option import with_option
 from aguante.runtimes.chosen_runtime import RuntimeName
 from aguante.runtimes.compose.compose_runtime import ComposeRuntime
 from aguante.runtimes.native.native_runtime import NativeRuntime
-from aguante.runtimes.native.port_map import check_replicas
 from aguante.runtimes.sidecars import Sidecars
 from aguante.runtimes.teardown import end_testbed
 from aguante.runtimes.testbed_state import SavedState, default_parent, living, sweep
 from aguante.testbed.runtime import Testbed, TestbedError
 from aguante.testbed.testbed_spec import REPLICAS_MAX
+from aguante.testbed.up_arguments import check_replicas
 
 _SHORT_LIVED = ("initdb", "createdb")
 """Processes that prepare a database and then end."""

@@ -19,11 +19,11 @@ from aguante.run_folder.log_files import copy_logs
 from aguante.runtimes.attach.find_testbed import find_testbed_of
 from aguante.runtimes.attach.policy_match import difference, read_policy
 from aguante.runtimes.compose.docker_control import ContainerControl, ContainerWatch
-from aguante.runtimes.native.testbed_setup import policy_file
 from aguante.runtimes.processes import process_alive
 from aguante.runtimes.testbed_state import default_parent, make_private
 from aguante.testbed.runtime import ONE_EACH, Alive, Testbed, TestbedError
 from aguante.testbed.testbed_spec import TestbedSpec
+from aguante.testbed.up_arguments import policy_path
 
 ASK_LIMIT_S = 5.0
 
@@ -95,7 +95,7 @@ class AttachRuntime:
             TestbedError: there is no such testbed, it is another one, another run has it, or something in it
                 is broken already. Nothing was done to it.
         """
-        file = policy_file(spec, policy)
+        file = policy_path(spec, policy)
         parent = self._parent or default_parent()
         make_private(parent)
         try:

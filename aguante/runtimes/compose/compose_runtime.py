@@ -16,13 +16,12 @@ from aguante.runtimes.compose.compose_file import ComposeFile, needed_ports, rea
 from aguante.runtimes.compose.docker_control import ContainerControl, ContainerWatch
 from aguante.runtimes.compose.docker_testbed import Project, describe
 from aguante.runtimes.compose.docker_trouble import why_not_up
-from aguante.runtimes.native.port_map import check_replicas
-from aguante.runtimes.native.testbed_setup import policy_file
 from aguante.runtimes.ports import Ports, require_free
 from aguante.runtimes.processes import this_process
 from aguante.runtimes.testbed_state import CONTAINERS, SavedState, Workspace, claim, default_parent
 from aguante.testbed.runtime import ONE_EACH, Alive, Testbed, TestbedError
 from aguante.testbed.testbed_spec import TestbedSpec
+from aguante.testbed.up_arguments import check_replicas, policy_path
 
 COMPOSE_MIN = (2, 20)
 """From here on `up --wait` waits for dependencies that end, as one that makes passwords does."""
@@ -114,7 +113,7 @@ class ComposeRuntime:
         if spec.compose is None:
             message = "testbed.yaml names no compose file: add `compose: docker-compose.yml`, or play natively"
             raise TestbedError(message)
-        policy_file(spec, policy)
+        policy_path(spec, policy)
         check_replicas(spec, replicas)
         file = read_compose_file(spec.compose, spec, self._sidecars)
         await require_docker(self._docker)

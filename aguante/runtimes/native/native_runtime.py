@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from aguante.run_folder.log_files import copy_logs
-from aguante.runtimes.native.port_map import assign_ports, check_replicas, describe
+from aguante.runtimes.native.port_map import assign_ports, describe
 from aguante.runtimes.native.process_group import ProcessGroup
 from aguante.runtimes.native.service_processes import wait_ready_at
 from aguante.runtimes.native.testbed_setup import (
@@ -20,7 +20,6 @@ from aguante.runtimes.native.testbed_setup import (
     lead_spans,
     one_error,
     parts_of,
-    policy_file,
     start_services,
 )
 from aguante.runtimes.ports import Ports, require_free
@@ -36,6 +35,7 @@ from aguante.testbed.runtime import (
     TestbedError,
 )
 from aguante.testbed.testbed_spec import TestbedSpec
+from aguante.testbed.up_arguments import check_replicas, policy_path
 
 TRIES = 3
 """With other ports each time, when another program was faster with one of them."""
@@ -104,7 +104,7 @@ class NativeRuntime:
             running = self._processes.workspace.id
             message = f"testbed {running} is up already: end it before starting another"
             raise TestbedError(message)
-        policy_file(spec, policy)
+        policy_path(spec, policy)
         check_replicas(spec, replicas)
         if self._gateway_port:
             require_free(self._gateway_port, "--gateway-port")
@@ -143,7 +143,7 @@ class NativeRuntime:
             TestbedError: no testbed is up, or a service did not come up: the testbed is taken down.
         """
         setup = self._running()
-        policy_file(setup.spec, policy)
+        policy_path(setup.spec, policy)
         setup = replace(setup, policy=policy, otlp_endpoint=otlp_endpoint).led
         try:
             await setup.processes.end(frozenset(each.name for each in setup.port_map.instances))

@@ -16,9 +16,8 @@ from aguante.testbed.runtime import (
     RunningLink,
     RunningService,
     Testbed,
-    TestbedError,
 )
-from aguante.testbed.testbed_spec import REPLICAS_MAX, LinkSpec, TestbedSpec
+from aguante.testbed.testbed_spec import LinkSpec, TestbedSpec
 
 
 @dataclass(frozen=True)
@@ -53,22 +52,6 @@ class PortMap:
     def services(self) -> Mapping[str, int]:
         """By service: the port that its links lead to, which its replicas share."""
         return {each.service.name: each.shared_port for each in self.instances}
-
-
-def check_replicas(spec: TestbedSpec, replicas: Mapping[str, int]) -> None:
-    """Check how many of each service are wanted.
-
-    Raises:
-        TestbedError: an unknown service, or a number that no testbed can hold.
-    """
-    known = [service.name for service in spec.services]
-    for name, number in replicas.items():
-        if name not in known:
-            message = f"replicas of {name!r}: no such service; there are: {', '.join(known)}"
-            raise TestbedError(message)
-        if not 1 <= number <= REPLICAS_MAX:
-            message = f"{number} replicas of {name}: choose 1 to {REPLICAS_MAX}"
-            raise TestbedError(message)
 
 
 def assign_ports(

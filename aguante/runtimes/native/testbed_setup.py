@@ -28,6 +28,7 @@ from aguante.runtimes.processes import Command, PortTakenError
 from aguante.runtimes.sidecars import NO_SIDECARS, Sidecars
 from aguante.testbed.runtime import TestbedError
 from aguante.testbed.testbed_spec import TestbedSpec
+from aguante.testbed.up_arguments import policy_path
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ async def start_jaeger(setup: TestbedSetup) -> None:
 
 async def start_services(setup: TestbedSetup) -> None:
     """Every instance, and wait until each is ready; raises TestbedError."""
-    spec, port_map, file = setup.spec, setup.port_map, policy_file(setup.spec, setup.policy)
+    spec, port_map, file = setup.spec, setup.port_map, policy_path(setup.spec, setup.policy)
     commands = []
     for instance in port_map.instances:
         env = service_environment(spec, instance, port_map.links, file, setup.spans_to)
@@ -172,16 +173,6 @@ def parts_of(setup: TestbedSetup) -> Mapping[str, StartPart]:
     if setup.port_map.telemetry:
         parts[TELEMETRY] = start_relay
     return parts | {name: _SIDECARS[name] for name in setup.sidecars.names}
-
-
-def policy_file(spec: TestbedSpec, policy: str) -> Path:
-    """The file of a policy; raises TestbedError that lists the policies when there is none."""
-    file = spec.policies / f"{policy}.yaml"
-    if not file.is_file():
-        known = ", ".join(spec.policy_names) or "none"
-        message = f"there is no policy {policy!r} in {spec.policies}; there are: {known}"
-        raise TestbedError(message)
-    return file.resolve()
 
 
 @contextlib.contextmanager
