@@ -30,15 +30,15 @@ class Engine:
 
     async def image_id(self, tag: str) -> str:
         """Empty when there is no such image."""
-        answer = await self.docker.call("image", "inspect", "--format", "{{.Id}}", tag)
-        return answer.out.strip() if answer.code == 0 else ""
+        result = await self.docker.call("image", "inspect", "--format", "{{.Id}}", tag)
+        return result.out.strip() if result.code == 0 else ""
 
     async def label(self, tag: str) -> str | None:
         """From what we built this image; empty: it is not ours; None: it is not there."""
         form = f'{{{{index .Config.Labels "{STAND_IN}"}}}}'
-        answer = await self.docker.call("image", "inspect", "--format", form, tag)
-        if answer.code == 0:
-            return answer.out.strip().replace("<no value>", "")
+        result = await self.docker.call("image", "inspect", "--format", form, tag)
+        if result.code == 0:
+            return result.out.strip().replace("<no value>", "")
         # an image without any label has no map to look into, which is an error of the template
         return "" if await self.image_id(tag) else None
 

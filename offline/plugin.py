@@ -50,8 +50,8 @@ async def install_compose(say: Say, docker: Docker | None = None, home: Path | N
 
 async def version_of(docker: Docker) -> tuple[int, ...]:
     """Of the plugin that Docker has; empty when there is none."""
-    answer = await docker.call("compose", "version", "--short")
-    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", answer.out.strip()) if answer.code == 0 else None
+    result = await docker.call("compose", "version", "--short")
+    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", result.out.strip()) if result.code == 0 else None
     return tuple(int(part) for part in match.groups()) if match else ()
 
 

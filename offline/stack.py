@@ -52,9 +52,9 @@ _KEPT = (
 
 async def _up(docker: Docker, compose: Sequence[str], project: str) -> None:
     up = ("--progress=plain", "up", "--wait", f"--wait-timeout={UP_LIMIT_S:g}", "--quiet-pull")
-    answer = await docker.call(*compose, *up, limit_s=UP_LIMIT_S + PULL_LIMIT_S)
-    if answer.code:
-        raise DockerError(await why_not_up(docker, project, answer))
+    result = await docker.call(*compose, *up, limit_s=UP_LIMIT_S + PULL_LIMIT_S)
+    if result.code:
+        raise DockerError(await why_not_up(docker, project, result))
 
 
 async def _down(docker: Docker, compose: Sequence[str]) -> None:
