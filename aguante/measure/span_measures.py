@@ -28,14 +28,14 @@ _UNEXPLAINED = """
 
 
 def measure_spans(evidence: RunEvidence) -> SpanHealth:
-    """How many spans there are, and whether the services dropped any."""
+    """How many spans there are, and how many the services dropped."""
     spans, traces = evidence.row(_HEALTH)
-    facts = evidence.facts
+    log = evidence.run_log
     return SpanHealth(
         spans=spans,
         traces=traces,
-        dropped=facts.spans_dropped,
-        lost_because=facts.spans_lost_because,
+        dropped=log.spans_dropped,
+        lost_because=log.spans_lost_because,
     )
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from aguante.cli.commands.watch import watch_command
 from aguante.cli.render.live.read_testbed import (
-    ANSWER_LIMIT_S,
+    RESPONSE_LIMIT_S,
     TEXT_BYTES_MAX,
     Reading,
     read,
@@ -92,7 +92,7 @@ async def test_who_hangs_or_talks_nonsense_is_named_and_holds_up_nobody() -> Non
         server(page("<html>")) as other,
         server(page("# " + "x" * TEXT_BYTES_MAX)) as endless,
     ):
-        async with asyncio.timeout(ANSWER_LIMIT_S + 2):
+        async with asyncio.timeout(RESPONSE_LIMIT_S + 2):
             seen = await read_of(api, good, slow, other, endless, "http://127.0.0.1:1")
     assert list(seen.instances) == ["s-0"]
     assert seen.silent["s-1"] == "no answer within 0.8 s"

@@ -1,7 +1,6 @@
 """``aguante inject`` and ``aguante heal``: inject a fault into a running testbed by hand, and remove faults."""
 
 import asyncio
-import re
 import secrets
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -11,55 +10,28 @@ import click
 
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options import completion_names as names
+from aguante.cli.options.duration import Duration
 from aguante.cli.options.run_folders import runs_option
 from aguante.cli.options.running_testbeds import one_state
 from aguante.cli.options.stop_signals import stop_on_signals
 from aguante.drivers.driver import FaultError
-from aguante.faults.planned_fault import ToxiproxyFault
-from aguante.faults.toxics import findings
 from aguante.plan.build import new_run_id
 from aguante.run.fault_executor import HealError
 from aguante.run.manual_fault import (
     HOLD_MAX_S,
     Injection,
     WrongValuesError,
+    fault_on_link,
     heal_testbed,
     hold,
-    toxic_of,
 )
 from aguante.testbed.runtime import Testbed, TestbedError
-
-_UNITS_S = {"": 1.0, "s": 1.0, "ms": 0.001, "min": 60.0, "h": 3600.0}
 
 testbed_id_option = click.option(
     "--testbed-id",
     metavar="ID",
     help="The testbed (see `aguante ps`); default: the only running one.",
 )
-
-
-class Length(click.ParamType[float]):
-    """``30s``, ``2min``, ``500ms``, ``1h``, or plain seconds; above 0, at most a day."""
-
-    name = "length"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Seconds.
-
-        Raises:
-            click.BadParameter: not a length, or out of range.
-        """
-        if isinstance(value, float):
-            return value
-        match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|min|h)?", str(value))
-        length_s = float(match[1]) * _UNITS_S[match[2] or ""] if match else 0.0
-        if not 0 < length_s <= HOLD_MAX_S:
-            self.fail(
-                f"found {value!r}, expected a length such as 30s or 2min, at most 24h", param, ctx
-            )
-        return length_s
 
 
 @click.command("inject")
@@ -69,9 +41,9 @@ class Length(click.ParamType[float]):
 @click.option(
     "--for",
     "for_s",
-    type=Length(),
+    type=Duration(max_s=HOLD_MAX_S, above_0=True),
     default=HOLD_MAX_S,
-    help="Remove the fault after this time: 30s, 2min.",
+    help="Remove the fault after this time, e.g. 30s or 2m.",
 )
 @click.option(
     "--upstream", is_flag=True, help="Affect requests to the callee; default: its responses."
@@ -111,7 +83,10 @@ def inject_command(  # noqa: PLR0913 - an argument for each option
     if link not in links:
         message = f"there is no link {link!r}; there are: {', '.join(links)}"
         raise click.UsageError(message)
-    fault = _fault(link, toxic, values, upstream=upstream, toxicity=toxicity)
+    try:
+        fault = fault_on_link(link, toxic, values, upstream=upstream, toxicity=toxicity)
+    except WrongValuesError as error:
+        raise click.UsageError(str(error)) from error
     run_id = new_run_id(f"inject-{link}", datetime.now(UTC), secrets.token_hex(2))
     injection = Injection(run_id, testbed.toxiproxy, fault, for_s)
 
@@ -148,25 +123,6 @@ def _testbed(testbed_id: str | None) -> Testbed:
         message = f"testbed {state.id} is still starting; try again in a moment"
         raise TestbedError(message)
     return state.testbed
-
-
-def _fault(
-    link: str, toxic: str, values: tuple[str, ...], *, upstream: bool, toxicity: float
-) -> ToxiproxyFault:
-    try:
-        attributes = toxic_of(toxic, values)
-    except WrongValuesError as error:
-        raise click.UsageError(str(error)) from error
-    wrong = findings(toxic, dict(attributes), toxicity)
-    if wrong:
-        raise click.UsageError("; ".join(wrong))
-    return ToxiproxyFault(
-        link=link,
-        toxic=toxic,
-        stream="upstream" if upstream else "downstream",
-        toxicity=toxicity,
-        attributes=attributes,
-    )
 
 
 def _or_testbed_failed(work: Callable[[], Coroutine[None, None, None]]) -> int:

@@ -107,7 +107,7 @@ async def test_what_cannot_be_started_is_removed_again(
             {"Status": "exited", "ExitCode": 3},
             "payments-1 ended with exit code 3; its last output:",
         ),
-        ({"Status": "exited", "ExitCode": 137, "OOMKilled": True}, "took more memory than it may"),
+        ({"Status": "exited", "ExitCode": 137, "OOMKilled": True}, "exceeded its memory limit"),
     ],
 )
 async def test_a_container_that_never_gets_healthy_is_told_with_its_last_words(
