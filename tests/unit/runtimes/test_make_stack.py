@@ -51,7 +51,8 @@ async def test_a_stack_that_ran_before_is_not_taken_down(tmp_path: Path) -> None
     """Somebody uses it; the message says how to end it."""
     fake = fake_docker(tmp_path / "bin", {**FAILS, **HERE, **listed(inspected("gateway"))})
     with pytest.raises(
-        DockerError, match=r"(?s)is taken.*Some containers \(1\) were already running.*make stack-down"
+        DockerError,
+        match=r"(?s)is taken.*Some containers \(1\) were already running.*make stack-down",
     ):
         await start(fake)
     assert not fake.asked(" down")
