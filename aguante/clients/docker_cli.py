@@ -88,14 +88,7 @@ class Docker:
         Raises:
             DockerError: there is no such program, or it did not end in time and was killed.
         """
-        process = await self._spawn(args, asyncio.subprocess.PIPE)
-        try:
-            async with asyncio.timeout(limit_s):
-                out, err = await process.communicate()
-        except TimeoutError as late:
-            raise DockerError(_late(args, limit_s)) from late
-        finally:
-            await _end(process)
+        process, out, err = await self._to_end(args, asyncio.subprocess.PIPE, limit_s)
         return CommandResult(process.returncode or 0, out.decode("utf-8", "replace"), _text(err))
 
     async def run(self, *args: str, limit_s: float = LIMIT_S) -> str:
@@ -130,14 +123,7 @@ class Docker:
             OSError: the file cannot be written.
         """
         with path.open("wb") as file:
-            process = await self._spawn(args, file)
-            try:
-                async with asyncio.timeout(limit_s):
-                    await process.wait()
-            except TimeoutError as late:
-                raise DockerError(_late(args, limit_s)) from late
-            finally:
-                await _end(process)
+            await self._to_end(args, file, limit_s)
 
     @contextlib.asynccontextmanager
     async def background(self, *args: str) -> AsyncIterator[asyncio.subprocess.Process]:
@@ -200,6 +186,19 @@ class Docker:
             raise failed(("container", "inspect"), result)
         found = [_container(each) for each in json.loads(result.out)]
         return tuple(sorted(found, key=lambda each: (each.service, each.number)))
+
+    async def _to_end(
+        self, args: Sequence[str], stdout: int | BinaryIO, limit_s: float
+    ) -> tuple[asyncio.subprocess.Process, bytes, bytes]:
+        process = await self._spawn(args, stdout)
+        try:
+            async with asyncio.timeout(limit_s):
+                out, err = await process.communicate()
+        except TimeoutError as late:
+            raise DockerError(_late(args, limit_s)) from late
+        finally:
+            await _end(process)
+        return process, out or b"", err or b""
 
     async def _spawn(
         self, args: Sequence[str], stdout: int | BinaryIO

@@ -69,17 +69,11 @@ def process_state(ref: ProcessRef) -> ProcessState:
 
 def process_alive(pid: int) -> Alive:
     """Return a function that says whether the process with this pid still runs; a zombie does not."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-
-        def alive() -> bool:
-            try:
-                return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-            except psutil.NoSuchProcess:
-                return False
-
-        return alive
-    return lambda: False
+    try:
+        started = psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return lambda: False
+    return ProcessRef(name="", pid=pid, started=started).alive
 
 
 def this_process(name: str) -> ProcessRef:
@@ -172,18 +166,25 @@ def spawn(command: Command, *, die_with_parent: bool, keep_open: tuple[int, ...]
     return Child(command, popen, _start_time(popen.pid))
 
 
+async def wait_until(condition: Callable[[], bool], limit_s: float, poll_s: float = POLL_S) -> bool:
+    """Poll until a condition is true; return False if it is not within ``limit_s`` seconds."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() >= deadline:
+            return False
+        await asyncio.sleep(poll_s)
+    return True
+
+
 async def run_to_end(child: Child, limit_s: float) -> None:
     """Wait until a short-lived child has ended successfully.
 
     Raises:
         TestbedError: it failed, or did not end in time.
     """
-    deadline = time.monotonic() + limit_s
-    while child.exit_code() is None:
-        if time.monotonic() > deadline:
-            message = f"{child.ref.name} did not end within {limit_s:g} s:\n{child.output()}"
-            raise TestbedError(message)
-        await asyncio.sleep(POLL_S)
+    if not await wait_until(lambda: child.exit_code() is not None, limit_s):
+        message = f"{child.ref.name} did not end within {limit_s:g} s:\n{child.output()}"
+        raise TestbedError(message)
     if child.exit_code() != 0:
         raise died(child)
 
@@ -226,12 +227,8 @@ async def reap(children: Iterable[Child]) -> None:
     This may need several attempts: the main thread of a process becomes a zombie while the kernel still ends the
     other threads.
     """
-    deadline = time.monotonic() + REAP_LIMIT_S
-    left = list(children)
-    while left and time.monotonic() < deadline:
-        left = [child for child in left if child.exit_code() is None]
-        if left:
-            await asyncio.sleep(POLL_S)
+    ended = [child.exit_code for child in children]
+    await wait_until(lambda: None not in [exit_code() for exit_code in ended], REAP_LIMIT_S)
 
 
 def tail(path: Path, lines: int) -> str:
@@ -284,9 +281,5 @@ def _signalled(refs: Iterable[ProcessRef], how: signal.Signals) -> tuple[Process
 
 async def _ended(refs: tuple[ProcessRef, ...], limit_s: float) -> tuple[ProcessRef, ...]:
     """Wait until all have ended; return those that have not."""
-    deadline = time.monotonic() + limit_s
-    while refs and time.monotonic() < deadline:
-        refs = tuple(ref for ref in refs if ref.alive())
-        if refs:
-            await asyncio.sleep(POLL_S)
-    return refs
+    await wait_until(lambda: not any(ref.alive() for ref in refs), limit_s)
+    return tuple(ref for ref in refs if ref.alive())

@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import signal
-import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
 
 from aguante.clients.docker_cli import Docker
 from aguante.clients.docker_project import TELEMETRY, end_project
-from aguante.runtimes.processes import ProcessRef, end
+from aguante.runtimes.processes import ProcessRef, end, wait_until
 from aguante.runtimes.sidecars import SIDECARS
 from aguante.runtimes.testbed_state import SavedState, is_held, remove_folder
 from aguante.testbed.runtime import TestbedError
@@ -60,7 +60,7 @@ async def end_testbed(saved: SavedState) -> None:
         raise TestbedError(message)
     root = saved.testbed.state
     if not saved.detached and saved.owner.alive():
-        await _end_by_owner(saved)
+        await _end_by_owner(saved, root)
         return
     if saved.project:
         await end_project(Docker(), saved.project, [each.name for each in saved.testbed.services])
@@ -68,16 +68,12 @@ async def end_testbed(saved: SavedState) -> None:
     await asyncio.to_thread(remove_folder, root)
 
 
-async def _end_by_owner(saved: SavedState) -> None:
-    process, testbed = saved.owner.process(), saved.testbed
-    if process:
+async def _end_by_owner(saved: SavedState, root: Path) -> None:
+    if process := saved.owner.process():
         process.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + OWNER_LIMIT_S
-    while testbed and testbed.state.exists() and is_held(testbed.state):
-        if time.monotonic() > deadline:
-            message = (
-                f"the runner of testbed {saved.id} (pid {saved.owner.pid}) did not end it within "
-                f"{OWNER_LIMIT_S:g} s: end that process; the next start removes the leftovers"
-            )
-            raise TestbedError(message)
-        await asyncio.sleep(POLL_S)
+    if not await wait_until(lambda: not (root.exists() and is_held(root)), OWNER_LIMIT_S, POLL_S):
+        message = (
+            f"the runner of testbed {saved.id} (pid {saved.owner.pid}) did not end it within "
+            f"{OWNER_LIMIT_S:g} s: end that process; the next start removes the leftovers"
+        )
+        raise TestbedError(message)

