@@ -8,9 +8,9 @@ from pydantic import model_validator
 
 from aguante.core.findings import Problem
 from aguante.core.mapping_rules import at_least_one
-from aguante.core.values import Value
+from aguante.core.values import Positive, Text, Value
 from aguante.expectations.evidence import Evidence
-from aguante.expectations.expectation import Boundary, Expectation, Outline, Positive, Text
+from aguante.expectations.expectation import Boundary, Expectation, Outline
 from aguante.expectations.measurement import Measurement, NamedValue
 from aguante.expectations.ruling import Outcome, Ruling, all_of, within
 

@@ -7,9 +7,10 @@ outcomes. A response counts when it *arrives*, because nobody can see it earlier
 
 from typing import ClassVar
 
+from aguante.core.values import Positive, Text
 from aguante.expectations.breaker import breaker_times, breaker_transitions
 from aguante.expectations.evidence import Evidence
-from aguante.expectations.expectation import Boundary, Expectation, Positive, Text
+from aguante.expectations.expectation import Boundary, Expectation
 from aguante.expectations.measurement import Measurement, NamedValue
 from aguante.expectations.ruling import Ruling, in_time
 

@@ -9,8 +9,9 @@ from pydantic import ConfigDict, Field, model_validator
 from aguante.core.findings import Problem
 from aguante.core.mapping_rules import broken
 from aguante.core.statistics import samples_needed
+from aguante.core.values import Positive
 from aguante.expectations.evidence import Evidence
-from aguante.expectations.expectation import ASKED, Outline, Positive, Query, RequestWindow
+from aguante.expectations.expectation import ASKED, Outline, Query, RequestWindow
 from aguante.expectations.measurement import Measurement
 from aguante.expectations.percentiles import percentiles_of
 from aguante.expectations.ruling import Ruling, bounded, milliseconds

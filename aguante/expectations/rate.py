@@ -6,15 +6,9 @@ from pydantic import model_validator
 
 from aguante.core.mapping_rules import at_least_one, broken
 from aguante.core.statistics import wilson
+from aguante.core.values import Text
 from aguante.expectations.evidence import Evidence
-from aguante.expectations.expectation import (
-    ASKED,
-    MOST_FREQUENT_CAUSE,
-    Query,
-    RequestWindow,
-    Share,
-    Text,
-)
+from aguante.expectations.expectation import ASKED, MOST_FREQUENT_CAUSE, Query, RequestWindow, Share
 from aguante.expectations.measurement import Measurement
 from aguante.expectations.ruling import Ruling, bound_percent, bounded, bounds, percent
 from aguante.expectations.statuses import Statuses, status_parameters

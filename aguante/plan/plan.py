@@ -10,14 +10,9 @@ from typing import Literal
 from aguante.core.values import Value
 from aguante.expectations.expectation import Expectation
 from aguante.expectations.registry import Clause
+from aguante.faults.fault_kind import ONSET_ERROR_MAX_S
 from aguante.faults.planned_fault import PlannedFault
 from aguante.load_protocol.rates import Curve, Shape, curve_of, shape_of
-
-ONSET_ERROR_MAX_S = 0.5
-PUMBA_ONSET_MAX_S = 1.0
-"""Pumba is a program that is started then: 0.1 to 0.4 s on two cores."""
-HELPED_ONSET_MAX_S = 2.5
-"""Where Pumba starts a container of its own before the fault: 0.6 to 1.4 s on two cores."""
 
 
 class Window(Value):

@@ -175,6 +175,11 @@ class TestbedSpec(Value):
     rules: Path | None = None
     """Folder of ``*.yml`` files with recording rules and alerts, for Prometheus; None: there are none."""
 
+    @classmethod
+    def file_keys(cls) -> list[str]:
+        """All but ``root`` and ``given``, which follow from where the file is."""
+        return [key for key in super().file_keys() if key not in ("root", "given")]
+
     @property
     def call_links(self) -> tuple[LinkSpec, ...]:
         """The links that requests take: all but the one of the spans."""

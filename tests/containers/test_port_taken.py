@@ -8,7 +8,11 @@ import sys
 import pytest
 from stack_harness import ROOT, Stack, left_of, port_variables
 
-pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.container,
+    pytest.mark.long("containers are started, from images that must be built first"),
+]
 
 LIMIT_S = 200
 

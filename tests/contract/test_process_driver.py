@@ -10,7 +10,8 @@ from process_harness import INSTANCES, READY_PATHS, InMemory, Real
 
 from aguante.drivers.driver import FaultError
 from aguante.drivers.process.process_driver import ProcessDriver
-from aguante.faults.planned_fault import PlannedFault, ProcessFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.process import ProcessFault
 from aguante.run_folder.events import STARTED_ANEW
 
 World = InMemory | Real

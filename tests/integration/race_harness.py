@@ -12,14 +12,15 @@ import asyncpg
 
 from aguante.collect.settle import settle
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.measure.measures import InvariantMeasure
 from aguante.run_folder.folder import RunFolder
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.testbed.runtime import ONE_EACH, Testbed
 from aguante.testbed.testbed_spec import TestbedSpec
 from stress.audit import audit, take_tables
-from stress.client import Client, Wish
+from stress.client import Client, ReservationRequest
 from stress.ledger import Ledger
 
 WAIT_S = 6.0
@@ -52,9 +53,11 @@ class Shop:
             assert answer.status == 200, await answer.text()
         return event_id
 
-    def wishes(self, event_id: str, count: int) -> list[Wish]:
+    def orders(self, event_id: str, count: int) -> list[ReservationRequest]:
         """As many users, each of whom wants one seat of the event."""
-        return [Wish(f"{event_id}-{n}", f"user-{n}", event_id, 1) for n in range(count)]
+        return [
+            ReservationRequest(f"{event_id}-{n}", f"user-{n}", event_id, 1) for n in range(count)
+        ]
 
     @contextlib.asynccontextmanager
     async def slow(self, link: str, latency_ms: int, stream: str) -> AsyncIterator[None]:
@@ -97,7 +100,7 @@ class Shop:
     async def race(self, event_id: str, racers: int) -> Counter[tuple[int, str]]:
         """All ask at once for one seat of the event; returns how many got which status and mechanism."""
         async with self.slow("inventory-db", WIDENED_MS, "downstream"):
-            asking = (self.client.reserve(wish) for wish in self.wishes(event_id, racers))
+            asking = (self.client.reserve(order) for order in self.orders(event_id, racers))
             return Counter((r.status, r.mechanism) for r in await asyncio.gather(*asking))
 
     async def allocated(self, event_id: str) -> int:

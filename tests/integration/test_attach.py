@@ -147,7 +147,7 @@ async def test_another_system_is_refused(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{}", "does not describe a testbed (id: found nothing, expected this key"),
+        ("{}", "does not describe a testbed (id: found nothing, expected the key id"),
         ("[", "does not describe a testbed"),
     ],
 )

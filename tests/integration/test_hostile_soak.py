@@ -71,7 +71,6 @@ def as_described(sent: Input, response: Response) -> None:
         raise UnfitResponseError(str(why)) from why
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", INPUTS)
 async def test_hostile_inputs_break_nothing_and_leave_nothing(attacked: Shop, name: str) -> None:
     """Complete responses, no 500; afterwards no growth in memory, files or labels, and no error in the log."""
@@ -94,7 +93,6 @@ async def test_every_span_of_it_was_exported(attacked: Shop) -> None:
             assert float(failed) == 0, process.name
 
 
-@pytest.mark.slow
 def test_schemathesis_finds_nothing_in_the_real_system(attacked: Shop, tmp_path: Path) -> None:
     """Through the entry link, as a client."""
     gateway = attacked.testbed.gateway

@@ -77,8 +77,8 @@ async def one_round(shop: Shop, step: Step) -> set[str]:
     await warmed(shop, await shop.event(1_000))
     event_id = await shop.event(1_000)
     async with shop.slow(step.link, HELD_MS, "upstream"):
-        wishes = shop.wishes(event_id, AT_ONCE)
-        asking = [asyncio.create_task(shop.client.reserve(wish)) for wish in wishes]
+        orders = shop.orders(event_id, AT_ONCE)
+        asking = [asyncio.create_task(shop.client.reserve(order)) for order in orders]
         await shop.until(AT_ONCE, "reservations", COMPENSATING)
         await asyncio.sleep(0.2)  # the compensations are on the wire now, each behind its step
     records = await asyncio.gather(*asking)
@@ -90,8 +90,8 @@ async def one_round(shop: Shop, step: Step) -> set[str]:
 async def warmed(shop: Shop, event_id: str) -> None:
     """Wait until reservations succeed: the breaker of an earlier round has closed again."""
     async with asyncio.timeout(12):
-        for wish in shop.wishes(event_id, 1_000):
-            record = await shop.client.reserve(wish)
+        for order in shop.orders(event_id, 1_000):
+            record = await shop.client.reserve(order)
             if record.status == 200:
                 return
             await asyncio.sleep(0.3)

@@ -12,7 +12,7 @@ import pytest
 from race_harness import Shop, shop_with
 
 from aguante.testbed.testbed_spec import TestbedSpec
-from stress.client import Wish
+from stress.client import ReservationRequest
 
 pytestmark = pytest.mark.alone
 
@@ -28,17 +28,17 @@ async def shop(own_parent: Path, shop_spec: TestbedSpec) -> AsyncIterator[Shop]:
         yield shop
 
 
-def send(gateway: str, wish: Wish) -> socket.socket:
+def send(gateway: str, order: ReservationRequest) -> socket.socket:
     """Send a whole request on a plain connection; the answer is never read."""
     address = urlsplit(gateway)
     assert address.hostname
     assert address.port
     body = json.dumps(
-        {"user_id": wish.user_id, "event_id": wish.event_id, "quantity": wish.quantity}
+        {"user_id": order.user_id, "event_id": order.event_id, "quantity": order.quantity}
     )
     head = (
         f"POST /reserve HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
-        f"Idempotency-Key: {wish.key}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Idempotency-Key: {order.key}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     connection = socket.create_connection((address.hostname, address.port), 5.0)
     connection.sendall(head.encode() + body.encode())
@@ -55,26 +55,26 @@ def hang_up(connection: socket.socket, how: str) -> None:
 @pytest.mark.parametrize("how", ["close", "reset"])
 async def test_a_client_that_hangs_up_midway_cancels_nothing(shop: Shop, how: str) -> None:
     """Its reservation is confirmed all the same, and the same key tells it which one it is."""
-    wishes = shop.wishes(await shop.event(100), 8)
+    orders = shop.orders(await shop.event(100), 8)
     async with shop.slow("reservations-payments", SLOWED_MS, "downstream"):
-        connections = [await asyncio.to_thread(send, shop.testbed.gateway, w) for w in wishes]
-        await shop.until(len(wishes), "reservations", HOLDING, [wish.key for wish in wishes])
+        connections = [await asyncio.to_thread(send, shop.testbed.gateway, each) for each in orders]
+        await shop.until(len(orders), "reservations", HOLDING, [order.key for order in orders])
         for connection in connections:
             hang_up(connection, how)
         assert await shop.audited() == {}
     sql = "SELECT idempotency_key, reservation_id FROM sagas WHERE state = 'CONFIRMED'"
     confirmed = {row[0]: row[1] for row in await shop.rows("reservations", sql)}
-    assert {wish.key for wish in wishes} <= set(confirmed)
-    for wish in wishes:
-        again = await shop.client.reserve(wish)
-        assert (again.status, again.reservation_id) == (200, confirmed[wish.key])
+    assert {order.key for order in orders} <= set(confirmed)
+    for order in orders:
+        again = await shop.client.reserve(order)
+        assert (again.status, again.reservation_id) == (200, confirmed[order.key])
     assert await shop.audited() == {}
 
 
 async def test_a_client_that_hangs_up_at_once_leaves_nothing_half_done(shop: Shop) -> None:
     """Whether its request was still taken or not: every saga ends, and nothing is stray."""
-    wishes = shop.wishes(await shop.event(100), 20)
-    for number, wish in enumerate(wishes):
-        connection = await asyncio.to_thread(send, shop.testbed.gateway, wish)
+    orders = shop.orders(await shop.event(100), 20)
+    for number, order in enumerate(orders):
+        connection = await asyncio.to_thread(send, shop.testbed.gateway, order)
         hang_up(connection, ("close", "reset")[number % 2])
     assert await shop.audited() == {}

@@ -21,7 +21,7 @@ STORMS = {
         *("--policy", "no-lock"),
     ),
 }
-pytestmark = [pytest.mark.alone, pytest.mark.slow]
+pytestmark = pytest.mark.alone
 
 
 class Played(NamedTuple):

@@ -15,17 +15,15 @@ from aguante.cli.options.run_folders import runs_option
 from aguante.cli.options.running_testbeds import one_state
 from aguante.cli.options.stop_signals import stop_on_signals
 from aguante.drivers.driver import FaultError
-from aguante.faults.planned_fault import ToxiproxyFault
-from aguante.faults.toxics import findings
 from aguante.plan.build import new_run_id
 from aguante.run.fault_executor import HealError
 from aguante.run.manual_fault import (
     HOLD_MAX_S,
     Injection,
     WrongValuesError,
+    fault_on_link,
     heal_testbed,
     hold,
-    toxic_of,
 )
 from aguante.testbed.runtime import Testbed, TestbedError
 
@@ -111,7 +109,10 @@ def inject_command(  # noqa: PLR0913 - an argument for each option
     if link not in links:
         message = f"there is no link {link!r}; there are: {', '.join(links)}"
         raise click.UsageError(message)
-    fault = _fault(link, toxic, values, upstream=upstream, toxicity=toxicity)
+    try:
+        fault = fault_on_link(link, toxic, values, upstream=upstream, toxicity=toxicity)
+    except WrongValuesError as error:
+        raise click.UsageError(str(error)) from error
     run_id = new_run_id(f"inject-{link}", datetime.now(UTC), secrets.token_hex(2))
     injection = Injection(run_id, testbed.toxiproxy, fault, for_s)
 
@@ -148,25 +149,6 @@ def _testbed(testbed_id: str | None) -> Testbed:
         message = f"testbed {state.id} is still starting; try again in a moment"
         raise TestbedError(message)
     return state.testbed
-
-
-def _fault(
-    link: str, toxic: str, values: tuple[str, ...], *, upstream: bool, toxicity: float
-) -> ToxiproxyFault:
-    try:
-        attributes = toxic_of(toxic, values)
-    except WrongValuesError as error:
-        raise click.UsageError(str(error)) from error
-    wrong = findings(toxic, dict(attributes), toxicity)
-    if wrong:
-        raise click.UsageError("; ".join(wrong))
-    return ToxiproxyFault(
-        link=link,
-        toxic=toxic,
-        stream="upstream" if upstream else "downstream",
-        toxicity=toxicity,
-        attributes=attributes,
-    )
 
 
 def _or_testbed_failed(work: Callable[[], Coroutine[None, None, None]]) -> int:

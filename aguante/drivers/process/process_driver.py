@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aguante.clients.readiness import is_ready
 from aguante.drivers.driver import FaultError
 from aguante.faults.planned_fault import PlannedFault
-from aguante.faults.undo import ProcessUndo
+from aguante.faults.process import ProcessFault, ProcessUndo
 from aguante.run_folder.events import STARTED_ANEW
 from aguante.testbed.runtime import ProcessControl, RunningService, TestbedError
 
@@ -53,7 +53,7 @@ class ProcessDriver:
         Raises:
             FaultError: there is no such process, or one does not run.
         """
-        wanted = fault.process
+        wanted = fault.of(ProcessFault)
         testbed = self._control.testbed
         chosen = [
             each
@@ -86,15 +86,15 @@ class ProcessDriver:
         Raises:
             FaultError: the process has ended, or does not obey.
         """
-        act = self._action(fault.process.action)
+        act = self._action(fault.variant)
         instances = self._undos[fault.id].instances
         work = asyncio.ensure_future(_all(act, instances))
-        limit_s = SIGNALLED_WITHIN_S if fault.process.action in ("stop", "restart") else None
+        limit_s = SIGNALLED_WITHIN_S if fault.variant in ("stop", "restart") else None
         await asyncio.wait({work}, timeout=limit_s)
         if not work.done():
             self._under_way[fault.id] = work
             return
-        await _settled(work, f"fault {fault.id} could not {fault.kind} {fault.target}")
+        await _settled(work, f"fault {fault.id} could not {fault.variant} {fault.target}")
 
     def _action(self, action: str) -> Callable[[str], Awaitable[None]]:
         async def stop(instance: str) -> None:

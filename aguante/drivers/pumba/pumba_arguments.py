@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from aguante.clients.docker_cli import PROJECT_LABEL, SERVICE_LABEL
+from aguante.faults.fault_options import Option, OptionValue, PortList, Whole, as_text
 from aguante.faults.planned_fault import PlannedFault
-from aguante.faults.pumba_commands import COMMANDS, STRESSORS, PumbaCommand
-from aguante.faults.pumba_options import Option, OptionValue
+from aguante.faults.pumba.pumba_commands import COMMANDS, PumbaCommand
+from aguante.faults.pumba.pumba_fault import PumbaFault
+from aguante.faults.pumba.pumba_rules import STRESSORS
 
 SEED_LIMIT = 2**31
 
@@ -42,16 +44,16 @@ def arguments(fault: PlannedFault, target: Target, image: str, seed: int) -> lis
         image: of the helper container; ignored where there is none.
         seed: marks the container of stress-ng, and repeats its random draws.
     """
-    command, values = COMMANDS[fault.pumba.command], dict(fault.pumba.options)
+    wanted = fault.of(PumbaFault)
+    command, values = COMMANDS[wanted.command], dict(wanted.options)
     parent, _, child = command.name.partition(" ")
-    own = [each for each in command.options if not each.early]
-    early = [each for each in command.options if each.early]
+    own = [each for each in command.options if each not in command.shared]
     return [
         *_global(target, "debug" if command.helper else "info"),
         parent,
         *_duration(command, fault),
         *_image(command, image),
-        *(word for option in early for word in _flag(option, values)),
+        *(word for option in command.shared for word in _flag(option, values)),
         *([child] if child else []),
         *(word for option in own if _wanted(option, values) for word in _flag(option, values)),
         *_more(command, fault, values, seed),
@@ -72,7 +74,7 @@ def _duration(command: PumbaCommand, fault: PlannedFault) -> list[str]:
     """Of ``stop`` Pumba wants one too, and without ``--restart`` makes nothing of it."""
     if not command.lasts and command.name != "stop":
         return []
-    return [f"--duration={round((fault.end_s - fault.start_s) * 1000)}ms"]
+    return [f"--duration={round((fault.length_s) * 1000)}ms"]
 
 
 def _image(command: PumbaCommand, image: str) -> list[str]:
@@ -82,15 +84,15 @@ def _image(command: PumbaCommand, image: str) -> list[str]:
 
 def _flag(option: Option, values: Mapping[str, OptionValue]) -> list[str]:
     value = values[option.key]
-    if not option.flag or (value in ("", (), False) and not isinstance(value, int | float)):
+    if not option.name or value in ("", ()) or value is False:
         return []
-    if isinstance(value, bool):
-        return [option.flag] if value else []
+    if value is True:
+        return [option.name]
     if isinstance(value, tuple):
-        joined = (",".join(value),) if option.maximum else value
-        return [f"{option.flag}={each}" for each in joined]
-    told = f"{value:g}" if isinstance(value, float) else str(value)
-    return [f"{option.flag}={told}{option.unit}"]
+        joined = (",".join(value),) if isinstance(option, PortList) else value
+        return [f"{option.name}={each}" for each in joined]
+    unit = option.unit if isinstance(option, Whole) else ""
+    return [f"{option.name}={as_text(value)}{unit}"]
 
 
 def _wanted(option: Option, values: Mapping[str, OptionValue]) -> bool:
@@ -109,7 +111,7 @@ def _more(
     elif command.name == "iptables loss":
         yield f"--mode={'nth' if values['every'] else 'random'}"
     elif command.name == "stress":
-        words = stressors(values, fault.end_s - fault.start_s, seed)
+        words = stressors(values, fault.length_s, seed)
         yield f"--stressors={' '.join(words)}"
 
 
@@ -138,9 +140,10 @@ def seed_of(token: str) -> int:
 
 def iptables_rules(fault: PlannedFault) -> tuple[tuple[str, ...], ...]:
     """The rules that Pumba puts in: chain and match, without ``-I``. Each address and port has one of its own."""
-    if fault.pumba.command != "iptables loss":
+    wanted = fault.of(PumbaFault)
+    if wanted.command != "iptables loss":
         return ()
-    values = dict(fault.pumba.options)
+    values = dict(wanted.options)
     protocol = str(values["protocol"])
     chain: tuple[str, ...] = ("INPUT", "-i", str(values["interface"]))
     chain += () if protocol == "any" else ("-p", protocol)

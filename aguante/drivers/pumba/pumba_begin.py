@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from aguante.drivers.driver import FaultError
 from aguante.drivers.pumba.pumba_containers import Containers
 from aguante.drivers.pumba.pumba_run import Line, PumbaRun
-from aguante.faults.pumba_commands import COMMANDS
-from aguante.faults.undo import PumbaUndo
+from aguante.faults.pumba.pumba_commands import COMMANDS
+from aguante.faults.pumba.pumba_fault import PumbaUndo
 
 BEGIN_LIMIT_S = 15.0
 """For Pumba to make the fault real; its helper containers take about a second."""

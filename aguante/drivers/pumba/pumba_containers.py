@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aguante.clients.docker_cli import CommandResult, Container, Docker, DockerError, failed
 from aguante.clients.docker_project import STOP_GRACE_S
 from aguante.drivers.driver import FaultError
-from aguante.faults.undo import PumbaUndo
+from aguante.faults.pumba.pumba_fault import PumbaUndo
 
 COMPOSE_LIMIT_S = 60.0
 POLL_S = 0.1

@@ -21,8 +21,8 @@ from aguante.drivers.pumba.pumba_helpers import Helpers
 from aguante.drivers.pumba.pumba_prepare import Preparing, targets_of
 from aguante.drivers.pumba.pumba_run import PumbaRun
 from aguante.faults.planned_fault import PlannedFault
-from aguante.faults.pumba_commands import COMMANDS
-from aguante.faults.undo import PumbaUndo
+from aguante.faults.pumba.pumba_commands import COMMANDS
+from aguante.faults.pumba.pumba_fault import PumbaUndo
 from aguante.run_folder.events import STARTED_ANEW
 from aguante.testbed.testbed_spec import PumbaSpec
 
@@ -86,7 +86,7 @@ class PumbaDriver:
         """
         undo = self._undos[fault.id] = await self._as_of_now(self._undos[fault.id])
         self._began.add(fault.id)
-        what = f"fault {fault.id} could not {fault.kind} {fault.target}"
+        what = f"fault {fault.id} could not {fault.variant} {fault.target}"
         with named(what):
             work = (self._begin(fault, undo, target) for target in targets_of(undo))
             # to the last one's end: none may start a Pumba when the undo is under way already

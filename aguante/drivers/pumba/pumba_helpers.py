@@ -10,7 +10,7 @@ from aguante.clients.docker_cli import CommandResult, Docker, DockerError, faile
 from aguante.drivers.driver import FaultError
 from aguante.drivers.pumba.pumba_arguments import seed_of, seeded
 from aguante.drivers.pumba.pumba_cli import TOKEN_LABEL, remove
-from aguante.faults.undo import PumbaUndo
+from aguante.faults.pumba.pumba_fault import PumbaUndo
 
 SKIP_LABEL = "com.gaiaadm.pumba.skip=true"
 """By which Pumba leaves helpers alone; it puts it on its own."""

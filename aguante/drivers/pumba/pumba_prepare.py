@@ -9,10 +9,10 @@ from aguante.drivers.pumba.pumba_arguments import Target, iptables_rules, matchi
 from aguante.drivers.pumba.pumba_cli import PumbaCli, have_image
 from aguante.drivers.pumba.pumba_containers import Containers
 from aguante.drivers.pumba.pumba_helpers import Helpers
+from aguante.faults.fault_options import OptionValue
 from aguante.faults.planned_fault import PlannedFault
-from aguante.faults.pumba_commands import COMMANDS, PumbaCommand
-from aguante.faults.pumba_options import OptionValue
-from aguante.faults.undo import PumbaUndo
+from aguante.faults.pumba.pumba_commands import COMMANDS, PumbaCommand
+from aguante.faults.pumba.pumba_fault import PumbaFault, PumbaUndo
 from aguante.testbed.testbed_spec import PumbaSpec
 
 DRY_RUN_LIMIT_S = 15.0
@@ -57,7 +57,7 @@ class Preparing:
 
     async def _chosen(self, fault: PlannedFault) -> tuple[Container, ...]:
         """The containers that the fault is meant for: all run, and none is ill already."""
-        wanted = fault.pumba
+        wanted = fault.of(PumbaFault)
         there = await self.containers.of(self.project, wanted.service)
         chosen = [each for each in there if wanted.instance in ("", each.instance)]
         if not chosen:
@@ -78,13 +78,14 @@ class Preparing:
         return tuple(chosen)
 
     def _undo_of(self, fault: PlannedFault, chosen: Sequence[Container]) -> PumbaUndo:
-        command, options = COMMANDS[fault.pumba.command], dict(fault.pumba.options)
+        wanted = fault.of(PumbaFault)
+        command, options = COMMANDS[wanted.command], dict(wanted.options)
         undo_command = options.get("undo_command", ())
         return PumbaUndo(
             fault_id=fault.id,
             token=f"{self.run_id}.{fault.id}",
             project=self.project,
-            service=fault.pumba.service,
+            service=wanted.service,
             command=command.name,
             containers=tuple(each.name for each in chosen),
             started=tuple(each.started_at for each in chosen),
@@ -116,7 +117,7 @@ class Preparing:
             case "iptables":
                 await helpers.probe_iptables(undo.image)
             case "stress":
-                same = dict(fault.pumba.options).get("same_cgroup") is True
+                same = dict(fault.of(PumbaFault).options).get("same_cgroup") is True
                 await helpers.probe_stress(undo.image, same_cgroup=same)
 
     async def _seen_by_pumba(self, fault: PlannedFault, undo: PumbaUndo) -> None:

@@ -28,9 +28,8 @@ from aguante.clients.toxiproxy_client import (
     ToxiproxyError,
 )
 from aguante.drivers.driver import FaultError
-from aguante.faults import toxics
 from aguante.faults.planned_fault import PlannedFault
-from aguante.faults.undo import ToxiproxyUndo
+from aguante.faults.toxiproxy import DOWN, ToxiproxyFault, ToxiproxyUndo
 
 REMOVAL_LIMIT_S = 20.0
 READ_BACK_EVERY_S = 0.25
@@ -78,10 +77,10 @@ class ToxiproxyDriver:
         Raises:
             FaultError: no such proxy, a proxy that is disabled already, or values that would hurt.
         """
-        wanted = fault.toxiproxy
-        faults = toxics.findings(wanted.toxic, dict(wanted.attributes), wanted.toxicity)
-        if faults:
-            message = f"fault {fault.id} on {wanted.link}: {'; '.join(faults)}"
+        wanted = fault.of(ToxiproxyFault)
+        problems = wanted.problems()
+        if problems:
+            message = f"fault {fault.id} on {wanted.link}: {'; '.join(map(str, problems))}"
             raise FaultError(message)
         proxy = await self._read(wanted.link, f"fault {fault.id}")
         if not proxy.enabled:
@@ -94,7 +93,7 @@ class ToxiproxyDriver:
             fault_id=fault.id,
             api=self._client.api,
             proxy=wanted.link,
-            toxic="" if wanted.toxic == toxics.DOWN else self._name(fault),
+            toxic="" if wanted.toxic == DOWN else self._name(fault.id),
         )
 
     async def apply(self, fault: PlannedFault) -> None:
@@ -103,15 +102,16 @@ class ToxiproxyDriver:
         Raises:
             FaultError: it was refused, or no answer came in time.
         """
-        what = f"fault {fault.id} could not be applied to {fault.toxiproxy.link}"
-        if fault.toxiproxy.toxic == toxics.DOWN:
-            await self._call(what, self._client.set_enabled, fault.toxiproxy.link, False)
+        wanted = fault.of(ToxiproxyFault)
+        what = f"fault {fault.id} could not be applied to {wanted.link}"
+        if wanted.toxic == DOWN:
+            await self._call(what, self._client.set_enabled, wanted.link, False)
             return
-        toxic = self._toxic(fault)
+        toxic = self._toxic(fault.id, wanted)
         try:
-            await asyncio.to_thread(self._client.add_toxic, fault.toxiproxy.link, toxic)
+            await asyncio.to_thread(self._client.add_toxic, wanted.link, toxic)
         except AlreadyThereError:
-            await self._call(what, self._client.update_toxic, fault.toxiproxy.link, toxic)
+            await self._call(what, self._client.update_toxic, wanted.link, toxic)
         except ToxiproxyError as why:
             message = f"{what}: {why}"
             raise FaultError(message) from why
@@ -182,10 +182,10 @@ class ToxiproxyDriver:
     async def evidence(self, fault: PlannedFault) -> str:
         """The proxy and this fault's toxic as Toxiproxy reports them, or why it does not."""
         try:
-            proxy = await asyncio.to_thread(self._client.proxy, fault.toxiproxy.link)
+            proxy = await asyncio.to_thread(self._client.proxy, fault.target)
         except ToxiproxyError as why:
-            return f"{fault.toxiproxy.link}: not known: {why}"
-        return _described(proxy, self._name(fault), fault.toxiproxy.toxic == toxics.DOWN)
+            return f"{fault.target}: not known: {why}"
+        return _described(proxy, self._name(fault.id), fault.variant == DOWN)
 
     async def _await_removal(
         self, undo: ToxiproxyUndo, client: ToxiproxyClient, deadline: float
@@ -235,16 +235,16 @@ class ToxiproxyDriver:
             else ToxiproxyClient(undo.api, self._client.timeout_s)
         )
 
-    def _name(self, fault: PlannedFault) -> str:
-        return f"{self._run_id}.{fault.id}"
+    def _name(self, fault_id: str) -> str:
+        return f"{self._run_id}.{fault_id}"
 
-    def _toxic(self, fault: PlannedFault) -> ToxicState:
+    def _toxic(self, fault_id: str, wanted: ToxiproxyFault) -> ToxicState:
         return ToxicState(
-            name=self._name(fault),
-            type=fault.toxiproxy.toxic,
-            stream=fault.toxiproxy.stream,
-            toxicity=fault.toxiproxy.toxicity,
-            attributes=toxics.complete(fault.toxiproxy.toxic, dict(fault.toxiproxy.attributes)),
+            name=self._name(fault_id),
+            type=wanted.toxic,
+            stream=wanted.stream,
+            toxicity=wanted.toxicity,
+            attributes=wanted.complete(),
         )
 
 

@@ -47,7 +47,7 @@ async def _read(which: str) -> Testbed:
         return Testbed.model_validate_json(text)
     except ValidationError as error:
         message = (
-            f"{'stdin' if which == STDIN else which} does not describe a testbed ({first_fault(error)}): "
+            f"{'stdin' if which == STDIN else which} does not describe a testbed ({first_fault(error, Testbed)}): "
             "give what `aguante up --detach --json` printed"
         )
         raise TestbedError(message) from error

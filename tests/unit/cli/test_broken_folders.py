@@ -24,8 +24,8 @@ def said(command: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[object
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{}", "run_id: found nothing, expected this key (and "),
-        ('{"run_id": 3}', "run_id: found 3, expected a valid string (and "),
+        ("{}", "run_id: found nothing, expected the key run_id (and "),
+        ('{"run_id": 3}', "run_id: found 3, expected text (and "),
         ("no JSON", "found something else than JSON (line 1 column 2), expected JSON"),
         ("", "found something else than JSON (line 1 column 0), expected JSON"),
     ],

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from shop import ROOT
 
-pytestmark = pytest.mark.slow
 PAGE = (ROOT / "docs" / "adding-a-kind.md").read_text(encoding="utf-8")
 COPIED = (
     *("aguante", "invariants", "loadtests", "policies", "proxies", "reports", "schemas"),

@@ -6,8 +6,11 @@ from typing import Literal
 
 import pytest
 
-from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault, ToxiproxyFault
-from aguante.faults.pumba_commands import complete
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.process import ProcessFault
+from aguante.faults.pumba.pumba_commands import COMMANDS
+from aguante.faults.pumba.pumba_fault import PumbaFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.measure.fault_evidence import measure_fault
 from aguante.measure.run_evidence import RunEvidence, open_evidence
 from aguante.plan.plan import Plan
@@ -110,7 +113,7 @@ def test_a_restart_is_seen_by_another_process(after: str, felt: bool, lab: Lab) 
 
 
 def by_pumba(command: str, **given: object) -> PlannedFault:
-    options = complete(command, given)
+    options = COMMANDS[command].complete(given)
     fault = PumbaFault(service="payments", command=command, options=options)
     return PlannedFault(id="hit", fault=fault, start_s=8, end_s=12)
 

@@ -7,9 +7,12 @@ from pydantic import JsonValue
 from shop import ROOT
 
 from aguante.experiment import Experiment, load_experiment
-from aguante.experiment.experiment import ProcessSection, PumbaSection, RepeatSection, SetupSection
-from aguante.faults.planned_fault import ProcessFault, ToxiproxyFault
-from aguante.faults.pumba_commands import complete
+from aguante.experiment.experiment import SetupSection
+from aguante.faults.fault_times import RepeatSection
+from aguante.faults.process import ProcessFault, ProcessSection
+from aguante.faults.pumba.pumba_commands import COMMANDS
+from aguante.faults.pumba.pumba_fault import PumbaFault, PumbaSection
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.plan.build import build_plan, new_run_id
 from aguante.plan.plan import Plan, PlannedSetup, Window
 from aguante.testbed.testbed_spec import TestbedSpec
@@ -122,11 +125,11 @@ def test_a_fault_on_processes_names_service_action_and_instance(
     process = ProcessSection(service="payments", action="kill", instance="payments-1")
     plan = plan_of(changed(experiment, toxiproxy=None, process=process), shop)
     (fault,) = plan.faults
-    assert fault.process == ProcessFault(service="payments", action="kill", instance="payments-1")
-    assert (fault.kind, fault.target) == ("kill", "payments-1")
+    assert fault.fault == ProcessFault(service="payments", action="kill", instance="payments-1")
+    assert (fault.variant, fault.target) == ("kill", "payments-1")
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
     with pytest.raises(TypeError, match="one by process, not by toxiproxy"):
-        _ = fault.toxiproxy
+        fault.of(ToxiproxyFault)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +147,8 @@ def test_a_fault_by_pumba_is_planned_with_all_its_options(
     pumba = PumbaSection.model_validate({"service": "payments", "command": command, **options})
     plan = plan_of(changed(experiment, toxiproxy=None, pumba=pumba), shop)
     (fault,) = plan.faults
-    assert (fault.kind, fault.target) == (command, "payments")
-    assert fault.pumba.options == complete(command, options)
+    assert (fault.variant, fault.target) == (command, "payments")
+    assert fault.of(PumbaFault).options == COMMANDS[command].complete(options)
     assert plan.onset_error_max_s == onset_error_max_s
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from synthetic_run import write_run
 
-from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault
-from aguante.faults.pumba_commands import complete
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.process import ProcessFault
+from aguante.faults.pumba.pumba_commands import COMMANDS
+from aguante.faults.pumba.pumba_fault import PumbaFault
 from aguante.measure.measure_run import measure
 from aguante.measure.measures import Measures
 from aguante.plan.plan import Plan
@@ -57,7 +59,7 @@ def test_a_fault_by_pumba_is_told_by_what_it_does(
     command: str, given: dict[str, object], said: str, slow_plan: Plan, measures: Measures
 ) -> None:
     """As one on processes, where that is what happens; else by its command."""
-    options = complete(command, given)
+    options = COMMANDS[command].complete(given)
     fault = PumbaFault(service="payments", command=command, options=options)
     planned = PlannedFault(id="hit", fault=fault, start_s=8, end_s=10)
     plan = slow_plan.model_copy(update={"faults": (planned,)})

@@ -1,11 +1,11 @@
 """The report in a real browser: read back, resized, used by keyboard, and offline."""
 
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from page_window import show
+from report_factory import held_run
+from report_variants import deviated_run, empty_run, hostile_run, inconclusive_run
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -14,11 +14,6 @@ from selenium.webdriver.common.keys import Keys
 from aguante.report.write_reports import write_reports
 from aguante.run_folder.folder import RunFolder
 from aguante.verdict.verdict import Verdict
-
-# The hand-made runs live beside the unit tests, which are no package that could be imported from here.
-sys.path.append(str(Path(__file__).parents[1] / "unit" / "report"))
-from report_factory import held_run
-from report_variants import deviated_run, empty_run, hostile_run, inconclusive_run
 
 pytestmark = pytest.mark.browser
 

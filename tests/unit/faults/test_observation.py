@@ -1,23 +1,20 @@
-"""The pure decisions inside the measures: whether a fault was observed."""
+"""How attempts show each fault, and how many of them are enough."""
 
 import pytest
 
-from aguante.faults.observed import BiteRule
-from aguante.faults.planned_fault import PlannedFault, PumbaFault, ToxiproxyFault
-from aguante.faults.pumba_commands import COMMANDS, complete
-from aguante.faults.toxics import TOXICS
-from aguante.measure.fault_evidence import bite_rule, felt
+from aguante.faults.observation import ObservationRule, is_observed
+from aguante.faults.pumba.pumba_commands import COMMANDS
+from aguante.faults.pumba.pumba_fault import PumbaFault
+from aguante.faults.toxiproxy import TOXICS, ToxiproxyFault
 
 
-def fault(toxic: str, *attributes: tuple[str, int]) -> PlannedFault:
-    toxiproxy = ToxiproxyFault(link="a-b", toxic=toxic, attributes=attributes)
-    return PlannedFault(id="f", fault=toxiproxy, start_s=0, end_s=1)
+def rule_of(toxic: str, *attributes: tuple[str, int]) -> ObservationRule:
+    return ToxiproxyFault(link="a-b", toxic=toxic, attributes=attributes).observation()
 
 
-def by_pumba(command: str, **given: object) -> PlannedFault:
-    options = complete(command, given)
-    pumba = PumbaFault(service="s", command=command, options=options)
-    return PlannedFault(id="f", fault=pumba, start_s=0, end_s=1)
+def rule_of_pumba(command: str, **given: object) -> ObservationRule:
+    options = COMMANDS[command].complete(given)
+    return PumbaFault(service="s", command=command, options=options).observation()
 
 
 @pytest.mark.parametrize(
@@ -35,30 +32,30 @@ def by_pumba(command: str, **given: object) -> PlannedFault:
     ],
 )
 def test_each_toxic_has_errors_that_show_it(toxic: str, error: str) -> None:
-    """What the caller calls it when it bites."""
-    assert error in bite_rule(fault(toxic)).errors
+    """The error types that its callers report."""
+    assert error in rule_of(toxic).errors
 
 
 def test_latency_shows_in_attempts_of_at_least_latency_less_jitter() -> None:
     """3500 ms with 200 ms of jitter is never faster than 3300 ms."""
-    assert bite_rule(fault("latency", ("latency", 3500), ("jitter", 200))).slow_ms == 3300
+    assert rule_of("latency", ("latency", 3500), ("jitter", 200)).slow_ms == 3300
 
 
 def test_every_toxic_of_the_table_has_a_rule() -> None:
-    """Whatever the driver can apply, the vacuity guard can look for."""
-    assert all(bite_rule(fault(toxic)).errors for toxic in TOXICS)
+    """Whatever the driver can apply, a run can observe."""
+    assert all(rule_of(toxic).errors for toxic in TOXICS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_of_pumba_has_a_rule(command: str) -> None:
-    """Whatever the driver can apply, the vacuity guard can look for."""
+    """Whatever the driver can apply, a run can observe."""
     wanted = {each.key: 1 for each in COMMANDS[command].options if each.default is None}
-    assert bite_rule(by_pumba(command, **{**wanted, "run": "true"})).errors
+    assert rule_of_pumba(command, **{**wanted, "run": "true"}).errors
 
 
 def test_netem_delay_shows_in_attempts_of_at_least_delay_less_jitter() -> None:
     """300 ms with 50 ms of jitter is never faster than 250 ms."""
-    assert bite_rule(by_pumba("netem delay", delay_ms=300, jitter_ms=50)).slow_ms == 250
+    assert rule_of_pumba("netem delay", delay_ms=300, jitter_ms=50).slow_ms == 250
 
 
 @pytest.mark.parametrize(
@@ -76,18 +73,18 @@ def test_lost_packets_reach_as_many_calls_as_lose_one_of_three(
     command: str, given: dict[str, object], share: float
 ) -> None:
     """1 - (1 - p)^3, at least a quarter; what slows everything reaches all."""
-    rule = bite_rule(by_pumba(command, **given))
+    rule = rule_of_pumba(command, **given)
     assert (rule.shift, round(rule.share, 3)) == (True, share)
 
 
-def shifted(share: float) -> BiteRule:
-    return BiteRule(("x",), slow_ms=10.0, shift=True, share=share)
+def shifted(share: float) -> ObservationRule:
+    return ObservationRule(("x",), slow_ms=10.0, shift=True, share=share)
 
 
 def test_a_shift_that_chance_explains_is_none() -> None:
     """Two of twenty are a tenth, and no proof: the Wilson interval reaches down to 2.8 %."""
-    assert not felt((20, 2), (100, 5), shifted(0.25))
-    assert felt((200, 20), (100, 5), shifted(0.25))
+    assert not is_observed((20, 2), (100, 5), shifted(0.25))
+    assert is_observed((200, 20), (100, 5), shifted(0.25))
 
 
 @pytest.mark.parametrize(
@@ -103,11 +100,11 @@ def test_a_shift_that_chance_explains_is_none() -> None:
         ((19, 19), (100, 5), True, False),
     ],
 )
-def test_a_fault_is_felt_when_more_attempts_show_it_than_usual(
+def test_a_fault_is_observed_when_more_attempts_show_it_than_usual(
     during: tuple[int, int], usual: tuple[int, int], shift: bool, expected: bool
 ) -> None:
     """One proof is enough where the baseline has none; a shift takes a quarter of twenty or more."""
-    assert felt(during, usual, BiteRule(("x",), shift=shift)) is expected
+    assert is_observed(during, usual, ObservationRule(("x",), shift=shift)) is expected
 
 
 @pytest.mark.parametrize(
@@ -135,22 +132,21 @@ def test_a_fault_is_felt_when_more_attempts_show_it_than_usual(
         ((100, 10), (0, 0), 1.0, False),  # what is usual is not known: as for a shift
     ],
 )
-def test_a_delay_is_felt_when_more_attempts_are_late_than_chance_would_give(
+def test_a_delay_is_observed_when_more_attempts_are_late_than_chance_would_give(
     during: tuple[int, int], usual: tuple[int, int], toxicity: float, expected: bool
 ) -> None:
     """A tenth of those it reaches, three at least, and a Newcombe interval above zero."""
-    rule = BiteRule(("timeout",), slow_ms=300.0, share=toxicity)
-    assert felt(during, usual, rule) is expected
+    rule = ObservationRule(("timeout",), slow_ms=300.0, share=toxicity)
+    assert is_observed(during, usual, rule) is expected
 
 
 def test_a_delay_on_some_connections_is_expected_on_so_many() -> None:
     """Toxicity is the share of the connections, and on kept ones about that of the attempts."""
-    toxiproxy = ToxiproxyFault(link="a-b", toxic="latency", toxicity=0.3)
-    planned = PlannedFault(id="f", fault=toxiproxy, start_s=0, end_s=1)
-    assert (bite_rule(planned).share, bite_rule(planned).late) == (0.3, True)
+    rule = ToxiproxyFault(link="a-b", toxic="latency", toxicity=0.3).observation()
+    assert (rule.share, rule.late) == (0.3, True)
 
 
 def test_a_shift_on_some_connections_may_be_smaller() -> None:
     """With toxicity 0.3 eleven in a hundred are enough."""
-    assert felt((100, 11), (100, 5), shifted(0.3))
-    assert not felt((100, 10), (100, 5), shifted(0.3))
+    assert is_observed((100, 11), (100, 5), shifted(0.3))
+    assert not is_observed((100, 10), (100, 5), shifted(0.3))

@@ -1,12 +1,13 @@
 """The overview of a suite and the page of a comparison in a real browser: read back, by keyboard, on a phone."""
 
 import re
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from page_window import show
+from report_factory import Run, held_run
+from report_variants import deviated_run, hostile_run, inconclusive_run
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -20,12 +21,7 @@ from aguante.run_folder.folder import RunFolder
 from aguante.verdict.suite_result import Suite, SuiteRun
 from aguante.verdict.verdict import Verdict
 
-# The hand-made runs live beside the unit tests, which are no package that could be imported from here.
-sys.path.append(str(Path(__file__).parents[1] / "unit" / "report"))
-from report_factory import Run, held_run
-from report_variants import deviated_run, hostile_run, inconclusive_run
-
-pytestmark = [pytest.mark.alone, pytest.mark.browser]
+pytestmark = pytest.mark.browser
 
 MADE = (held_run, deviated_run, inconclusive_run, hostile_run)
 PAIRS = 5
