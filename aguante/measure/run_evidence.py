@@ -1,6 +1,6 @@
 """Opens a run folder as tables in an in-memory DuckDB; everything else in ``measure/`` queries these.
 
-Tables: ``requests`` (the client's ledger with phase and end of each answer), ``spans`` and
+Tables: ``requests`` (the client's ledger with phase and end of each response), ``spans`` and
 ``span_events`` (seconds since t0), ``traces`` (how many spans each has), ``attempts`` (every attempt on
 every link, as its caller saw it), ``client.requests`` (the ledger for the invariants).
 """
