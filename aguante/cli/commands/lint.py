@@ -13,6 +13,7 @@ from aguante.cli.options import completion_names as names
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.core.findings import did_you_mean
 from aguante.core.values import Value
+from aguante.core.yaml_files import yaml_files
 from aguante.testbed.testbed_spec import TestbedSpec
 
 HOOK_S = 60.0
@@ -103,11 +104,11 @@ def run_hook(spec: TestbedSpec, files: Sequence[Path]) -> LintReport:
 
 
 def _all(spec: TestbedSpec) -> list[Path]:
-    return sorted(spec.policies.glob("*.yaml"))
+    return yaml_files(spec.policies)
 
 
 def _file(spec: TestbedSpec, name: str) -> Path:
-    named = spec.policies / f"{name}.yaml"
+    named = spec.policy_file(name)
     if named.is_file():
         return named
     if Path(name).is_file():

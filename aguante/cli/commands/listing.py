@@ -14,6 +14,7 @@ from rich.table import Table
 from aguante.cli.options.experiment_files import expand, tag_option
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.cli.render.verdict_text import STYLE, verdict_console
+from aguante.core.input_files import STDIN
 from aguante.core.values import Value
 from aguante.experiment import Experiment, InvalidExperiment, load_experiment
 from aguante.plan.plan import Plan
@@ -97,7 +98,7 @@ def _there(places: tuple[Path, ...]) -> tuple[Path, ...]:
         click.UsageError: one of them does not exist.
     """
     found = expand(places)
-    missing = [str(path) for path in found if not path.exists()]
+    missing = [str(path) for path in found if not (path.exists() or path == STDIN)]
     if missing:
         message = f"{', '.join(missing)}: not found; give a file, a folder or a quoted pattern"
         raise click.UsageError(message)

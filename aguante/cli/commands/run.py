@@ -25,6 +25,7 @@ from aguante.cli.play_single import play_single
 from aguante.cli.play_suite import play_suite
 from aguante.cli.render.run_text import Terminal
 from aguante.cli.render.verdict_text import print_suite, verdict_console
+from aguante.core.input_files import STDIN
 from aguante.run.recover_runs import recover
 from aguante.run.single import SingleRun
 from aguante.runtimes.chosen_runtime import ChosenRuntime, RuntimeName
@@ -103,7 +104,8 @@ def run_command(  # noqa: PLR0913 - an argument for each option
 ) -> int:
     """Run EXPERIMENT files on the real system, and print a verdict for each.
 
-    EXPERIMENT is a file, a folder (all its *.yaml), or a quoted pattern.
+    EXPERIMENT is a file, a folder (all its YAML files), a quoted pattern, a name from the library (see `aguante list`),
+    or - for standard input.
 
     Starts the services, PostgreSQL and Toxiproxy, natively or in containers (or uses a running testbed), generates
     open-loop load, injects the faults, heals them, audits the databases, and writes a run folder with verdict.json
@@ -114,8 +116,11 @@ def run_command(  # noqa: PLR0913 - an argument for each option
 
     The exit code is the most severe one of all runs (see `aguante --help`). Ctrl-C heals the faults and then stops.
     """
+    if attach == str(STDIN) and STDIN in experiments:
+        message = "standard input can be used only once: give EXPERIMENT or --attach as a file"
+        raise click.UsageError(message)
     runtime = chosen(runtime_name, attach, at_once=jobs, sidecars=sidecars.names)
-    loaded = select(experiments, tags, testbed, sets, runtime.name)
+    loaded = select(experiments, tags, testbed, sets, runtime.name, keep_in=runs)
     if loaded.invalid:
         return ExitCode.INVALID
     check_policy(loaded.spec, policy)

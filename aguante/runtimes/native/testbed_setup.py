@@ -176,7 +176,7 @@ def parts_of(setup: TestbedSetup) -> Mapping[str, StartPart]:
 
 def policy_file(spec: TestbedSpec, policy: str) -> Path:
     """The file of a policy; raises TestbedError that lists the policies when there is none."""
-    file = spec.policies / f"{policy}.yaml"
+    file = spec.policy_file(policy)
     if not file.is_file():
         known = ", ".join(spec.policy_names) or "none"
         message = f"there is no policy {policy!r} in {spec.policies}; there are: {known}"
