@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from aguante.cli.consoles import output_console
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.duration import Duration
 from aguante.cli.options.run_folders import recorded_spec
 from aguante.cli.options.running_testbeds import one_state
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
-from aguante.cli.render.verdict_text import STYLE, verdict_console
+from aguante.cli.render.verdict_text import STYLE
 from aguante.collect.database_dump import DumpError, dump_tables
 from aguante.collect.settle import settle
 from aguante.measure.audit.invariant_audit import Audit, AuditedInvariant, audit
@@ -147,7 +148,7 @@ def _print(found: Audit, names: tuple[str, ...], as_json: bool) -> int:
 
 
 def _print_table(found: Audit, questions: tuple[str, ...]) -> None:
-    console = verdict_console()
+    console = output_console()
     table = Table(box=box.SIMPLE_HEAD, title=found.subject, title_justify="left", pad_edge=False)
     table.add_column("outcome")
     table.add_column("invariant")

@@ -10,12 +10,12 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from aguante.cli.consoles import output_console
 from aguante.cli.diagnose.machine_check import SUPPORTED, Check, Machine, examine
 from aguante.cli.diagnose.telemetry_check import examine_telemetry
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.run_folders import runs_option
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
-from aguante.cli.render.verdict_text import verdict_console
 from aguante.clients.docker_cli import Docker
 from aguante.runtimes.attach.find_testbed import find_testbed_of
 from aguante.runtimes.testbed_state import default_parent
@@ -51,7 +51,7 @@ def doctor_command(runs: Path, testbed: Path | None, attach: str | None, as_json
     if as_json:
         click.echo(TypeAdapter(tuple[Check, ...]).dump_json(checks, indent=2).decode())
         return code
-    console = verdict_console()
+    console = output_console()
     console.print(_table(checks))
     if attach is None:
         console.print(f"Supported: {SUPPORTED}.", highlight=False)

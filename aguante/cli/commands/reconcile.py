@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
+from aguante.cli.consoles import output_console
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.run_folders import recorded_spec
 from aguante.cli.options.running_testbeds import one_state
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
-from aguante.cli.render.verdict_text import verdict_console
 from aguante.collect.database_dump import DumpError, dump_tables
 from aguante.core.durations import EXAMPLES, seconds_of
 from aguante.measure.audit.sql_reports import Report, Since, run_report
@@ -120,7 +120,7 @@ def _print(report: Report, as_json: bool) -> None:
     if as_json:
         click.echo(report.model_dump_json(indent=2))
         return
-    console, count = verdict_console(), len(report.rows)
+    console, count = output_console(), len(report.rows)
     title = f"{report.subject}: {count} reservation{'' if count == 1 else 's'} that left the happy path (times in UTC)"
     console.print(title, highlight=False, markup=False, soft_wrap=True)
     for row in report.rows:

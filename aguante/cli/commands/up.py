@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 from pydantic import TypeAdapter
+from rich.markup import escape
 from rich.table import Table
 
 from aguante.cli.consoles import OutputConsole
@@ -208,7 +209,7 @@ def _show(testbed: Testbed, as_json: bool) -> None:
     logs = (
         "docker logs <container>" if testbed.runtime == "compose" else str(testbed.state / "logs")
     )
-    table.add_row("logs", logs, "")
+    table.add_row("logs", escape(logs), "")
     OutputConsole().print(table)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from rich.live import Live
 
+from aguante.cli.consoles import output_console
 from aguante.cli.options.duration import Duration
 from aguante.cli.options.running_testbeds import living_states
 from aguante.cli.options.stop_signals import stop_on_signals
@@ -17,7 +18,6 @@ from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.cli.render.live.draw_picture import PAST_MAX, draw
 from aguante.cli.render.live.picture import Picture, draw_up
 from aguante.cli.render.live.read_testbed import read, session
-from aguante.cli.render.verdict_text import verdict_console
 from aguante.clients.docker_cli import Docker
 from aguante.runtimes.attach.find_testbed import find_testbed_of
 from aguante.runtimes.testbed_state import default_parent
@@ -69,7 +69,7 @@ async def _watch(
 
 async def _show(pictures: AsyncIterator[Picture], *, once: bool, as_json: bool) -> None:
     """Print every picture, or only the first with ``once``; on a terminal, redraw in place."""
-    console = verdict_console()
+    console = output_console()
     past: deque[Picture] = deque(maxlen=PAST_MAX)
     live = console.is_terminal and not (once or as_json)
     with Live(console=console, auto_refresh=False, screen=live) as screen:
