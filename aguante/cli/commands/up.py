@@ -133,7 +133,7 @@ def down_command(testbed_id: str | None, every: bool) -> int:
 
     Also removes testbeds that killed runs left behind. Exit 4: one could not be stopped.
     """
-    chosen = living_states() if every else (one_state(testbed_id, "or --all"),)
+    chosen = living_states() if every else (one_state(testbed_id),)
     asyncio.run(_down(chosen))
     return 0
 

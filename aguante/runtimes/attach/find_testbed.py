@@ -17,6 +17,10 @@ from aguante.testbed.testbed_spec import TestbedSpec
 STDIN = "-"
 
 
+class UnknownTestbedError(TestbedError):
+    """No testbed matches, or several do; the message lists those that run."""
+
+
 async def find_testbed_of(which: str, spec: TestbedSpec, parent: Path, docker: Docker) -> Testbed:
     """The testbed that is meant, as it stands now.
 
@@ -27,9 +31,10 @@ async def find_testbed_of(which: str, spec: TestbedSpec, parent: Path, docker: D
         docker: calls Docker.
 
     Raises:
-        TestbedError: there is none, or none can be told; lists those that run.
+        UnknownTestbedError: none matches, or several do; lists those that run.
+        TestbedError: it is still starting, or does not run any more.
     """
-    if which == STDIN or await asyncio.to_thread(Path(which).is_file):
+    if which == STDIN or await asyncio.to_thread(_is_readable, Path(which)):
         return await _of_containers(await _read(which), spec, parent, docker)
     states = tuple(living(parent))
     chosen = [each for each in states if which in ("", each.id)]
@@ -38,7 +43,12 @@ async def find_testbed_of(which: str, spec: TestbedSpec, parent: Path, docker: D
     projects = await _projects(docker, which, states)
     if which in projects or (not which and not states and len(projects) == 1):
         return await _described(which or projects[0], spec, parent, docker)
-    raise TestbedError(_nothing(which, states, projects))
+    raise UnknownTestbedError(_nothing(which, states, projects))
+
+
+def _is_readable(path: Path) -> bool:
+    """A file, or a pipe such as ``<(command)``."""
+    return path.is_file() or path.is_fifo()
 
 
 async def _read(which: str) -> Testbed:
@@ -91,7 +101,7 @@ async def _projects(docker: Docker, which: str, states: tuple[SavedState, ...]) 
         message = (
             f"{_nothing(which, states, [])}. Whether Docker runs it could not be asked: {error}"
         )
-        raise TestbedError(message) from error
+        raise UnknownTestbedError(message) from error
     return sorted(set(found.split()))
 
 
