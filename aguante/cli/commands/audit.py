@@ -13,6 +13,7 @@ from rich.table import Table
 from aguante.cli.consoles import output_console
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.duration import Duration
+from aguante.cli.options.regular_file import INPUT_FILE, regular_file
 from aguante.cli.options.run_folders import recorded_spec
 from aguante.cli.options.running_testbeds import attached, which_argument
 from aguante.cli.options.runtime_choice import attach_option
@@ -40,7 +41,7 @@ ROWS_SHOWN = 5
 )
 @click.option(
     "--ledger",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=INPUT_FILE,
     help="The responses that clients received (requests.jsonl); without it, invariants that read it are unknown.",
 )
 @click.option("--invariant", "names", multiple=True, help="Check only this invariant; repeatable.")
@@ -76,6 +77,8 @@ def audit_command(  # noqa: PLR0913 - an argument for each option
     if run_folder and (which or attach):
         message = "give either a testbed or --run FOLDER"
         raise click.UsageError(message)
+    if ledger:
+        ledger = regular_file(ledger)
     try:
         if run_folder:
             found = _of_run(RunFolder(run_folder), ledger, names)

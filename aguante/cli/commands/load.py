@@ -11,6 +11,7 @@ from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.completion_names import policies
 from aguante.cli.options.duration import Duration
 from aguante.cli.options.experiment_files import Loaded, select
+from aguante.cli.options.regular_file import INPUT_FILE, content_of
 from aguante.cli.options.run_folders import runs_option
 from aguante.cli.options.runtime_choice import attach_option, chosen, runtime_option
 from aguante.cli.options.testbed_option import check_policy, find_testbed, testbed_option
@@ -88,7 +89,7 @@ from aguante.runtimes.chosen_runtime import RuntimeName
 @click.option(
     "--expect",
     "thresholds",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=INPUT_FILE,
     help="YAML file with `expect:` as in an experiment; default: at least 99 % of the load was achieved.",
 )
 @click.option(
@@ -203,8 +204,8 @@ def _text(thresholds: Path) -> str:
         click.UsageError: it cannot be read, or is not text.
     """
     try:
-        return thresholds.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as why:
+        return content_of(thresholds).decode()
+    except UnicodeDecodeError as why:
         message = f"--expect {thresholds}: {why}; expected a YAML file with `expect:`"
         raise click.UsageError(message) from why
 

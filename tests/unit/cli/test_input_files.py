@@ -147,3 +147,30 @@ def test_an_experiment_from_standard_input_is_kept_for_a_repetition(
     assert path.name.startswith("payments-slow-")
     assert path.read_bytes() == VALID
     assert experiment.origin.source == VALID
+
+
+def test_lint_reads_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The hook of the system gets a copy; findings name ``stdin``."""
+    text = (ROOT / "policies" / "default.yaml").read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["lint", "-"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("stdin")
+
+
+def test_audit_reads_a_ledger_from_a_pipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DuckDB needs a file: it gets a copy."""
+    run, path = judged(tmp_path), tmp_path / "pipe"
+    os.mkfifo(path)
+    with (
+        subprocess.Popen(["/bin/sh", "-c", f"cat '{run.records}' > '{path}'"]),
+        pytest.raises(SystemExit) as ended,
+    ):
+        cli.main(["audit", "--run", str(run.root), "--ledger", str(path)])
+    assert ended.value.code == 0, capsys.readouterr().err
+    assert "acknowledged_is_kept" in capsys.readouterr().out
