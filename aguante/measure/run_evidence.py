@@ -13,6 +13,7 @@ import msgspec
 
 from aguante.collect.promql_samples import read_promql
 from aguante.collect.span_decoder import COLUMNS
+from aguante.core.duckdb_paths import literal_path
 from aguante.expectations.evidence import LoadMeasure, PromqlResult, Row
 from aguante.measure.achieved_load import measure_load
 from aguante.measure.audit.ledger import read_ledger, readable, with_phases
@@ -230,7 +231,7 @@ def _raw_spans(connection: duckdb.DuckDBPyConnection, file: Path | None) -> duck
     if file is None or not file.exists():
         nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in COLUMNS.items())
         return connection.sql("SELECT 1").project(nothing).filter("false")
-    rows = connection.read_parquet(str(file))
+    rows = connection.read_parquet(literal_path(file))
     known = set(rows.columns)
     return rows.project(
         ", ".join(
