@@ -2,6 +2,7 @@
 
 import re
 
+from aguante.core.durations import SECONDS, seconds_of
 from aguante.core.findings import did_you_mean, nearest
 
 UNITS = {
@@ -12,7 +13,6 @@ UNITS = {
     "kb_per_s": "kilobytes per second",
     "bytes": "bytes",
 }
-_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _QUANTITY = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*([a-zA-Zµ%]*)\s*")
 
 
@@ -36,15 +36,15 @@ def meant_number(key: str, text: str) -> str:
         key: the key's name, which carries its unit.
         text: the text found, e.g. ``3.5s``, ``97%``, ``fast``.
     """
+    want, seconds = unit_of(key), seconds_of(text)
+    if want in SECONDS and seconds is not None and not text.strip()[-1].isdigit():
+        return f"write {seconds / SECONDS[want]:g}: the unit is in the key's name"
     match = _QUANTITY.fullmatch(text)
     if match is None:
         return "write a plain number, without quotes"
     amount, unit = float(match[1]), match[2].lower()
     if unit == "%":
         return f"write {amount / 100:g}: shares go from 0 to 1"
-    want = unit_of(key)
-    if unit in _SECONDS and want in _SECONDS:
-        return f"write {amount * _SECONDS[unit] / _SECONDS[want]:g}: the unit is in the key's name"
     return f"write {amount:g}, without quotes"
 
 

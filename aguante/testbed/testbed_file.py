@@ -1,4 +1,4 @@
-"""Reads ``testbed.yaml`` and its links file into a TestbedSpec: every fault of both at once, with file:line."""
+"""Reads ``testbed.yaml`` and its links file into a TestbedSpec, and reports every error of both with file and line."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 
 
 class InvalidTestbed(InvalidFile):
-    """A TestbedSpec that cannot be used: exit code 3. Carries every fault of its files."""
+    """A TestbedSpec that cannot be used: exit code 3. Contains every error of its files."""
 
 
 class _LinksFile(Value):
@@ -25,10 +25,10 @@ class _LinksFile(Value):
 
 
 def load_testbed(path: Path) -> TestbedSpec:
-    """Read a TestbedSpec; all its paths come back absolute, resolved against the file's folder.
+    """Read a TestbedSpec. Its paths are absolute, resolved against the file's folder.
 
     Raises:
-        InvalidTestbed: with every fault of ``testbed.yaml`` and of the links file it names.
+        InvalidTestbed: with every error of ``testbed.yaml`` and of the links file that it names.
     """
     document = read_document(path)
     root = path.resolve().parent
@@ -68,7 +68,7 @@ def _spec(data: dict[str, object]) -> tuple[TestbedSpec | None, list[Problem]]:
 
 
 def _resolved(data: dict[str, object], root: Path, links: Sequence[LinkSpec]) -> dict[str, object]:
-    """The document's data with root and links put in (no file says where it is), and every path made absolute."""
+    """Add root and links to the document's data, and make every path absolute."""
     resolved = {**data, "root": root, "given": ""}
     if isinstance(data.get("links"), str):
         resolved["links"] = links
@@ -118,7 +118,7 @@ def _missing_paths(spec: TestbedSpec) -> list[Problem]:
     ]
     fix = "create it, or correct the path (relative to this file's folder)"
     return [
-        Problem(where, f"{path}, which is not there", "an existing path", fix)
+        Problem(where, f"{path}, which does not exist", "an existing path", fix)
         for where, path, there in wanted
         if not there
     ]
@@ -159,7 +159,7 @@ def _unknown_names(spec: TestbedSpec) -> list[Problem]:
 def _of_spans(names: Sequence[str]) -> list[Problem]:
     if len(names) < 2:
         return []
-    found, fix = " and ".join(names), "every service's spans take the same way"
+    found, fix = " and ".join(names), "send every service's spans over one link"
     return [Problem(("links",), f"the links {found} of kind otlp", "at most one", fix)]
 
 
@@ -175,7 +175,7 @@ def _bad_names(key: str, named: Sequence[BaseModel]) -> list[Problem]:
 def _twice(key: str, named: Sequence[BaseModel]) -> list[Problem]:
     names = _names(named)
     return [
-        Problem((key, at, "name"), f"{name} again", "each name once", "rename or remove one")
+        Problem((key, at, "name"), f"{name} again", "unique names", "rename or remove one")
         for at, name in enumerate(names)
         if name in names[:at]
     ]

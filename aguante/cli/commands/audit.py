@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from aguante.cli.exit_code import ExitCode
+from aguante.cli.options.duration import Duration
 from aguante.cli.options.run_folders import recorded_spec
 from aguante.cli.options.running_testbeds import one_state
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
@@ -43,8 +44,7 @@ ROWS_SHOWN = 5
 @click.option(
     "--within",
     "within_s",
-    type=click.FloatRange(0, 600),
-    metavar="SECONDS",
+    type=Duration(0, 600),
     help="How long to wait for the system to settle; default: as in a run. 0: read at once.",
 )
 @testbed_option

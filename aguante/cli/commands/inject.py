@@ -1,7 +1,6 @@
 """``aguante inject`` and ``aguante heal``: inject a fault into a running testbed by hand, and remove faults."""
 
 import asyncio
-import re
 import secrets
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ import click
 
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options import completion_names as names
+from aguante.cli.options.duration import Duration
 from aguante.cli.options.run_folders import runs_option
 from aguante.cli.options.running_testbeds import one_state
 from aguante.cli.options.stop_signals import stop_on_signals
@@ -27,37 +27,11 @@ from aguante.run.manual_fault import (
 )
 from aguante.testbed.runtime import Testbed, TestbedError
 
-_UNITS_S = {"": 1.0, "s": 1.0, "ms": 0.001, "min": 60.0, "h": 3600.0}
-
 testbed_id_option = click.option(
     "--testbed-id",
     metavar="ID",
     help="The testbed (see `aguante ps`); default: the only running one.",
 )
-
-
-class Length(click.ParamType[float]):
-    """``30s``, ``2min``, ``500ms``, ``1h``, or plain seconds; above 0, at most a day."""
-
-    name = "length"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Seconds.
-
-        Raises:
-            click.BadParameter: not a length, or out of range.
-        """
-        if isinstance(value, float):
-            return value
-        match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|min|h)?", str(value))
-        length_s = float(match[1]) * _UNITS_S[match[2] or ""] if match else 0.0
-        if not 0 < length_s <= HOLD_MAX_S:
-            self.fail(
-                f"found {value!r}, expected a length such as 30s or 2min, at most 24h", param, ctx
-            )
-        return length_s
 
 
 @click.command("inject")
@@ -67,9 +41,9 @@ class Length(click.ParamType[float]):
 @click.option(
     "--for",
     "for_s",
-    type=Length(),
+    type=Duration(max_s=HOLD_MAX_S, above_0=True),
     default=HOLD_MAX_S,
-    help="Remove the fault after this time: 30s, 2min.",
+    help="Remove the fault after this time, e.g. 30s or 2m.",
 )
 @click.option(
     "--upstream", is_flag=True, help="Affect requests to the callee; default: its responses."

@@ -9,6 +9,7 @@ from aguante.cli.commands.run import heal_leftovers
 from aguante.cli.consoles import ProgressConsole
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.completion_names import policies
+from aguante.cli.options.duration import Duration
 from aguante.cli.options.experiment_files import Loaded, select
 from aguante.cli.options.run_folders import runs_option
 from aguante.cli.options.runtime_choice import attach_option, chosen, runtime_option
@@ -40,27 +41,25 @@ from aguante.runtimes.chosen_runtime import RuntimeName
 @click.option(
     "--duration",
     "duration_s",
-    type=float,
-    default=30.0,
+    type=Duration(),
+    default="30s",
     show_default=True,
-    metavar="S",
     help="Measured time after the warm-up.",
 )
 @click.option(
     "--warmup",
     "warmup_s",
-    type=float,
-    default=2.0,
+    type=Duration(),
+    default="2s",
     show_default=True,
-    metavar="S",
     help="Time before the measurement.",
 )
 @click.option(
     "--to", "to_rps", type=float, metavar="RPS", help="ramp, step, spike: the second rate."
 )
 @click.option("--steps", type=int, metavar="N", help="step: number of levels.")
-@click.option("--at", "at_s", type=float, metavar="S", help="spike: start of the spike.")
-@click.option("--for", "for_s", type=float, metavar="S", help="spike: length of the spike.")
+@click.option("--at", "at_s", type=Duration(), help="spike: start of the spike.")
+@click.option("--for", "for_s", type=Duration(), help="spike: length of the spike.")
 @click.option(
     "--racers", type=int, metavar="N", help="race: number of simultaneous requests for one seat."
 )

@@ -1,7 +1,6 @@
 """``aguante reconcile``: what was compensated, confirmed late or notified late, and why."""
 
 import asyncio
-import re
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from aguante.cli.options.running_testbeds import one_state
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.cli.render.verdict_text import verdict_console
 from aguante.collect.database_dump import DumpError, dump_tables
+from aguante.core.durations import EXAMPLES, seconds_of
 from aguante.measure.audit.sql_reports import Report, Since, run_report
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import EvidenceError
@@ -22,24 +22,23 @@ from aguante.testbed.testbed_spec import ReportSpec, TestbedSpec
 
 REPORT = "reconcile"
 TIME_LETTERS = len("2026-01-31 12:00:00.123")
-_AGO = re.compile(r"(\d{1,6})(s|m|h)")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 
 
 def since_of(_context: click.Context, _option: click.Parameter, given: str | None) -> Since:
-    """Parse ``90s``, ``15m``, ``2h``, or an ISO 8601 time (UTC unless it has a zone).
+    """Parse a duration before now (``90s``, ``2h``), or an ISO 8601 time (UTC unless it has a zone).
 
     Raises:
         click.BadParameter: neither.
     """
     if given is None:
         return None
-    if ago := _AGO.fullmatch(given):
-        return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    ago_s = seconds_of(given)
+    if ago_s is not None:
+        return timedelta(seconds=ago_s)
     try:
         time = datetime.fromisoformat(given)
     except ValueError as error:
-        message = f"found {given!r}, expected 90s, 15m, 2h or a time such as 2026-01-31T12:00:00Z"
+        message = f"found {given!r}, expected {EXAMPLES}, or a time such as 2026-01-31T12:00:00Z"
         raise click.BadParameter(message) from error
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
@@ -56,7 +55,7 @@ def since_of(_context: click.Context, _option: click.Parameter, given: str | Non
     "--since",
     callback=since_of,
     metavar="TIME",
-    help="Only from this time on: 90s, 15m or 2h ago, or an ISO 8601 time.",
+    help="Only from this time on: a duration before now (90s, 2h), or an ISO 8601 time.",
 )
 @testbed_option
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")

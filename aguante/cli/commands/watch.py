@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from rich.live import Live
 
+from aguante.cli.options.duration import Duration
 from aguante.cli.options.running_testbeds import living_states
 from aguante.cli.options.stop_signals import stop_on_signals
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
@@ -35,10 +36,9 @@ GONE_AFTER = 5
 @click.option(
     "--every",
     "every_s",
-    type=click.FloatRange(0.5, 60),
-    default=1.0,
+    type=Duration(0.5, 60),
+    default="1s",
     show_default=True,
-    metavar="SECONDS",
     help="Time between two readings; rates are averages over it.",
 )
 def watch_command(

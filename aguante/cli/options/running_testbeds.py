@@ -2,12 +2,12 @@
 
 import click
 
-from aguante.runtimes.testbed_state import SavedState, default_parent, living
+from aguante.runtimes.testbed_state import SavedState, default_parent, live_testbeds
 
 
 def living_states() -> tuple[SavedState, ...]:
     """The testbeds that run on this machine."""
-    return tuple(living(default_parent()))
+    return tuple(live_testbeds(default_parent()))
 
 
 def one_state(testbed_id: str | None, otherwise: str = "") -> SavedState:

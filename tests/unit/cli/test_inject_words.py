@@ -2,10 +2,8 @@
 
 import socket
 
-import click
 import pytest
 
-from aguante.cli.commands.inject import Length
 from aguante.clients.toxiproxy_client import is_gone
 from aguante.run.manual_fault import WrongValuesError, fault_on_link
 
@@ -50,21 +48,6 @@ def test_wrong_words_are_refused_with_what_the_toxic_takes(
     """Nothing is sent to Toxiproxy."""
     with pytest.raises(WrongValuesError, match=message):
         fault_on_link("a-b", toxic, words)
-
-
-@pytest.mark.parametrize(
-    ("text", "length_s"), [("30s", 30), ("2min", 120), ("500ms", 0.5), ("1h", 3600), ("1.5", 1.5)]
-)
-def test_a_length_carries_its_unit(text: str, length_s: float) -> None:
-    """Seconds where it has none."""
-    assert Length().convert(text, None, None) == length_s
-
-
-@pytest.mark.parametrize("text", ["0", "-3s", "25h", "soon", "1e3s", "3 s", ""])
-def test_a_length_out_of_range_is_refused(text: str) -> None:
-    """Everything has a limit: a day."""
-    with pytest.raises(click.BadParameter, match="at most 24h"):
-        Length().convert(text, None, None)
 
 
 def test_a_port_that_refuses_means_that_the_toxics_are_gone() -> None:

@@ -62,6 +62,16 @@ def test_every_fault_of_the_file_is_found_at_once(copy: Path) -> None:
     assert any("entry: found nothing" in each for each in found)
 
 
+def test_a_duration_with_a_unit_is_corrected_to_the_number(copy: Path) -> None:
+    """Keys carry their unit: ``2m`` where seconds belong is 120."""
+    line = spoil(copy, "within_s: 30", "within_s: 2m")
+    (found,) = findings(copy)
+    assert found == (
+        f"testbed.yaml:{line}: settle.within_s: found '2m', expected a number of seconds; "
+        "fix: write 120: the unit is in the key's name"
+    )
+
+
 def test_paths_that_do_not_exist_are_found_at_once(copy: Path) -> None:
     """Each with the line of its key."""
     shutil.rmtree(copy.parent / "policies")
