@@ -1,4 +1,4 @@
-"""Logs come along."""
+"""Process logs are copied into the run folder."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_every_log_is_copied(tmp_path: Path) -> None:
 def test_of_a_log_beyond_the_limit_the_end_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last lines are those that explain an end."""
+    """The last lines explain why a process ended."""
     monkeypatch.setattr(logs, "LOG_MAX_BYTES", 4)
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "a.log").write_text("0123456789")
@@ -34,5 +34,5 @@ def test_of_a_log_beyond_the_limit_the_end_is_kept(
 
 
 def test_a_testbed_without_logs_gives_none(tmp_path: Path) -> None:
-    """Containers keep theirs elsewhere."""
+    """Docker stores the logs of containers elsewhere."""
     assert copy_logs(tmp_path / "logs", tmp_path) == []
