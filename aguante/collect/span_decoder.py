@@ -18,6 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from aguante.clients.otlp_frames import FRAME_HEADER_BYTES
 from aguante.collect.disk_errors import refusals_as_os_error
+from aguante.core.duckdb_paths import literal_path
 from aguante.run_folder.folder import RunFolder
 
 Scalar = str | bool | int | float
@@ -102,10 +103,12 @@ def decode_spans(folder: RunFolder) -> DecodeReport:
 def _to_parquet(lines: Path, parquet: Path) -> int:
     with refusals_as_os_error(), duckdb.connect() as db:
         # An exporter whose request timed out sends the same batch again.
-        db.read_json(str(lines), columns=COLUMNS, format="newline_delimited").create_view("spans")
+        db.read_json(literal_path(lines), columns=COLUMNS, format="newline_delimited").create_view(
+            "spans"
+        )
         unique = "SELECT DISTINCT ON (trace_id, span_id) * FROM spans ORDER BY start_ns, span_id"
         db.sql(unique).write_parquet(str(parquet))
-        row = db.execute("SELECT count(*) FROM read_parquet(?)", [str(parquet)]).fetchone()
+        row = db.execute("SELECT count(*) FROM read_parquet(?)", [literal_path(parquet)]).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -1,6 +1,6 @@
 """Opens a run folder as tables in an in-memory DuckDB; everything else in ``measure/`` queries these.
 
-Tables: ``requests`` (the client's ledger with phase and end of each answer), ``spans`` and
+Tables: ``requests`` (the client's ledger with phase and end of each response), ``spans`` and
 ``span_events`` (seconds since t0), ``traces`` (how many spans each has), ``attempts`` (every attempt on
 every link, as its caller saw it), ``client.requests`` (the ledger for the invariants).
 """
@@ -13,6 +13,7 @@ import msgspec
 
 from aguante.collect.promql_samples import read_promql
 from aguante.collect.span_decoder import COLUMNS
+from aguante.core.duckdb_paths import literal_path
 from aguante.expectations.evidence import LoadMeasure, PromqlResult, Row
 from aguante.measure.achieved_load import measure_load
 from aguante.measure.audit.ledger import read_ledger, readable, with_phases
@@ -230,7 +231,7 @@ def _raw_spans(connection: duckdb.DuckDBPyConnection, file: Path | None) -> duck
     if file is None or not file.exists():
         nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in COLUMNS.items())
         return connection.sql("SELECT 1").project(nothing).filter("false")
-    rows = connection.read_parquet(str(file))
+    rows = connection.read_parquet(literal_path(file))
     known = set(rows.columns)
     return rows.project(
         ", ".join(

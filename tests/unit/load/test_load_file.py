@@ -80,7 +80,7 @@ def test_every_race_has_an_event_with_one_seat(tmp_path: Path, shop: TestbedSpec
     ("options", "said"),
     [
         (("--rate", "0"), "load.rate_rps: found 0.0, expected a number of requests per second > 0"),
-        (("--duration", "-5"), "'--duration': found '-5', expected a duration such as 90s"),
+        (("--duration", "-5"), "found '-5', expected a duration such as 90s, 2m or 1.5h"),
         (("--profile", "mixt"), "load.profile: found mixt, expected one of mixed, steady"),
         (("--profile", "ramp"), "load: found nothing, expected to_rps with profile ramp"),
         (("--profile", "a/b"), "load.profile: found a/b, expected one of mixed, steady"),
