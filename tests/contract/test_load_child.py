@@ -27,7 +27,7 @@ Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[No
 
 @pytest.fixture(scope="module")
 def spec() -> TestbedSpec:
-    """Our own system: its locustfile is the one under test."""
+    """The shop, whose locustfile is under test."""
     return load_testbed(ROOT / "testbed.yaml")
 
 
@@ -66,7 +66,7 @@ def rows_of(tmp_path: Path) -> list[RequestRecord]:
 
 @contextlib.asynccontextmanager
 async def raw_server(serve: Connection) -> AsyncIterator[int]:
-    """Answers with whatever ``serve`` writes; closes when it returns."""
+    """Responds with the output of ``serve``, and closes when it returns."""
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -93,7 +93,7 @@ async def ok(request: web.Request) -> web.Response:
 async def test_every_arrival_is_one_request_with_its_own_trace_and_key(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """What the server received and what the records say are the same requests."""
+    """The requests that the server received are those in the records."""
     seen: list[tuple[str, str, str, str]] = []
 
     async def remember(request: web.Request) -> web.Response:
@@ -125,7 +125,7 @@ async def test_every_arrival_is_one_request_with_its_own_trace_and_key(
 async def test_a_stall_shows_in_the_latency_of_every_request_that_was_meant_to_start_in_it(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """No coordinated omission: while the server stalls for 1 s, arrivals go on and count their waiting."""
+    """No coordinated omission: while the server stalls for 1 s, arrivals continue and their waiting counts."""
     first: list[float] = []
 
     async def stall(request: web.Request) -> web.Response:
@@ -147,7 +147,7 @@ async def test_a_stall_shows_in_the_latency_of_every_request_that_was_meant_to_s
 
 
 async def test_a_problem_is_recorded_with_its_origin(tmp_path: Path, spec: TestbedSpec) -> None:
-    """Attribution is what the answer itself says."""
+    """Attribution comes from the response itself."""
 
     async def refuse(request: web.Request) -> web.Response:
         await request.read()
@@ -168,8 +168,10 @@ async def test_a_problem_is_recorded_with_its_origin(tmp_path: Path, spec: Testb
     } == {(429, "gateway", "", "semaphore_full", True, True)}
 
 
-async def test_a_server_that_hangs_up_is_asked_once(tmp_path: Path, spec: TestbedSpec) -> None:
-    """Disconnected, and not one hidden retry, neither of reads nor of reserves."""
+async def test_a_server_that_disconnects_gets_one_request(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
+    """The result is disconnected, without a hidden retry of reads or reserves."""
     requests: list[bytes] = []
 
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -186,10 +188,10 @@ async def test_a_server_that_hangs_up_is_asked_once(tmp_path: Path, spec: Testbe
     }
 
 
-async def test_a_kept_connection_that_dies_between_requests_is_not_asked_again(
+async def test_a_request_on_a_dead_kept_connection_is_not_repeated(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """First answer, then silence and a close on the second request: one disconnect, one request."""
+    """The server responds once and closes on the second request: one disconnect, one request."""
     requests: list[str] = []
 
     async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -208,7 +210,7 @@ async def test_a_kept_connection_that_dies_between_requests_is_not_asked_again(
     assert {row.mechanism for row in rows if row.status == 0} == {"client_disconnected"}
 
 
-async def test_half_an_answer_is_none(tmp_path: Path, spec: TestbedSpec) -> None:
+async def test_half_a_response_is_none(tmp_path: Path, spec: TestbedSpec) -> None:
     """A body that ends before its length is a disconnect, whatever the status line said."""
 
     async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -224,7 +226,7 @@ async def test_half_an_answer_is_none(tmp_path: Path, spec: TestbedSpec) -> None
 
 
 async def test_the_timeout_holds_for_the_whole_request(tmp_path: Path, spec: TestbedSpec) -> None:
-    """A server that drips a byte now and then never lets a socket time out; the limit holds all the same."""
+    """A server that sends a byte now and then never causes a socket timeout; the limit still applies."""
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -247,7 +249,7 @@ async def test_the_timeout_holds_for_the_whole_request(tmp_path: Path, spec: Tes
 async def test_a_port_that_closes_during_the_run_is_refused(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Refused is told apart from disconnected: it is the sign of a proxy that is down."""
+    """Refused differs from disconnected: it is the sign of a disabled proxy."""
     async with contextlib.AsyncExitStack() as stack:
         port = await stack.enter_async_context(http_server(ok))
         async with LoadChild.start(plan_for(tmp_path, port), spec, tmp_path / "l.log") as child:
@@ -264,7 +266,7 @@ async def test_a_port_that_closes_during_the_run_is_refused(
 async def test_arrivals_beyond_the_limit_are_shed_and_counted(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Five may be unfinished: the others are not sent, and not silently dropped either."""
+    """Five may be outstanding; the others are not sent, and are counted."""
 
     async def slow(request: web.Request) -> web.Response:
         await asyncio.sleep(1.0)
@@ -276,7 +278,7 @@ async def test_arrivals_beyond_the_limit_are_shed_and_counted(
 
 
 async def test_four_hundred_may_be_outstanding(tmp_path: Path, spec: TestbedSpec) -> None:
-    """400 requests wait at once, each on its own connection, and all are answered."""
+    """400 requests wait at once, each on its own connection, and all get a response."""
     waiting = peak = 0
 
     async def together(request: web.Request) -> web.Response:
@@ -295,10 +297,8 @@ async def test_four_hundred_may_be_outstanding(tmp_path: Path, spec: TestbedSpec
     assert {row.status for row in rows_of(tmp_path)} == {200}
 
 
-async def test_records_can_be_read_while_the_load_goes_on(
-    tmp_path: Path, spec: TestbedSpec
-) -> None:
-    """A tail sees answers long before the end."""
+async def test_records_can_be_read_during_the_load(tmp_path: Path, spec: TestbedSpec) -> None:
+    """A tail sees responses long before the end."""
     async with http_server(ok) as port:
         plan = plan_for(tmp_path, port, duration_s=1.5)
         async with LoadChild.start(plan, spec, tmp_path / "load.log") as child:
@@ -315,7 +315,7 @@ async def test_records_can_be_read_while_the_load_goes_on(
 async def test_the_generator_stays_until_the_load_s_end(
     tmp_path: Path, spec: TestbedSpec, users: int
 ) -> None:
-    """Its last arrival may lie long before the end; ended early, it would pass for crashed."""
+    """Its last arrival may be long before the end; exiting early would look like a crash."""
     async with http_server(ok) as port:
         plan = plan_for(tmp_path, port, rate_rps=1.0, duration_s=1.9, users=users)
         async with LoadChild.start(plan, spec, tmp_path / "load.log") as child:
@@ -328,10 +328,10 @@ async def test_the_generator_stays_until_the_load_s_end(
     assert rows_of(tmp_path)[-1].intended_s <= 1.1
 
 
-async def test_a_stop_ends_arrivals_and_awaits_the_answers(
+async def test_a_stop_ends_arrivals_and_awaits_the_responses(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """SIGTERM in the middle: no more arrivals, and what was under way is recorded as answered."""
+    """After SIGTERM there are no more arrivals, and outstanding requests are recorded with their responses."""
 
     async def slow(request: web.Request) -> web.Response:
         await asyncio.sleep(0.5)
@@ -350,10 +350,10 @@ async def test_a_stop_ends_arrivals_and_awaits_the_answers(
     assert {row.status for row in rows_of(tmp_path)} == {200}
 
 
-async def test_the_generator_ends_without_load_when_the_runner_goes_before_t0(
+async def test_the_generator_ends_without_load_if_the_runner_dies_before_t0(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """End of stdin before t0: exit 0, and not one request."""
+    """At the end of stdin before t0: exit 0, and no request."""
     async with (
         http_server(ok) as port,
         LoadChild.start(plan_for(tmp_path, port), spec, tmp_path / "load.log") as child,
@@ -366,10 +366,10 @@ async def test_the_generator_ends_without_load_when_the_runner_goes_before_t0(
     assert rows_of(tmp_path) == []
 
 
-async def test_the_generator_stops_when_the_runner_goes_during_the_run(
+async def test_the_generator_stops_if_the_runner_dies_during_the_run(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """A runner that was killed leaves no load behind."""
+    """A killed runner leaves no load behind."""
     async with (
         http_server(ok) as port,
         LoadChild.start(
@@ -384,16 +384,18 @@ async def test_the_generator_stops_when_the_runner_goes_during_the_run(
     assert 0 < summary.offered < 80
 
 
-async def test_a_gateway_that_is_not_there_is_said_before_anything_runs(
+async def test_a_missing_gateway_is_reported_before_the_load(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Exit 2, with how to fix it."""
+    """Exit 2, with the fix."""
     with pytest.raises(LoadError, match=r"nothing answers at http://127\.0\.0\.1:1 ") as caught:
         await play(plan_for(tmp_path, 1), spec, tmp_path)
     assert caught.value.exit_code == 2
 
 
-async def test_a_bad_plan_is_refused_with_every_finding(tmp_path: Path, spec: TestbedSpec) -> None:
+async def test_an_invalid_plan_is_refused_with_every_finding(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
     """Exit 3 and all findings at once."""
     with pytest.raises(LoadError, match=r"(?s)rate_rps: found 0.*profile: found 'x'") as caught:
         await play(plan_for(tmp_path, 1, rate_rps=0.0, profile="x"), spec, tmp_path)
@@ -403,7 +405,7 @@ async def test_a_bad_plan_is_refused_with_every_finding(tmp_path: Path, spec: Te
 async def test_records_that_cannot_be_written_are_a_failure(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Load without evidence is worth nothing: exit 1 with the reason."""
+    """Load without evidence is useless: exit 1 with the reason."""
     (tmp_path / "requests.jsonl").mkdir()
     async with http_server(ok) as port:
         with pytest.raises(LoadError, match="Is a directory") as caught:
@@ -414,7 +416,7 @@ async def test_records_that_cannot_be_written_are_a_failure(
 async def test_a_generator_that_dies_is_an_error_with_its_exit_code(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """SIGKILL in the middle of the load."""
+    """After SIGKILL during the load."""
     async with (
         http_server(ok) as port,
         LoadChild.start(
@@ -429,8 +431,8 @@ async def test_a_generator_that_dies_is_an_error_with_its_exit_code(
     assert caught.value.exit_code == -9
 
 
-async def test_a_generator_that_overruns_is_ended(tmp_path: Path, spec: TestbedSpec) -> None:
-    """The runner does not wait for ever."""
+async def test_a_generator_that_takes_too_long_is_ended(tmp_path: Path, spec: TestbedSpec) -> None:
+    """The runner does not wait forever."""
     async with (
         http_server(ok) as port,
         LoadChild.start(

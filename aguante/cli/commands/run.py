@@ -127,19 +127,10 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     progress = ProgressConsole(plain=ci)
     if not heal_leftovers(runs, progress):
         return ExitCode.TESTBED
-    entries = [Entry.of(*each, loaded.spec, policy) for each in loaded.experiments]
-    planned = interleave(entries, repeat, seed)
     verdicts = progress if as_json else output_console(plain=ci)
-    if len(planned) == 1:
-        wanted = SingleRun(
-            loaded.experiments[0][1],
-            loaded.spec,
-            planned[0].path,
-            runs,
-            planned[0].policy,
-            seed,
-            runtime,
-        )
+    if len(loaded.experiments) * repeat == 1:
+        ((path, experiment),) = loaded.experiments
+        wanted = SingleRun(experiment, loaded.spec, str(path), runs, policy, seed, runtime)
         live = progress.is_terminal and not ci
         terminal = Terminal(progress, verdicts, quiet=quiet, live=live)
         started = datetime.now(UTC)
@@ -149,6 +140,8 @@ def run_command(  # noqa: PLR0913 - an argument for each option
         refuse_stdin(runtime)
         given = passed_on(testbed, runs, sets, runtime)
         settings = SuiteSettings(runs, jobs, retry_inconclusive, given, command_line())
+        entries = [Entry.of(*each, loaded.spec, policy) for each in loaded.experiments]
+        planned = interleave(entries, repeat, seed)
         suite, folder = play_suite(planned, settings, progress, quiet=quiet)
         print_suite(verdicts, suite, folder)
     if as_json:
