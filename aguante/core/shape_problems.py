@@ -42,7 +42,7 @@ def _in_file(loc: FilePath, model: type[Value]) -> tuple[FilePath, type[Value] |
     inside: type[Value] | None = model
     for step in loc:
         if inside is not None and step == inside.gathers:
-            continue  # its keys stand beside the others
+            continue  # in a file, its keys are those of the section
         if isinstance(step, str):
             holder, inside = inside, _model_at(inside, step)
         path.append(step)

@@ -26,7 +26,7 @@ def read_value(model: type[V], path: Path) -> V:
     try:
         return model.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        fix = "play it again, or read it with the version that wrote it"
+        fix = "run it again, or read it with the version that wrote it"
         message = f"{path}: not what this version writes: {first_fault(error, model)}; fix: {fix}"
         raise NotARunError(message) from error
 

@@ -4,6 +4,8 @@ An ``Undo`` is a state to restore, not a step to reverse: it is written to the j
 window opens, and restoring it twice does no harm.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
 from aguante.faults.fault_kind import Undo
@@ -14,6 +16,16 @@ U = TypeVar("U", bound=Undo)
 
 class FaultError(Exception):
     """A fault could not be applied, undone or verified. The message says what, where and how to fix it."""
+
+
+@contextlib.contextmanager
+def as_fault_error(what: str, *errors: type[Exception]) -> Iterator[None]:
+    """Raise errors of these types as a FaultError that starts with ``what``."""
+    try:
+        yield
+    except errors as why:
+        message = f"{what}: {why}"
+        raise FaultError(message) from why
 
 
 class FaultDriver(Protocol[U]):

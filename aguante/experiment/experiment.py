@@ -1,6 +1,6 @@
 """An experiment as its YAML file says it, checked. Field names are the YAML's keys; units end names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Annotated, Any, Literal
@@ -151,6 +151,15 @@ class Experiment(Value):
         if value != "all" and not names:
             broken(shown(value), "all, or a list of names", "write invariants: all")
         return value
+
+    def late_conditions(self) -> Iterator[str]:
+        """A sentence for each abort condition that cannot end the run early."""
+        late = (
+            "is judged when the run is over: it can make the run inconclusive, but not end it early"
+        )
+        for at, clause in enumerate(self.abort_when):
+            if not clause.expectation.live:
+                yield f"abort_when[{at}].{clause.expectation.kind} {late}"
 
     def read_from(self, origin: Origin) -> "Experiment":
         """The same experiment with the origin given."""

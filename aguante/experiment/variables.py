@@ -1,7 +1,7 @@
-"""``vars:``, ``${name}`` and ``--set``: what a file says once, and what a command line says instead.
+"""Applies ``--set`` and replaces ``${name}`` by the variables of ``vars:``.
 
-Both are done on the data as written, before any other check, so that every later message is about what
-is really meant. A message about something that was set names the setting in place of a line.
+Both happen on the data as written, before any other check, so that later messages are about the final values. A
+message about a value that was set names the ``--set`` option instead of a line.
 """
 
 import re
@@ -34,12 +34,12 @@ class Setting:
 
 
 def resolved(document: Document, sets: Sequence[str], known: Iterable[str]) -> Document:
-    """The document with settings applied and variables put in; what is wrong is among its findings.
+    """The document with settings applied and variables replaced; faults are added to its findings.
 
     Args:
         document: as ``read_document`` returned it, with a mapping as its data.
-        sets: ``name=value``, of a variable (``rate=30``) or of a place (``load.rate_rps=30``).
-        known: the keys that a file may have at its top.
+        sets: ``name=value``, for a variable (``rate=30``) or a path (``load.rate_rps=30``).
+        known: the top-level keys of a file.
     """
     findings: list[Finding] = []
     data, places = document.data, dict(document.sets)
@@ -73,7 +73,7 @@ def _read(text: str) -> Setting:
 
 
 def _place(setting: Setting, data: object, known: Sequence[str]) -> FilePath:
-    """Where it belongs: a variable of this name first, else a path from the top."""
+    """The path that it sets: that of a variable of this name, else a path from the top."""
     variables = _variables(data)
     if setting.name in variables:
         return (VARS, setting.name)
@@ -86,7 +86,7 @@ def _place(setting: Setting, data: object, known: Sequence[str]) -> FilePath:
 
 
 def _with(data: object, path: FilePath, value: object) -> object:
-    """A copy of the data with one value changed or added; nothing is made on the way to it."""
+    """A copy of the data with one value changed or added. The mappings and lists above it must exist."""
     step, *rest = path
     if isinstance(data, dict) and isinstance(step, str) and (not rest or step in data):
         inner = _with(data[step], tuple(rest), value) if rest else value
@@ -95,7 +95,9 @@ def _with(data: object, path: FilePath, value: object) -> object:
         inner = _with(data[step], tuple(rest), value) if rest else value
         return [*data[:step], inner, *data[step + 1 :]]
     names = list(data) if isinstance(data, dict) else [str(at) for at in range(_length(data))]
-    fix = did_you_mean(str(step), names, "only what is in the file can be set")
+    fix = did_you_mean(
+        str(step), names, "set a value that the file has, or a new key of one of its mappings"
+    )
     raise _UnusableError(str(step), one_of(names), fix)
 
 
@@ -120,7 +122,7 @@ def _names(data: object) -> Iterator[Problem]:
 
 
 def _put_in(data: object, variables: Mapping[str, object], problems: list[Problem]) -> object:
-    """The data with each ``${name}`` replaced, everywhere but under ``vars``."""
+    """The data with each ``${name}`` replaced, except under ``vars``."""
 
     def walk(value: object, path: FilePath) -> object:
         if isinstance(value, dict):
@@ -138,7 +140,7 @@ def _put_in(data: object, variables: Mapping[str, object], problems: list[Proble
 def _filled(
     text: str, path: FilePath, variables: Mapping[str, object], problems: list[Problem]
 ) -> object:
-    """A text that is one reference gets the variable's value and type; else the result is read anew."""
+    """A text that is a single reference gets the variable's value and type; other results are parsed again."""
     names = _REFERENCE.findall(text)
     if not names:
         return text

@@ -1,7 +1,7 @@
-"""Variants of a kind: the toxics of Toxiproxy, the commands of Pumba. One key names the row of a table, and the row
-says which other keys may stand beside it.
+"""Variants of a kind of fault, e.g. the toxics of Toxiproxy or the commands of Pumba, as rows of a table.
 
-A kind describes its table and calls the functions here; nothing is listed a second time for loader, schema or driver.
+One key of a section names a row, and the row lists the other keys that the section may have. Loader, JSON Schema and
+driver read the same table.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ from aguante.faults.fault_options import Option, OptionValue
 Written = Mapping[str, object]
 """A mapping as the file has it; values of a wrong type are left to the shape check."""
 Rule = Callable[[Written], Iterator[Problem]]
-"""Yields what contradicts; paths start at the section."""
+"""Yields the options that contradict each other; paths start at the section."""
 
 
 def no_rule(_: Written) -> Iterator[Problem]:
@@ -35,7 +35,7 @@ class Variant:
     options: tuple[Option, ...] = ()
     _: KW_ONLY
     rule: Rule = no_rule
-    """What must hold between options, e.g. jitter at most the delay; asked when each option is valid."""
+    """What must hold between options, e.g. a jitter of at most the delay; checked when each option is valid."""
 
     @property
     def schema_description(self) -> str:

@@ -1,7 +1,7 @@
 """Faults on a link by Toxiproxy 2.12: its toxics, and ``down``.
 
 The bounds are narrower than Toxiproxy's own: it accepts any number, and some numbers crash the whole server or do
-nothing (source: ``toxics/*.go`` of v2.12.0; each reason stands beside its bound).
+nothing (source: ``toxics/*.go`` of v2.12.0; a comment gives each reason).
 """
 
 from collections.abc import Iterator, Mapping

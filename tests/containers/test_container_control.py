@@ -66,7 +66,7 @@ async def test_a_fault_is_real_undone_and_verified(
     if action in ("kill", "pause"):
         seen = {"kill": "ended", "pause": "stopped"}[action]
         assert await control.state(VICTIM) == seen
-        with pytest.raises(FaultError, match=rf"hit still holds: {VICTIM}"):
+        with pytest.raises(FaultError, match=rf"hit is still active: {VICTIM}"):
             await ProcessDriver(control, READY_PATHS, ready_limit_s=0.0).verify(undo)
     await driver.undo(undo)
     await driver.verify(undo)

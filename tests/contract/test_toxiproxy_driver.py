@@ -164,7 +164,7 @@ async def test_each_fault_is_applied_and_undone(toxic: str, server: Server, prox
     for _ in range(2):
         await driver.apply(fault)
     assert await driver.evidence(fault) != await _quiet_evidence(server, toxic)
-    with pytest.raises(FaultError, match="still holds"):
+    with pytest.raises(FaultError, match="still active"):
         await driver.verify(undo)
     for _ in range(2):
         await driver.undo(undo)

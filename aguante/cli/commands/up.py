@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 from pydantic import TypeAdapter
+from rich.markup import escape
 from rich.table import Table
 
 from aguante.cli.consoles import OutputConsole
@@ -132,7 +133,7 @@ def down_command(testbed_id: str | None, every: bool) -> int:
 
     Also removes testbeds that killed runs left behind. Exit 4: one could not be stopped.
     """
-    chosen = living_states() if every else (one_state(testbed_id, "or --all"),)
+    chosen = living_states() if every else (one_state(testbed_id),)
     asyncio.run(_down(chosen))
     return 0
 
@@ -208,7 +209,7 @@ def _show(testbed: Testbed, as_json: bool) -> None:
     logs = (
         "docker logs <container>" if testbed.runtime == "compose" else str(testbed.state / "logs")
     )
-    table.add_row("logs", logs, "")
+    table.add_row("logs", escape(logs), "")
     OutputConsole().print(table)
 
 

@@ -2,7 +2,7 @@
 
 The driver always sends every option, since some of Pumba's own defaults surprise (``netem delay`` adds 10 ms of
 jitter, ``rm`` removes volumes, ``exec`` kills process 1). Flags, messages and bounds are those of Pumba 1.1.7; where
-these are narrower, the reason stands beside them.
+these are narrower, a comment gives the reason.
 """
 
 from collections.abc import Callable, Mapping

@@ -105,8 +105,8 @@ class PumbaSection(ServiceSection):
     fault_type = PumbaFault
     undo_type = PumbaUndo
     no_driver = (
-        "is no container of this testbed, and Pumba acts on containers: play it with --runtime compose, or "
-        "with --attach on a testbed of containers"
+        "is no container of this testbed, and Pumba acts on containers: use --runtime compose, or --attach with "
+        "a testbed of containers"
     )
     refused_by: ClassVar[Mapping[str, str]] = {"native": "the native runtime has no containers"}
     """An attached testbed may or may not have containers: that shows when it is attached."""
@@ -121,7 +121,7 @@ class PumbaSection(ServiceSection):
         """Containers, or the same action by signal where there is one."""
         command = written.get("command")
         same = f", or write process: {{service, action: {command}}}, which every runtime can do"
-        return f"play it with --runtime compose{same if command in ACTIONS else ''}"
+        return f"use --runtime compose{same if command in ACTIONS else ''}"
 
     def planned(self) -> PumbaFault:
         """The options with defaults filled in."""

@@ -18,6 +18,10 @@ from aguante.testbed.testbed_spec import TestbedSpec
 STDIN = "-"
 
 
+class UnknownTestbedError(TestbedError):
+    """No testbed matches, or several do; the message lists those that run."""
+
+
 async def find_testbed_of(which: str, spec: TestbedSpec, parent: Path, docker: Docker) -> Testbed:
     """Return the testbed in its current state.
 
@@ -28,9 +32,10 @@ async def find_testbed_of(which: str, spec: TestbedSpec, parent: Path, docker: D
         docker: calls Docker.
 
     Raises:
-        TestbedError: there is no such testbed, or ``which`` is ambiguous; lists the running ones.
+        UnknownTestbedError: none matches, or several do; lists those that run.
+        TestbedError: it is still starting, or does not run any more.
     """
-    if which == STDIN or await asyncio.to_thread(Path(which).is_file):
+    if which == STDIN or await asyncio.to_thread(_is_readable, Path(which)):
         return await _current(await _read(which), spec, parent, docker)
     states = tuple(live_testbeds(parent))
     chosen = [each for each in states if which in ("", each.id)]
@@ -39,7 +44,12 @@ async def find_testbed_of(which: str, spec: TestbedSpec, parent: Path, docker: D
     projects = await _projects(docker, which, states)
     if which in projects or (not which and not states and len(projects) == 1):
         return await _described(which or projects[0], spec, parent, docker)
-    raise TestbedError(_not_found(which, states, projects))
+    raise UnknownTestbedError(_not_found(which, states, projects))
+
+
+def _is_readable(path: Path) -> bool:
+    """A file, or a pipe such as ``<(command)``."""
+    return path.is_file() or path.is_fifo()
 
 
 async def _read(which: str) -> Testbed:
@@ -86,7 +96,7 @@ async def _projects(docker: Docker, which: str, states: Sequence[SavedState]) ->
         if not which:
             return ()
         message = f"{_not_found(which, states, ())}. Docker could not be queried: {error}"
-        raise TestbedError(message) from error
+        raise UnknownTestbedError(message) from error
 
 
 def _not_found(which: str, states: Sequence[SavedState], projects: Sequence[str]) -> str:

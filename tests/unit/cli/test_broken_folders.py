@@ -47,7 +47,7 @@ def test_a_broken_plan_is_told_with_its_file(
         whole.plan.write_bytes(plan)
     assert code == 3
     assert f"{whole.plan}: not what this version writes: {told}" in error
-    assert "fix: play it again" in error
+    assert "fix: run it again" in error
     assert "pydantic" not in error
     assert "validation error" not in error
 

@@ -84,7 +84,7 @@ async def test_recovery_has_an_answer_for_every_kind_of_undo(
 
 async def test_a_fault_on_a_link_goes_to_its_own_driver(drivers: Drivers) -> None:
     """It tries, and says why it could not."""
-    with pytest.raises(FaultError, match=r"slow could not be verified undone"):
+    with pytest.raises(FaultError, match=r"slow could not be verified as undone"):
         await drivers.verify(LINK)
 
 

@@ -149,7 +149,7 @@ async def test_what_a_bad_journal_still_says_is_healed(dead_run: RunFolder) -> N
 
 
 async def test_a_bad_journal_of_a_testbed_that_is_gone_is_set_aside(dead_run: RunFolder) -> None:
-    """Nothing that it could hide still holds, so it is kept, and asked no more."""
+    """No fault that it could hide is still active, so it is kept and not tried again."""
     dead_run.plan.write_text(plan("native").model_dump_json())
     gibberish(dead_run)
     _, (name, how, error) = await healed_with(FakeDriver(), dead_run)
