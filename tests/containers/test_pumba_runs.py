@@ -85,7 +85,7 @@ def holds(played: Played, case: Case, *, counted: bool = False) -> None:
         assert (played.exit_code, played.verdict.verdict) == (0, "held"), played.said
         assert fault.injection_observed, fault.evidence
     else:
-        assert all("was not felt" in each for each in played.verdict.reasons), played.said
+        assert all("was not observed" in each for each in played.verdict.reasons), played.said
     assert fault.undone_verified, fault.evidence
     assert fault.evidence.startswith("Pumba version 1.")
     invariants = Counter(each.outcome for each in played.verdict.invariants)

@@ -16,7 +16,7 @@ from real_runs import real_runs
 from undo_harness import EXPERIMENT, Run, writers_below
 
 from aguante.collect.otlp_collector import Collector
-from aguante.drivers.router import Drivers
+from aguante.drivers.driver_set import Drivers
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
 from aguante.experiment import load_experiment
 from aguante.plan.build import build_plan, new_run_id
@@ -139,7 +139,8 @@ async def test_a_toxiproxy_that_hangs_on_removal_ends_as_not_healed(
 
     def impatient_drivers(testbed: Testbed) -> Drivers:
         api, run_id = testbed.toxiproxy, request.plan.run_id
-        return Drivers(ToxiproxyDriver(api, run_id, call_limit_s=0.3, removal_limit_s=1.0), None)
+        driver = ToxiproxyDriver(api, run_id, call_limit_s=0.3, removal_limit_s=1.0)
+        return Drivers({"toxiproxy": driver})
 
     parts = parts_on(NativeRuntime(state), request, progress)
     parts = replace(parts, drivers_for=impatient_drivers, heal_limit_s=3.0)

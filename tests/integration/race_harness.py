@@ -13,7 +13,8 @@ import asyncpg
 
 from aguante.collect.settle import settle
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.measure.measures import InvariantMeasure
 from aguante.run_folder.folder import RunFolder
 from aguante.runtimes.native.native_runtime import NativeRuntime

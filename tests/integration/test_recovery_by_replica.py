@@ -19,7 +19,8 @@ import pytest
 from aguante.collect.settle import settle
 from aguante.core.own_program import aguante_command
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.load.seed_events import seed_events
 from aguante.load_protocol.records import RequestRecord
 from aguante.measure.audit.invariant_audit import Audit

@@ -1,7 +1,6 @@
 """``aguante inject`` and ``aguante heal``: inject a fault into a running testbed by hand, and remove faults."""
 
 import asyncio
-import re
 import secrets
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -11,55 +10,23 @@ import click
 
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options import completion_names as names
+from aguante.cli.options.duration import Duration
 from aguante.cli.options.run_folders import runs_option
-from aguante.cli.options.running_testbeds import one_state
+from aguante.cli.options.running_testbeds import attached
+from aguante.cli.options.runtime_choice import attach_option, old_attach_option
 from aguante.cli.options.stop_signals import stop_on_signals
+from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.drivers.driver import FaultError
-from aguante.faults.planned_fault import ToxiproxyFault
-from aguante.faults.toxics import findings
 from aguante.plan.build import new_run_id
 from aguante.run.fault_executor import HealError
 from aguante.run.manual_fault import (
     HOLD_MAX_S,
     Injection,
     WrongValuesError,
+    fault_on_link,
     heal_testbed,
     hold,
-    toxic_of,
 )
-from aguante.testbed.runtime import Testbed, TestbedError
-
-_UNITS_S = {"": 1.0, "s": 1.0, "ms": 0.001, "min": 60.0, "h": 3600.0}
-
-testbed_id_option = click.option(
-    "--testbed-id",
-    metavar="ID",
-    help="The testbed (see `aguante ps`); default: the only running one.",
-)
-
-
-class Length(click.ParamType[float]):
-    """``30s``, ``2min``, ``500ms``, ``1h``, or plain seconds; above 0, at most a day."""
-
-    name = "length"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Seconds.
-
-        Raises:
-            click.BadParameter: not a length, or out of range.
-        """
-        if isinstance(value, float):
-            return value
-        match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|min|h)?", str(value))
-        length_s = float(match[1]) * _UNITS_S[match[2] or ""] if match else 0.0
-        if not 0 < length_s <= HOLD_MAX_S:
-            self.fail(
-                f"found {value!r}, expected a length such as 30s or 2min, at most 24h", param, ctx
-            )
-        return length_s
 
 
 @click.command("inject")
@@ -69,9 +36,9 @@ class Length(click.ParamType[float]):
 @click.option(
     "--for",
     "for_s",
-    type=Length(),
+    type=Duration(max_s=HOLD_MAX_S, above_0=True),
     default=HOLD_MAX_S,
-    help="Remove the fault after this time: 30s, 2min.",
+    help="Remove the fault after this time, e.g. 30s or 2m.",
 )
 @click.option(
     "--upstream", is_flag=True, help="Affect requests to the callee; default: its responses."
@@ -83,7 +50,9 @@ class Length(click.ParamType[float]):
     show_default=True,
     help="Share of affected connections (not requests).",
 )
-@testbed_id_option
+@attach_option
+@old_attach_option
+@testbed_option
 @runs_option
 def inject_command(  # noqa: PLR0913 - an argument for each option
     link: str,
@@ -92,7 +61,8 @@ def inject_command(  # noqa: PLR0913 - an argument for each option
     for_s: float,
     upstream: bool,
     toxicity: float,
-    testbed_id: str | None,
+    attach: str | None,
+    testbed: Path | None,
     runs: Path,
 ) -> int:
     """Inject TOXIC into LINK of a running testbed until Ctrl-C or --for, then remove it and verify that.
@@ -106,14 +76,17 @@ def inject_command(  # noqa: PLR0913 - an argument for each option
 
     Exit 0: injected and removed; 3: wrong usage; 4: the fault could not be injected or removed.
     """
-    testbed = _testbed(testbed_id)
-    links = sorted(each.name for each in testbed.links)
+    running = attached(None, attach, find_testbed(testbed))
+    links = sorted(each.name for each in running.links)
     if link not in links:
         message = f"there is no link {link!r}; there are: {', '.join(links)}"
         raise click.UsageError(message)
-    fault = _fault(link, toxic, values, upstream=upstream, toxicity=toxicity)
+    try:
+        fault = fault_on_link(link, toxic, values, upstream=upstream, toxicity=toxicity)
+    except WrongValuesError as error:
+        raise click.UsageError(str(error)) from error
     run_id = new_run_id(f"inject-{link}", datetime.now(UTC), secrets.token_hex(2))
-    injection = Injection(run_id, testbed.toxiproxy, fault, for_s)
+    injection = Injection(run_id, running.toxiproxy, fault, for_s)
 
     async def work() -> None:
         with stop_on_signals() as stop:
@@ -124,8 +97,10 @@ def inject_command(  # noqa: PLR0913 - an argument for each option
 
 @click.command("heal")
 @click.argument("links", nargs=-1, metavar="[LINK...]", shell_complete=names.links)
-@testbed_id_option
-def heal_command(links: tuple[str, ...], testbed_id: str | None) -> int:
+@attach_option
+@old_attach_option
+@testbed_option
+def heal_command(links: tuple[str, ...], attach: str | None, testbed: Path | None) -> int:
     """Remove every toxic from a running testbed and enable every proxy; with LINKs, only on these.
 
     A running `aguante inject` notices this and ends. Do not use it on the testbed of a run: the run would become
@@ -133,40 +108,13 @@ def heal_command(links: tuple[str, ...], testbed_id: str | None) -> int:
 
     Exit 0: no fault is left (verified); 4: a fault could not be removed.
     """
-    testbed = _testbed(testbed_id)
+    running = attached(None, attach, find_testbed(testbed))
 
     async def work() -> None:
-        healed = await heal_testbed(testbed.toxiproxy, links)
+        healed = await heal_testbed(running.toxiproxy, links)
         click.echo("\n".join(healed) if healed else "nothing to heal")
 
     return _or_testbed_failed(work)
-
-
-def _testbed(testbed_id: str | None) -> Testbed:
-    state = one_state(testbed_id)
-    if state.testbed is None:
-        message = f"testbed {state.id} is still starting; try again in a moment"
-        raise TestbedError(message)
-    return state.testbed
-
-
-def _fault(
-    link: str, toxic: str, values: tuple[str, ...], *, upstream: bool, toxicity: float
-) -> ToxiproxyFault:
-    try:
-        attributes = toxic_of(toxic, values)
-    except WrongValuesError as error:
-        raise click.UsageError(str(error)) from error
-    wrong = findings(toxic, dict(attributes), toxicity)
-    if wrong:
-        raise click.UsageError("; ".join(wrong))
-    return ToxiproxyFault(
-        link=link,
-        toxic=toxic,
-        stream="upstream" if upstream else "downstream",
-        toxicity=toxicity,
-        attributes=attributes,
-    )
 
 
 def _or_testbed_failed(work: Callable[[], Coroutine[None, None, None]]) -> int:

@@ -8,6 +8,7 @@ import click
 
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.command_line import command_line
+from aguante.cli.options.duration import Duration
 from aguante.cli.options.run_folders import runs_option
 from aguante.cli.options.runtime_choice import own_runtime_option
 from aguante.cli.options.stop_signals import run_with_stop
@@ -36,18 +37,18 @@ POSITIVE = click.FloatRange(min=0, min_open=True, max=10_000)
 @click.option(
     "--hold",
     "hold_s",
-    type=click.FloatRange(min=3, max=600),
-    default=10.0,
+    type=Duration(3, 600),
+    default="10s",
     show_default=True,
-    help="Seconds at each level; must exceed the deadline of the system, or a collapse stays hidden.",
+    help="Time at each level; must exceed the deadline of the system, or a collapse stays hidden.",
 )
 @click.option(
     "--settle-in",
     "settle_in_s",
-    type=click.FloatRange(min=0, max=60),
-    default=2.0,
+    type=Duration(0, 60),
+    default="2s",
     show_default=True,
-    help="Seconds at the start of each level that are not measured.",
+    help="Time at the start of each level that is not measured.",
 )
 @click.option(
     "--beyond",

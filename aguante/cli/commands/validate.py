@@ -8,7 +8,6 @@ from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.experiment_files import experiment_argument, select, set_option, tag_option
 from aguante.cli.options.runtime_choice import runtime_option
 from aguante.cli.options.testbed_option import testbed_option
-from aguante.experiment.live_conditions import late_conditions
 from aguante.runtimes.chosen_runtime import RuntimeName
 
 
@@ -27,14 +26,15 @@ def validate_command(
 ) -> int:
     """Check EXPERIMENT files and report every error at once, with file:line and how to fix it.
 
-    EXPERIMENT is a file, a folder (all its *.yaml), or a quoted pattern. Nothing is started. Errors are reported
-    regardless of --tag. With --runtime, faults that the runtime cannot inject are errors too.
+    EXPERIMENT is a file, a folder (all its YAML files), a quoted pattern, a name from the library (see `aguante list`),
+    or - for standard input. Nothing is started. Errors are reported regardless of --tag. With
+    --runtime, faults that the runtime cannot inject are errors too.
 
     Exit 0: all files are valid; 3: at least one is invalid.
     """
     loaded = select(experiments, tags, testbed, sets, runtime_name or "")
     for path, experiment in loaded.experiments:
         click.echo(f"{path}: valid")
-        for note in late_conditions(experiment):
+        for note in experiment.late_conditions():
             click.echo(f"{path}: note: {note}")
     return ExitCode.INVALID if loaded.invalid else ExitCode.OK

@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.load.seed_events import seed_events
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.testbed.runtime import Testbed

@@ -1,12 +1,11 @@
-"""What `aguante inject` makes of its words, before it touches a testbed."""
+"""How `aguante inject` reads its words, before it touches a testbed."""
 
 import socket
 
-import click
 import pytest
 
-from aguante.cli.commands.inject import Length
-from aguante.run.manual_fault import WrongValuesError, is_gone, toxic_of
+from aguante.clients.toxiproxy_client import is_gone
+from aguante.run.manual_fault import WrongValuesError, fault_on_link
 
 
 @pytest.mark.parametrize(
@@ -25,7 +24,7 @@ def test_words_become_attributes(
     toxic: str, words: tuple[str, ...], attributes: dict[str, int]
 ) -> None:
     """A bare number is the toxic's first attribute; names are the YAML's or Toxiproxy's own."""
-    assert dict(toxic_of(toxic, words)) == attributes
+    assert dict(fault_on_link("a-b", toxic, words).attributes) == attributes
 
 
 @pytest.mark.parametrize(
@@ -37,30 +36,18 @@ def test_words_become_attributes(
         ("latency", ("rate=3",), "latency_ms=N, jitter_ms=N"),
         ("down", ("3",), "no values"),
         ("latency", ("9" * 13,), "whole numbers"),
+        ("latency", ("600001",), "latency_ms: found 600001, expected 0 to 600000"),
+        ("latency", ("1", "jitter=2"), "jitter_ms: found 2, expected at most latency_ms"),
+        ("bandwidth", (), "rate_kb_per_s: found nothing"),
         ("latency", ("٣",), "whole numbers"),
     ],
 )
-def test_words_that_make_no_sense_say_what_the_toxic_takes(
+def test_wrong_words_are_refused_with_what_the_toxic_takes(
     toxic: str, words: tuple[str, ...], message: str
 ) -> None:
     """Nothing is sent to Toxiproxy."""
     with pytest.raises(WrongValuesError, match=message):
-        toxic_of(toxic, words)
-
-
-@pytest.mark.parametrize(
-    ("text", "length_s"), [("30s", 30), ("2min", 120), ("500ms", 0.5), ("1h", 3600), ("1.5", 1.5)]
-)
-def test_a_length_carries_its_unit(text: str, length_s: float) -> None:
-    """Seconds where it has none."""
-    assert Length().convert(text, None, None) == length_s
-
-
-@pytest.mark.parametrize("text", ["0", "-3s", "25h", "soon", "1e3s", "3 s", ""])
-def test_a_length_out_of_range_is_refused(text: str) -> None:
-    """Everything has a limit: a day."""
-    with pytest.raises(click.BadParameter, match="at most 24h"):
-        Length().convert(text, None, None)
+        fault_on_link("a-b", toxic, words)
 
 
 def test_a_port_that_refuses_means_that_the_toxics_are_gone() -> None:

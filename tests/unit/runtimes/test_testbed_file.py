@@ -46,7 +46,7 @@ def test_our_own_system_is_valid() -> None:
 def test_a_file_that_is_not_there_is_one_finding(tmp_path: Path) -> None:
     """And no traceback."""
     (found,) = findings(tmp_path / "testbed.yaml")
-    assert found.startswith("testbed.yaml: document: found No such file")
+    assert found.startswith("testbed.yaml: document: found no such file")
 
 
 def test_every_fault_of_the_file_is_found_at_once(copy: Path) -> None:
@@ -54,12 +54,22 @@ def test_every_fault_of_the_file_is_found_at_once(copy: Path) -> None:
     entry = spoil(copy, "entry: client-gateway", "entri: client-gateway")
     events = spoil(copy, "events: 8", "events: many")
     found = findings(copy)
-    assert f"testbed.yaml:{entry}: entri: found a key that nobody reads" in "\n".join(found)
+    assert f"testbed.yaml:{entry}: entri: found the key entri" in "\n".join(found)
     assert "did you mean entry?" in "\n".join(found)
     assert any(
         each.startswith(f"testbed.yaml:{events}: setup.events: found 'many'") for each in found
     )
     assert any("entry: found nothing" in each for each in found)
+
+
+def test_a_duration_with_a_unit_is_corrected_to_the_number(copy: Path) -> None:
+    """Keys carry their unit: ``2m`` where seconds belong is 120."""
+    line = spoil(copy, "within_s: 30", "within_s: 2m")
+    (found,) = findings(copy)
+    assert found == (
+        f"testbed.yaml:{line}: settle.within_s: found '2m', expected a number of seconds; "
+        "fix: write 120: the unit is in the key's name"
+    )
 
 
 def test_paths_that_do_not_exist_are_found_at_once(copy: Path) -> None:
