@@ -80,7 +80,7 @@ class PumbaFault(ServiceFault):
         """``payments killed for 4 s``, or ``netem delay on payments for 12 s``."""
         past = COMMANDS[self.command].past
         return (
-            self._did(past, length_s)
+            self.did(past, length_s)
             if past
             else f"{self.command} on {self.target} for {length_s:g} s"
         )

@@ -83,6 +83,50 @@ class Copy:
         return done.stdout
 
 
+LOAD_BAD = """
+from pathlib import Path
+from shop import read_shop
+from aguante.experiment import InvalidExperiment, load_experiment
+try:
+    load_experiment(Path("bad.yaml"), read_shop())
+except InvalidExperiment as error:
+    print(error)
+"""
+USE_FAULT = """
+import asyncio
+from pathlib import Path
+from shop import read_shop
+from aguante.drivers.driver import FaultError
+from aguante.drivers.driver_set import Drivers
+from aguante.experiment import InvalidExperiment, load_experiment
+from aguante.faults.open_files import OpenFilesUndo
+from aguante.plan.build import build_plan
+from aguante.plan.plan import Plan
+from aguante.report.chart_geometry import fault_names
+from aguante.run.compose_recovery import driver_for
+from aguante.run_folder.folder import RunFolder
+from aguante.run_folder.journal import Journal, pending
+
+spec, path = read_shop(), Path("starved.yaml")
+plan = build_plan(load_experiment(path, spec), spec, run_id="r", seed=1, source="starved.yaml")
+assert Plan.model_validate_json(plan.model_dump_json()) == plan
+(fault,) = plan.faults
+print(fault.fault.headline(fault.length_s), "|", fault_names(fault)[0])
+with Journal.open(Path("run/journal.jsonl"), "r") as journal:
+    journal.intend(OpenFilesUndo(fault_id="starved", limits=((1, 1024),)))
+(undo,) = pending(Path("run/journal.jsonl"))
+print(undo.target, "|", type(asyncio.run(driver_for(undo, RunFolder(Path("run"))))).__name__)
+try:
+    load_experiment(path, spec, runtime="compose")
+except InvalidExperiment as error:
+    print(error)
+try:
+    asyncio.run(Drivers({}).prepare(fault))
+except FaultError as error:
+    print(error)
+"""
+
+
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     """The copy after the steps for an expectation."""
@@ -101,6 +145,29 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     (clause,) = blocks("yaml", "A kind of expectation")
     slow = (copy.root / "tests/unit/payments-slow.yaml").read_text()
     (copy.root / "slow.yaml").write_text(slow.replace("expect:\n", f"expect:\n{clause}"))
+    return copy
+
+
+@pytest.fixture(scope="module")
+def with_fault(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """The copy after the steps for a fault."""
+    copy, heading = Copy(tmp_path_factory.mktemp("copy")), "A kind of fault"
+    files = (
+        "aguante/faults/open_files.py",
+        "aguante/drivers/open_files_driver.py",
+        "tests/unit/drivers/test_open_files.py",
+    )
+    (copy.root / "tests/unit/drivers").mkdir()
+    for name, text in zip(files, blocks("python", heading), strict=True):
+        (copy.root / name).write_text(text)
+    patched_files = ("faults/fault_registry", "run/compose_run", "run/compose_recovery")
+    for name, diff in zip(patched_files, blocks("diff", heading), strict=True):
+        copy.patch(f"aguante/{name}.py", diff)
+    (fault,) = blocks("yaml", heading)
+    slow = (copy.root / "tests/unit/payments-slow.yaml").read_text()
+    text = re.sub(r"faults:\n(  .*\n)+", f"faults:\n{fault}", slow)
+    (copy.root / "starved.yaml").write_text(text)
+    (copy.root / "run").mkdir()
     return copy
 
 
@@ -137,10 +204,48 @@ def test_a_fault_in_the_new_kind_is_reported_like_any_other(extended: Copy) -> N
     """With file and line, what was found and a fix; the misspelt key is named."""
     text = (extended.root / "slow.yaml").read_text()
     (extended.root / "bad.yaml").write_text(text.replace("max_s: 3}", "max_second: 3}"))
-    load = "from aguante.experiment import load_experiment as load, InvalidExperiment as Invalid\n"
-    load += "from pathlib import Path\nfrom shop import read_shop\n"
-    load += "try: load(Path('bad.yaml'), read_shop())\nexcept Invalid as error: print(error)"
-    message = extended.python("-c", load).strip()
+    message = extended.python("-c", LOAD_BAD).strip()
     line = text[: text.index("outage")].count("\n") + 1
     assert message.startswith(f"bad.yaml:{line}: expect[0].outage.max_second: found the key")
     assert message.endswith("fix: did you mean max_s?")
+
+
+def test_the_new_fault_is_loaded_planned_journaled_and_recovered(with_fault: Copy) -> None:
+    """With its words in the headline and on charts, and its reasons where it cannot be applied."""
+    planned, undone, refused, missing = with_fault.python("-c", USE_FAULT).splitlines()
+    assert planned == (
+        "payments limited to 24 open files for 12 s | starved: 24 open files on payments"
+    )
+    assert undone == "pid 1 | OpenFilesDriver"
+    assert "processes in containers are not reached; fix: use another runtime" in refused
+    assert missing == "payments is no service whose processes run on this machine"
+
+
+def test_the_new_fault_acts_and_is_undone(with_fault: Copy) -> None:
+    """The test of the page, on a real process; and every part that composes drivers still imports."""
+    test = "tests/unit/drivers/test_open_files.py"
+    output = with_fault.python("-m", "pytest", "-q", "-p", "no:cacheprovider", test)
+    assert re.search(r"^1 passed", output, re.MULTILINE), output
+    with_fault.python("-c", "import aguante.run.compose_run")
+
+
+def test_an_editor_knows_the_new_fault(with_fault: Copy) -> None:
+    """The schema is made from the registry, with the bounds and the docstring of the key."""
+    with_fault.python("-m", "aguante.report.schemas", "schemas")
+    schema = (with_fault.root / "schemas/experiment.schema.json").read_text()
+    assert '"OpenFilesSection": {' in schema
+    assert "Open files, including sockets." in schema
+
+
+def test_a_wrong_key_of_the_new_fault_is_reported_like_any_other(with_fault: Copy) -> None:
+    """Wrong names and wrong values at once, each with its line."""
+    text = (with_fault.root / "starved.yaml").read_text()
+    text = text.replace("service: payments, limit: 24", "service: payment, limit: 4")
+    (with_fault.root / "bad.yaml").write_text(text)
+    messages = with_fault.python("-c", LOAD_BAD).splitlines()
+    assert [each.partition("open_files.")[2].partition(":")[0] for each in messages] == [
+        "limit",
+        "service",
+    ]
+    assert messages[0].endswith("found 4, expected a number >= 8; fix: give a value >= 8")
+    assert messages[1].endswith("fix: did you mean payments?")
