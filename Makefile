@@ -54,7 +54,7 @@ wheel: $(STAMP) ## build dist/aguante-*.whl and the source distribution; docs/in
 	@ls dist/*
 
 wheel-pythons: setup ## install the wheel on newer Pythons (Debian's, in a chroot; as root, with mmdebstrap) and use it
-	$(BIN)/python -m pytest -m other_pythons tests/integration/test_wheel_pythons.py
+	$(BIN)/python -m pytest -m long tests/integration/test_wheel_pythons.py
 
 lint: $(STAMP) ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .

@@ -2,6 +2,8 @@
 
 from rich.console import Console
 
+PLAIN_WIDTH = 130
+
 
 class OutputConsole(Console):
     """Standard output; raises BrokenPipeError when its reader is gone."""
@@ -16,7 +18,7 @@ class ProgressConsole(Console):
     """Progress on standard error; falls silent when its reader is gone, so that a run still finishes."""
 
     def __init__(self, *, plain: bool = False) -> None:
-        """``plain``: no colours and nothing redrawn, even on a terminal."""
+        """``plain``: no colours and nothing redrawn, even on a terminal or with FORCE_COLOR."""
         super().__init__(
             stderr=True, no_color=plain or None, force_terminal=False if plain else None
         )
@@ -24,3 +26,15 @@ class ProgressConsole(Console):
     def on_broken_pipe(self) -> None:
         """Print nothing more."""
         self.quiet = True
+
+
+def output_console(*, plain: bool = False) -> Console:
+    """Standard output, wide enough for a table where it is a file or a CI log, which have no width.
+
+    ``plain``: no colours, even on a terminal or with FORCE_COLOR.
+    """
+    no_color, force_terminal = plain or None, False if plain else None
+    console = OutputConsole(no_color=no_color, force_terminal=force_terminal)
+    if console.is_terminal:
+        return console
+    return OutputConsole(width=PLAIN_WIDTH, no_color=no_color, force_terminal=force_terminal)

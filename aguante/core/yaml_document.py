@@ -5,7 +5,6 @@ the JSON-like part of YAML's core schema only, so that a tag in a file cannot co
 """
 
 import re
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from aguante.core.findings import FilePath, Finding, Problem, shortened, shown
+from aguante.core.input_files import NotReadableError, read_input, shown_name
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 10_000
@@ -64,17 +64,13 @@ def read_document(file: Path) -> Document:
     """Read a YAML file. Never raises: every fault is a finding of the document.
 
     Args:
-        file: path as the user gave it; messages repeat it.
+        file: path as the user gave it, also a pipe, or ``-`` for standard input; messages repeat it.
     """
     try:
-        kind = file.stat().st_mode
-        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):  # opening a pipe would wait for a writer
-            return _failed(file, 0, "a device or a pipe", "a regular file", "save it as a file")
-        with file.open("rb") as opened:
-            raw = opened.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        found = _UNREADABLE.get(type(error), str(getattr(error, "strerror", None) or error))
-        return _failed(file, 0, found, "a readable file", "check the path and its permissions")
+        raw = read_input(file, MAX_BYTES + 1)
+    except NotReadableError as error:
+        return _failed(file, 0, error.found, error.expected, error.fix)
+    file = shown_name(file)
     if len(raw) > MAX_BYTES:
         expected = f"at most {MAX_BYTES} bytes"
         return _failed(file, 0, "a larger file", expected, "is this the right file?")

@@ -166,4 +166,4 @@ def _sentence(times: BreakerTimes) -> str:
     opened = f"opened {times.opened_after_s:.1f} s after the fault"
     if times.closed_after_s is None:
         return f"{opened}, and was not closed at the end"
-    return f"{opened}, closed {times.closed_after_s:.1f} s after it was lifted"
+    return f"{opened}, closed {times.closed_after_s:.1f} s after the fault was undone"

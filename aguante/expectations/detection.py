@@ -23,7 +23,7 @@ _ARRIVED = "SELECT count(*) FROM requests WHERE ended_s >= $start_s"
 
 
 class Detection(Expectation):
-    """The system itself shows the fault so soon: by a failing answer, or by a breaker that opens."""
+    """The system itself shows the fault in time, by a failed response or by a breaker that opens."""
 
     kind: ClassVar[str] = "detection"
     follows_faults: ClassVar[bool] = True

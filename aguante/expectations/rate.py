@@ -51,8 +51,8 @@ class Rate(RequestWindow):
 
     def text(self) -> str:
         """``rate of 503 breaker_open from reservations in fault``."""
-        given = self.status or ("answers",)
-        status = " or ".join("no answer" if each == 0 else str(each) for each in given)
+        given = self.status or ("responses",)
+        status = " or ".join("no response" if each == 0 else str(each) for each in given)
         words = [status, self.mechanism or ""]
         words += [
             f"from {self.origin}" if self.origin else "",

@@ -52,7 +52,7 @@ def load_experiment(
         raise InvalidExperiment(dict.fromkeys(findings))
     counts = {"expect": len(experiment.expect), "abort_when": len(experiment.abort_when)}
     places = {
-        (key, at): f"{path}:{document.line((key, at))}"
+        (key, at): f"{document.file}:{document.line((key, at))}"
         for key, count in counts.items()
         for at in range(count)
     }

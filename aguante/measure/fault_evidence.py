@@ -1,7 +1,7 @@
-"""The vacuity guard: whether each fault was observed. A fault that affected no caller proves nothing.
+"""Whether each fault was observed: the vacuity guard. A fault that no caller observed proves nothing.
 
-The caller's attempts on the faulted link must show it, in the window in which the fault was really
-there, and more often than in the baseline before it.
+The caller's attempts on the faulted link must show it while the fault was active, and more often than in the
+baseline before it.
 """
 
 from dataclasses import replace
@@ -16,7 +16,7 @@ from aguante.run_folder.events import STARTED_ANEW
 from aguante.run_folder.folder import RunFolder
 
 UNCONNECTED = ("database_unavailable", "pool_exhausted")
-"""What a caller says that never got a connection: no statement was sent, so there is no span of one."""
+"""Errors of a caller that got no connection: it sent no statement, so there is no span of one."""
 
 _ATTEMPTS = """
     WITH made AS (
@@ -29,7 +29,7 @@ _ATTEMPTS = """
           AND NOT EXISTS (FROM spans AS c
                           WHERE c.trace_id = s.trace_id AND c.kind = 'client'
                             AND c.link = s.error_link AND c.error_type = s.error_type
-                            -- implied, and said so that few spans are compared instead of all
+                            -- implied, but it limits the spans that are compared
                             AND list_contains($links::VARCHAR[], c.link)
                             AND list_contains($unconnected::VARCHAR[], c.error_type))
     )
@@ -48,7 +48,7 @@ def measure_fault(evidence: RunEvidence, fault: PlannedFault) -> FaultMeasure:
     """Planned against actual times, and the attempts that show the fault."""
     log = evidence.run_log
     start_s, end_s = log.began_s(fault.id), log.undone_s(fault.id)
-    attempts, bitten, observed, why = _injection(evidence, fault, start_s, end_s)
+    attempts, affected, observed, why = _injection(evidence, fault, start_s, end_s)
     evidence_text = "; ".join(text for text in (log.evidence(fault.id), why) if text)
     return FaultMeasure(
         id=fault.id,
@@ -62,7 +62,7 @@ def measure_fault(evidence: RunEvidence, fault: PlannedFault) -> FaultMeasure:
         actual_end_s=end_s,
         undone_verified=log.verified(fault.id),
         attempts_in_window=attempts,
-        attempts_bitten=bitten,
+        attempts_bitten=affected,
         injection_observed=observed,
         evidence=evidence_text,
     )
@@ -71,7 +71,7 @@ def measure_fault(evidence: RunEvidence, fault: PlannedFault) -> FaultMeasure:
 def _injection(
     evidence: RunEvidence, fault: PlannedFault, start_s: float | None, end_s: float | None
 ) -> tuple[int, int, bool, str]:
-    """(attempts, bitten, whether it was felt, one sentence)."""
+    """(attempts, affected ones, whether the fault was observed, one sentence)."""
     if start_s is None:
         return 0, 0, False, "it was never applied"
     until_s = evidence.plan.end_s if end_s is None else end_s
@@ -89,7 +89,7 @@ def _injection(
     usual = _count(evidence, rule, links, before_s)
     observed = is_observed(during, usual, rule)
     if rule.new_process and STARTED_ANEW in evidence.run_log.evidence_after(fault.id):
-        observed = True  # one in good order may cost no attempt at all
+        observed = True  # a graceful restart may fail no attempt
     return during[0], during[1], observed, _sentence(links, during, usual)
 
 

@@ -39,7 +39,7 @@ class PhaseMeasure(Value):
 
 
 class AttributionMeasure(Value):
-    """How many non-200 answers name their origin, link and mechanism."""
+    """How many non-200 responses name their origin, link and mechanism."""
 
     failures: int
     attributed: int

@@ -1,6 +1,6 @@
 """Opens a run folder as tables in an in-memory DuckDB; everything else in ``measure/`` queries these.
 
-Tables: ``requests`` (the client's ledger with phase and end of each answer), ``spans`` and
+Tables: ``requests`` (the client's ledger with phase and end of each response), ``spans`` and
 ``span_events`` (seconds since t0), ``traces`` (how many spans each has), ``attempts`` (every attempt on
 every link, as its caller saw it), ``client.requests`` (the ledger for the invariants).
 """
@@ -12,6 +12,8 @@ import duckdb
 import msgspec
 
 from aguante.collect.promql_samples import read_promql
+from aguante.collect.span_decoder import COLUMNS
+from aguante.core.duckdb_paths import literal_path
 from aguante.expectations.evidence import LoadMeasure, PromqlResult, Row
 from aguante.measure.achieved_load import measure_load
 from aguante.measure.audit.ledger import read_ledger, readable, with_phases
@@ -26,16 +28,6 @@ MEMORY_LIMIT = "1GB"
 
 DAMAGED = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
 """Raised for a file whose content does not match its header, when spans are first queried."""
-
-_SPAN_COLUMNS = {
-    **dict.fromkeys(("trace_id", "span_id", "parent_id", "service", "instance"), "VARCHAR"),
-    **dict.fromkeys(("name", "kind"), "VARCHAR"),
-    **dict.fromkeys(("start_ns", "end_ns"), "BIGINT"),
-    **dict.fromkeys(("status", "error_type", "link", "route", "origin", "error_link"), "VARCHAR"),
-    **dict.fromkeys(("attempt", "http_status"), "INTEGER"),
-    **dict.fromkeys(("reservation_id", "run_id", "experiment", "phase"), "VARCHAR"),
-    **dict.fromkeys(("db_system", "events", "links"), "VARCHAR"),
-}
 
 _ASKED = """
     CREATE MACRO asked(wanted_phase, wanted_operation, from_s, until_s) AS TABLE
@@ -237,13 +229,13 @@ def _load_spans(evidence: RunEvidence, file: Path | None) -> None:
 def _raw_spans(connection: duckdb.DuckDBPyConnection, file: Path | None) -> duckdb.DuckDBPyRelation:
     """All columns, NULL where the file (of an earlier version) lacks one; no rows without a file."""
     if file is None or not file.exists():
-        nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in _SPAN_COLUMNS.items())
+        nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in COLUMNS.items())
         return connection.sql("SELECT 1").project(nothing).filter("false")
-    rows = connection.read_parquet(str(file))
+    rows = connection.read_parquet(literal_path(file))
     known = set(rows.columns)
     return rows.project(
         ", ".join(
             f"{name if name in known else 'NULL'}::{kind} AS {name}"
-            for name, kind in _SPAN_COLUMNS.items()
+            for name, kind in COLUMNS.items()
         )
     )

@@ -1,4 +1,4 @@
-"""What only spans can tell: breaker transitions, attempts per call, and whether they agree with the answers."""
+"""How complete the spans are, and whether they agree with the responses."""
 
 from aguante.expectations.attribution import NAMED, count_attributed, known_mechanisms
 from aguante.measure.measures import AttributionMeasure, Cause, SpanHealth

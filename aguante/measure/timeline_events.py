@@ -54,7 +54,7 @@ class Subject:
     @property
     def outcome(self) -> str:
         """``504 timeout from reservations on reservations-payments``."""
-        words = [str(self.status) if self.status else "no answer", self.mechanism]
+        words = [str(self.status) if self.status else "no response", self.mechanism]
         words += [f"from {self.origin}"] if self.origin else []
         words += [f"on {self.link}"] if self.link else []
         return " ".join(word for word in words if word)

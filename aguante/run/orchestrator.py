@@ -94,7 +94,7 @@ def _disk_errors_as_lost_evidence() -> Iterator[None]:
 def _freeze(request: RunRequest, folder: RunFolder) -> None:
     """Store everything that the run depends on, so that it can be judged from its folder alone."""
     folder.experiment.write_bytes(request.source)
-    folder.policy.write_bytes((request.spec.policies / f"{request.plan.policy}.yaml").read_bytes())
+    folder.policy.write_bytes(request.spec.policy_file(request.plan.policy).read_bytes())
     folder.plan.write_text(request.plan.model_dump_json(indent=2))
     folder.testbed.write_text(request.spec.model_dump_json(indent=2))
     folder.environment.write_text(read_environment().model_dump_json(indent=2))

@@ -6,6 +6,8 @@ In a checkout they lie beside the package; an installed package has them inside,
 
 from pathlib import Path
 
+from aguante.core.yaml_files import named_yaml, yaml_files_below
+
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -17,8 +19,8 @@ def own_folder() -> Path:
 
 def testbed_path(given: Path | None) -> Path:
     """The ``testbed.yaml`` to use: the given one, else that of the current folder, else Aguante's own."""
-    here = Path("testbed.yaml")
-    return given or (here if here.exists() else own_folder() / here)
+    here = named_yaml(Path(), "testbed")
+    return given or (here if here.exists() else own_folder() / "testbed.yaml")
 
 
 def library_folder(testbed: Path | None) -> Path:
@@ -30,9 +32,7 @@ def library_names(testbed: Path | None) -> tuple[str, ...]:
     """The names of these experiments, e.g. ``payments-slow`` or ``containers/pumba-kill``; sorted."""
     folder = library_folder(testbed)
     return tuple(
-        sorted(
-            each.relative_to(folder).with_suffix("").as_posix() for each in folder.rglob("*.yaml")
-        )
+        each.relative_to(folder).with_suffix("").as_posix() for each in yaml_files_below(folder)
     )
 
 

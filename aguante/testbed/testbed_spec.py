@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from aguante.core.values import Value
+from aguante.core.yaml_files import named_yaml, yaml_files
 
 EVERY_SERVICE, COLLECTOR = "services", "telemetry"
 """Caller and callee of the link whose kind is ``otlp``."""
@@ -197,5 +198,9 @@ class TestbedSpec(Value):
 
     @property
     def policy_names(self) -> tuple[str, ...]:
-        """The policies that exist now, sorted by name."""
-        return tuple(sorted(path.stem for path in self.policies.glob("*.yaml")))
+        """The policies that are there now, in order of name."""
+        return tuple(sorted({path.stem for path in yaml_files(self.policies)}))
+
+    def policy_file(self, name: str) -> Path:
+        """The file of a policy."""
+        return named_yaml(self.policies, name)

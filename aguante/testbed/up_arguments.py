@@ -13,7 +13,7 @@ def policy_path(spec: TestbedSpec, policy: str) -> Path:
     Raises:
         TestbedError: there is no such policy; lists those that exist.
     """
-    file = spec.policies / f"{policy}.yaml"
+    file = spec.policy_file(policy)
     if not file.is_file():
         known = ", ".join(spec.policy_names) or "none"
         message = f"there is no policy {policy!r} in {spec.policies}; there are: {known}"

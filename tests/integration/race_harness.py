@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import aiohttp
 import asyncpg
@@ -39,12 +40,10 @@ class Shop:
     folder: RunFolder
     ledger: Ledger
     client: Client
-    events: int = 0
 
     async def event(self, capacity: int, event_id: str = "") -> str:
         """Make an event, or resize one: a resize counts its seats anew, so it also fixes an oversold one."""
-        self.events += 1
-        event_id = event_id or f"event-{self.events}"
+        event_id = event_id or f"event-{uuid4().hex[:12]}"
         url = next(s.url for s in self.testbed.services if s.name == "inventory")
         async with (
             aiohttp.ClientSession() as session,
@@ -122,12 +121,22 @@ class Shop:
 async def shop_with(
     spec: TestbedSpec, parent: Path, policy: str, replicas: Mapping[str, int] = ONE_EACH
 ) -> AsyncIterator[Shop]:
-    """The testbed up with this policy, and a client in front of it; ``parent`` is a folder for all its files."""
-    folder, runtime = RunFolder.create(parent / "runs", policy), NativeRuntime(parent)
-    async with runtime.running(spec, policy, replicas=replicas) as testbed:
-        with Ledger(folder.records) as ledger:
-            async with Client(testbed.gateway, ledger) as client:
-                yield Shop(spec, runtime, testbed, folder, ledger, client)
+    """A testbed with this policy and a client; ``parent`` is a folder for all its files."""
+    runtime = NativeRuntime(parent)
+    async with (
+        runtime.running(spec, policy, replicas=replicas),
+        shop_on(spec, runtime, parent / "runs") as shop,
+    ):
+        yield shop
+
+
+@contextlib.asynccontextmanager
+async def shop_on(spec: TestbedSpec, runtime: NativeRuntime, runs: Path) -> AsyncIterator[Shop]:
+    """A client with a ledger of its own on a testbed that is up; ``runs`` is a folder for its audits."""
+    folder = RunFolder.create(runs, "audit")
+    with Ledger(folder.records) as ledger:
+        async with Client(runtime.testbed.gateway, ledger) as client:
+            yield Shop(spec, runtime, runtime.testbed, folder, ledger, client)
 
 
 def with_a_policy_for_each_lock(spec: TestbedSpec, policies: Path) -> TestbedSpec:

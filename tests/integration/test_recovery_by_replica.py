@@ -30,6 +30,8 @@ from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_spec import TestbedSpec
 from services.shop.budget import LEASE_S
 
+pytestmark = pytest.mark.long("waits for a lease of 15 s, with four replicas")
+
 RESERVATIONS = 24
 """One of four replicas gets none of 24 connections once in a thousand runs; then the test says so."""
 _ACTIVE = re.compile(r"^http_server_active_requests(?:\{.*\})? (\S+)$", re.MULTILINE)

@@ -10,12 +10,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from aguante.cli.consoles import output_console
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.duration import Duration
+from aguante.cli.options.regular_file import INPUT_FILE, regular_file
 from aguante.cli.options.run_folders import recorded_spec
-from aguante.cli.options.running_testbeds import one_state
+from aguante.cli.options.running_testbeds import attached, which_argument
+from aguante.cli.options.runtime_choice import attach_option
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
-from aguante.cli.render.verdict_text import STYLE, verdict_console
+from aguante.cli.render.verdict_text import STYLE
 from aguante.collect.database_dump import DumpError, dump_tables
 from aguante.collect.settle import settle
 from aguante.measure.audit.invariant_audit import Audit, AuditedInvariant, audit
@@ -28,7 +31,8 @@ ROWS_SHOWN = 5
 
 
 @click.command("audit")
-@click.argument("testbed_id", metavar="[ID]", required=False)
+@which_argument
+@attach_option
 @click.option(
     "--run",
     "run_folder",
@@ -37,7 +41,7 @@ ROWS_SHOWN = 5
 )
 @click.option(
     "--ledger",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=INPUT_FILE,
     help="The responses that clients received (requests.jsonl); without it, invariants that read it are unknown.",
 )
 @click.option("--invariant", "names", multiple=True, help="Check only this invariant; repeatable.")
@@ -50,7 +54,8 @@ ROWS_SHOWN = 5
 @testbed_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def audit_command(  # noqa: PLR0913 - an argument for each option
-    testbed_id: str | None,
+    which: str | None,
+    attach: str | None,
     run_folder: Path | None,
     ledger: Path | None,
     names: tuple[str, ...],
@@ -58,7 +63,9 @@ def audit_command(  # noqa: PLR0913 - an argument for each option
     testbed: Path | None,
     as_json: bool,
 ) -> int:
-    """Check every safety invariant on the databases of testbed ID (default: the only running one).
+    """Check every safety invariant on the databases of a running testbed or of a run.
+
+    WHICH is an ID from `aguante ps`, a Compose project, or FILE; default: the only running testbed.
 
     \b
     Exit codes:
@@ -67,16 +74,18 @@ def audit_command(  # noqa: PLR0913 - an argument for each option
       2  an invariant could not be checked
       4  the databases or the ledger cannot be read
     """
-    if run_folder and testbed_id:
-        message = "give either the ID of a testbed or --run FOLDER"
+    if run_folder and (which or attach):
+        message = "give either a testbed or --run FOLDER"
         raise click.UsageError(message)
+    if ledger:
+        ledger = regular_file(ledger)
     try:
         if run_folder:
             found = _of_run(RunFolder(run_folder), ledger, names)
         else:
-            state = one_state(testbed_id)
             spec = find_testbed(testbed)
-            found = asyncio.run(_of_testbed(state.up, spec, ledger, names, within_s))
+            running = attached(which, attach, spec)
+            found = asyncio.run(_of_testbed(running, spec, ledger, names, within_s))
     except (DumpError, EvidenceError) as error:
         click.echo(f"error: {error}", err=True)
         return ExitCode.TESTBED
@@ -147,7 +156,7 @@ def _print(found: Audit, names: tuple[str, ...], as_json: bool) -> int:
 
 
 def _print_table(found: Audit, questions: tuple[str, ...]) -> None:
-    console = verdict_console()
+    console = output_console()
     table = Table(box=box.SIMPLE_HEAD, title=found.subject, title_justify="left", pad_edge=False)
     table.add_column("outcome")
     table.add_column("invariant")

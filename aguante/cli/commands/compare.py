@@ -193,7 +193,7 @@ def _play(
         click.UsageError: an unknown policy, or not exactly one experiment.
         TestbedError: a fault that was left behind cannot be undone.
     """
-    loaded = select((path,), (), testbed, sets, how.runtime.name)
+    loaded = select((path,), (), testbed, sets, how.runtime.name, keep_in=how.runs)
     if loaded.invalid:
         return None
     if len(loaded.experiments) != 1:
@@ -246,9 +246,11 @@ def ablate_command(  # noqa: PLR0913 - an argument for each option
     `aguante compare`.
     """
     runtime, seed = chosen(runtime_name, None), secrets.randbelow(2**31)
-    loaded = select((experiment,), (), testbed, sets, runtime.name)
+    loaded = select((experiment,), (), testbed, sets, runtime.name, keep_in=runs)
     if loaded.invalid:
         return ExitCode.INVALID
+    if len(loaded.experiments) == 1:
+        experiment = loaded.experiments[0][0]  # standard input was stored in a file
     known = loaded.spec.policy_names
     names = tuple(policies.split(",")) if policies else tuple(n for n in known if n != base)
     how = _Rounds(pairs, seed, jobs, retry_inconclusive, runs, runtime)

@@ -10,15 +10,13 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from aguante.cli.consoles import output_console
 from aguante.cli.diagnose.machine_check import SUPPORTED, Check, Machine, examine
 from aguante.cli.diagnose.telemetry_check import examine_telemetry
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.run_folders import runs_option
+from aguante.cli.options.running_testbeds import attached
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
-from aguante.cli.render.verdict_text import verdict_console
-from aguante.clients.docker_cli import Docker
-from aguante.runtimes.attach.find_testbed import find_testbed_of
-from aguante.runtimes.testbed_state import default_parent
 
 STYLE = {"ok": "green", "note": "yellow", "missing": "bold red", "broken": "bold red"}
 
@@ -44,29 +42,20 @@ def doctor_command(runs: Path, testbed: Path | None, attach: str | None, as_json
         checks = examine(Machine.here(runs))
         good, bad = "A run can be started.", "a run cannot be started"
     else:
-        checks = _of_testbed(attach, testbed)
+        running = attached(None, attach, find_testbed(testbed))
+        checks = asyncio.run(examine_telemetry(running))
         good, bad = "Telemetry works.", "telemetry does not work"
     wrong = [each for each in checks if each.state in ("missing", "broken")]
     code = ExitCode.TESTBED if wrong else ExitCode.OK
     if as_json:
         click.echo(TypeAdapter(tuple[Check, ...]).dump_json(checks, indent=2).decode())
         return code
-    console = verdict_console()
+    console = output_console()
     console.print(_table(checks))
     if attach is None:
         console.print(f"Supported: {SUPPORTED}.", highlight=False)
     console.print(f"{len(wrong)} {wrong[0].state}: {bad}" if wrong else good, highlight=False)
     return code
-
-
-def _of_testbed(which: str, testbed: Path | None) -> tuple[Check, ...]:
-    async def look() -> tuple[Check, ...]:
-        spec = find_testbed(testbed)
-        return await examine_telemetry(
-            await find_testbed_of(which, spec, default_parent(), Docker())
-        )
-
-    return asyncio.run(look())
 
 
 def _table(checks: Sequence[Check]) -> Table:

@@ -12,8 +12,10 @@ from aguante.cli.exit_code import ExitCode
 from aguante.cli.options import completion_names as names
 from aguante.cli.options.duration import Duration
 from aguante.cli.options.run_folders import runs_option
-from aguante.cli.options.running_testbeds import one_state
+from aguante.cli.options.running_testbeds import attached
+from aguante.cli.options.runtime_choice import attach_option, old_attach_option
 from aguante.cli.options.stop_signals import stop_on_signals
+from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.drivers.driver import FaultError
 from aguante.plan.build import new_run_id
 from aguante.run.fault_executor import HealError
@@ -24,13 +26,6 @@ from aguante.run.manual_fault import (
     fault_on_link,
     heal_testbed,
     hold,
-)
-from aguante.testbed.runtime import Testbed, TestbedError
-
-testbed_id_option = click.option(
-    "--testbed-id",
-    metavar="ID",
-    help="The testbed (see `aguante ps`); default: the only running one.",
 )
 
 
@@ -55,7 +50,9 @@ testbed_id_option = click.option(
     show_default=True,
     help="Share of affected connections (not requests).",
 )
-@testbed_id_option
+@attach_option
+@old_attach_option
+@testbed_option
 @runs_option
 def inject_command(  # noqa: PLR0913 - an argument for each option
     link: str,
@@ -64,7 +61,8 @@ def inject_command(  # noqa: PLR0913 - an argument for each option
     for_s: float,
     upstream: bool,
     toxicity: float,
-    testbed_id: str | None,
+    attach: str | None,
+    testbed: Path | None,
     runs: Path,
 ) -> int:
     """Inject TOXIC into LINK of a running testbed until Ctrl-C or --for, then remove it and verify that.
@@ -78,8 +76,8 @@ def inject_command(  # noqa: PLR0913 - an argument for each option
 
     Exit 0: injected and removed; 3: wrong usage; 4: the fault could not be injected or removed.
     """
-    testbed = _testbed(testbed_id)
-    links = sorted(each.name for each in testbed.links)
+    running = attached(None, attach, find_testbed(testbed))
+    links = sorted(each.name for each in running.links)
     if link not in links:
         message = f"there is no link {link!r}; there are: {', '.join(links)}"
         raise click.UsageError(message)
@@ -88,7 +86,7 @@ def inject_command(  # noqa: PLR0913 - an argument for each option
     except WrongValuesError as error:
         raise click.UsageError(str(error)) from error
     run_id = new_run_id(f"inject-{link}", datetime.now(UTC), secrets.token_hex(2))
-    injection = Injection(run_id, testbed.toxiproxy, fault, for_s)
+    injection = Injection(run_id, running.toxiproxy, fault, for_s)
 
     async def work() -> None:
         with stop_on_signals() as stop:
@@ -99,8 +97,10 @@ def inject_command(  # noqa: PLR0913 - an argument for each option
 
 @click.command("heal")
 @click.argument("links", nargs=-1, metavar="[LINK...]", shell_complete=names.links)
-@testbed_id_option
-def heal_command(links: tuple[str, ...], testbed_id: str | None) -> int:
+@attach_option
+@old_attach_option
+@testbed_option
+def heal_command(links: tuple[str, ...], attach: str | None, testbed: Path | None) -> int:
     """Remove every toxic from a running testbed and enable every proxy; with LINKs, only on these.
 
     A running `aguante inject` notices this and ends. Do not use it on the testbed of a run: the run would become
@@ -108,21 +108,13 @@ def heal_command(links: tuple[str, ...], testbed_id: str | None) -> int:
 
     Exit 0: no fault is left (verified); 4: a fault could not be removed.
     """
-    testbed = _testbed(testbed_id)
+    running = attached(None, attach, find_testbed(testbed))
 
     async def work() -> None:
-        healed = await heal_testbed(testbed.toxiproxy, links)
+        healed = await heal_testbed(running.toxiproxy, links)
         click.echo("\n".join(healed) if healed else "nothing to heal")
 
     return _or_testbed_failed(work)
-
-
-def _testbed(testbed_id: str | None) -> Testbed:
-    state = one_state(testbed_id)
-    if state.testbed is None:
-        message = f"testbed {state.id} is still starting; try again in a moment"
-        raise TestbedError(message)
-    return state.testbed
 
 
 def _or_testbed_failed(work: Callable[[], Coroutine[None, None, None]]) -> int:

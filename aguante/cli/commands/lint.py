@@ -10,9 +10,12 @@ import click
 from pydantic import AliasChoices, Field, ValidationError
 
 from aguante.cli.options import completion_names as names
+from aguante.cli.options.regular_file import original_name, regular_file
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.core.findings import did_you_mean
+from aguante.core.input_files import is_stream
 from aguante.core.values import Value
+from aguante.core.yaml_files import yaml_files
 from aguante.testbed.testbed_spec import TestbedSpec
 
 HOOK_S = 60.0
@@ -63,8 +66,8 @@ class LintReport(Value):
 def lint_command(policies: tuple[str, ...], testbed: Path | None, *, as_json: bool) -> int:
     """Check policies: their syntax, and whether their timeouts, retries and deadline fit together.
 
-    POLICY is the name of a policy of the testbed, or a file; default: all policies of the testbed. Each finding
-    gives its place, what cannot take effect or is cut short, and how to fix it.
+    POLICY is the name of a policy of the testbed, a file, or - for standard input; default: all policies of the
+    testbed. Each finding gives its place, what cannot take effect or is cut short, and how to fix it.
 
     Exit 0: no errors (warnings are possible); 1: errors; 3: no such policy, or the testbed has no lint hook.
     """
@@ -103,15 +106,15 @@ def run_hook(spec: TestbedSpec, files: Sequence[Path]) -> LintReport:
 
 
 def _all(spec: TestbedSpec) -> list[Path]:
-    return sorted(spec.policies.glob("*.yaml"))
+    return yaml_files(spec.policies)
 
 
 def _file(spec: TestbedSpec, name: str) -> Path:
-    named = spec.policies / f"{name}.yaml"
+    named = spec.policy_file(name)
     if named.is_file():
         return named
-    if Path(name).is_file():
-        return Path(name).resolve()
+    if Path(name).is_file() or is_stream(Path(name)):
+        return regular_file(Path(name)).resolve()
     hint = did_you_mean(name, [path.stem for path in _all(spec)], "give a name from that folder")
     msg = f"there is no policy {name}: not found in {spec.policies}, and not a file; {hint}"
     raise click.ClickException(msg)
@@ -133,5 +136,5 @@ def _lines(report: LintReport) -> Iterable[str]:
 def _shown(file: str) -> str:
     """The path relative to the current folder, if it is below it."""
     here = Path.cwd()
-    path = Path(file)
-    return str(path.relative_to(here)) if path.is_relative_to(here) else file
+    path = original_name(Path(file))
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

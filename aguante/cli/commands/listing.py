@@ -11,9 +11,11 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from aguante.cli.consoles import output_console
 from aguante.cli.options.experiment_files import expand, tag_option
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
-from aguante.cli.render.verdict_text import STYLE, verdict_console
+from aguante.cli.render.verdict_text import STYLE
+from aguante.core.input_files import STDIN
 from aguante.core.values import Value
 from aguante.experiment import Experiment, InvalidExperiment, load_experiment
 from aguante.plan.plan import Plan
@@ -78,7 +80,7 @@ def list_command(
     EXPERIMENT is a file, a folder or a quoted pattern; default: the folder chaos-experiments
     beside the testbed.yaml in use. Exit 3: not found.
     """
-    console = verdict_console()
+    console = output_console()
     if of_runs:
         found = listed_runs(runs_folder)
         _json(found) if as_json else print_runs(console, found)
@@ -97,7 +99,7 @@ def _there(places: tuple[Path, ...]) -> tuple[Path, ...]:
         click.UsageError: one of them does not exist.
     """
     found = expand(places)
-    missing = [str(path) for path in found if not path.exists()]
+    missing = [str(path) for path in found if not (path.exists() or path == STDIN)]
     if missing:
         message = f"{', '.join(missing)}: not found; give a file, a folder or a quoted pattern"
         raise click.UsageError(message)

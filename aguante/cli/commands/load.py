@@ -6,17 +6,17 @@ import click
 from rich.console import Console
 
 from aguante.cli.commands.run import heal_leftovers
-from aguante.cli.consoles import ProgressConsole
+from aguante.cli.consoles import ProgressConsole, output_console
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.completion_names import policies
 from aguante.cli.options.duration import Duration
 from aguante.cli.options.experiment_files import Loaded, select
+from aguante.cli.options.regular_file import INPUT_FILE, content_of
 from aguante.cli.options.run_folders import runs_option
 from aguante.cli.options.runtime_choice import attach_option, chosen, runtime_option
 from aguante.cli.options.testbed_option import check_policy, find_testbed, testbed_option
 from aguante.cli.play_single import play_single
 from aguante.cli.render.run_text import Terminal
-from aguante.cli.render.verdict_text import verdict_console
 from aguante.experiment.load_test import ACHIEVED, LoadTest
 from aguante.load_protocol.rates import Shape
 from aguante.measure.audit.ledger_csv import write_csv
@@ -89,7 +89,7 @@ from aguante.runtimes.chosen_runtime import RuntimeName
 @click.option(
     "--expect",
     "thresholds",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=INPUT_FILE,
     help="YAML file with `expect:` as in an experiment; default: at least 99 % of the load was achieved.",
 )
 @click.option(
@@ -164,7 +164,7 @@ def load_command(  # noqa: PLR0913 - an argument for each option
     progress = ProgressConsole(plain=ci)
     if not heal_leftovers(runs, progress):
         return ExitCode.TESTBED
-    verdicts = progress if as_json else verdict_console(plain=ci)
+    verdicts = progress if as_json else output_console(plain=ci)
     live = progress.is_terminal and not ci
     ((path, experiment),) = loaded.experiments
     wanted = SingleRun(experiment, loaded.spec, str(path), runs, policy, seed, runtime)
@@ -204,8 +204,8 @@ def _text(thresholds: Path) -> str:
         click.UsageError: it cannot be read, or is not text.
     """
     try:
-        return thresholds.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as why:
+        return content_of(thresholds).decode()
+    except UnicodeDecodeError as why:
         message = f"--expect {thresholds}: {why}; expected a YAML file with `expect:`"
         raise click.UsageError(message) from why
 
@@ -231,4 +231,4 @@ def _loaded(asked: LoadTest, runs: Path, testbed: Path | None) -> Loaded:
 def _write_csv(folder: RunFolder, console: Console) -> None:
     if folder.records.exists():
         requests, summary = write_csv(folder.records, folder.root)
-        console.print(f"csv: {requests} {summary}", highlight=False, soft_wrap=True)
+        console.print(f"csv: {requests} {summary}", highlight=False, markup=False, soft_wrap=True)

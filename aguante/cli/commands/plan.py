@@ -45,8 +45,8 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
 ) -> int:
     """Show what `aguante run` would do with EXPERIMENT: phases, faults, load and expectations over time.
 
-    EXPERIMENT is a file, a folder (all its *.yaml), or a quoted pattern. Nothing is started. With --runtime, faults
-    that the runtime cannot inject are rejected.
+    EXPERIMENT is a file, a folder (all its YAML files), a quoted pattern, a name from the library (see `aguante list`),
+    or - for standard input. Nothing is started. With --runtime, faults that the runtime cannot inject are rejected.
 
     Exit 0: all files are valid; 3: at least one is invalid.
     """
@@ -72,7 +72,7 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
 
 
 def _timeline(plan: Plan, spec: TestbedSpec) -> str:
-    limits_s = timeouts_s(spec.policies / f"{plan.policy}.yaml")
+    limits_s = timeouts_s(spec.policy_file(plan.policy))
     return preview(plan, limits_s, spec.settle.within_s) + "\n"
 
 

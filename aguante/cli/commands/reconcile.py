@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
+from aguante.cli.consoles import output_console
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.run_folders import recorded_spec
-from aguante.cli.options.running_testbeds import one_state
+from aguante.cli.options.running_testbeds import attached, which_argument
+from aguante.cli.options.runtime_choice import attach_option
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
-from aguante.cli.render.verdict_text import verdict_console
 from aguante.collect.database_dump import DumpError, dump_tables
 from aguante.core.durations import EXAMPLES, seconds_of
 from aguante.measure.audit.sql_reports import Report, Since, run_report
@@ -44,7 +45,8 @@ def since_of(_context: click.Context, _option: click.Parameter, given: str | Non
 
 
 @click.command("reconcile")
-@click.argument("testbed_id", metavar="[ID]", required=False)
+@which_argument
+@attach_option
 @click.option(
     "--run",
     "run_folder",
@@ -60,13 +62,16 @@ def since_of(_context: click.Context, _option: click.Parameter, given: str | Non
 @testbed_option
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 def reconcile_command(
-    testbed_id: str | None,
+    which: str | None,
+    attach: str | None,
     run_folder: Path | None,
     since: Since,
     testbed: Path | None,
     as_json: bool,
 ) -> int:
-    """List what was compensated, refunded or sent again in testbed ID, and why, from its durable log.
+    """List what was compensated, refunded or sent again, and why, from the durable log of a testbed or a run.
+
+    WHICH is an ID from `aguante ps`, a Compose project, or FILE; default: the only running testbed.
 
     Prints one line for each reservation that left the happy path: when and in which state it did, the mechanism
     and link that caused it, what happened to seats, payment and notification, and whether its own process or
@@ -78,8 +83,8 @@ def reconcile_command(
       0  the list was printed, even if it is empty
       4  the databases cannot be read
     """
-    if run_folder and testbed_id:
-        message = "give either the ID of a testbed or --run FOLDER"
+    if run_folder and (which or attach):
+        message = "give either a testbed or --run FOLDER"
         raise click.UsageError(message)
     try:
         if run_folder:
@@ -87,8 +92,9 @@ def reconcile_command(
             spec = recorded_spec(folder)
             report = run_report(str(run_folder), spec, _report_of(spec), folder.tables, since)
         else:
-            state = one_state(testbed_id)
-            report = asyncio.run(_of_testbed(state.up, find_testbed(testbed), since))
+            spec = find_testbed(testbed)
+            running = attached(which, attach, spec)
+            report = asyncio.run(_of_testbed(running, spec, since))
     except (DumpError, EvidenceError) as error:
         click.echo(f"error: {error}", err=True)
         return ExitCode.TESTBED
@@ -120,7 +126,7 @@ def _print(report: Report, as_json: bool) -> None:
     if as_json:
         click.echo(report.model_dump_json(indent=2))
         return
-    console, count = verdict_console(), len(report.rows)
+    console, count = output_console(), len(report.rows)
     title = f"{report.subject}: {count} reservation{'' if count == 1 else 's'} that left the happy path (times in UTC)"
     console.print(title, highlight=False, markup=False, soft_wrap=True)
     for row in report.rows:

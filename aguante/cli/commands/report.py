@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
+from aguante.cli.consoles import output_console
 from aguante.cli.options import completion_names as names
 from aguante.cli.options.run_folders import or_usage, run_folder, runs_option
-from aguante.cli.render.verdict_text import print_verdict, verdict_console
+from aguante.cli.render.verdict_text import print_verdict
 from aguante.core.stored_values import read_value
 from aguante.report.analyse import analyse
 from aguante.report.overview import write_overview
@@ -65,5 +66,5 @@ def verdict_command(run: str | None, runs: Path, write: bool, as_json: bool) -> 
     if as_json:
         click.echo(text)
     else:
-        print_verdict(verdict_console(), judged.verdict, judged.folder)
+        print_verdict(output_console(), judged.verdict, judged.folder)
     return judged.verdict.exit_code

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from aguante.cli.consoles import ProgressConsole
+from aguante.cli.consoles import ProgressConsole, output_console
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.command_line import command_line
 from aguante.cli.options.completion_names import policies
@@ -24,7 +24,8 @@ from aguante.cli.options.with_option import with_option
 from aguante.cli.play_single import play_single
 from aguante.cli.play_suite import play_suite
 from aguante.cli.render.run_text import Terminal
-from aguante.cli.render.verdict_text import print_suite, verdict_console
+from aguante.cli.render.verdict_text import print_suite
+from aguante.core.input_files import STDIN
 from aguante.run.recover_runs import recover
 from aguante.run.single import SingleRun
 from aguante.runtimes.chosen_runtime import ChosenRuntime, RuntimeName
@@ -103,7 +104,8 @@ def run_command(  # noqa: PLR0913 - an argument for each option
 ) -> int:
     """Run EXPERIMENT files on the real system, and print a verdict for each.
 
-    EXPERIMENT is a file, a folder (all its *.yaml), or a quoted pattern.
+    EXPERIMENT is a file, a folder (all its YAML files), a quoted pattern, a name from the library (see `aguante list`),
+    or - for standard input.
 
     Starts the services, PostgreSQL and Toxiproxy, natively or in containers (or uses a running testbed), generates
     open-loop load, injects the faults, heals them, audits the databases, and writes a run folder with verdict.json
@@ -114,8 +116,11 @@ def run_command(  # noqa: PLR0913 - an argument for each option
 
     The exit code is the most severe one of all runs (see `aguante --help`). Ctrl-C heals the faults and then stops.
     """
+    if attach == str(STDIN) and STDIN in experiments:
+        message = "standard input can be used only once: give EXPERIMENT or --attach as a file"
+        raise click.UsageError(message)
     runtime = chosen(runtime_name, attach, at_once=jobs, sidecars=sidecars.names)
-    loaded = select(experiments, tags, testbed, sets, runtime.name)
+    loaded = select(experiments, tags, testbed, sets, runtime.name, keep_in=runs)
     if loaded.invalid:
         return ExitCode.INVALID
     check_policy(loaded.spec, policy)
@@ -124,7 +129,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
         return ExitCode.TESTBED
     entries = [Entry.of(*each, loaded.spec, policy) for each in loaded.experiments]
     planned = interleave(entries, repeat, seed)
-    verdicts = progress if as_json else verdict_console(plain=ci)
+    verdicts = progress if as_json else output_console(plain=ci)
     if len(planned) == 1:
         wanted = SingleRun(
             loaded.experiments[0][1],
@@ -160,7 +165,8 @@ def heal_leftovers(runs: Path, console: Console) -> bool:
     writable(runs)
     left = asyncio.run(recover(runs, default_parent()))
     for each in left:
-        console.print(f"{each.run_id}: {each.fault_id}: {each.how or each.error}", soft_wrap=True)
+        text = f"{each.run_id}: {each.fault_id}: {each.how or each.error}"
+        console.print(text, markup=False, soft_wrap=True)
     return not any(each.error for each in left)
 
 

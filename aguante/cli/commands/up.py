@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 from pydantic import TypeAdapter
+from rich.markup import escape
 from rich.table import Table
 
 from aguante.cli.consoles import OutputConsole
@@ -21,7 +22,7 @@ from aguante.runtimes.compose.compose_runtime import ComposeRuntime
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.runtimes.sidecars import Sidecars
 from aguante.runtimes.teardown import end_testbed
-from aguante.runtimes.testbed_state import SavedState, default_parent, living, sweep
+from aguante.runtimes.testbed_state import SavedState, default_parent, live_testbeds, sweep
 from aguante.testbed.runtime import Testbed, TestbedError
 from aguante.testbed.testbed_spec import REPLICAS_MAX
 from aguante.testbed.up_arguments import check_replicas
@@ -132,7 +133,7 @@ def down_command(testbed_id: str | None, every: bool) -> int:
 
     Also removes testbeds that killed runs left behind. Exit 4: one could not be stopped.
     """
-    chosen = living_states() if every else (one_state(testbed_id, "or --all"),)
+    chosen = living_states() if every else (one_state(testbed_id),)
     asyncio.run(_down(chosen))
     return 0
 
@@ -141,7 +142,7 @@ def down_command(testbed_id: str | None, every: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print all addresses and pids as JSON.")
 def ps_command(as_json: bool) -> int:
     """List the running testbeds."""
-    states = tuple(living(default_parent()))
+    states = tuple(live_testbeds(default_parent()))
     if as_json:
         testbeds = [state.testbed for state in states if state.testbed]
         click.echo(TypeAdapter(list[Testbed]).dump_json(testbeds, indent=2).decode())
@@ -208,7 +209,7 @@ def _show(testbed: Testbed, as_json: bool) -> None:
     logs = (
         "docker logs <container>" if testbed.runtime == "compose" else str(testbed.state / "logs")
     )
-    table.add_row("logs", logs, "")
+    table.add_row("logs", escape(logs), "")
     OutputConsole().print(table)
 
 

@@ -26,8 +26,9 @@ def validate_command(
 ) -> int:
     """Check EXPERIMENT files and report every error at once, with file:line and how to fix it.
 
-    EXPERIMENT is a file, a folder (all its *.yaml), or a quoted pattern. Nothing is started. Errors are reported
-    regardless of --tag. With --runtime, faults that the runtime cannot inject are errors too.
+    EXPERIMENT is a file, a folder (all its YAML files), a quoted pattern, a name from the library (see `aguante list`),
+    or - for standard input. Nothing is started. Errors are reported regardless of --tag. With
+    --runtime, faults that the runtime cannot inject are errors too.
 
     Exit 0: all files are valid; 3: at least one is invalid.
     """

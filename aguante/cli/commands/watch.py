@@ -10,17 +10,15 @@ from pathlib import Path
 import click
 from rich.live import Live
 
+from aguante.cli.consoles import output_console
 from aguante.cli.options.duration import Duration
-from aguante.cli.options.running_testbeds import living_states
+from aguante.cli.options.running_testbeds import attached, living_states, which_argument
+from aguante.cli.options.runtime_choice import attach_option
 from aguante.cli.options.stop_signals import stop_on_signals
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.cli.render.live.draw_picture import PAST_MAX, draw
 from aguante.cli.render.live.picture import Picture, draw_up
 from aguante.cli.render.live.read_testbed import read, session
-from aguante.cli.render.verdict_text import verdict_console
-from aguante.clients.docker_cli import Docker
-from aguante.runtimes.attach.find_testbed import find_testbed_of
-from aguante.runtimes.testbed_state import default_parent
 from aguante.testbed.runtime import Testbed, TestbedError
 from aguante.testbed.testbed_spec import TestbedSpec
 
@@ -29,7 +27,8 @@ GONE_AFTER = 5
 
 
 @click.command("watch")
-@click.argument("which", metavar="[WHICH]", required=False, default="")
+@which_argument
+@attach_option
 @testbed_option
 @click.option("--once", is_flag=True, help="Print a single picture and exit.")
 @click.option("--json", "as_json", is_flag=True, help="Print each picture as one line of JSON.")
@@ -42,7 +41,12 @@ GONE_AFTER = 5
     help="Time between two readings; rates are averages over it.",
 )
 def watch_command(
-    which: str, testbed: Path | None, once: bool, as_json: bool, every_s: float
+    which: str | None,
+    attach: str | None,
+    testbed: Path | None,
+    once: bool,
+    as_json: bool,
+    every_s: float,
 ) -> int:
     """Watch a testbed. WHICH is an ID from `aguante ps`, a Compose project, or FILE; default: the only running one.
 
@@ -52,24 +56,17 @@ def watch_command(
 
     Exit 4: the testbed has ended.
     """
-    asyncio.run(_watch(which, find_testbed(testbed), every_s, once=once, as_json=as_json))
+    spec, named = find_testbed(testbed), which or attach
+    saved = [each.up for each in living_states() if named in (None, each.id)]
+    # The saved state lists services that an experiment has stopped, too.
+    running = saved[0] if len(saved) == 1 else attached(which, attach, spec)
+    asyncio.run(_show(_pictures(running, spec, every_s), once=once, as_json=as_json))
     return 0
-
-
-async def _watch(
-    which: str, spec: TestbedSpec, every_s: float, *, once: bool, as_json: bool
-) -> None:
-    saved = [each.up for each in living_states() if which in ("", each.id)]
-    if len(saved) == 1:
-        up = saved[0]  # the saved state lists services that an experiment has stopped, too
-    else:
-        up = await find_testbed_of(which, spec, default_parent(), Docker())
-    await _show(_pictures(up, spec, every_s), once=once, as_json=as_json)
 
 
 async def _show(pictures: AsyncIterator[Picture], *, once: bool, as_json: bool) -> None:
     """Print every picture, or only the first with ``once``; on a terminal, redraw in place."""
-    console = verdict_console()
+    console = output_console()
     past: deque[Picture] = deque(maxlen=PAST_MAX)
     live = console.is_terminal and not (once or as_json)
     with Live(console=console, auto_refresh=False, screen=live) as screen:

@@ -21,12 +21,31 @@ own_runtime_option = click.option(
     type=click.Choice(("native", "compose")),
     help="native (default): plain processes; compose: containers. A running testbed cannot change its policy.",
 )
+
+
+def _note_old_name(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        click.echo("--testbed-id is now called --attach.", err=True)
+        ctx.meta[_OLD_NAME] = value
+
+
+def _attach(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
+    old: str | None = ctx.meta.get(_OLD_NAME)
+    return old if value is None else value
+
+
+_OLD_NAME = "aguante.testbed_id"
 attach_option = click.option(
     "--attach",
     metavar="WHICH",
+    callback=_attach,
     help="Use a running testbed and leave it as it was: an ID from `aguante ps`, a Compose project, or "
     "FILE or - with the output of `aguante up --json`.",
 )
+old_attach_option = click.option(
+    "--testbed-id", hidden=True, is_eager=True, expose_value=False, callback=_note_old_name
+)
+"""The name of ``--attach`` in 0.1, for `inject` and `heal`."""
 
 
 def chosen(

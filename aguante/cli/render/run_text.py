@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import click
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -69,7 +70,7 @@ class PlainProgress:
 
     def step(self, text: str) -> None:
         """Print the step."""
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, markup=False)
 
     def tick(self, status: LiveStatus) -> None:
         """Print if the phase has changed, and every PLAIN_EVERY_S seconds."""
@@ -101,7 +102,7 @@ class LiveProgress:
     def step(self, text: str) -> None:
         """Print the step."""
         self.close()
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, markup=False)
 
     def tick(self, status: LiveStatus) -> None:
         """Redraw the table."""
@@ -115,7 +116,7 @@ def render(status: LiveStatus) -> Group:
     """The table of one moment."""
     table = Table.grid(padding=(0, 2))
     table.add_row("phase", f"{status.phase} ({status.at_s:.0f} of {status.end_s:.0f} s)")
-    table.add_row("fault", ", ".join(status.faults) or "none")
+    table.add_row("fault", escape(", ".join(status.faults)) or "none")
     table.add_row("offered", f"{status.offered_rps:.1f} /s")
     table.add_row("answered", f"{status.achieved_rps:.1f} /s")
     table.add_row("codes", _codes(status.codes))

@@ -7,12 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from aguante.cli.consoles import OutputConsole
 from aguante.run_folder.folder import RunFolder
 from aguante.verdict.suite_result import Suite, SuiteRun
 from aguante.verdict.verdict import Verdict
 
-PLAIN_WIDTH = 130
 STYLE = {
     "held": "bold green",
     "deviated": "bold red",
@@ -23,14 +21,6 @@ STYLE = {
     "violated": "red",
     "error": "bold red",
 }
-
-
-def verdict_console(*, plain: bool = False) -> Console:
-    """Standard output; a file or a CI log has no width, so there it is wide enough for a table."""
-    console = OutputConsole(no_color=plain or None, force_terminal=False if plain else None)
-    if console.is_terminal:
-        return console
-    return OutputConsole(width=PLAIN_WIDTH, no_color=plain or None)
 
 
 def _styled(word: str) -> str:
@@ -50,7 +40,7 @@ def print_verdict(console: Console, verdict: Verdict, folder: RunFolder) -> None
         console.print(f"  - {escape(reason)}", highlight=False)
     console.print(_expectations(verdict))
     console.print(_invariants(verdict))
-    console.print(f"report: {folder.report_html}", highlight=False, soft_wrap=True)
+    _print_path(console, "report", folder.report_html)
 
 
 def _expectations(verdict: Verdict) -> Table:
@@ -113,7 +103,12 @@ def print_suite(console: Console, suite: Suite, folder: Path) -> None:
     left = suite.planned - len(suite.runs)
     if left:
         console.print(f"stopped: {left} of {suite.planned} runs were not started", highlight=False)
-    console.print(f"overview: {folder / 'overview.html'}", highlight=False, soft_wrap=True)
+    _print_path(console, "overview", folder / "overview.html")
+
+
+def _print_path(console: Console, name: str, path: Path) -> None:
+    """Without markup: a folder may be called ``[work]``."""
+    console.print(f"{name}: {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _as_expected(run: SuiteRun) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from aguante.core.duckdb_paths import literal_path
 from aguante.measure.measures import InvariantMeasure
 from aguante.measure.run_evidence import RunEvidence
 from aguante.run_folder.folder import RunFolder
@@ -52,7 +53,7 @@ def _load_table(
     """Empty, or why the table cannot be read. PostgreSQL's CSV: an unquoted empty field is NULL."""
     try:
         rows = connection.read_csv(
-            str(tables / f"{name}.csv"),
+            literal_path(tables / f"{name}.csv"),
             header=True,
             columns=columns,
             auto_detect=False,

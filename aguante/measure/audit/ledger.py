@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
+from aguante.core.duckdb_paths import literal_path
 from aguante.load_protocol.records import RequestRecord
 from aguante.plan.plan import Window
 from aguante.run_folder.run_log import complete_lines
@@ -30,7 +31,7 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, records: Path) -> None:
 def read_ledger(connection: duckdb.DuckDBPyConnection, path: str) -> duckdb.DuckDBPyRelation:
     """The columns of RequestRecord. The file is read when the relation is used, and must exist until then."""
     columns = {f.name: _DUCKDB_TYPES[f.type] for f in msgspec.structs.fields(RequestRecord)}
-    return connection.read_json(path, columns=columns, format="newline_delimited")
+    return connection.read_json(literal_path(path), columns=columns, format="newline_delimited")
 
 
 def with_phases(rows: duckdb.DuckDBPyRelation, phases: Sequence[Window]) -> duckdb.DuckDBPyRelation:

@@ -56,9 +56,9 @@ def test_a_verdict_that_nobody_reads_is_no_crash() -> None:
     """Printed inside tasks, as `run` does, with standard error gone as well (`2>&1 | head`): 141 all the same."""
     script = (
         "import asyncio, click, os; from aguante.cli import main as cli\n"
-        "from aguante.cli.render.verdict_text import verdict_console\n"
+        "from aguante.cli.consoles import output_console\n"
         "os.dup2(1, 2)\n"
-        "async def show(): verdict_console().print('held')\n"
+        "async def show(): output_console().print('held')\n"
         "async def tell():\n"
         "    async with asyncio.TaskGroup() as group: group.create_task(show())\n"
         "play = click.Command('play', callback=lambda: asyncio.run(tell()))\n"

@@ -25,4 +25,4 @@ def test_a_rate_counts_statuses_classes_and_lists(
 def test_the_sentence_of_a_rate_has_its_statuses() -> None:
     """They are listed as written."""
     asked = Rate.model_validate({"phase": "fault", "status": [0, "5xx"], "max": 0.1})
-    assert asked.sentence() == "rate of no answer or 5xx in fault <= 10 %"
+    assert asked.sentence() == "rate of no response or 5xx in fault <= 10 %"

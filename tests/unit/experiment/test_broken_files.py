@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from broken_files import GOOD, Broken, read_cases
 
+from aguante.core import input_files
 from aguante.experiment import InvalidExperiment, load_experiment
 from aguante.testbed.testbed_spec import TestbedSpec
 
@@ -139,17 +140,22 @@ def test_a_huge_file_is_refused_by_its_first_megabyte(
     )
 
 
-@pytest.mark.parametrize("device", ["pipe", "/dev/null"])
-def test_what_is_no_file_is_refused_unopened(
-    device: str, small_shop: TestbedSpec, tmp_path: Path
-) -> None:
-    """A device may never end, and a pipe may never begin."""
-    path = tmp_path / device
-    if device == "pipe":
-        os.mkfifo(path)
+def test_a_device_is_refused_unopened(small_shop: TestbedSpec) -> None:
+    """It may never end."""
     with pytest.raises(
-        InvalidExperiment, match="found a device or a pipe, expected a regular file"
+        InvalidExperiment, match="found a device, expected a regular file or a pipe"
     ):
+        load_experiment(Path("/dev/null"), small_shop)
+
+
+def test_a_pipe_without_a_writer_is_a_finding(
+    small_shop: TestbedSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening it does not block; the wait for a writer has a limit."""
+    monkeypatch.setattr(input_files, "WRITER_WAIT_S", 0.05)
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(InvalidExperiment, match="found a pipe that nothing is written to"):
         load_experiment(path, small_shop)
 
 

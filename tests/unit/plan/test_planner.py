@@ -33,15 +33,15 @@ def changed(experiment: Experiment, **section: object) -> Experiment:
     return experiment.model_copy(update={"faults": (fault,)})
 
 
-def test_replicas_are_one_each_unless_said(experiment: Experiment, shop: TestbedSpec) -> None:
-    """What the file says reaches the runtime; a service that it does not name is not in the plan."""
+def test_a_service_has_one_replica_by_default(experiment: Experiment, shop: TestbedSpec) -> None:
+    """The plan has only the services that the file names."""
     assert plan_of(experiment, shop).replicas == ()
     doubled = experiment.model_copy(update={"replicas": {"inventory": 2}})
     assert plan_of(doubled, shop).replicas == (("inventory", 2),)
 
 
 def test_phases_follow_each_other_without_gaps(experiment: Experiment, shop: TestbedSpec) -> None:
-    """Lengths become windows from t0 on."""
+    """Lengths become windows that start at t0."""
     phases = experiment.phases.model_copy(
         update={"warmup_s": 2.0, "baseline_s": 6.0, "fault_s": 12.0, "recovery_s": 10.0}
     )
@@ -77,7 +77,7 @@ def test_a_fault_holds_for_the_fault_phase_by_default(
     )
 
 
-def test_a_faults_times_count_from_the_fault_phase(
+def test_times_of_a_fault_count_from_the_fault_phase(
     experiment: Experiment, shop: TestbedSpec
 ) -> None:
     """``start_s`` and ``duration_s`` are offsets into the phase."""
@@ -86,13 +86,13 @@ def test_a_faults_times_count_from_the_fault_phase(
     assert (plan.faults[0].start_s, plan.faults[0].end_s) == (start_s + 1.5, start_s + 3.5)
 
 
-def test_a_plan_survives_its_file(experiment: Experiment, shop: TestbedSpec) -> None:
-    """What is written to plan.json is what is read from it."""
+def test_a_plan_is_read_back_as_it_was_written(experiment: Experiment, shop: TestbedSpec) -> None:
+    """plan.json round-trips, with expectations and abort conditions."""
     plan = plan_of(experiment, shop)
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
-def test_run_ids_sort_by_time_whatever_the_zone() -> None:
+def test_run_ids_sort_by_time_in_any_time_zone() -> None:
     """The id begins with the time in UTC."""
     zone = timezone(timedelta(hours=-3))
     run_id = new_run_id("payments-slow", datetime(2026, 1, 2, 3, 4, 5, tzinfo=zone), "ab12")
@@ -100,14 +100,14 @@ def test_run_ids_sort_by_time_whatever_the_zone() -> None:
     assert run_id < new_run_id("a", datetime(2026, 1, 2, 6, 4, 6, tzinfo=UTC), "0000")
 
 
-def test_a_naive_time_is_refused() -> None:
-    """A time without a zone could be any time."""
+def test_a_time_without_a_zone_is_rejected() -> None:
+    """It is ambiguous."""
     with pytest.raises(ValueError, match="aware"):
         new_run_id("x", datetime(2026, 1, 2), "ab12")  # noqa: DTZ001 - the very fault that is tested
 
 
 def test_a_repeated_fault_is_planned_as_several(experiment: Experiment, shop: TestbedSpec) -> None:
-    """Each time has a name and a window of its own, so that each is undone, verified and felt by itself."""
+    """Each repetition has its own name and window, so that each is undone, verified and observed separately."""
     repeat = RepeatSection(times=3, every_s=4.0)
     plan = plan_of(changed(experiment, start_s=1.0, duration_s=1.5, repeat=repeat), shop)
     begin_s = plan.window("fault").start_s
@@ -121,7 +121,7 @@ def test_a_repeated_fault_is_planned_as_several(experiment: Experiment, shop: Te
 def test_a_fault_on_processes_names_service_action_and_instance(
     experiment: Experiment, shop: TestbedSpec
 ) -> None:
-    """Without an instance it is done to all of the service; the plan comes back from its JSON the same."""
+    """Without an instance it affects all of the service; the plan round-trips as JSON."""
     process = ProcessSection(service="payments", action="kill", instance="payments-1")
     plan = plan_of(changed(experiment, toxiproxy=None, process=process), shop)
     (fault,) = plan.faults
@@ -143,7 +143,7 @@ def test_a_fault_by_pumba_is_planned_with_all_its_options(
     experiment: Experiment,
     shop: TestbedSpec,
 ) -> None:
-    """The plan comes back from its JSON the same; a fault for which a container is started first may begin later."""
+    """The plan round-trips as JSON; a fault that starts a helper container may begin later."""
     pumba = PumbaSection.model_validate({"service": "payments", "command": command, **options})
     plan = plan_of(changed(experiment, toxiproxy=None, pumba=pumba), shop)
     (fault,) = plan.faults
@@ -153,11 +153,21 @@ def test_a_fault_by_pumba_is_planned_with_all_its_options(
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
-def test_the_setup_is_the_experiments_own_where_it_says_so(
-    experiment: Experiment, shop: TestbedSpec
-) -> None:
-    """What it does not say is the testbed's."""
+def test_the_experiments_setup_takes_precedence(experiment: Experiment, shop: TestbedSpec) -> None:
+    """Missing values are the testbed's."""
     setup = plan_of(experiment, shop).setup
     assert setup == PlannedSetup(events=shop.setup.events, capacity=shop.setup.capacity)
     few = experiment.model_copy(update={"setup": SetupSection(capacity=1)})
     assert plan_of(few, shop).setup == PlannedSetup(events=shop.setup.events, capacity=1)
+
+
+def test_a_plan_has_everything_that_a_run_is_judged_by(shop: TestbedSpec) -> None:
+    """Expectations and abort conditions with their places in the file, and the chosen invariants."""
+    slow = load_experiment(ROOT / "tests" / "unit" / "payments-slow.yaml", shop)
+    plan = plan_of(slow.model_copy(update={"invariants": ("seats_add_up",)}), shop)
+    assert [each.clause for each in plan.expect] == list(slow.expect)
+    assert [each.clause for each in plan.abort_when] == list(slow.abort_when)
+    assert [each.where.rpartition(":")[2] for each in (*plan.expect[:2], *plan.abort_when)] == [
+        *("11", "12", "22"),
+    ]
+    assert plan.invariants == ("seats_add_up",)

@@ -8,17 +8,11 @@ have met a tombstone.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 import pytest
-from race_harness import Shop, shop_with
-
-from aguante.testbed.testbed_spec import TestbedSpec
-
-pytestmark = pytest.mark.alone
+from race_harness import Shop
 
 AT_ONCE = 16
 """Each is a toss-up: that no compensation at all gets through first happens once in 65,000 rounds."""
@@ -43,13 +37,6 @@ STEPS = (
     Step("reservations-payments", "payments", "/pay", "charges", "REFUNDED"),
     Step("reservations-inventory", "inventory", "/reserve", "allocations", "RELEASED"),
 )
-
-
-@pytest.fixture(scope="module")
-async def shop(own_parent: Path, shop_spec: TestbedSpec) -> AsyncIterator[Shop]:
-    """One testbed for both steps."""
-    async with shop_with(shop_spec, own_parent, "default") as shop:
-        yield shop
 
 
 async def voided_answers(shop: Shop, step: Step) -> int:

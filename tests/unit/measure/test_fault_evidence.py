@@ -1,4 +1,4 @@
-"""Which attempts show a fault: those on its link, those to the service whose processes it hit."""
+"""Which attempts show a fault: those on its link, or to the service whose processes it affects."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +27,7 @@ Action = Literal["kill", "stop", "pause", "restart"]
 
 
 class Lab:
-    """A plan with one fault from 8 s to 12 s, and the spans that a test puts in."""
+    """A plan with one fault from 8 s to 12 s, and the spans that a test adds."""
 
     def __init__(self, folder: Path, plan: Plan, shop: TestbedSpec) -> None:
         self._folder, self._plan, self._shop = RunFolder(folder), plan, shop
@@ -49,7 +49,7 @@ class Lab:
     ) -> None:
         self._span(trace, link.split("-")[0], "client", error, at_s, ms, link=link)
 
-    def answer(self, service: str, link: str, error: str, trace: str = "t") -> None:
+    def response(self, service: str, link: str, error: str, trace: str = "t") -> None:
         self._span(trace, service, "server", error, 9.0, 10.0, error_link=link, origin=service)
 
     def _span(
@@ -74,8 +74,8 @@ def process(action: Action, service: str = "inventory") -> PlannedFault:
 
 
 @pytest.mark.parametrize("link", ["reservations-inventory", "gateway-inventory"])
-def test_a_killed_service_is_felt_on_any_link_to_it(link: str, lab: Lab) -> None:
-    """Each of its callers can show it."""
+def test_a_killed_service_is_observed_on_any_link_to_it(link: str, lab: Lab) -> None:
+    """Attempts of each of its callers show the fault."""
     lab.open(process("kill"))
     lab.attempt(link, "disconnected")
     seen = measure_fault(lab.evidence, process("kill"))
@@ -83,8 +83,8 @@ def test_a_killed_service_is_felt_on_any_link_to_it(link: str, lab: Lab) -> None
     assert (seen.kind, seen.service, seen.link) == ("kill", "inventory", "")
 
 
-def test_a_killed_service_that_nobody_called_was_not_felt(lab: Lab) -> None:
-    """Neither calls to others, nor its own to its database, nor calls before it died count."""
+def test_a_killed_service_without_calls_is_not_observed(lab: Lab) -> None:
+    """Calls to other services, its own to its database, and earlier calls do not count."""
     lab.open(process("kill"), after=f"inventory-1: pid 2 running, {STARTED_ANEW} (was 1)")
     lab.attempt("reservations-payments", "disconnected")
     lab.attempt("inventory-db", "database_unavailable")
@@ -93,8 +93,8 @@ def test_a_killed_service_that_nobody_called_was_not_felt(lab: Lab) -> None:
     assert not measure_fault(lab.evidence, process("kill")).injection_observed
 
 
-def test_what_was_felt_while_a_fault_took_hold_counts_as_felt(lab: Lab) -> None:
-    """Docker tells of a container's end after its callers have met it: the window opens when the kill is sent."""
+def test_attempts_count_from_the_moment_a_fault_is_applied(lab: Lab) -> None:
+    """Docker reports the end of a container after its callers observe it, so the window opens when the kill is sent."""
     lab.open(process("kill"), held_s=8.4)
     lab.attempt("reservations-inventory", "disconnected", at_s=8.2)
     seen = measure_fault(lab.evidence, process("kill"))
@@ -102,14 +102,14 @@ def test_what_was_felt_while_a_fault_took_hold_counts_as_felt(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "felt"),
+    ("after", "observed"),
     [(f"inventory-1: pid 2 running, {STARTED_ANEW} (was 1)", True), ("inventory-1: pid 1", False)],
 )
-def test_a_restart_is_seen_by_another_process(after: str, felt: bool, lab: Lab) -> None:
-    """One in good order may cost no attempt; that it happened is told by who stands there now."""
+def test_a_restart_is_observed_by_the_new_process(after: str, observed: bool, lab: Lab) -> None:
+    """A graceful restart may fail no attempt, but there is a new process."""
     lab.open(process("restart"), after=after)
     lab.attempt("reservations-inventory", "")
-    assert measure_fault(lab.evidence, process("restart")).injection_observed is felt
+    assert measure_fault(lab.evidence, process("restart")).injection_observed is observed
 
 
 def by_pumba(command: str, **given: object) -> PlannedFault:
@@ -118,8 +118,8 @@ def by_pumba(command: str, **given: object) -> PlannedFault:
     return PlannedFault(id="hit", fault=fault, start_s=8, end_s=12)
 
 
-def test_a_container_that_pumba_killed_is_felt_by_its_callers(lab: Lab) -> None:
-    """One cut attempt is enough, where the baseline has none."""
+def test_a_container_that_pumba_killed_is_observed_by_its_callers(lab: Lab) -> None:
+    """One cut attempt is enough if the baseline has none."""
     lab.open(by_pumba("kill"))
     lab.attempt("reservations-payments", "disconnected")
     seen = measure_fault(lab.evidence, by_pumba("kill"))
@@ -128,11 +128,11 @@ def test_a_container_that_pumba_killed_is_felt_by_its_callers(lab: Lab) -> None:
     )
 
 
-@pytest.mark.parametrize(("slower", "felt"), [(20, True), (8, False)])
-def test_lost_packets_are_felt_by_a_shift_of_the_attempts(
-    slower: int, felt: bool, lab: Lab
+@pytest.mark.parametrize(("slower", "observed"), [(20, True), (8, False)])
+def test_lost_packets_are_observed_as_a_shift_of_all_attempts(
+    slower: int, observed: bool, lab: Lab
 ) -> None:
-    """30 % of the packets reach two attempts in three: 18 of 100 must be slower than the baseline's slowest."""
+    """A loss of 30 % affects two of three attempts: 18 of 100 must be slower than the baseline's slowest."""
     planned = by_pumba("iptables loss", probability=0.3)
     lab.open(planned)
     for n in range(40):
@@ -141,14 +141,12 @@ def test_lost_packets_are_felt_by_a_shift_of_the_attempts(
         lab.attempt(
             "reservations-payments", "timeout" if n < slower else "", at_s=8 + n / 50, ms=9.0
         )
-    assert measure_fault(lab.evidence, planned).injection_observed is felt
+    assert measure_fault(lab.evidence, planned).injection_observed is observed
 
 
-@pytest.mark.parametrize(("late", "felt"), [(8, True), (4, False)])
-def test_a_delay_that_holds_hardly_longer_than_itself_reaches_few(
-    late: int, felt: bool, lab: Lab
-) -> None:
-    """Of 3.5 s within 4 s an eighth is waited out: 8 of 100 are enough; 4, after none of 60, may be chance."""
+@pytest.mark.parametrize(("late", "observed"), [(8, True), (4, False)])
+def test_a_delay_that_ends_soon_affects_few_attempts(late: int, observed: bool, lab: Lab) -> None:
+    """Of 3.5 s in 4 s, an eighth is delayed in full: 8 of 100 are enough; 4, after 0 of 60, may be chance."""
     toxic = ToxiproxyFault(
         link="reservations-payments", toxic="latency", attributes=(("latency", 3500),)
     )
@@ -158,7 +156,7 @@ def test_a_delay_that_holds_hardly_longer_than_itself_reaches_few(
         lab.attempt("reservations-payments", "", at_s=5 + n / 100)
     for n in range(100):
         lab.attempt("reservations-payments", "timeout" if n < late else "", at_s=8 + n / 50)
-    assert measure_fault(lab.evidence, planned).injection_observed is felt
+    assert measure_fault(lab.evidence, planned).injection_observed is observed
 
 
 def down() -> PlannedFault:
@@ -166,18 +164,18 @@ def down() -> PlannedFault:
     return PlannedFault(id="hit", fault=fault, start_s=8, end_s=12)
 
 
-def test_a_database_that_cannot_be_reached_is_told_by_the_callers_answer(lab: Lab) -> None:
-    """Without a connection there is no statement to make a span of."""
+def test_an_unreachable_database_is_observed_in_the_callers_response(lab: Lab) -> None:
+    """Without a connection there is no statement, and therefore no span of one."""
     lab.open(down())
-    lab.answer("reservations", "reservations-db", "database_unavailable")
+    lab.response("reservations", "reservations-db", "database_unavailable")
     seen = measure_fault(lab.evidence, down())
     assert (seen.injection_observed, seen.attempts_bitten) == (True, 1)
 
 
-def test_a_failed_statement_and_the_answer_that_tells_of_it_are_one(lab: Lab) -> None:
-    """Counted once; and what another service answered about it is not counted at all."""
+def test_a_failed_statement_and_its_response_count_once(lab: Lab) -> None:
+    """The response of another service does not count."""
     lab.open(down())
     lab.attempt("reservations-db", "database_unavailable")
-    lab.answer("reservations", "reservations-db", "database_unavailable")
-    lab.answer("gateway", "gateway-reservations", "database_unavailable")
+    lab.response("reservations", "reservations-db", "database_unavailable")
+    lab.response("gateway", "gateway-reservations", "database_unavailable")
     assert measure_fault(lab.evidence, down()).attempts_in_window == 1

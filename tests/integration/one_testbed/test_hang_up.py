@@ -4,28 +4,16 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import AsyncIterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from race_harness import Shop, shop_with
+from race_harness import Shop
 
-from aguante.testbed.testbed_spec import TestbedSpec
 from stress.client import ReservationRequest
-
-pytestmark = pytest.mark.alone
 
 SLOWED_MS = 400
 """On the answer of payments: the client has hung up long before the saga can know that it was paid."""
 HOLDING = "SELECT count(*) FROM sagas WHERE idempotency_key = ANY($1) AND state = 'RESERVED'"
-
-
-@pytest.fixture(scope="module")
-async def shop(own_parent: Path, shop_spec: TestbedSpec) -> AsyncIterator[Shop]:
-    """One testbed for all."""
-    async with shop_with(shop_spec, own_parent, "default") as shop:
-        yield shop
 
 
 def send(gateway: str, order: ReservationRequest) -> socket.socket:

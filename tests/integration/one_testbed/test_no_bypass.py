@@ -10,7 +10,6 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import aiohttp
@@ -142,15 +141,12 @@ async def until(condition: Callable[[], Awaitable[bool]], limit_s: float) -> Non
 
 
 @pytest.fixture(scope="module")
-async def shop(own_parent: Path, shop_spec: TestbedSpec) -> AsyncIterator[Shop]:
-    """One testbed for all links."""
+async def shop(runtime: NativeRuntime, shop_spec: TestbedSpec) -> AsyncIterator[Shop]:
+    """The testbed with an event of this module."""
     limit = aiohttp.ClientTimeout(total=10)
-    async with (
-        NativeRuntime(own_parent).running(shop_spec, "default") as testbed,
-        aiohttp.ClientSession(timeout=limit) as session,
-    ):
-        event_id, *_ = await seed_events(shop_spec, testbed, "no-bypass")
-        yield Shop(testbed, event_id, session)
+    async with aiohttp.ClientSession(timeout=limit) as session:
+        event_id, *_ = await seed_events(shop_spec, runtime.testbed, "no-bypass")
+        yield Shop(runtime.testbed, event_id, session)
 
 
 def test_every_link_is_tried(shop_spec: TestbedSpec) -> None:

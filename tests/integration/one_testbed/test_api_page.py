@@ -4,28 +4,16 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from aguante.runtimes.native.native_runtime import NativeRuntime
-from aguante.testbed.runtime import Testbed
-from aguante.testbed.testbed_spec import TestbedSpec
 from services.kit.failures.problem import STATUS_OF, Mechanism
 
-PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "api.md").read_text(encoding="utf-8")
 STEPS = re.findall(r"^```sh\n(.*?)^```(?:\n\n```json\n(.*?)^```)?", PAGE, re.M | re.S)
 UNKNOWN = "…"
 LIMIT_S = 20.0
-
-
-@pytest.fixture(scope="module")
-async def documented(own_parent: Path, shop_spec: TestbedSpec) -> AsyncIterator[Testbed]:
-    """One testbed for this module."""
-    async with NativeRuntime(own_parent).running(shop_spec, "default") as testbed:
-        yield testbed
 
 
 def as_written(said: Any, written: Any) -> Any:
@@ -35,10 +23,11 @@ def as_written(said: Any, written: Any) -> Any:
     return UNKNOWN if written == UNKNOWN and isinstance(said, str) and said else said
 
 
-def test_every_command_answers_what_stands_below_it(documented: Testbed) -> None:
+def test_every_command_answers_what_stands_below_it(runtime: NativeRuntime) -> None:
     """In the order of the page, as a reader would type them."""
-    inventory = next(each.url for each in documented.services if each.name == "inventory")
-    environ = {**os.environ, "GATEWAY": documented.gateway, "INVENTORY": inventory}
+    testbed = runtime.testbed
+    inventory = next(each.url for each in testbed.services if each.name == "inventory")
+    environ = {**os.environ, "GATEWAY": testbed.gateway, "INVENTORY": inventory}
     assert len(STEPS) == 6
     for command, expected in STEPS:
         done = subprocess.run(
