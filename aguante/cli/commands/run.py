@@ -12,11 +12,11 @@ from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.command_line import command_line
 from aguante.cli.options.completion_names import policies
 from aguante.cli.options.experiment_files import (
-    experiment_argument,
     select,
     set_option,
     tag_option,
 )
+from aguante.cli.options.library_choice import choose_experiment
 from aguante.cli.options.run_folders import runs_option, writable
 from aguante.cli.options.runtime_choice import attach_option, chosen, refuse_stdin, runtime_option
 from aguante.cli.options.testbed_option import check_policy, testbed_option
@@ -53,7 +53,7 @@ retry_option = click.option(
 
 
 @click.command("run")
-@experiment_argument
+@click.argument("experiments", nargs=-1, metavar="[EXPERIMENT...]", type=click.Path(path_type=Path))
 @testbed_option
 @set_option
 @click.option(
@@ -105,7 +105,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     """Run EXPERIMENT files on the real system, and print a verdict for each.
 
     EXPERIMENT is a file, a folder (all its YAML files), a quoted pattern, a name from the library (see `aguante list`),
-    or - for standard input.
+    or - for standard input; without one, the experiments of the library are offered.
 
     Starts the services, PostgreSQL and Toxiproxy, natively or in containers (or uses a running testbed), generates
     open-loop load, injects the faults, heals them, audits the databases, and writes a run folder with verdict.json
@@ -116,6 +116,8 @@ def run_command(  # noqa: PLR0913 - an argument for each option
 
     The exit code is the most severe one of all runs (see `aguante --help`). Ctrl-C heals the faults and then stops.
     """
+    if not experiments:
+        experiments = (choose_experiment(testbed, ask=not (as_json or quiet or ci)),)
     if attach == str(STDIN) and STDIN in experiments:
         message = "standard input can be used only once: give EXPERIMENT or --attach as a file"
         raise click.UsageError(message)
