@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wheel wheel-pythons servers demo test undo-storm storm load lint format bench lock schemas clean compose images-offline stack stack-down
+.PHONY: help setup wheel wheel-pythons servers demo test test-long undo-storm storm load lint format bench lock schemas clean compose images-offline stack stack-down
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,11 +30,14 @@ servers: $(STAMP) ## find toxiproxy-server, or build the pinned version once
 demo: setup ## run one experiment on the real system, print the verdict, write the report
 	$(BIN)/aguante run chaos-experiments/payments-slow.yaml
 
-test: setup ## run all tests except the undo storm, on two workers (tests/side_by_side.py lists what runs alone)
+test: setup ## run all tests but the long ones, on two workers (tests/side_by_side.py lists what runs alone)
 	$(BIN)/python -m pytest -n 2
 
+test-long: setup ## run the tests marked long: containers, storms, long runs; each mark gives its reason
+	$(BIN)/python -m pytest -n 2 -m long
+
 undo-storm: setup ## stop and kill 120 runs, on own and attached testbeds, at random moments; check that no fault remains
-	$(BIN)/python -m pytest -m undo_storm tests/e2e
+	$(BIN)/python -m pytest -m long -k undo_storm tests/e2e
 
 storm: setup ## N=2000 reservations while links break and services are killed, then an audit; SEED=n repeats one
 	$(BIN)/python -m stress.storm --reservations $(or $(N),2000) $(if $(SEED),--seed $(SEED))
@@ -51,7 +54,7 @@ wheel: $(STAMP) ## build dist/aguante-*.whl and the source distribution; docs/in
 	@ls dist/*
 
 wheel-pythons: setup ## install the wheel on newer Pythons (Debian's, in a chroot; as root, with mmdebstrap) and use it
-	$(BIN)/python -m pytest -m other_pythons tests/integration/test_wheel_pythons.py
+	$(BIN)/python -m pytest -m long tests/integration/test_wheel_pythons.py
 
 lint: $(STAMP) ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .

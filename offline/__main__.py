@@ -1,4 +1,4 @@
-"""``python -m offline images|compose|stack``: what Make calls for ``images-offline``, ``compose`` and ``stack``."""
+"""``python -m offline images|compose|stack``: the Make targets ``images-offline``, ``compose`` and ``stack``."""
 
 import argparse
 import asyncio
@@ -7,18 +7,18 @@ import time
 
 from aguante.clients.docker_cli import Docker
 from aguante.testbed.runtime import TestbedError
-from offline.build import Maker, Say
-from offline.engine import Engine
+from offline.build import ImageBuilder
+from offline.engine import Engine, Say
 from offline.plugin import install_compose
 from offline.stack import WITHOUT_GRAFANA, start_stack
 from offline.wanted import COMPOSE_FILE, read_wanted
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code 0, or 4 when something cannot be made; the reason is on stderr."""
+    """Exit code 0, or 4 with the reason on stderr."""
     parser = argparse.ArgumentParser(prog="python -m offline", description=__doc__)
     parser.add_argument("what", choices=["images", "compose", "stack"])
-    parser.add_argument("--without-grafana", action="store_true", help="of `stack`")
+    parser.add_argument("--without-grafana", action="store_true", help="for `stack`")
     chosen = parser.parse_args(arguments)
     began = time.monotonic()
 
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
 
     failed: list[BaseException] = []
     try:
-        asyncio.run(chosen_work(chosen, say))
+        asyncio.run(carry_out(chosen, say))
     except* TestbedError as why:
         failed += why.exceptions
     except* KeyboardInterrupt:
@@ -37,11 +37,11 @@ def main(arguments: list[str]) -> int:
     return 4 if failed else 0
 
 
-async def chosen_work(chosen: argparse.Namespace, say: Say) -> None:
-    """Raises TestbedError, alone or in a group."""
+async def carry_out(chosen: argparse.Namespace, say: Say) -> None:
+    """Do what the arguments say; raises TestbedError, alone or in a group."""
     match chosen.what:
         case "images":
-            await Maker(Engine(), read_wanted(), say).make_all()
+            await ImageBuilder(Engine(), read_wanted(), say).build_all()
         case "compose":
             await install_compose(say)
         case "stack":

@@ -1,4 +1,4 @@
-"""The base of all stand-ins: a root file system of Debian packages, as ``python:3.11-slim-bookworm`` is one."""
+"""The base image of all stand-ins: a root file system of Debian packages, like ``python:3.11-slim-bookworm``."""
 
 import asyncio
 import hashlib
@@ -7,19 +7,17 @@ import shutil
 import ssl
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from aguante.clients.docker_cli import DockerError
-from offline.engine import STAND_IN, Engine
-
-Say = Callable[[str], None]
+from offline.engine import STAND_IN, Engine, Say
 
 SUITE = "bookworm"
 PACKAGES = (
     *("python3", "python3-venv", "ca-certificates"),
-    *("passwd", "libstdc++6"),  # in every Debian image, and wheels rely on the latter
-    "busybox-static",  # its wget is in the images of Prometheus and Jaeger
+    *("passwd", "libstdc++6"),  # part of every Debian image; wheels need libstdc++6
+    "busybox-static",  # provides wget, which the images of Prometheus and Jaeger contain
 )
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 LIMIT_S = 600.0
@@ -27,21 +25,20 @@ _UNREAD = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/
 _CHANGES = (
     "ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin",
     "ENV LANG=C.UTF-8",
-    # Where a package mirror's certificate is of this machine's own authority, images that are built here
-    # must know it too.
+    # If a package mirror's certificate comes from a private authority, the images must trust it, too.
     f"ENV SSL_CERT_FILE={CERTIFICATES} PIP_CERT={CERTIFICATES}",
     'CMD ["python3"]',
 )
 
 
 async def make_base(engine: Engine, tag: str, say: Say) -> bool:
-    """Make the base image, unless it was made from the same recipe.
+    """Build the base image, unless it exists and was built from the same recipe.
 
     Returns:
-        Whether it is a new one.
+        Whether a new image was built.
 
     Raises:
-        DockerError: mmdebstrap is not here or failed, or Docker did not take the image.
+        DockerError: mmdebstrap is missing or failed, or Docker did not accept the image.
     """
     certificates = certificates_here()
     recipe = fingerprint(certificates)
@@ -49,9 +46,9 @@ async def make_base(engine: Engine, tag: str, say: Say) -> bool:
         return False
     program = shutil.which("mmdebstrap")
     if program is None:
-        message = "mmdebstrap is not here, which makes images of Debian packages: `apt-get install mmdebstrap`"
+        message = "mmdebstrap, which builds images of Debian packages, is missing: `apt-get install mmdebstrap`"
         raise DockerError(message)
-    say(f"{tag}: from Debian packages, once, about half a minute")
+    say(f"{tag}: building from Debian packages, once, about half a minute")
     with tempfile.TemporaryDirectory(prefix="aguante-base-") as folder:
         archive = Path(folder) / "root.tar"
         command = [
@@ -67,7 +64,7 @@ async def make_base(engine: Engine, tag: str, say: Say) -> bool:
 
 
 def options(certificates: Path) -> list[str]:
-    """mmdebstrap's. No apt and no manual pages; Python under the names that it has in the public image."""
+    """Return mmdebstrap's options: no apt, no manual pages, and Python under the names of the public image."""
     hooks = (
         f"upload {certificates} {CERTIFICATES}",
         'ln -s /usr/bin/python3 "$1/usr/local/bin/python3"',
@@ -82,7 +79,7 @@ def options(certificates: Path) -> list[str]:
 
 
 def sources() -> list[str]:
-    """apt's own sources of this suite on this machine, so that its mirror is used; none: Debian's usual ones."""
+    """Return this machine's apt sources for the suite, so that its mirror is used; empty: Debian's default."""
     form = "deb $(SITE) $(RELEASE) $(COMPONENT)"
     command = [
         "apt-get",
@@ -100,7 +97,7 @@ def sources() -> list[str]:
 
 
 def certificates_here() -> Path:
-    """The bundle of CA certificates that programs on this machine trust."""
+    """Return the bundle of CA certificates that this machine trusts."""
     configured = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
     for path in (configured, CERTIFICATES):
         if path and Path(path).is_file():
@@ -112,7 +109,7 @@ def certificates_here() -> Path:
 
 
 def fingerprint(certificates: Path) -> str:
-    """Changes when what the base is made of changes."""
+    """Return a hash of everything that the base image is built from."""
     parts = [SUITE, *options(Path("bundle")), *_CHANGES]
     digest = hashlib.sha256("\n".join(parts).encode())
     digest.update(certificates.read_bytes())
@@ -120,7 +117,7 @@ def fingerprint(certificates: Path) -> str:
 
 
 def run(command: Sequence[str]) -> str:
-    """What a program printed; raises DockerError with its last lines when it failed or did not end."""
+    """Return a program's output; raises DockerError with its last lines if it failed or did not end in time."""
     try:
         done = subprocess.run(
             command,

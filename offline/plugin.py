@@ -1,16 +1,14 @@
-"""Docker's Compose plugin, version 2, where there is none: built from its pinned source and put where Docker looks."""
+"""Installs Docker's Compose plugin if it is missing: built from pinned source, in the user's plugin folder."""
 
 import asyncio
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from aguante.clients.docker_cli import Docker, DockerError
 from aguante.runtimes.compose.compose_runtime import COMPOSE_MIN
 from aguante.runtimes.servers import ServerSpec, find_server
-
-Say = Callable[[str], None]
+from offline.engine import Say
 
 COMPOSE = ServerSpec(
     name="compose",
@@ -25,7 +23,7 @@ COMPOSE = ServerSpec(
 
 
 async def install_compose(say: Say, docker: Docker | None = None, home: Path | None = None) -> None:
-    """Do nothing where a Compose that is new enough answers; else provide one for this user.
+    """Install Compose for this user, unless a version that is new enough exists.
 
     Raises:
         TestbedError: it is missing and cannot be built, or Docker does not accept it.
@@ -33,7 +31,7 @@ async def install_compose(say: Say, docker: Docker | None = None, home: Path | N
     docker = docker or Docker()
     found = await version_of(docker)
     if found >= COMPOSE_MIN:
-        say(f"Compose {'.'.join(map(str, found))} is here")
+        say(f"Compose {'.'.join(map(str, found))} is installed")
         return
     binary = await asyncio.to_thread(find_server, COMPOSE)
     plugin = plugins(home) / "docker-compose"
@@ -41,21 +39,19 @@ async def install_compose(say: Say, docker: Docker | None = None, home: Path | N
     plugin.unlink(missing_ok=True)
     plugin.symlink_to(binary)
     if await version_of(docker) < COMPOSE_MIN:
-        message = (
-            f"Docker does not take {plugin} for a plugin: see what `docker compose version` says"
-        )
+        message = f"Docker does not accept {plugin} as a plugin: see the output of `docker compose version`"
         raise DockerError(message)
     say(f"Compose {COMPOSE.version}: {plugin}")
 
 
 async def version_of(docker: Docker) -> tuple[int, ...]:
-    """Of the plugin that Docker has; empty when there is none."""
-    answer = await docker.call("compose", "version", "--short")
-    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", answer.out.strip()) if answer.code == 0 else None
+    """Return the version of Docker's plugin; empty: there is none."""
+    result = await docker.call("compose", "version", "--short")
+    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", result.out.strip()) if result.code == 0 else None
     return tuple(int(part) for part in match.groups()) if match else ()
 
 
 def plugins(home: Path | None = None) -> Path:
-    """Where Docker looks for this user's plugins."""
+    """Return the folder of this user's Docker plugins."""
     folder = os.environ.get("DOCKER_CONFIG")
     return (Path(folder) if folder else (home or Path.home()) / ".docker") / "cli-plugins"

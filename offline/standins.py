@@ -1,4 +1,4 @@
-"""The stand-ins: for each public image, what is copied into it and what shows that it works."""
+"""The stand-ins: for each public image, the files that it needs and a command that shows that it works."""
 
 import asyncio
 import os
@@ -12,7 +12,6 @@ from offline.engine import Engine, context_of
 from offline.wanted import ROOT
 
 RECIPES = ROOT / "docker" / "standins"
-Say = Callable[[str], None]
 
 TOXIPROXY_CLI = ServerSpec(
     name="toxiproxy-cli",
@@ -24,21 +23,21 @@ TOXIPROXY_CLI = ServerSpec(
     home=SERVERS["toxiproxy"].home,
     version_arguments=("--version",),
 )
-"""The image's health check asks by it."""
+"""Used by the image's health check."""
 
 
 @dataclass(frozen=True)
 class StandIn:
-    """How one public image is stood in for."""
+    """The replacement of one public image."""
 
     dockerfile: str
     """In ``docker/standins``."""
     files: Callable[[], Mapping[str, Path]]
-    """What its build context holds: name -> file or folder; may build them, which takes minutes."""
+    """Returns its build context, name -> file or folder; may have to build them, which takes minutes."""
     proof: tuple[str, ...]
-    """A command of the finished image..."""
+    """A command of the finished image."""
     says: str
-    """... and what it prints."""
+    """A part of that command's output."""
 
 
 STAND_INS: Mapping[str, StandIn] = {
@@ -73,22 +72,22 @@ STAND_INS: Mapping[str, StandIn] = {
         says=SERVERS["jaeger"].version,
     ),
 }
-"""By the service that uses the image in docker-compose.yml."""
+"""Stand-ins by the service that uses the image in docker-compose.yml."""
 
 LEFT_OUT: Mapping[str, str] = {
-    "grafana": "Grafana's server is in none of Debian, PyPI and Go's modules; "
+    "grafana": "Debian, PyPI and Go's modules do not contain Grafana's server; "
     "start the stack without it: `make stack GRAFANA=no`",
-    "chaos": "Pumba and Docker's command line are images of others; "
-    "use `aguante run --runtime compose`, with AGUANTE_PUMBA naming a pumba for container faults",
+    "chaos": "It is built from public images of Pumba and Docker's command line; "
+    "use `aguante run --runtime compose`, and set AGUANTE_PUMBA to a pumba program for container faults",
 }
-"""What cannot be made of packages, and how to do without it."""
+"""Images that cannot be built from packages, and the alternative."""
 
 
 async def make_stand_in(engine: Engine, name: str, tag: str, base: str) -> bool:
-    """Build one stand-in and try it; whether it is another image than before.
+    """Build one stand-in and test it; return whether the image has changed.
 
     Raises:
-        TestbedError: what belongs into it cannot be had, Docker does not build it, or it does not work.
+        TestbedError: a server cannot be built, Docker cannot build the image, or the image does not work.
     """
     recipe = STAND_INS[name]
     with context_of(await asyncio.to_thread(recipe.files)) as context:
@@ -101,7 +100,7 @@ async def make_stand_in(engine: Engine, name: str, tag: str, base: str) -> bool:
 
 
 def postgres_files() -> dict[str, Path]:
-    """The wheel's PostgreSQL, which lies beside its libraries, and what takes the place of the image's script."""
+    """Return the wheel's PostgreSQL with its libraries, and our replacement for the image's entrypoint."""
     install = find_binaries(None).parent
     libraries = f"{install.parent.name}.libs"
     return {
@@ -112,6 +111,6 @@ def postgres_files() -> dict[str, Path]:
 
 
 def pip_index() -> dict[str, str]:
-    """The index that pip is told to use here, for builds to use it too."""
+    """Return this machine's package index as a build argument, so that builds use it, too."""
     index = os.environ.get("PIP_INDEX_URL", "")
     return {"PIP_INDEX_URL": index} if index else {}

@@ -1,4 +1,4 @@
-"""Which images the compose file names: its tags are the only place where versions of images stand."""
+"""Reads the images that the compose file names; image versions are defined only by its tags."""
 
 import os
 import re
@@ -11,30 +11,30 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).parents[1]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
 PYTHON = "python"
-"""The name under which the base of our own images is asked for."""
+"""The name of the base of our own images."""
 CHAOS = "chaos"
 """The profile of the runner with Pumba."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The images by what they are for: a service's name, or ``python``."""
+    """The images, by service name or ``python``."""
 
     public: Mapping[str, str]
-    """Of other projects: ``toxiproxy`` -> ``ghcr.io/shopify/toxiproxy:2.12.0``."""
+    """Images of other projects: ``toxiproxy`` -> ``ghcr.io/shopify/toxiproxy:2.12.0``."""
     own: Mapping[str, Path]
-    """Ours: tag -> Dockerfile."""
+    """Our images: tag -> Dockerfile."""
 
 
 def read_wanted(path: Path = COMPOSE_FILE, environ: Mapping[str, str] = os.environ) -> Wanted:
-    """Read the compose file, variables filled in as Compose does it, and the base that our Dockerfiles name."""
+    """Read the compose file, with its variables replaced, and the base image of our Dockerfiles."""
     services: dict[str, dict[str, object]] = YAML(typ="safe").load(path.read_text())["services"]
     public, own = {}, {}
     for name, service in services.items():
         tag = filled_in(str(service["image"]), environ)
         build = service.get("build")
         if CHAOS in str(service.get("profiles")):
-            continue  # made of public images that have no stand-in
+            continue  # built from public images that have no stand-in
         if isinstance(build, dict):
             own[tag] = path.parent / str(build["dockerfile"])
         else:
@@ -47,10 +47,10 @@ def read_wanted(path: Path = COMPOSE_FILE, environ: Mapping[str, str] = os.envir
 
 
 def filled_in(text: str, environ: Mapping[str, str]) -> str:
-    """``${NAME:-default}`` as Compose reads it."""
+    """Replace ``${NAME:-default}`` as Compose does."""
     return re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: environ.get(found[1]) or found[2], text)
 
 
 def bases_of(dockerfile: Path) -> set[str]:
-    """The images that a Dockerfile starts from, without the stages that it makes itself."""
+    """Return the images that a Dockerfile starts from, without its own stages."""
     return set(re.findall(r"^FROM (\S+:\S+)", dockerfile.read_text(), re.MULTILINE))

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from aguante.drivers.driver import FaultError
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.testbed.runtime import Testbed
 from stress.saga_observer import SagaObserver

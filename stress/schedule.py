@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aguante.faults.planned_fault import ToxiproxyFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.load_protocol.rates import Shape, curve_of
 from loadtests.arrivals import arrival_times
 from stress.client import TIMEOUT_S, ReservationRequest
@@ -168,7 +168,7 @@ TOXICS: Mapping[str, Callable[[random.Random], dict[str, int]]] = {
     "limit_data": lambda draw: {"bytes": draw.randrange(50, 20_000)},
     "slicer": _slicer,
 }
-"""Attributes by toxic, within the bounds of ``aguante.faults.toxics`` (a test checks them)."""
+"""Attributes by toxic, within the bounds of ``aguante.faults.toxiproxy`` (a test checks them)."""
 
 
 def _direction(draw: random.Random) -> Literal["upstream", "downstream"]:

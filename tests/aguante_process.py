@@ -2,17 +2,13 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from aguante.core.own_program import aguante_command
+
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 120.0
-
-
-def aguante_command(*arguments: str | Path) -> list[str]:
-    """The argument list of ``aguante ...``."""
-    return [sys.executable, "-m", "aguante", *map(str, arguments)]
 
 
 def run_aguante(
@@ -20,7 +16,7 @@ def run_aguante(
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end, in the repository's root; ``env`` is added to the environment."""
     return subprocess.run(
-        aguante_command(*arguments),
+        aguante_command(*map(str, arguments)),
         cwd=ROOT,
         env={**os.environ, **(env or {})},
         capture_output=True,
@@ -35,7 +31,7 @@ def start_aguante(
 ) -> "subprocess.Popen[str]":
     """Start a command in the repository's root; ``streams`` are options of ``subprocess.Popen``."""
     return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
-        aguante_command(*arguments),
+        aguante_command(*map(str, arguments)),
         cwd=ROOT,
         env={**os.environ, **(env or {})},
         text=True,

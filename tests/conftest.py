@@ -7,20 +7,17 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from machine_stalls import watch_the_machine
 from side_by_side import TURNS, Controller, Turns, Worker
 
 from aguante.runtimes.servers import SERVERS, ServerMissingError, find_server
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Two workers, where there are two, share one machine by turns; who plays tests listens for stalls."""
+    """Under xdist the workers share one machine by turns."""
     if config.getoption("numprocesses"):
         config.pluginmanager.register(Controller())
-        return
-    if hasattr(config, "workerinput"):
+    elif hasattr(config, "workerinput"):
         config.pluginmanager.register(Worker(Turns(Path(config.workerinput[TURNS]))))
-    watch_the_machine(config)
 
 
 def missing(what: str) -> NoReturn:

@@ -16,16 +16,21 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 TURNS = "aguante_turns"
-CONTAINERS = "tests/containers/"
+TOGETHER = (
+    "tests/containers/",
+    "tests/e2e/",
+    "tests/integration/observed/",
+    "tests/integration/one_testbed/",
+)
+"""Folders whose tests share a testbed or real runs, and therefore a worker."""
 
 
 class ByModule(LoadScopeScheduling):
-    """A module stays on one worker, for its fixtures; all that share the container stack stay on one, too."""
+    """A module stays on one worker, for its fixtures, and so does each folder of TOGETHER."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(CONTAINERS):
-            return CONTAINERS
-        return nodeid.split("::", 1)[0]
+        module = nodeid.split("::", 1)[0]
+        return next((folder for folder in TOGETHER if module.startswith(folder)), module)
 
 
 class Turns:
@@ -63,6 +68,14 @@ def is_alone(item: pytest.Item) -> bool:
     return item.get_closest_marker("alone") is not None
 
 
+ORDER = ("tests/e2e/", "tests/integration/", "tests/contract/", "tests/browser/")
+
+
+def _rank(item: pytest.Item) -> tuple[bool, int]:
+    kinds = [at for at, folder in enumerate(ORDER) if item.nodeid.startswith(folder)]
+    return is_alone(item), kinds[0] if kinds else len(ORDER)
+
+
 class Controller:
     """The plugin of the process that hands out modules."""
 
@@ -91,8 +104,8 @@ class Worker:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """What needs the machine alone comes last: both workers have work side by side until then."""
-        items.sort(key=is_alone)
+        """Longest first: real runs, then other real parts, then what is pure; what needs the machine alone is last."""
+        items.sort(key=_rank)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(

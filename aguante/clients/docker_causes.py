@@ -1,24 +1,24 @@
-"""What Docker's messages mean, and how to fix it: one line of cause, one of fix. Pure."""
+"""Translates Docker's messages into a cause and a fix. Pure."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-SAID_MAX = 600
-"""Characters of Docker's own words that a message repeats."""
+QUOTE_MAX = 600
+"""Characters of Docker's message that are quoted."""
 NOT_FROZEN = "unable to freeze"
-"""runc's words where a process was being made in the container just then, by a health check for one. Its maintainers
-leave it to the caller to try again (opencontainers/runc, pull requests 2791 and 4388; control groups of version 1)."""
+"""runc's message if a process was being started in the container at that moment, e.g. by a health check. Its
+maintainers leave the retry to the caller (opencontainers/runc, pull requests 2791 and 4388; cgroups v1)."""
 FREEZE_TRIES = 5
-"""As many as fit into a second: later, the fault would not count as begun in time."""
+"""As many as fit into one second; a later fault would not count as on time."""
 
 
 @dataclass(frozen=True)
 class _Cause:
-    """A pattern of Docker's words -> what it means."""
+    """A pattern in Docker's message, and its meaning."""
 
     pattern: str
-    tell: Callable[[re.Match[str]], str]
+    explain: Callable[[re.Match[str]], str]
 
 
 def _fixed(text: str) -> Callable[[re.Match[str]], str]:
@@ -28,9 +28,9 @@ def _fixed(text: str) -> Callable[[re.Match[str]], str]:
 def _taken(match: re.Match[str]) -> str:
     port = match["port"]
     return (
-        f"port {port} of this machine is taken by another program: end it (`ss -ltnp 'sport = :{port}'` "
-        "names it) or take another port: a run that is started again picks free ones by itself, `docker compose "
-        "up` takes what the variable of that port in docker-compose.yml says"
+        f"port {port} of this machine is taken by another program: end that program (`ss -ltnp 'sport = :{port}'` "
+        "shows it) or use another port: a new run picks free ports, and `docker compose up` uses the port in the "
+        "variable that docker-compose.yml names"
     )
 
 
@@ -39,7 +39,7 @@ _IMAGE = re.compile(
     r"|manifest for (\S+) not found|No such image: (\S+)"
 )
 _SERVICE = re.compile(r"^\s*(?:Image )?(\S+) Error\b", re.MULTILINE)
-"""Compose names the service, and not what it wanted to pull for it."""
+"""Compose names the service, but not its image."""
 
 
 def _no_image(match: re.Match[str]) -> str:
@@ -47,8 +47,8 @@ def _no_image(match: re.Match[str]) -> str:
     name = next((each for each in image.groups() if each), "") if image else ""
     what = f"image {name}" if name else f"image of {service[1] if service else 'a container'}"
     return (
-        f"the {what} is not here and could not be pulled: give this machine access to its registry, or build "
-        "stand-ins from package mirrors alone (`make images-offline`)"
+        f"the {what} is missing and could not be pulled: give this machine access to its registry, or build "
+        "stand-ins from package mirrors (`make images-offline`)"
     )
 
 
@@ -63,7 +63,7 @@ _CAUSES = (
     _Cause(
         r"Cannot connect to the Docker daemon|Is the docker daemon running|failed to connect to the docker API",
         _fixed(
-            "the Docker daemon does not answer: start it (`sudo systemctl start docker`), or correct "
+            "the Docker daemon does not respond: start it (`sudo systemctl start docker`), or correct "
             "DOCKER_HOST or `docker context use`"
         ),
     ),
@@ -84,37 +84,37 @@ _CAUSES = (
     ),
     _Cause(
         r"no space left on device",
-        _fixed("the disk of Docker is full: `docker system df` shows what takes it"),
+        _fixed("Docker's disk is full: `docker system df` shows what uses it"),
     ),
 )
 
 
-def cause_of(words: str) -> str:
-    """Cause and fix for what Docker said; its own words where no cause is known."""
-    return known_cause(words) or said(words).strip() or "it said nothing"
+def cause_of(message: str) -> str:
+    """Return cause and fix for Docker's message; if the cause is unknown, the message itself."""
+    return known_cause(message) or end_of(message).strip() or "no output"
 
 
-def known_cause(words: str) -> str:
-    """Cause and fix for what Docker said; empty where no cause is known."""
+def known_cause(message: str) -> str:
+    """Return cause and fix for Docker's message; empty if the cause is unknown."""
     for each in _CAUSES:
-        match = re.search(each.pattern, words)
+        match = re.search(each.pattern, message)
         if match:
-            return f"{each.tell(match)}\n  Docker said: {_line_of(match)}"
+            return f"{each.explain(match)}\n  Docker's message: {_line_of(match)}"
     return ""
 
 
-def last_line(words: str) -> str:
-    """The error itself: what stands before it is progress, and warnings of what went well in the end."""
-    return words.strip().rpartition("\n")[2].strip()
+def last_line(message: str) -> str:
+    """Return the last line, which is the error; progress and warnings precede it."""
+    return message.strip().rpartition("\n")[2].strip()
 
 
-def said(words: str) -> str:
-    """The end of what Docker said: the error stands last, progress before it."""
-    return words[-SAID_MAX * 4 :]
+def end_of(message: str) -> str:
+    """Return the end of Docker's output, which contains the error."""
+    return message[-QUOTE_MAX * 4 :]
 
 
 def _line_of(match: re.Match[str]) -> str:
-    """The line of Docker's that gave the cause away."""
+    """Return the line that matched."""
     text = match.string
     begin, end = text.rfind("\n", 0, match.start()) + 1, text.find("\n", match.start())
-    return text[begin : end if end >= 0 else None].strip()[-SAID_MAX:]
+    return text[begin : end if end >= 0 else None].strip()[-QUOTE_MAX:]

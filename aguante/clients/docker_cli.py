@@ -1,7 +1,7 @@
-"""The docker command line, called with a limit: what it said, or one error with the cause and how to fix it.
+"""Calls the docker command line with a time limit; a failure becomes one error with its cause and a fix.
 
-The command line and not the socket: it alone knows contexts, ``DOCKER_HOST`` and Compose. Containers are
-found by the labels that Compose puts on them, never by a pattern of names.
+We use the command line, not the socket, because only it knows contexts, ``DOCKER_HOST`` and Compose. Containers are
+found by Compose's labels, never by a name pattern.
 """
 
 import asyncio
@@ -14,26 +14,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from aguante.clients.docker_causes import FREEZE_TRIES, NOT_FROZEN, cause_of, said
+from aguante.clients.docker_causes import FREEZE_TRIES, NOT_FROZEN, cause_of, end_of
 from aguante.core.values import Value
 from aguante.testbed.runtime import TestbedError
 
 LIMIT_S = 20.0
-"""Of a call that only asks, or that acts on one container."""
+"""For a query, or an action on one container."""
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 NUMBER_LABEL = "com.docker.compose.container-number"
-NOT_BESIDE = "com.docker.compose.oneoff=False"
-"""What `docker compose run payments sh` starts is labelled as a container of payments, and serves nobody."""
+NOT_ONE_OFF = "com.docker.compose.oneoff=False"
+"""Excludes containers of `docker compose run payments sh`, which have the service's label but handle no requests."""
 
 
 class DockerError(TestbedError):
-    """Docker cannot do what was asked. The message says what, why, and how to fix it; exit code 4."""
+    """A Docker command failed. The message says what, why, and how to fix it; exit code 4."""
 
 
 @dataclass(frozen=True)
 class CommandResult:
-    """How one call ended."""
+    """The result of one call."""
 
     code: int
     out: str
@@ -41,14 +41,14 @@ class CommandResult:
 
 
 class Container(Value):
-    """One container of a Compose project, as ``docker inspect`` tells it."""
+    """One container of a Compose project, as ``docker inspect`` shows it."""
 
     id: str
     name: str
-    """Without the slash: what Docker and Pumba take as its exact name."""
+    """The exact name, as Docker and Pumba accept it: without the slash."""
     service: str
     number: int
-    """From 1, of the replicas of its service."""
+    """Number of the replica, from 1."""
     state: str
     """``created``, ``running``, ``paused``, ``restarting``, ``removing``, ``exited`` or ``dead``."""
     health: str
@@ -56,12 +56,12 @@ class Container(Value):
     exit_code: int
     oom_killed: bool
     pid: int
-    """Of its main process, as the machine that Docker runs on counts; 0: it does not run."""
+    """Of its main process, on the machine that runs Docker; 0: it does not run."""
     started_at: str
-    """As Docker writes it: another one after each start."""
+    """Start time in Docker's notation; it changes with each start."""
     image: str
     ports: Mapping[str, int]
-    """``5001/tcp`` -> the port on this machine, of those that are published."""
+    """Published ports: ``5001/tcp`` -> the port on this machine."""
     environment: Mapping[str, str]
 
     @property
@@ -76,72 +76,58 @@ class Docker:
 
     Args:
         program: its name or path.
-        environment: added to this process's own, e.g. what a compose file interpolates.
+        environment: variables added to our own, e.g. those of a compose file.
     """
 
     program: str = "docker"
     environment: Mapping[str, str] = field(default_factory=dict)
 
     async def call(self, *args: str, limit_s: float = LIMIT_S) -> CommandResult:
-        """Run ``docker <args>`` to its end, whatever its exit code.
+        """Run ``docker <args>`` to its end, and return its result whatever the exit code.
 
         Raises:
-            DockerError: there is no such program, or it did not end in time (it is killed then).
+            DockerError: there is no such program, or it did not end in time and was killed.
         """
-        process = await self._spawn(args, asyncio.subprocess.PIPE)
-        try:
-            async with asyncio.timeout(limit_s):
-                out, err = await process.communicate()
-        except TimeoutError as late:
-            raise DockerError(_late(args, limit_s)) from late
-        finally:
-            await _end(process)
+        process, out, err = await self._to_end(args, asyncio.subprocess.PIPE, limit_s)
         return CommandResult(process.returncode or 0, out.decode("utf-8", "replace"), _text(err))
 
     async def run(self, *args: str, limit_s: float = LIMIT_S) -> str:
-        """What ``docker <args>`` printed, when it succeeded.
+        """Return the output of ``docker <args>``, which must succeed.
 
         Raises:
-            DockerError: it failed, is not there, or did not end in time.
+            DockerError: it failed, does not exist, or did not end in time.
         """
-        answer = await self.call(*args, limit_s=limit_s)
-        if answer.code:
-            raise failed(args, answer)
-        return answer.out
+        result = await self.call(*args, limit_s=limit_s)
+        if result.code:
+            raise failed(args, result)
+        return result.out
 
     async def pause(self, name: str) -> None:
-        """Freeze a container, again where it could not be frozen just then.
+        """Pause a container; repeat the call if the container could not be frozen at that moment.
 
         Raises:
-            DockerError: there is none, it does not run, or none of FREEZE_TRIES froze it.
+            DockerError: there is no such container, it does not run, or FREEZE_TRIES attempts failed.
         """
         for left in reversed(range(FREEZE_TRIES)):
-            answer = await self.call("pause", name)
-            if not answer.code:
+            result = await self.call("pause", name)
+            if not result.code:
                 return
-            if not left or NOT_FROZEN not in answer.err:
-                raise failed(("pause", name), answer)
+            if not left or NOT_FROZEN not in result.err:
+                raise failed(("pause", name), result)
 
     async def run_to_file(self, path: Path, *args: str, limit_s: float = LIMIT_S) -> None:
-        """Write what ``docker <args>`` prints, both streams, to a file: output of any length.
+        """Write stdout and stderr of ``docker <args>`` to a file; for output of any length.
 
         Raises:
-            DockerError: as for ``run``; an exit code other than 0 is passed over, the file says why.
+            DockerError: as for ``run``, except for the exit code, which is ignored: the file shows the reason.
             OSError: the file cannot be written.
         """
         with path.open("wb") as file:
-            process = await self._spawn(args, file)
-            try:
-                async with asyncio.timeout(limit_s):
-                    await process.wait()
-            except TimeoutError as late:
-                raise DockerError(_late(args, limit_s)) from late
-            finally:
-                await _end(process)
+            await self._to_end(args, file, limit_s)
 
     @contextlib.asynccontextmanager
     async def background(self, *args: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """A call that lasts, such as ``docker wait``: it is ended with the body. Nothing it prints is read.
+        """Keep a long call such as ``docker wait`` running during the body, then end it. Its output is discarded.
 
         Raises:
             DockerError: there is no such program.
@@ -153,35 +139,66 @@ class Docker:
             await _end(process)
 
     async def containers(self, project: str, service: str = "") -> tuple[Container, ...]:
-        """The containers of a Compose project, running or not, by service and number; none of `docker compose run`.
+        """Return the containers of a Compose project, running or not, sorted by service and number.
+
+        Containers of `docker compose run` are excluded.
 
         Args:
             project: its name.
-            service: of this service alone; empty: of all.
+            service: only this service; empty: all.
 
         Raises:
-            DockerError: Docker does not answer.
+            DockerError: Docker does not respond.
         """
-        wanted = [f"{PROJECT_LABEL}={project}", NOT_BESIDE]
+        wanted = [f"{PROJECT_LABEL}={project}", NOT_ONE_OFF]
         wanted += [f"{SERVICE_LABEL}={service}"] if service else []
         filters = [part for label in wanted for part in ("--filter", f"label={label}")]
         ids = (await self.run("ps", "--all", "--quiet", "--no-trunc", *filters)).split()
         return await self.inspect(ids)
 
-    async def inspect(self, ids: Sequence[str]) -> tuple[Container, ...]:
-        """Those of these containers that are there, by service and number.
+    async def projects_with(self, service: str) -> tuple[str, ...]:
+        """Return the Compose projects in which this service is running, sorted.
 
         Raises:
-            DockerError: Docker does not answer.
+            DockerError: Docker does not respond.
+        """
+        filters = (
+            "--filter",
+            f"label={SERVICE_LABEL}={service}",
+            "--filter",
+            f"label={NOT_ONE_OFF}",
+        )
+        template = f'{{{{.Label "{PROJECT_LABEL}"}}}}'
+        found = await self.run("ps", *filters, "--format", template)
+        return tuple(sorted(set(found.split())))
+
+    async def inspect(self, ids: Sequence[str]) -> tuple[Container, ...]:
+        """Return those of the containers that exist, sorted by service and number.
+
+        Raises:
+            DockerError: Docker does not respond.
         """
         if not ids:
             return ()
-        answer = await self.call("container", "inspect", *ids)
-        # One that was removed meanwhile makes the code 1; the others are told all the same.
-        if answer.code and not answer.out.strip().startswith("["):
-            raise failed(("container", "inspect"), answer)
-        found = [_container(each) for each in json.loads(answer.out)]
+        result = await self.call("container", "inspect", *ids)
+        # If one was removed in the meantime the exit code is 1, but the others are listed.
+        if result.code and not result.out.strip().startswith("["):
+            raise failed(("container", "inspect"), result)
+        found = [_container(each) for each in json.loads(result.out)]
         return tuple(sorted(found, key=lambda each: (each.service, each.number)))
+
+    async def _to_end(
+        self, args: Sequence[str], stdout: int | BinaryIO, limit_s: float
+    ) -> tuple[asyncio.subprocess.Process, bytes, bytes]:
+        process = await self._spawn(args, stdout)
+        try:
+            async with asyncio.timeout(limit_s):
+                out, err = await process.communicate()
+        except TimeoutError as late:
+            raise DockerError(_late(args, limit_s)) from late
+        finally:
+            await _end(process)
+        return process, out or b"", err or b""
 
     async def _spawn(
         self, args: Sequence[str], stdout: int | BinaryIO
@@ -195,41 +212,41 @@ class Docker:
                 stdout=stdout,
                 stderr=asyncio.subprocess.PIPE if stdout == asyncio.subprocess.PIPE else stderr,
                 env={**os.environ, **self.environment},
-                start_new_session=True,  # Ctrl-C is the runner's to handle
+                start_new_session=True,  # Ctrl-C must reach only the runner
             )
         except OSError as why:
             message = (
-                f"docker cannot be run ({why}): install Docker Engine with the Compose plugin, or play "
-                "without containers (leave out --runtime; native needs none)"
+                f"docker cannot be run ({why}): install Docker Engine with the Compose plugin, or run "
+                "without containers (omit --runtime; the native runtime needs none)"
             )
             raise DockerError(message) from why
 
 
-def failed(args: Sequence[str], answer: CommandResult) -> DockerError:
-    """The error that says what failed, why, and how to fix it."""
-    found = cause_of(answer.err or answer.out)
-    return DockerError(f"`{_told(args)}` failed: {found}")
+def failed(args: Sequence[str], result: CommandResult) -> DockerError:
+    """Return an error that says what failed, why, and how to fix it."""
+    found = cause_of(result.err or result.out)
+    return DockerError(f"`{_shortened(args)}` failed: {found}")
 
 
 def _late(args: Sequence[str], limit_s: float) -> str:
     return (
-        f"`{_told(args)}` did not end within {limit_s:g} s; see whether `docker ps` answers, and restart "
-        "the Docker daemon when it does not"
+        f"`{_shortened(args)}` did not end within {limit_s:g} s; check whether `docker ps` responds, and restart "
+        "the Docker daemon if it does not"
     )
 
 
-def _told(args: Sequence[str]) -> str:
-    """The call without its options' tail: a message names what was done, not forty ids."""
+def _shortened(args: Sequence[str]) -> str:
+    """Return the first words of a call, for messages; it may contain dozens of ids."""
     words = ("docker", *args)
     return " ".join(words[:8]) + (" ..." if len(words) > 8 else "")
 
 
 def _text(data: bytes) -> str:
-    return said(data.decode("utf-8", "replace"))
+    return end_of(data.decode("utf-8", "replace"))
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill a call that still runs, with whatever it started."""
+    """Kill a call that still runs, with its children."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -237,7 +254,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _container(raw: dict[str, object]) -> Container:
-    """The few fields that are used, out of one object of ``docker inspect``."""
+    """Extract the fields that we use from one object of ``docker inspect``."""
     config, state = _object(raw.get("Config")), _object(raw.get("State"))
     labels = _object(config.get("Labels"))
     health = _object(state.get("Health"))

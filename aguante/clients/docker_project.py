@@ -1,4 +1,4 @@
-"""A Compose project as a whole, found by the labels that Compose gives all that it makes; and its containers."""
+"""Operations on a whole Compose project, found by Compose's labels, and on its containers' logs."""
 
 import asyncio
 import time
@@ -13,51 +13,51 @@ from aguante.clients.docker_cli import (
     DockerError,
     failed,
 )
-from aguante.run_folder.log_files import LOG_MAX_BYTES
+from aguante.run_folder.log_files import LOG_MAX_BYTES, last_lines
 
 REMOVE_LIMIT_S = 60.0
 LOG_LIMIT_S = 30.0
 LOG_LINES_MAX = LOG_MAX_BYTES // 256
-"""The end of each log; a line of ours takes about 300 bytes."""
+"""Only the end of each log is kept; one of our lines takes about 300 bytes."""
 RETRY_PAUSE_S = 0.2
-"""After a removal that failed: a network may still have a container that is just going."""
-SAID_LINES = 12
+"""Pause after a failed removal: a container that is being removed may still use a network."""
+LAST_LINES = 12
 STOP_GRACE_S = 8
-"""By contract a service takes up to 5 s for requests in flight and 2 s for its last spans."""
+"""By contract a service needs up to 5 s for requests in flight and 2 s for its last spans."""
 LIVING = ("running", "paused", "restarting")
 TELEMETRY = "telemetry"
-"""The relay's service: it gives its readers the last spans before it ends."""
+"""The service of the relay, which sends its last spans to its readers before it ends."""
 
 
 async def remove_project(docker: Docker, project: str) -> None:
-    """Kill and remove every container, network and volume of a project; nothing there is no fault.
+    """Kill and remove every container, network and volume of a project, if there are any.
 
-    Repeated until a look finds nothing: a Compose that was killed may have left the daemon at work.
+    This is repeated until none is found, because the daemon may still be working for a killed Compose.
 
     Raises:
-        DockerError: Docker does not answer, or something cannot be removed within REMOVE_LIMIT_S.
+        DockerError: Docker does not respond, or something cannot be removed within REMOVE_LIMIT_S.
     """
     deadline = time.monotonic() + REMOVE_LIMIT_S
-    answer = CommandResult(0, "", "")
+    result = CommandResult(0, "", "")
     while left := await _left_of(docker, project):
         if time.monotonic() > deadline:
-            raise failed(left[0], answer)
+            raise failed(left[0], result)
         for call in left:
-            answer = await docker.call(*call, limit_s=REMOVE_LIMIT_S)
-        if answer.code:
+            result = await docker.call(*call, limit_s=REMOVE_LIMIT_S)
+        if result.code:
             await asyncio.sleep(RETRY_PAUSE_S)
 
 
 async def end_project(docker: Docker, project: str, services: Collection[str]) -> None:
-    """End a project in order: services first, which still send their last spans; then everything is removed.
+    """Stop the services, then the relay, which receives their last spans; then remove everything.
 
     Raises:
-        DockerError: Docker does not answer, or something cannot be removed.
+        DockerError: Docker does not respond, or something cannot be removed.
     """
     containers = await docker.containers(project)
     grace = ("-t", str(STOP_GRACE_S))
     paused = [each.id for each in containers if each.state == "paused"]
-    if paused:  # one that stands still would never see SIGTERM
+    if paused:  # a paused container would not handle SIGTERM
         await docker.call("unpause", *paused)
     for wanted in (services, (TELEMETRY,)):
         ending = [e.id for e in containers if e.service in wanted and e.state in LIVING]
@@ -67,7 +67,7 @@ async def end_project(docker: Docker, project: str, services: Collection[str]) -
 
 
 async def _left_of(docker: Docker, project: str) -> list[tuple[str, ...]]:
-    """The calls that would remove what is there: containers before what they use."""
+    """Return the calls that remove what exists: containers before the networks and volumes that they use."""
     label = f"label={PROJECT_LABEL}={project}"
     kinds = (
         (("ps", "--all", "--quiet"), ("rm", "--force", "--volumes")),
@@ -88,13 +88,13 @@ async def save_logs(
     """Write the end of each container's output, one file each: ``payments-1.log``, ``toxiproxy.log``.
 
     Args:
-        docker: to ask.
-        containers: whose output.
-        services: those of ``testbed.yaml``, which may have replicas.
+        docker: calls Docker.
+        containers: the containers.
+        services: the services of ``testbed.yaml``, which may have replicas.
         target: the folder.
 
     Raises:
-        DockerError: Docker does not answer.
+        DockerError: Docker does not respond.
         OSError: the folder cannot be written.
     """
     tail = f"--tail={LOG_LINES_MAX}"
@@ -105,11 +105,10 @@ async def save_logs(
             group.create_task(docker.run_to_file(log, "logs", tail, each.id, limit_s=LOG_LIMIT_S))
 
 
-async def last_words(docker: Docker, container: Container) -> str:
-    """The last lines of a container's output, indented."""
+async def last_output(docker: Docker, container: Container) -> str:
+    """Return the last lines of a container's output, indented."""
     try:
-        answer = await docker.call("logs", f"--tail={SAID_LINES}", container.id)
+        result = await docker.call("logs", f"--tail={LAST_LINES}", container.id)
     except DockerError as error:
         return f"  ({error})"
-    lines = (answer.out + answer.err).strip().splitlines()[-SAID_LINES:]
-    return "\n".join(f"  {line[:400]}" for line in lines) or "  (it said nothing)"
+    return last_lines(result.out + result.err, LAST_LINES)

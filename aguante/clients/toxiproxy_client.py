@@ -9,6 +9,7 @@ Everything here blocks, for at most the client's limit a call: use it in a threa
 """
 
 import contextlib
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 from aguante.core.values import Value
 
 CALL_LIMIT_S = 5.0
+CONNECT_LIMIT_S = 2.0
 
 
 class ToxiproxyError(Exception):
@@ -254,3 +256,15 @@ def _text(why: Exception) -> str:
     return (
         content.decode("utf-8", "replace").strip() if isinstance(content, bytes) else str(content)
     )
+
+
+def is_gone(api: str) -> bool:
+    """Whether nothing listens there any more: toxics live in Toxiproxy's memory and are gone with it."""
+    address = urlsplit(api)
+    try:
+        with socket.create_connection((address.hostname or "", address.port or 0), CONNECT_LIMIT_S):
+            return False
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False  # no answer proves nothing

@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 import aiohttp
 
 from aguante.clients.otlp_frames import PROTOBUF
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
 from aguante.plan.plan import Plan
 
 EVERY_S = 1.0
@@ -49,10 +49,10 @@ def gauges(plan: Plan, at_s: float, active: frozenset[str]) -> Iterator[Gauge]:
 
 
 def _of(fault: PlannedFault) -> Mapping[str, str]:
-    on_link = isinstance(fault.fault, ToxiproxyFault)
+    on_link = fault.fault.on_link
     return {
         "fault": fault.id,
-        "kind": fault.kind,
+        "kind": fault.variant,
         "link": fault.target if on_link else "",
         "service": "" if on_link else fault.target,
     }

@@ -6,6 +6,7 @@ the attributes.
 
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -18,7 +19,6 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from aguante.clients.otlp_frames import FRAME_HEADER_BYTES
 from aguante.collect.disk_errors import refusals_as_os_error
 from aguante.core.duckdb_paths import literal_path
-from aguante.core.values import Value
 from aguante.run_folder.folder import RunFolder
 
 Scalar = str | bool | int | float
@@ -30,33 +30,6 @@ KINDS = {
     Span.SPAN_KIND_CONSUMER: "consumer",
 }
 STATUSES = {Status.STATUS_CODE_OK: "ok", Status.STATUS_CODE_ERROR: "error"}
-COLUMNS = {
-    "trace_id": "VARCHAR",
-    "span_id": "VARCHAR",
-    "parent_id": "VARCHAR",
-    "service": "VARCHAR",
-    "instance": "VARCHAR",
-    "name": "VARCHAR",
-    "kind": "VARCHAR",
-    "start_ns": "BIGINT",
-    "end_ns": "BIGINT",
-    "status": "VARCHAR",
-    "error_type": "VARCHAR",
-    "link": "VARCHAR",
-    "attempt": "INTEGER",
-    "http_status": "INTEGER",
-    "route": "VARCHAR",
-    "origin": "VARCHAR",
-    "error_link": "VARCHAR",
-    "reservation_id": "VARCHAR",
-    "run_id": "VARCHAR",
-    "experiment": "VARCHAR",
-    "phase": "VARCHAR",
-    "db_system": "VARCHAR",
-    "events": "VARCHAR",
-    "links": "VARCHAR",
-}
-"""Columns of ``spans.parquet`` with their DuckDB types."""
 
 
 class SpanRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,25 +65,22 @@ class SpanRow(msgspec.Struct, frozen=True, kw_only=True):
     """JSON list of {trace_id, span_id}."""
 
 
-class DecodeReport(Value):
-    """Result of decoding the raw bodies."""
+_DUCKDB_TYPES: dict[object, str] = {str: "VARCHAR", int: "BIGINT", int | None: "INTEGER"}
+COLUMNS = {each.name: _DUCKDB_TYPES[each.type] for each in msgspec.structs.fields(SpanRow)}
+"""Columns of ``spans.parquet`` with their DuckDB types."""
 
-    spans: int
+
+@dataclass
+class DecodeReport:
+    """Result of decoding the raw bodies; counted while the rows are streamed."""
+
+    spans: int = 0
     """Rows in the Parquet file; a span that was exported several times has one."""
-    bodies: int
-    undecodable: int
+    bodies: int = 0
+    undecodable: int = 0
     """Bodies that are not an ExportTraceServiceRequest; their spans are lost."""
-    cut_bytes: int
+    cut_bytes: int = 0
     """Size of an incomplete last frame."""
-
-
-class _Tally:
-    """Counters, filled while the rows are streamed."""
-
-    def __init__(self) -> None:
-        self.bodies = 0
-        self.undecodable = 0
-        self.cut_bytes = 0
 
 
 def decode_spans(folder: RunFolder) -> DecodeReport:
@@ -119,20 +89,15 @@ def decode_spans(folder: RunFolder) -> DecodeReport:
     Raises:
         OSError: the run folder cannot be read or written.
     """
-    tally = _Tally()
+    report = DecodeReport()
     encoder = msgspec.json.Encoder()
     with tempfile.NamedTemporaryFile(dir=folder.root, suffix=".jsonl") as lines:
-        for body in _frames(folder.otlp, tally):
-            for row in _rows_of(body, tally):
+        for body in _frames(folder.otlp, report):
+            for row in _rows_of(body, report):
                 lines.write(encoder.encode(row) + b"\n")
         lines.flush()
-        spans = _to_parquet(Path(lines.name), folder.spans)
-    return DecodeReport(
-        spans=spans,
-        bodies=tally.bodies,
-        undecodable=tally.undecodable,
-        cut_bytes=tally.cut_bytes,
-    )
+        report.spans = _to_parquet(Path(lines.name), folder.spans)
+    return report
 
 
 def _to_parquet(lines: Path, parquet: Path) -> int:
@@ -149,10 +114,10 @@ def _to_parquet(lines: Path, parquet: Path) -> int:
 
 def bodies(path: Path) -> Iterator[bytes]:
     """Every complete OTLP body of ``otlp-traces.bin``, as received."""
-    return _frames(path, _Tally())
+    return _frames(path, DecodeReport())
 
 
-def _frames(path: Path, tally: _Tally) -> Iterator[bytes]:
+def _frames(path: Path, report: DecodeReport) -> Iterator[bytes]:
     if not path.exists():
         return
     with path.open("rb") as file:
@@ -160,17 +125,17 @@ def _frames(path: Path, tally: _Tally) -> Iterator[bytes]:
             length = int.from_bytes(header, "big")
             body = file.read(length) if len(header) == FRAME_HEADER_BYTES else b""
             if len(header) < FRAME_HEADER_BYTES or len(body) < length:
-                tally.cut_bytes = len(header) + len(body)
+                report.cut_bytes = len(header) + len(body)
                 return
-            tally.bodies += 1
+            report.bodies += 1
             yield body
 
 
-def _rows_of(body: bytes, tally: _Tally) -> list[SpanRow]:
+def _rows_of(body: bytes, report: DecodeReport) -> list[SpanRow]:
     try:
         request = ExportTraceServiceRequest.FromString(body)
     except DecodeError:
-        tally.undecodable += 1
+        report.undecodable += 1
         return []
     rows = []
     for resource_spans in request.resource_spans:

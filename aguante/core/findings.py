@@ -1,13 +1,16 @@
-"""What is wrong with a file, said so that it can be fixed without reading code."""
+"""Faults of a file, reported so that they can be fixed without reading code: what, where, found, expected, fix."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 MAX_NAMES_SHOWN = 12
 MAX_SHOWN = 400
-"""Characters of each part of a message. Room for every list of names, not for a whole file in one value."""
+"""Characters of each part of a message: room for any list of names, but not for a whole file in one value."""
+
+FilePath = tuple[str | int, ...]
+"""Keys and list indexes that lead to a value of a document: ``("faults", 0, "id")``."""
 
 
 @dataclass(frozen=True, order=True)
@@ -25,20 +28,22 @@ class Finding:
     def __str__(self) -> str:
         """``file:line: where: found ..., expected ...; fix: ...``."""
         place = f"{self.file}:{self.line}" if self.line else self.file
-        where, found, expected, fix = map(
-            _legible, (self.where, self.found, self.expected, self.fix)
-        )
-        return f"{place}: {where}: found {found}, expected {expected}; fix: {fix}"
+        parts = (self.where, self.found, self.expected, self.fix)
+        return f"{place}: {_sentence(*map(_legible, parts))}"
+
+
+def _sentence(where: str, found: str, expected: str, fix: str) -> str:
+    return f"{where}: found {found}, expected {expected}; fix: {fix}"
 
 
 def _legible(text: str) -> str:
-    """Part of a message on one line of a terminal, whatever the file had in it."""
+    """Part of a message on one line of a terminal, whatever characters the file contains."""
     plain = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
     return plain if len(plain) <= MAX_SHOWN else f"{plain[: MAX_SHOWN - 3]}..."
 
 
-class InvalidExperiment(Exception):  # noqa: N818 - it names the thing that is wrong, not a failure of ours
-    """An experiment file that must not be run: exit code 3. Carries every fault of the file."""
+class InvalidFile(Exception):  # noqa: N818 - it names what is wrong with the file, not a failure of ours
+    """A file that must not be used: exit code 3. Carries every fault of the file."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(sorted(findings))
@@ -47,26 +52,34 @@ class InvalidExperiment(Exception):  # noqa: N818 - it names the thing that is w
 
 @dataclass(frozen=True)
 class Problem:
-    """A fault before it is known where in the file it stands: ``path`` leads to it from the top."""
+    """A fault whose line is not known yet: ``path`` leads to it from the top of the document."""
 
-    path: tuple[str | int, ...]
+    path: FilePath
     found: str
     expected: str
     fix: str
     at_key: bool = True
-    """Point at the key's own line; False: at the line of the mapping that should hold it."""
+    """Report the line of the key itself; False: the line of the mapping that should contain it."""
     unknown_key: bool = False
-    """The key itself is the fault; what it holds is then of no interest."""
+    """The key itself is the fault; faults of its value are not reported."""
     meant: str = ""
-    """The key that this wrong one was probably meant to be: then that one is not missing as well."""
+    """The key that was probably meant: it is not reported as missing."""
+
+    def __str__(self) -> str:
+        """``where: found ..., expected ...; fix: ...``."""
+        return _sentence(self.where, self.found, self.expected, self.fix)
+
+    @property
+    def where(self) -> str:
+        """The path as text; ``document`` for the whole file."""
+        return dotted(self.path) or "document"
 
     def located(self, file: Path, line: int) -> Finding:
-        """The finding that a reader sees."""
-        where = dotted(self.path) or "document"
-        return Finding(str(file), line, where, self.found, self.expected, self.fix)
+        """The same fault with its file and line."""
+        return Finding(str(file), line, self.where, self.found, self.expected, self.fix)
 
 
-def dotted(path: tuple[str | int, ...]) -> str:
+def dotted(path: FilePath) -> str:
     """``("faults", 0, "id")`` as ``faults[0].id``."""
     text = ""
     for step in path:
@@ -75,7 +88,7 @@ def dotted(path: tuple[str | int, ...]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as it would be written in YAML, shortened: never more than a line."""
+    """A value as YAML would write it, shortened to less than a line."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -109,6 +122,15 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
-    """The hint for a wrong name: the nearest known one, else ``otherwise``."""
+    """The fix for a wrong name: the nearest known one, else ``otherwise``."""
     near = nearest(name, known)
     return f"did you mean {near}?" if near else otherwise
+
+
+def unknown_name(
+    path: FilePath, value: object, known: Iterable[str], otherwise: str
+) -> Iterator[Problem]:
+    """The problem that a text is none of the known names; ``otherwise`` is the fix where none is near."""
+    names = tuple(known)
+    if isinstance(value, str) and value not in names:
+        yield Problem(path, shortened(value), one_of(names), did_you_mean(value, names, otherwise))

@@ -1,4 +1,4 @@
-"""Rules about a whole mapping, broken with the words that a Finding wants."""
+"""Rules about a whole mapping, for pydantic validators: what they raise becomes a Problem with all its parts."""
 
 from typing import NoReturn
 
@@ -9,7 +9,7 @@ def broken(found: str, expected: str, fix: str) -> NoReturn:
     """Report a broken rule from inside a pydantic validator.
 
     Raises:
-        PydanticCustomError: always; ``aguante.experiment.shape`` makes a Problem of it.
+        PydanticCustomError: always; ``aguante.core.shape_problems`` makes a Problem of it.
     """
     kind, template = "rule", "{found} instead of {expected}"
     raise PydanticCustomError(kind, template, {"found": found, "expected": expected, "fix": fix})

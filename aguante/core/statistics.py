@@ -1,4 +1,4 @@
-"""Every formula of the measures, each small, pure and with its source. Shares go from 0 to 1."""
+"""The formulas of the measures: small pure functions with their sources. Shares go from 0 to 1."""
 
 import math
 import random
@@ -27,7 +27,7 @@ def wilson(successes: int, n: int, z: float = Z_95) -> Interval:
         ValueError: not 0 <= successes <= n with n > 0.
     """
     if n <= 0 or not 0 <= successes <= n:
-        message = f"wilson wants 0 <= successes <= n and n > 0, found {successes} of {n}"
+        message = f"wilson needs 0 <= successes <= n and n > 0, found {successes} of {n}"
         raise ValueError(message)
     share, z2 = successes / n, z * z
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
@@ -40,14 +40,14 @@ def newcombe(
 ) -> Interval | None:
     """Interval of the difference of two independent proportions, ``more`` less ``less``; None: one has no trials.
 
-    Of the score intervals of both (``wilson``), each as far as it reaches towards the other. 1 of 500 less 0 of 240:
-    from -1.4 % to 1.1 %, so it may be nothing; 30 of 100 less 0 of 240: from 21.7 % to 39.6 %.
+    Built from the score intervals (``wilson``) of both. 1 of 500 less 0 of 240: from -1.4 % to 1.1 %, so there may be
+    no difference; 30 of 100 less 0 of 240: from 21.7 % to 39.6 %.
     Source: R. G. Newcombe (1998), Statistics in Medicine 17, 873-890, method 10.
 
     Args:
         more: (trials, successes).
         less: the same.
-        confidence_z: as ``wilson`` takes it.
+        confidence_z: quantile of the standard normal distribution, as for ``wilson``.
 
     Raises:
         ValueError: more successes than trials.
@@ -62,9 +62,9 @@ def newcombe(
 
 
 def samples_needed(p: float) -> int:
-    """How many samples a percentile takes: ``ceil(10 / (1 - p))``, ten of them beyond it on average.
+    """How many samples a percentile needs: ``ceil(10 / (1 - p))``, of which ten lie beyond it on average.
 
-    A convention of this project (design, Part 3): p50 takes 20, p95 200, p99 1000.
+    A convention of this project: p50 needs 20, p95 200, p99 1000.
     """
     return math.ceil(round(10 / (1 - p), 9))
 
@@ -73,7 +73,7 @@ def rank(n: int, p: float) -> int:
     """Rank, from 1, of the order statistic that is the p-quantile of n samples: ``ceil(n p)``.
 
     Source: the inverse of the empirical distribution, type 1 in Hyndman and Fan (1996),
-    American Statistician 50, 361-365. No value is invented between two samples.
+    American Statistician 50, 361-365. No value is interpolated between two samples.
     """
     return min(n, max(1, math.ceil(round(n * p, 9))))
 
@@ -81,7 +81,7 @@ def rank(n: int, p: float) -> int:
 def rank_interval(n: int, p: float, confidence: float = CONFIDENCE) -> tuple[int, int] | None:
     """Ranks, from 1, of two order statistics between which the p-quantile lies; None: too few samples.
 
-    Free of any assumption on the distribution: the number of samples below the quantile is
+    Makes no assumption about the distribution: the number of samples below the quantile is
     Binomial(n, p). Equal tails: the largest l with P(B <= l - 1) <= alpha/2 and the smallest u with
     P(B <= u - 1) >= 1 - alpha/2. Source: H. A. David and H. N. Nagaraja, Order Statistics, 3rd ed.
     (2003), section 7.1.
@@ -121,8 +121,7 @@ def _binomial(n: int, p: float) -> list[tuple[int, float]]:
 def recovered_after(shares: list[float], baseline: float, windows: int = 3) -> int | None:
     """Index of the first of ``windows`` consecutive seconds that are as good as the baseline; or None.
 
-    A second is good when its goodput per offered request is at least 0.95 of the baseline's
-    (design, Part 3).
+    A second is good when its goodput per offered request is at least 0.95 of the baseline's.
 
     Args:
         shares: goodput/offered of each whole second after the last fault ended.
@@ -137,7 +136,7 @@ def recovered_after(shares: list[float], baseline: float, windows: int = 3) -> i
 
 
 BOOTSTRAP_RUNS_MIN = 5
-"""With fewer runs a bootstrap interval says more than is known, and none is given (design, Part 3)."""
+"""With fewer runs a bootstrap interval would claim too much precision, so none is given."""
 BOOTSTRAP_RESAMPLES = 4000
 
 
@@ -150,23 +149,23 @@ def bootstrap_difference(
     resamples: int = BOOTSTRAP_RESAMPLES,
     confidence: float = CONFIDENCE,
 ) -> Interval | None:
-    """Percentile bootstrap interval of mean(b) - mean(a), the run being the unit; None: too few runs.
+    """Percentile bootstrap interval of mean(b) - mean(a), with the run as the unit; None: too few runs.
 
-    Paired, the differences of the pairs are resampled, so that what both runs of a pair share drops out;
-    else each side is resampled by itself. No distribution is assumed. At N = 5 the interval is somewhat too
-    narrow (it cannot reach beyond what was seen). The draws come from ``seed``: the same runs always give
-    the same interval. Source: B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993),
+    If paired, the differences of the pairs are resampled, so that effects common to both runs of a pair cancel;
+    otherwise each side is resampled by itself. No distribution is assumed. At N = 5 the interval is somewhat too
+    narrow, since it cannot extend beyond the observed values. The draws depend only on ``seed``: the same runs
+    always give the same interval. Source: B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993),
     chapters 8 and 13.
 
     Raises:
-        ValueError: paired, and not as many of one as of the other.
+        ValueError: paired, but the sides differ in length.
     """
     if paired and len(a) != len(b):
-        message = f"pairs want as many of A as of B, found {len(a)} and {len(b)}"
+        message = f"pairs need as many values of A as of B, found {len(a)} and {len(b)}"
         raise ValueError(message)
     if min(len(a), len(b)) < BOOTSTRAP_RUNS_MIN:
         return None
-    draw = random.Random(seed)  # noqa: S311  resampling is no secret
+    draw = random.Random(seed)  # noqa: S311  resampling is not cryptography
     if paired:
         pairs = [y - x for x, y in zip(a, b, strict=True)]
         means = [

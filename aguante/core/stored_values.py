@@ -1,13 +1,12 @@
-"""What a run wrote, read back as the value that it was; what cannot be read is said in our own words."""
+"""Reads back what a run wrote; reports what cannot be read with the file and its first fault."""
 
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
-from aguante.core.findings import dotted, shown
-from aguante.core.pydantic_wording import expected_of
+from aguante.core.findings import Problem
+from aguante.core.shape_problems import shape_problems
 from aguante.core.values import Value
 
 V = TypeVar("V", bound=Value)
@@ -27,22 +26,19 @@ def read_value(model: type[V], path: Path) -> V:
     try:
         return model.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        fix = "play it again, or read it with the version that wrote it"
-        message = f"{path}: not what this version writes: {first_fault(error)}; fix: {fix}"
+        fix = "run it again, or read it with the version that wrote it"
+        message = f"{path}: not what this version writes: {first_fault(error, model)}; fix: {fix}"
         raise NotARunError(message) from error
 
 
-def first_fault(error: ValidationError) -> str:
-    """``place: found ..., expected ...`` of the first fault, and how many more there are."""
-    first, *more = error.errors(include_url=False)
+def first_fault(error: ValidationError, model: type[Value]) -> str:
+    """``where: found ..., expected ...`` of the first fault, and how many more there are."""
+    first, *more = shape_problems(error, model)
     others = f" (and {len(more)} more)" if more else ""
-    return f"{_said(first)}{others}"
+    return f"{_without_fix(first)}{others}"
 
 
-def _said(fault: ErrorDetails) -> str:
-    place = f"{dotted(fault['loc'])}: " if fault["loc"] else ""
-    if fault["type"] == "json_invalid":
-        where = str(fault["msg"]).rpartition(" at ")[2]
-        return f"found something else than JSON ({where}), expected JSON"
-    found = "nothing" if fault["type"] == "missing" else shown(fault["input"])
-    return f"{place}found {found}, expected {expected_of(fault)}"
+def _without_fix(problem: Problem) -> str:
+    """Nobody edits such a file by hand."""
+    where = f"{problem.where}: " if problem.path else ""
+    return f"{where}found {problem.found}, expected {problem.expected}"

@@ -1,4 +1,4 @@
-"""Units in key names: what a key wants, and what a value or key with a wrong unit was meant to be."""
+"""Units in key names: the unit that a key takes, and what was meant by a value or key with another unit."""
 
 import re
 
@@ -23,14 +23,14 @@ def unit_of(key: str) -> str:
     return max(found, key=len, default="")
 
 
-def a_number(key: str) -> str:
-    """What a key wants, in words: ``a number of milliseconds``."""
-    unit = unit_of(key)
-    return f"a number of {UNITS[unit]}" if unit else "a number"
+def a_number(key: str, *, whole: bool = False) -> str:
+    """What a key takes, in words: ``a number of milliseconds``."""
+    unit, number = unit_of(key), "a whole number" if whole else "a number"
+    return f"{number} of {UNITS[unit]}" if unit else number
 
 
 def meant_number(key: str, text: str) -> str:
-    """The hint for text where a number belongs: converts ``3.5s`` to the key's own unit.
+    """The fix for text where a number belongs: converts ``3.5s`` to the key's own unit.
 
     Args:
         key: the key's name, which carries its unit.
@@ -49,9 +49,9 @@ def meant_number(key: str, text: str) -> str:
 
 
 def meant_key(key: str, known: list[str]) -> tuple[str, str]:
-    """(the known key that was probably meant or empty, the hint that says so).
+    """(the known key that was probably meant or empty, the fix that names it).
 
-    That is the one with a unit, or with another unit, else the nearest in spelling.
+    The same key with its unit comes first, then the nearest in spelling.
 
     Args:
         key: as found.
@@ -60,7 +60,7 @@ def meant_key(key: str, known: list[str]) -> tuple[str, str]:
     stem = _stem(key)
     for name in known:
         if name != key and _stem(name) == stem and unit_of(name):
-            return name, f"say {name} (the unit ends the name: {UNITS[unit_of(name)]})"
+            return name, f"write {name}: a key ends in its unit ({UNITS[unit_of(name)]})"
     return nearest(key, known) or "", did_you_mean(key, known, "remove it")
 
 

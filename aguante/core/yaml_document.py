@@ -1,7 +1,7 @@
-"""A YAML 1.2 file as plain data with the line of every key, and the faults of the writing itself.
+"""Reads a YAML 1.2 file as plain data with the line of every key, and reports syntax faults.
 
-ruamel.yaml's ``compose`` gives nodes with marks before any value is made; values are made here, from
-the JSON-like part of YAML's core schema only, so that no tag can run or invent anything.
+``compose`` of ruamel.yaml returns nodes with line marks and constructs no values. Values are constructed here, from
+the JSON-like part of YAML's core schema only, so that a tag in a file cannot construct any other object.
 """
 
 import re
@@ -14,47 +14,45 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from aguante.core.findings import Finding, Problem, shortened, shown
+from aguante.core.findings import FilePath, Finding, Problem, shortened, shown
 from aguante.core.input_files import NotReadableError, read_input, shown_name
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 10_000
-"""Aliases can make a small file endless; an experiment has some hundred nodes."""
+"""Aliases can expand a small file without end; an experiment has some hundred nodes."""
 MAX_DEPTH = 20
 MAX_DIGITS = 40
-"""Of a whole number: far more than any limit of ours, far less than what a float can hold."""
+"""Of a whole number: far more than any limit here needs, and far fewer than overflow a float."""
 
 _CORE = "tag:yaml.org,2002:"
 _A_NUMBER = f"a number of at most {MAX_DIGITS} digits"
 _SPECIAL_FLOATS = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 
-Path_ = tuple[str | int, ...]
-
 
 @dataclass(frozen=True)
 class Document:
-    """One file: its data (dicts, lists, scalars), the lines of its keys, and what is wrong so far.
+    """One file: its data (dicts, lists, scalars), the lines of its keys, and its faults so far.
 
-    The data are None where the file could not be read as a whole; then the findings say why.
+    ``data`` is None where the file could not be read as a whole; the findings say why.
     """
 
     file: Path
     data: object
-    lines: dict[Path_, int]
+    lines: dict[FilePath, int]
     findings: tuple[Finding, ...] = ()
-    sets: Mapping[Path_, str] = field(default_factory=dict)
-    """What ``--set`` put where, as it was typed."""
     raw: bytes = b""
     """The file as it was read, byte for byte."""
+    sets: Mapping[FilePath, str] = field(default_factory=dict)
+    """Path -> the ``--set`` option, as typed, that set a value there."""
 
-    def line(self, path: Path_) -> int:
+    def line(self, path: FilePath) -> int:
         """The line of the deepest part of ``path`` that is in the file; 1 for an empty document."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
     def locate(self, problem: Problem) -> Finding:
-        """The problem with its file and line; with the setting, where one put the value there."""
+        """The problem with its file and line, or with the ``--set`` option that set the value."""
         for path, text in self.sets.items():
             if problem.path[: len(path)] == path:
                 return problem.located(Path(f"--set {text}"), 0)
@@ -63,7 +61,7 @@ class Document:
 
 
 def read_document(file: Path) -> Document:
-    """Read a YAML file. Never raises: whatever is wrong is a finding of the document.
+    """Read a YAML file. Never raises: every fault is a finding of the document.
 
     Args:
         file: path as the user gave it, also a pipe, or ``-`` for standard input; messages repeat it.
@@ -74,8 +72,8 @@ def read_document(file: Path) -> Document:
         return _failed(file, 0, error.found, error.expected, error.fix)
     file = shown_name(file)
     if len(raw) > MAX_BYTES:
-        found = f"more than {MAX_BYTES} bytes"
-        return _failed(file, 0, found, "an experiment of some kilobytes", "is this the right file?")
+        expected = f"at most {MAX_BYTES} bytes"
+        return _failed(file, 0, "a larger file", expected, "is this the right file?")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -85,16 +83,25 @@ def read_document(file: Path) -> Document:
     return replace(_parse(file, text), raw=raw)
 
 
-def _failed(file: Path, line: int, found: str, expected: str, hint: str) -> Document:
-    return Document(file, None, {}, (Finding(str(file), line, "document", found, expected, hint),))
+_UNREADABLE: Mapping[type[Exception], str] = {
+    FileNotFoundError: "no such file",
+    IsADirectoryError: "a directory",
+    PermissionError: "a file without read permission",
+}
+
+
+def _failed(file: Path, line: int, found: str, expected: str, fix: str) -> Document:
+    return Document(file, None, {}, (Finding(str(file), line, "document", found, expected, fix),))
 
 
 def _parse(file: Path, text: str) -> Document:
     for number, version in _other_versions(text):
-        found, hint = f"%YAML {version}", "remove the line: YAML 1.2 is what is read"
-        return _failed(file, number, found, "YAML 1.2", hint)
+        found, fix = f"%YAML {version}", "remove the line: YAML 1.2 is what is read"
+        return _failed(file, number, found, "YAML 1.2", fix)
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.composer.warn_double_anchors = False  # YAML 1.2 allows an anchor to be set again
+        node = yaml.compose(text)
     except RecursionError:
         return _failed(file, 1, "endless nesting", f"at most {MAX_DEPTH} levels", "write it flat")
     except MarkedYAMLError as error:
@@ -107,10 +114,10 @@ def _parse(file: Path, text: str) -> Document:
         found = f"a syntax error ({shortened(str(error).splitlines()[0])})"
         return _failed(file, 1, found, "YAML 1.2", "correct the syntax")
     if node is None:
-        return _failed(file, 1, "an empty file", "a mapping", "start with name: and title:")
+        return _failed(file, 1, "an empty file", "a mapping", "write key: value pairs")
     if not isinstance(node, MappingNode):
         kind = "a list" if isinstance(node, SequenceNode) else f"the text {node.value!r}"
-        return _failed(file, 1, kind, "a mapping", "start with name: and title:")
+        return _failed(file, 1, kind, "a mapping", "write key: value pairs")
     reader = _Reader(file)
     data = reader.value(node, ())
     whole = data if not reader.endless else None
@@ -118,13 +125,13 @@ def _parse(file: Path, text: str) -> Document:
 
 
 def _other_versions(text: str) -> Iterator[tuple[int, str]]:
-    """(line, version) of each directive that asks for other rules, under which 1:30 would be a number."""
+    """(line, version) of each directive for another version of YAML, in which 1:30 would be a number."""
     for number, line in enumerate(text.splitlines(), start=1):
         words = line.split()
         if words and words[0] == "%YAML" and words[1:2] != ["1.2"]:
             yield number, shortened(" ".join(words[1:]))
         if words and not line.startswith(("%", "#")):
-            return  # directives stand before everything else
+            return  # directives come before everything else
 
 
 def _syntax(file: Path, error: MarkedYAMLError, text: str) -> Document:
@@ -134,35 +141,35 @@ def _syntax(file: Path, error: MarkedYAMLError, text: str) -> Document:
     if "'\\t'" in problem:
         return _failed(file, line, "a tab", "spaces", "indent with spaces only")
     if "another document" in problem:
-        hint = "one file holds one experiment: remove the line ---"
-        return _failed(file, line, "a second document", "one document", hint)
+        fix = "remove the line ---, or split the file in two"
+        return _failed(file, line, "a second document", "one document", fix)
     context = f" {error.context}" if error.context else ""
     found = f"a syntax error ({problem}{context})"
-    hint = "correct this line or the one before"
+    fix = "correct this line or the one before"
     if re.search(r"[^\"'\w-]\$\{", lines[line - 1]):
-        hint = 'inside { } and [ ] a variable is put in quotes, e.g. "${name}"'
-    return _failed(file, line, found, "YAML 1.2", hint)
+        fix = 'inside { } and [ ] a variable is put in quotes, e.g. "${name}"'
+    return _failed(file, line, found, "YAML 1.2", fix)
 
 
 @dataclass
 class _Reader:
-    """Makes values of nodes, and notes lines and faults on the way."""
+    """Constructs the values of nodes, and records their lines and faults."""
 
     file: Path
-    lines: dict[Path_, int] = field(default_factory=dict)
+    lines: dict[FilePath, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     nodes: int = 0
     endless: bool = False
-    """Values were left out, so that what was read must not be judged."""
+    """Values were left out, so the data are incomplete and must not be checked."""
 
-    def value(self, node: Node, path: Path_) -> object:
+    def value(self, node: Node, path: FilePath) -> object:
         self.lines.setdefault(path, node.start_mark.line + 1)
         self.nodes += 1
         if self.nodes > MAX_NODES:
             self.endless = True
             if self.nodes == MAX_NODES + 1:
-                hint = "write the values out instead of using aliases"
-                self._fault(node, path, "too many values", f"at most {MAX_NODES}", hint)
+                fix = "write the values out instead of using aliases"
+                self._fault(node, path, "too many values", f"at most {MAX_NODES}", fix)
             return None
         if len(path) > MAX_DEPTH:
             self.endless = True
@@ -174,7 +181,7 @@ class _Reader:
             return [self.value(item, (*path, at)) for at, item in enumerate(node.value)]
         return self._scalar(node, path) if isinstance(node, ScalarNode) else None
 
-    def _mapping(self, node: MappingNode, path: Path_) -> dict[str, object]:
+    def _mapping(self, node: MappingNode, path: FilePath) -> dict[str, object]:
         result: dict[str, object] = {}
         for key_node, value_node in node.value:
             key = key_node.value if isinstance(key_node, ScalarNode) else None
@@ -192,29 +199,29 @@ class _Reader:
             result[key] = self.value(value_node, inner)
         return result
 
-    def _scalar(self, node: ScalarNode, path: Path_) -> object:
+    def _scalar(self, node: ScalarNode, path: FilePath) -> object:
         make = _SCALARS.get(str(node.tag).removeprefix(_CORE))
         if make is None:
-            hint = "remove the tag"
-            self._fault(node, path, f"the tag {node.tag}", "plain text or a number", hint)
+            fix = "remove the tag"
+            self._fault(node, path, f"the tag {node.tag}", "plain text or a number", fix)
             return None
         try:
             return make(node.value)
         except ValueError:
-            hint = "write a plain number; if it is text, put it in quotes"
-            self._fault(node, path, shown(node.value), _A_NUMBER, hint)
+            fix = "write a plain number; if it is text, put it in quotes"
+            self._fault(node, path, shown(node.value), _A_NUMBER, fix)
             return None
 
-    def _fault(self, node: Node, path: Path_, found: str, expected: str, hint: str) -> None:
-        problem = Problem(path, found, expected, hint)
+    def _fault(self, node: Node, path: FilePath, found: str, expected: str, fix: str) -> None:
+        problem = Problem(path, found, expected, fix)
         self.findings.append(problem.located(self.file, node.start_mark.line + 1))
 
 
 def plain_value(text: str) -> object:
-    """Text as a plain YAML scalar: a number, true or false where it looks like one, else itself.
+    """Text as a plain YAML scalar: a number, true or false where it reads as one, else the text.
 
-    By YAML 1.2's core schema, as for the file; ``null`` stays text, since nothing here is null. So does
-    a number with more digits than anybody means.
+    The rules are those of YAML 1.2's core schema, as for a file. ``null`` and numbers of more than MAX_DIGITS
+    digits stay text.
     """
     found = (kind for kind, pattern in _PLAIN if pattern.fullmatch(text))
     try:
@@ -244,7 +251,7 @@ _SCALARS: dict[str, Callable[[str], object]] = {
     "null": lambda _: None,
     "timestamp": str,
 }
-"""A date stays the text that was written: no key of ours holds one."""
+"""A date stays text: no key takes a date."""
 
 _PLAIN = (
     ("bool", re.compile(r"true|True|TRUE|false|False|FALSE")),

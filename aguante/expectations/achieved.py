@@ -5,8 +5,9 @@ from typing import ClassVar
 from pydantic import model_validator
 
 from aguante.core.mapping_rules import broken
+from aguante.core.values import Positive
 from aguante.expectations.evidence import Evidence
-from aguante.expectations.expectation import Expectation, Positive, Share
+from aguante.expectations.expectation import Expectation, Share
 from aguante.expectations.measurement import Measurement
 from aguante.expectations.ruling import Ruling, bound_percent, bounded, percent
 

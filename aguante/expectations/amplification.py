@@ -4,9 +4,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from aguante.core.values import Value
+from aguante.core.values import Text, Value
 from aguante.expectations.evidence import Evidence
-from aguante.expectations.expectation import Expectation, PhaseName, Text
+from aguante.expectations.expectation import Expectation, PhaseName
 from aguante.expectations.measurement import Measurement
 from aguante.expectations.ruling import Ruling, bounded
 

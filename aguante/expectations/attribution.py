@@ -17,7 +17,7 @@ _ATTRIBUTED = """
 
 
 class Attribution(Expectation):
-    """Share of the non-200 answers that say where they came from: origin and mechanism."""
+    """Share of the non-200 responses that name their origin and mechanism."""
 
     kind: ClassVar[str] = "attribution"
     phase: PhaseName | None = None
@@ -36,7 +36,7 @@ class Attribution(Expectation):
         """By the responses alone; a run without failures cannot show it."""
         failures, attributed = count_attributed(evidence, self.phase)
         if not failures:
-            return Measurement.unknown("nothing failed, so nothing was to be attributed")
+            return Measurement.unknown("no request failed, so there was nothing to attribute")
         detail = f"{attributed} of {failures} failures name origin and mechanism"
         return Measurement(n=failures, observed=attributed / failures, detail=detail)
 

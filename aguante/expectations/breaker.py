@@ -8,9 +8,9 @@ from pydantic import model_validator
 
 from aguante.core.findings import Problem
 from aguante.core.mapping_rules import at_least_one
-from aguante.core.values import Value
+from aguante.core.values import Positive, Text, Value
 from aguante.expectations.evidence import Evidence
-from aguante.expectations.expectation import Boundary, Expectation, Outline, Positive, Text
+from aguante.expectations.expectation import Boundary, Expectation, Outline
 from aguante.expectations.measurement import Measurement, NamedValue
 from aguante.expectations.ruling import Outcome, Ruling, all_of, within
 
@@ -166,4 +166,4 @@ def _sentence(times: BreakerTimes) -> str:
     opened = f"opened {times.opened_after_s:.1f} s after the fault"
     if times.closed_after_s is None:
         return f"{opened}, and was not closed at the end"
-    return f"{opened}, closed {times.closed_after_s:.1f} s after it was lifted"
+    return f"{opened}, closed {times.closed_after_s:.1f} s after the fault was undone"

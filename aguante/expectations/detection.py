@@ -7,9 +7,10 @@ outcomes. A response counts when it *arrives*, because nobody can see it earlier
 
 from typing import ClassVar
 
+from aguante.core.values import Positive, Text
 from aguante.expectations.breaker import breaker_times, breaker_transitions
 from aguante.expectations.evidence import Evidence
-from aguante.expectations.expectation import Boundary, Expectation, Positive, Text
+from aguante.expectations.expectation import Boundary, Expectation
 from aguante.expectations.measurement import Measurement, NamedValue
 from aguante.expectations.ruling import Ruling, in_time
 
@@ -22,7 +23,7 @@ _ARRIVED = "SELECT count(*) FROM requests WHERE ended_s >= $start_s"
 
 
 class Detection(Expectation):
-    """The system itself shows the fault so soon: by a failing answer, or by a breaker that opens."""
+    """The system itself shows the fault in time, by a failed response or by a breaker that opens."""
 
     kind: ClassVar[str] = "detection"
     follows_faults: ClassVar[bool] = True

@@ -12,17 +12,15 @@ from pydantic import Field, model_validator
 
 from aguante.core.findings import Problem
 from aguante.core.mapping_rules import broken
-from aguante.core.values import Value
+from aguante.core.values import Positive, Text, Value
 from aguante.expectations.evidence import Evidence
 from aguante.expectations.measurement import Measurement
 from aguante.expectations.ruling import Ruling
 
 PhaseName = Literal["warmup", "baseline", "fault", "recovery"]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
-Positive = Annotated[float, Field(strict=True, gt=0)]
 NotNegative = Annotated[float, Field(strict=True, ge=0)]
 AnyNumber = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Text = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
 
 Boundary = Literal["start", "first_fault", "last_undo", "end"]
 """Of a run: its start, when the first fault was applied, when the last was undone, its end."""
@@ -60,10 +58,6 @@ class Expectation(Value, abc.ABC):
     """Whether requests alone answer it, so that it can be judged while the run still lasts."""
     follows_faults: ClassVar[bool] = False
     """Whether it is about a fault, so that an experiment without faults cannot have it."""
-    gathers: ClassVar[str] = ""
-    """Field that takes the keys without a field of their own; empty: every key has a field."""
-    usual_keys: ClassVar[tuple[str, ...]] = ()
-    """Keys to suggest for that field."""
 
     @abc.abstractmethod
     def text(self) -> str:

@@ -5,8 +5,9 @@ from typing import ClassVar
 from pydantic import model_validator
 
 from aguante.core.mapping_rules import broken
+from aguante.core.values import Positive
 from aguante.expectations.evidence import Evidence
-from aguante.expectations.expectation import ASKED, Positive, RequestWindow, Share
+from aguante.expectations.expectation import ASKED, RequestWindow, Share
 from aguante.expectations.measurement import Measurement
 from aguante.expectations.ruling import Ruling, bound_percent, bounded, percent
 
@@ -52,7 +53,7 @@ class Goodput(RequestWindow):
         if self.min_rps is not None:
             start_s, end_s = self.part_of(evidence.window(self.phase))
             length_s = end_s - start_s
-            detail = f"{good} answers with 200 in {length_s:g} s"
+            detail = f"{good} responses with 200 in {length_s:g} s"
             return Measurement(n=offered, observed=good / length_s, detail=detail)
         (baseline,) = evidence.row(_BASELINE, operation=self.operation)
         if not baseline:

@@ -9,8 +9,9 @@ from pydantic import ConfigDict, Field, model_validator
 from aguante.core.findings import Problem
 from aguante.core.mapping_rules import broken
 from aguante.core.statistics import samples_needed
+from aguante.core.values import Positive
 from aguante.expectations.evidence import Evidence
-from aguante.expectations.expectation import ASKED, Outline, Positive, Query, RequestWindow
+from aguante.expectations.expectation import ASKED, Outline, Query, RequestWindow
 from aguante.expectations.measurement import Measurement
 from aguante.expectations.percentiles import percentiles_of
 from aguante.expectations.ruling import Ruling, bounded, milliseconds
@@ -35,7 +36,7 @@ def _percentile_keys(schema: dict[str, Any]) -> None:
 
 
 class Latency(RequestWindow):
-    """One percentile of the latency of the window's answers with one status, in milliseconds."""
+    """One percentile of the latency of the window's responses with one status, in milliseconds."""
 
     model_config = ConfigDict(json_schema_extra=_percentile_keys)
     kind: ClassVar[str] = "latency"
@@ -106,13 +107,13 @@ class Latency(RequestWindow):
         n, (value,) = percentiles_of(evidence, latencies, (self.p,), **window)
         if value.value_ms is None:
             needed = f"p{self.p * 100:g} needs {samples_needed(self.p)}"
-            return Measurement.unknown(f"{n} answers with {self.of_status}, and {needed}", n)
+            return Measurement.unknown(f"{n} responses with {self.of_status}, and {needed}", n)
         return Measurement(
             n=n,
             observed=value.value_ms,
             low=value.low_ms,
             high=value.high_ms,
-            detail=f"of {n} answers with {self.of_status}",
+            detail=f"of {n} responses with {self.of_status}",
         )
 
     def decide(self, seen: Measurement) -> Ruling:

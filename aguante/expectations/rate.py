@@ -6,15 +6,9 @@ from pydantic import model_validator
 
 from aguante.core.mapping_rules import at_least_one, broken
 from aguante.core.statistics import wilson
+from aguante.core.values import Text
 from aguante.expectations.evidence import Evidence
-from aguante.expectations.expectation import (
-    ASKED,
-    MOST_FREQUENT_CAUSE,
-    Query,
-    RequestWindow,
-    Share,
-    Text,
-)
+from aguante.expectations.expectation import ASKED, MOST_FREQUENT_CAUSE, Query, RequestWindow, Share
 from aguante.expectations.measurement import Measurement
 from aguante.expectations.ruling import Ruling, bound_percent, bounded, bounds, percent
 from aguante.expectations.statuses import Statuses, status_parameters
@@ -57,8 +51,8 @@ class Rate(RequestWindow):
 
     def text(self) -> str:
         """``rate of 503 breaker_open from reservations in fault``."""
-        given = self.status or ("answers",)
-        status = " or ".join("no answer" if each == 0 else str(each) for each in given)
+        given = self.status or ("responses",)
+        status = " or ".join("no response" if each == 0 else str(each) for each in given)
         words = [status, self.mechanism or ""]
         words += [
             f"from {self.origin}" if self.origin else "",

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from aguante.core.findings import Problem
 from aguante.core.statistics import recovered_after
-from aguante.core.values import Value
+from aguante.core.values import Positive, Value
 from aguante.expectations.evidence import Evidence
-from aguante.expectations.expectation import Boundary, Expectation, Outline, Positive
+from aguante.expectations.expectation import Boundary, Expectation, Outline
 from aguante.expectations.measurement import Measurement
 from aguante.expectations.ruling import Ruling, in_time
 

@@ -1,6 +1,6 @@
 """An experiment as its YAML file says it, checked. Field names are the YAML's keys; units end names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Annotated, Any, Literal
@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BeforeValidator,
     Field,
-    JsonValue,
     PrivateAttr,
     field_validator,
     model_validator,
@@ -16,14 +15,11 @@ from pydantic import (
 
 from aguante.core.findings import shown
 from aguante.core.mapping_rules import broken
-from aguante.core.values import Value
-from aguante.expectations.expectation import Positive, Text
+from aguante.core.values import Name, Positive, Text, Value
 from aguante.expectations.registry import Clause
+from aguante.faults.fault_registry import FaultSection
 from aguante.load_protocol.rates import Shape, shape_of, troubles
 from aguante.testbed.testbed_spec import REPLICAS_MAX
-
-NAME = r"^[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?$"
-Name = Annotated[str, Field(strict=True, pattern=NAME)]
 
 
 def _one_value(value: Any) -> Any:
@@ -36,12 +32,10 @@ def _one_value(value: Any) -> Any:
 
 
 VarValue = Annotated[str | int | float | bool, BeforeValidator(_one_value)]
-DRIVERS = ("toxiproxy", "process", "pumba")
-"""The keys of a fault that say what is broken."""
 
 
 class LoadSection(Value):
-    """Who asks for what, how often. ``rate_rps`` is offered, whatever the answers."""
+    """The load. ``rate_rps`` is the rate offered, whatever the responses."""
 
     profile: Text
     rate_rps: Annotated[float, Field(strict=True, gt=0, le=10_000)]
@@ -53,7 +47,7 @@ class LoadSection(Value):
     steps: Annotated[int, Field(strict=True, ge=2, le=100)] | None = None
     """Profile ``step``: levels of equal length."""
     at_s: Annotated[float, Field(strict=True, ge=0)] | None = None
-    """Profile ``spike``: when it begins, after load did."""
+    """Profile ``spike``: when it begins, after the load began."""
     for_s: Positive | None = None
     """Profile ``spike``: how long it lasts."""
     racers: Annotated[int, Field(strict=True, ge=2, le=1000)] | None = None
@@ -61,7 +55,7 @@ class LoadSection(Value):
     workers: Annotated[int, Field(strict=True, ge=1, le=64)] = 1
     """Processes that send the load, on one schedule."""
     users: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
-    """A closed loop of so many users instead: it asks less when answers are slow, and hides what it did not ask."""
+    """A closed loop of so many users instead: it sends fewer requests when responses are slow, and so hides it."""
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> "LoadSection":
@@ -71,7 +65,7 @@ class LoadSection(Value):
         return self
 
     @model_validator(mode="after")
-    def _words_of_the_profile(self) -> "LoadSection":
+    def _keys_of_the_profile(self) -> "LoadSection":
         for trouble in troubles(self.profile, self.shape, 1.0):
             broken(trouble.found, trouble.expected, trouble.fix)
         return self
@@ -104,98 +98,12 @@ class PhasesSection(Value):
         return [(phase, length) for phase, length in pairs if length is not None]
 
 
-def gathered(model: type[Value], data: Any, name: str) -> Any:
-    """In the file what belongs to one toxic or command stands beside the rest; here it is one mapping."""
-    if not isinstance(data, Mapping):
-        return data
-    fields = set(model.model_fields) - {name}
-    own = {key: value for key, value in data.items() if key in fields}
-    rest = {key: value for key, value in data.items() if key not in fields}
-    return {**own, name: rest}
-
-
-class ToxiproxySection(Value):
-    """One toxic on one link, or ``down``. Attributes carry their unit in their name."""
-
-    link: Text
-    toxic: Text
-    stream: Literal["upstream", "downstream"] = "downstream"
-    toxicity: Annotated[float, Field(strict=True, gt=0, le=1)] = 1.0
-    """Share of *connections*: drawn once per connection, so on kept-alive ones it is all or nothing."""
-    attributes: dict[str, Annotated[int, Field(strict=True)]] = Field(default_factory=dict)
-    """As written, e.g. ``latency_ms: 3500``; every key that is none of the others."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather(cls, data: Any) -> Any:
-        return gathered(cls, data, "attributes")
-
-
-class ProcessSection(Value):
-    """One action on the processes of a service, by signal."""
-
-    service: Text
-    action: Text
-    """``kill``, ``stop``, ``pause`` or ``restart``."""
-    instance: Text | None = None
-    """``payments-1``; None: every instance of the service."""
-
-
-class PumbaSection(Value):
-    """One command of Pumba on the containers of a service. Options carry their unit in their name."""
-
-    service: Text
-    command: Text
-    """As Pumba has it: ``kill``, ``netem delay``, ``iptables loss``, ``stress``, ..."""
-    instance: Text | None = None
-    """``payments-1``; None: every container of the service."""
-    options: dict[str, JsonValue] = Field(default_factory=dict)
-    """As written, e.g. ``delay_ms: 300``; every key that is none of the others."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather(cls, data: Any) -> Any:
-        return gathered(cls, data, "options")
-
-
-class RepeatSection(Value):
-    """The same fault several times: at ``start_s``, ``start_s + every_s``, ..."""
-
-    times: Annotated[int, Field(strict=True, ge=2, le=100)]
-    every_s: Positive
-    """From one start to the next."""
-
-
 class SetupSection(Value):
     """What exists before load starts, in place of what ``testbed.yaml`` says."""
 
     events: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     capacity: Annotated[int, Field(strict=True, ge=1, le=10_000_000)] | None = None
     """Of each event."""
-
-
-class FaultSection(Value):
-    """One fault; by default it holds for the whole fault phase."""
-
-    id: Name
-    start_s: Annotated[float, Field(strict=True, ge=0)] = 0.0
-    """After the fault phase began."""
-    duration_s: Positive | None = None
-    """None: until the fault phase ends."""
-    repeat: RepeatSection | None = None
-    toxiproxy: ToxiproxySection | None = None
-    process: ProcessSection | None = None
-    pumba: PumbaSection | None = None
-
-    @model_validator(mode="after")
-    def _one_driver(self) -> "FaultSection":
-        given = [each for each in DRIVERS if getattr(self, each) is not None]
-        if len(given) != 1:
-            found = " and ".join(given) or "neither"
-            broken(found, f"exactly one of {', '.join(DRIVERS)}", "write one fault for each")
-        if self.repeat is not None and self.duration_s is None:
-            broken("repeat without duration_s", "how long each time lasts", "add duration_s:")
-        return self
 
 
 @dataclass(frozen=True)
@@ -243,6 +151,15 @@ class Experiment(Value):
         if value != "all" and not names:
             broken(shown(value), "all, or a list of names", "write invariants: all")
         return value
+
+    def late_conditions(self) -> Iterator[str]:
+        """A sentence for each abort condition that cannot end the run early."""
+        late = (
+            "is judged when the run is over: it can make the run inconclusive, but not end it early"
+        )
+        for at, clause in enumerate(self.abort_when):
+            if not clause.expectation.live:
+                yield f"abort_when[{at}].{clause.expectation.kind} {late}"
 
     def read_from(self, origin: Origin) -> "Experiment":
         """The same experiment with the origin given."""

@@ -1,7 +1,7 @@
-"""A load test as an experiment without a fault: what ``aguante load`` was asked for, written down as a file.
+"""Writes the load test of ``aguante load`` as an experiment file without faults.
 
-So everything that is true of experiments is true of it: checked before anything starts, judged from a run
-folder, repeated by ``aguante run``.
+A load test is then handled like any experiment: it is checked before anything starts, judged from its run folder,
+and repeated with ``aguante run``.
 """
 
 import hashlib
@@ -15,15 +15,15 @@ from pathlib import Path
 from aguante.load_protocol.rates import Shape
 
 ACHIEVED = "expect:\n  - achieved: {min: 0.99}\n"
-"""Asked where no other thresholds are given: that the load was what it says."""
+"""The threshold where none is given: the offered load was achieved."""
 
 NAME_MAX = 40
-"""Characters of an experiment's name here."""
+"""Length of the experiment's name, characters."""
 
 
 @dataclass(frozen=True)
 class LoadTest:
-    """What was asked for; nothing of it is checked yet."""
+    """The options of ``aguante load``, not checked yet."""
 
     profile: str
     rate_rps: float
@@ -36,16 +36,16 @@ class LoadTest:
     users: int
     policy: str
     thresholds: str
-    """YAML with the key ``expect``, as it was written."""
+    """YAML with the key ``expect``, as written by the user."""
 
     @property
     def name(self) -> str:
         """Of the experiment."""
-        # a profile that there is not may hold anything, and is to be told as such
+        # an unknown profile, which is reported later, may contain any character
         return re.sub("[^a-z0-9]+", "-", f"load-{self.profile}".lower()).strip("-")[:NAME_MAX]
 
     def text(self) -> str:
-        """The experiment file. Flow style is JSON, which is YAML."""
+        """The experiment file. Its values are JSON, which is valid YAML."""
         phases = {"warmup_s": self.warmup_s, "baseline_s": self.duration_s}
         document = {
             "name": self.name,
@@ -75,19 +75,19 @@ class LoadTest:
         return given
 
     def _setup(self) -> dict[str, int]:
-        """A race is for one seat, and every race for another one."""
+        """Each race is for the only seat of an event of its own."""
         racers, seconds = self.shape.racers or 0, self.warmup_s + self.duration_s
         if self.profile != "race" or racers < 1 or not self.rate_rps * seconds > 0:
             return {}
         return {"events": min(1000, math.ceil(self.rate_rps * seconds / racers)), "capacity": 1}
 
     def path(self, folder: Path) -> Path:
-        """Where it is written."""
+        """Path of the file."""
         digest = hashlib.sha256(self.text().encode()).hexdigest()[:8]
         return folder / f"{self.name}-{digest}.yaml"
 
     def write(self, folder: Path) -> Path:
-        """Write it below ``folder``; the same text is the same file, so that a run can name it for ever.
+        """Write it below ``folder``. The name depends on the text, so the file that a run names never changes.
 
         Raises:
             OSError: the folder cannot be written.

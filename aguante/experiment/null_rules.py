@@ -1,28 +1,26 @@
-"""A key without a value says nothing: it is filled in or taken away, as the JSON Schema has it.
+"""A key without a value is a fault, as in the JSON Schema.
 
-For the model an absent value and ``null`` are one and the same; for whoever left ``fault_s:`` empty, and
-for the rules that ask whether a key is there, they are not.
+The model treats an absent key and ``null`` alike. A file with an empty ``fault_s:`` is incomplete, though, and the
+rules that ask whether a key is present would take it as present.
 """
 
 from collections.abc import Iterable, Iterator
 
-from aguante.core.findings import Problem
-
-Path_ = tuple[str | int, ...]
+from aguante.core.findings import FilePath, Problem
 
 
 def null_problems(data: object, known: Iterable[Problem]) -> list[Problem]:
-    """Each place of the document that holds nothing, and of which nothing worse is known yet."""
-    told = {each.path for each in known}
-    hints = ((path, f"fill in {_key(path)}, or remove it") for path in _nulls(data, ()))
-    return [Problem(path, "nothing", "a value", hint) for path, hint in hints if path not in told]
+    """Each place of the document without a value, unless another problem is known there."""
+    reported = {each.path for each in known}
+    fixes = ((path, f"fill in {_key(path)}, or remove it") for path in _nulls(data, ()))
+    return [Problem(path, "nothing", "a value", fix) for path, fix in fixes if path not in reported]
 
 
-def _key(path: Path_) -> str:
+def _key(path: FilePath) -> str:
     return next((step for step in reversed(path) if isinstance(step, str)), "it")
 
 
-def _nulls(value: object, path: Path_) -> Iterator[Path_]:
+def _nulls(value: object, path: FilePath) -> Iterator[FilePath]:
     if value is None and path:
         yield path
     if isinstance(value, dict):

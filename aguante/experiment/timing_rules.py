@@ -4,20 +4,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import inf
 
-from aguante.core.findings import Problem
+from aguante.core.findings import FilePath, Problem
 from aguante.expectations.expectation import Outline
 from aguante.expectations.registry import KINDS
-from aguante.experiment.overlap_rules import overlap_problems
+from aguante.experiment.fault_rules import overlap_problems
 from aguante.experiment.references import expectations, inner, mappings
 from aguante.experiment.references import finite as _number
 from aguante.load_protocol.rates import Shape, too_late
 
-Path_ = tuple[str | int, ...]
 PHASES = ("warmup", "baseline", "fault", "recovery")
 
 
 def timing_problems(data: Mapping[str, object]) -> list[Problem]:
-    """Everything about times that no key can be blamed for alone."""
+    """Every fault of times that involves more than one key."""
     lengths = _lengths(data)
     return [
         *_spike(data, lengths),
@@ -36,14 +35,16 @@ def _lengths(data: Mapping[str, object]) -> dict[str, float]:
 
 
 def _mentioned(data: Mapping[str, object], phase: str) -> bool:
-    """Whether the file tries to give this phase a length, be it misspelt: then that is the fault."""
+    """Whether the file has a key for this phase, even a misspelt one, which is then the fault to report."""
     return any(key.startswith(phase) for key in inner(data, "phases"))
 
 
 def _spike(data: Mapping[str, object], lengths: Mapping[str, float]) -> Iterator[Problem]:
     load = inner(data, "load")
     at_s = _number(load.get("at_s"))
-    if at_s is None or len(lengths) < len(inner(data, "phases")):  # a length that is wrong is told
+    if at_s is None or len(lengths) < len(
+        inner(data, "phases")
+    ):  # a wrong length is reported elsewhere
         return
     if late := too_late(str(load.get("profile")), Shape(at_s=at_s), sum(lengths.values())):
         yield Problem(("load", late.word), late.found, late.expected, late.fix)
@@ -53,7 +54,7 @@ def _fault_windows(data: Mapping[str, object], lengths: Mapping[str, float]) -> 
     phase_s = lengths.get("fault")
     if phase_s is None:
         if data.get("faults") and not _mentioned(data, "fault"):
-            at: Path_ = ("phases", "fault_s")
+            at: FilePath = ("phases", "fault_s")
             yield Problem(at, "nothing", "a fault phase for the faults", "add fault_s:", False)
         return
     for path, fault in mappings(data, "faults"):
@@ -63,14 +64,14 @@ def _fault_windows(data: Mapping[str, object], lengths: Mapping[str, float]) -> 
         if length_s is not None and times and every_s:
             length_s += (times - 1) * every_s
         if start_s is not None and start_s >= phase_s:
-            hint = "lengthen phases.fault_s, or start the fault earlier"
+            fix = "lengthen phases.fault_s, or start the fault earlier"
             expected = f"a start before the fault phase ends ({phase_s:g} s)"
-            yield Problem((*path, "start_s"), f"{start_s:g}", expected, hint)
+            yield Problem((*path, "start_s"), f"{start_s:g}", expected, fix)
         elif start_s is not None and length_s is not None and start_s + length_s > phase_s:
             found = f"an end at {start_s + length_s:g} s"
             expected = f"an end inside the fault phase ({phase_s:g} s)"
-            hint = "lengthen phases.fault_s, or shorten the fault"
-            yield Problem((*path, "duration_s"), found, expected, hint)
+            fix = "lengthen phases.fault_s, or shorten the fault"
+            yield Problem((*path, "duration_s"), found, expected, fix)
 
 
 def _expectation_windows(
@@ -81,19 +82,19 @@ def _expectation_windows(
         if phase not in PHASES:
             continue
         if not _mentioned(data, str(phase)):
-            hint = f"add phases.{phase}_s, or ask about another phase"
-            yield Problem((*path, "phase"), str(phase), "a phase that happens", hint)
+            fix = f"add phases.{phase}_s, or use another phase"
+            yield Problem((*path, "phase"), str(phase), "a phase that happens", fix)
         yield from _inside(path, mapping, str(phase), lengths)
 
 
 def _inside(
-    path: Path_, mapping: Mapping[str, object], phase: str, lengths: Mapping[str, float]
+    path: FilePath, mapping: Mapping[str, object], phase: str, lengths: Mapping[str, float]
 ) -> Iterator[Problem]:
     length_s, after_s = lengths.get(phase), _number(mapping.get("after_s"))
     if length_s is not None and after_s is not None and after_s >= length_s:
         expected = f"less than the {phase} phase's {length_s:g} s"
-        hint = "times count from the start of the phase"
-        yield Problem((*path, "after_s"), f"{after_s:g}", expected, hint)
+        fix = "times count from the start of the phase"
+        yield Problem((*path, "after_s"), f"{after_s:g}", expected, fix)
 
 
 def _by_kind(data: Mapping[str, object], lengths: Mapping[str, float]) -> Iterator[Problem]:

@@ -1,17 +1,16 @@
-"""``vars:``, ``${name}`` and ``--set``: what a file says once, and what a command line says instead.
+"""Applies ``--set`` and replaces ``${name}`` by the variables of ``vars:``.
 
-Both are done on the data as written, before any other check, so that every later message is about what
-is really meant. A message about something that was set names the setting in place of a line.
+Both happen on the data as written, before any other check, so that later messages are about the final values. A
+message about a value that was set names the ``--set`` option instead of a line.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from aguante.core.findings import Finding, Problem, did_you_mean, one_of, shown
+from aguante.core.findings import FilePath, Finding, Problem, did_you_mean, one_of, shown
 from aguante.core.yaml_document import Document, plain_value
 
-Path_ = tuple[str | int, ...]
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _REFERENCE = re.compile(r"\$\{([^{}]*)\}")
 _STEPS = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
@@ -28,19 +27,19 @@ class Setting:
     value: object
 
     @property
-    def path(self) -> Path_:
+    def path(self) -> FilePath:
         """``faults[0].start_s`` as steps; ``faults.0.start_s`` too."""
         steps = (match[1] or match[2] for match in _STEPS.finditer(self.name))
         return tuple(int(step) if _PLACE.fullmatch(step) else step for step in steps)
 
 
 def resolved(document: Document, sets: Sequence[str], known: Iterable[str]) -> Document:
-    """The document with settings applied and variables put in; what is wrong is among its findings.
+    """The document with settings applied and variables replaced; faults are added to its findings.
 
     Args:
         document: as ``read_document`` returned it, with a mapping as its data.
-        sets: ``name=value``, of a variable (``rate=30``) or of a place (``load.rate_rps=30``).
-        known: the keys that a file may have at its top.
+        sets: ``name=value``, for a variable (``rate=30``) or a path (``load.rate_rps=30``).
+        known: the top-level keys of a file.
     """
     findings: list[Finding] = []
     data, places = document.data, dict(document.sets)
@@ -62,32 +61,32 @@ def resolved(document: Document, sets: Sequence[str], known: Iterable[str]) -> D
 
 
 class _UnusableError(Exception):
-    """A setting that cannot be applied; its arguments: found, expected, hint."""
+    """A setting that cannot be applied; its arguments: found, expected, fix."""
 
 
 def _read(text: str) -> Setting:
     name, sign, value = text.partition("=")
     if not sign or not name.strip():
-        hint = "write --set rate=30 or --set load.rate_rps=30"
-        raise _UnusableError(repr(text), "name=value", hint)
+        fix = "write --set rate=30 or --set load.rate_rps=30"
+        raise _UnusableError(repr(text), "name=value", fix)
     return Setting(text, name.strip(), plain_value(value))
 
 
-def _place(setting: Setting, data: object, known: Sequence[str]) -> Path_:
-    """Where it belongs: a variable of this name first, else a path from the top."""
+def _place(setting: Setting, data: object, known: Sequence[str]) -> FilePath:
+    """The path that it sets: that of a variable of this name, else a path from the top."""
     variables = _variables(data)
     if setting.name in variables:
         return (VARS, setting.name)
     top = setting.path[0] if setting.path else ""
     if top not in known:
         names = [*variables, *known]
-        hint = did_you_mean(str(top), names, "declare it under vars:")
-        raise _UnusableError(str(top), one_of(names), hint)
+        fix = did_you_mean(str(top), names, "declare it under vars:")
+        raise _UnusableError(str(top), one_of(names), fix)
     return setting.path
 
 
-def _with(data: object, path: Path_, value: object) -> object:
-    """A copy of the data with one value changed or added; nothing is made on the way to it."""
+def _with(data: object, path: FilePath, value: object) -> object:
+    """A copy of the data with one value changed or added. The mappings and lists above it must exist."""
     step, *rest = path
     if isinstance(data, dict) and isinstance(step, str) and (not rest or step in data):
         inner = _with(data[step], tuple(rest), value) if rest else value
@@ -96,8 +95,10 @@ def _with(data: object, path: Path_, value: object) -> object:
         inner = _with(data[step], tuple(rest), value) if rest else value
         return [*data[:step], inner, *data[step + 1 :]]
     names = list(data) if isinstance(data, dict) else [str(at) for at in range(_length(data))]
-    hint = did_you_mean(str(step), names, "only what is in the file can be set")
-    raise _UnusableError(str(step), one_of(names), hint)
+    fix = did_you_mean(
+        str(step), names, "set a value that the file has, or a new key of one of its mappings"
+    )
+    raise _UnusableError(str(step), one_of(names), fix)
 
 
 def _length(data: object) -> int:
@@ -116,14 +117,14 @@ def _names(data: object) -> Iterator[Problem]:
             expected = "lower-case letters, digits and underscores"
             yield Problem((VARS, name), f"the name {name}", expected, f"write {meant}")
         if isinstance(value, str) and _REFERENCE.search(value):
-            hint = "write the value out: variables do not refer to each other"
-            yield Problem((VARS, name), shown(value), "a value", hint)
+            fix = "write the value out: variables do not refer to each other"
+            yield Problem((VARS, name), shown(value), "a value", fix)
 
 
 def _put_in(data: object, variables: Mapping[str, object], problems: list[Problem]) -> object:
-    """The data with each ``${name}`` replaced, everywhere but under ``vars``."""
+    """The data with each ``${name}`` replaced, except under ``vars``."""
 
-    def walk(value: object, path: Path_) -> object:
+    def walk(value: object, path: FilePath) -> object:
         if isinstance(value, dict):
             return {
                 key: inner if not path and key == VARS else walk(inner, (*path, key))
@@ -137,18 +138,18 @@ def _put_in(data: object, variables: Mapping[str, object], problems: list[Proble
 
 
 def _filled(
-    text: str, path: Path_, variables: Mapping[str, object], problems: list[Problem]
+    text: str, path: FilePath, variables: Mapping[str, object], problems: list[Problem]
 ) -> object:
-    """A text that is one reference gets the variable's value and type; else the result is read anew."""
+    """A text that is a single reference gets the variable's value and type; other results are parsed again."""
     names = _REFERENCE.findall(text)
     if not names:
         return text
     unknown = [name for name in names if name not in variables]
     for name in unknown:
-        hint = did_you_mean(name, variables, f"add {name} under vars:")
+        fix = did_you_mean(name, variables, f"add {name} under vars:")
         if not variables:
-            hint = f"add vars: {{{name}: ...}}"
-        problems.append(Problem(path, f"${{{name}}}", one_of(variables), hint))
+            fix = f"add vars: {{{name}: ...}}"
+        problems.append(Problem(path, f"${{{name}}}", one_of(variables), fix))
     if unknown:
         return text
     if _REFERENCE.fullmatch(text):

@@ -1,1 +1,1 @@
-"""The vocabulary of faults: keys, bounds, undo values, and when a fault counts as observed. Nothing here acts."""
+"""The kinds of fault: keys and bounds, planned value, undo, observation and words. Nothing here acts."""

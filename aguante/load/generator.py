@@ -19,6 +19,7 @@ from aguante.core.values import Value
 from aguante.load_protocol.records import LoadPlan, LoadSummary
 from aguante.plan.plan import Plan
 from aguante.run_folder.folder import RunFolder
+from aguante.runtimes.processes import tail
 from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_spec import TestbedSpec
 
@@ -176,8 +177,10 @@ class LoadChild:
         """End the process and return the error to raise."""
         await self._end(0.5)
         code = self._process.returncode
-        last_lines = "\n".join(tail(self._log, LOG_TAIL_LINES))
-        message = f"the load generator {what} (exit code {code}); {self._log}:\n{last_lines}"
+        message = (
+            f"the load generator {what} (exit code {code}); {self._log}:\n"
+            f"{tail(self._log, LOG_TAIL_LINES)}"
+        )
         return LoadError(message, code)
 
     async def _end(self, grace_s: float) -> None:
@@ -212,14 +215,6 @@ async def _spawn(plan: Path, spec: TestbedSpec, log: Path) -> asyncio.subprocess
         )
 
 
-def tail(log: Path, lines: int) -> list[str]:
-    """The last lines of a text file; none if it cannot be read."""
-    try:
-        return log.read_text(errors="replace").splitlines()[-lines:]
-    except OSError:
-        return []
-
-
 class LiveLoad(Value):
     """The records so far, for live display and not for judging."""
 
@@ -227,8 +222,6 @@ class LiveLoad(Value):
     """Records so far."""
     codes: dict[str, int]
     """Responses so far by status code (``0``: no response), in order of code."""
-    recent_codes: dict[str, int]
-    """The same for the requests that ended in the last second."""
     achieved_rps: float
     """Requests that ended in the last second, per second."""
 
@@ -249,7 +242,7 @@ class RecordTail:
         self._offset = 0
         self._decoder = msgspec.json.Decoder(_Seen)
         self._by_status: Counter[int] = Counter()
-        self._recent: deque[tuple[float, int]] = deque()
+        self._recent: deque[float] = deque()
         self._latest_s = 0.0
 
     def poll(self, now_s: float | None = None) -> LiveLoad:
@@ -264,16 +257,14 @@ class RecordTail:
             self._by_status[seen.status] += 1
             ended_s = seen.intended_s + seen.latency_ms / 1000
             self._latest_s = max(self._latest_s, ended_s)
-            self._recent.append((ended_s, seen.status))
+            self._recent.append(ended_s)
         horizon_s = (self._latest_s if now_s is None else now_s) - RECENT_S
-        while self._recent and self._recent[0][0] < horizon_s:
+        while self._recent and self._recent[0] < horizon_s:
             self._recent.popleft()
-        recent = Counter(status for _, status in self._recent)
         return LiveLoad(
             completed=self._by_status.total(),
-            codes=_by_code(self._by_status),
-            recent_codes=_by_code(recent),
-            achieved_rps=recent.total() / RECENT_S,
+            codes={str(status): count for status, count in sorted(self._by_status.items())},
+            achieved_rps=len(self._recent) / RECENT_S,
         )
 
     def _new_lines(self) -> list[bytes]:
@@ -286,7 +277,3 @@ class RecordTail:
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
         return whole.splitlines()
-
-
-def _by_code(counts: Counter[int]) -> dict[str, int]:
-    return {str(status): count for status, count in sorted(counts.items())}

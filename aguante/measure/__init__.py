@@ -1,4 +1,4 @@
 """A run folder to Measures (``run.measure``): the only stage that reads rows.
 
-Nothing is imported here: who wants an error's name or a model need not wait for DuckDB.
+This module imports nothing, so that importing a model or an error does not load DuckDB.
 """

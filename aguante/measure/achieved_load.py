@@ -11,11 +11,11 @@ _LATENESS = "SELECT greatest(0, started_s - intended_s) * 1000 AS value FROM req
 def measure_load(
     evidence: Evidence, plan: PlannedLoad, summary: LoadFinished | None
 ) -> LoadMeasure:
-    """Achieved counts what is in the ledger; offered is the plan, or the generator's own larger count.
+    """Achieved load is counted in the ledger; offered load is the plan's, or the generator's own count if larger.
 
-    A generator that died early thus shows as a shortfall. Poisson arrivals offer what they drew: their
-    own count is taken when the generator ended well. A closed loop draws none, whatever its plan says: its
-    users are held to the plan, so that what they did not ask while they waited is a shortfall.
+    A generator that died early therefore shows as a shortfall. Poisson arrivals offer the number that they drew, if the
+    generator ended well. A closed loop draws no arrivals: it is held to the plan, so that requests that its users did
+    not send while they waited count as a shortfall.
     """
     recorded, (p50, p99) = percentiles_of(evidence, _LATENESS, (0.50, 0.99))
     offered = round(plan.curve.arrivals(0, plan.duration_s))

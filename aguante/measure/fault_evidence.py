@@ -1,22 +1,22 @@
-"""Whether each fault really bit: the vacuity guard. A fault that nobody felt proves nothing.
+"""Whether each fault was observed: the vacuity guard. A fault that no caller observed proves nothing.
 
-The caller's attempts on the faulted link must show it, in the window in which the fault was really
-there, and more often than in the baseline before it.
+The caller's attempts on the faulted link must show it while the fault was active, and more often than in the
+baseline before it.
 """
 
 from dataclasses import replace
 
 from aguante.expectations.evidence import Row
-from aguante.faults.observed import BiteRule, bite_rule, felt
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
-from aguante.measure.exports import spans_felt
+from aguante.faults.observation import ObservationRule, is_observed
+from aguante.faults.planned_fault import PlannedFault
 from aguante.measure.measures import FaultMeasure
 from aguante.measure.run_evidence import RunEvidence
+from aguante.measure.telemetry_fault import telemetry_fault_observed
 from aguante.run_folder.events import STARTED_ANEW
 from aguante.run_folder.folder import RunFolder
 
 UNCONNECTED = ("database_unavailable", "pool_exhausted")
-"""What a caller says that never got a connection: no statement was sent, so there is no span of one."""
+"""Errors of a caller that got no connection: it sent no statement, so there is no span of one."""
 
 _ATTEMPTS = """
     WITH made AS (
@@ -29,7 +29,7 @@ _ATTEMPTS = """
           AND NOT EXISTS (FROM spans AS c
                           WHERE c.trace_id = s.trace_id AND c.kind = 'client'
                             AND c.link = s.error_link AND c.error_type = s.error_type
-                            -- implied, and said so that few spans are compared instead of all
+                            -- implied, but it limits the spans that are compared
                             AND list_contains($links::VARCHAR[], c.link)
                             AND list_contains($unconnected::VARCHAR[], c.error_type))
     )
@@ -46,23 +46,23 @@ _USUAL_SLOWEST = """
 
 def measure_fault(evidence: RunEvidence, fault: PlannedFault) -> FaultMeasure:
     """Planned against actual times, and the attempts that show the fault."""
-    facts = evidence.facts
-    start_s, end_s = facts.began_s(fault.id), facts.undone_s(fault.id)
-    attempts, bitten, observed, why = _injection(evidence, fault, start_s, end_s)
-    evidence_text = "; ".join(text for text in (facts.evidence(fault.id), why) if text)
+    log = evidence.run_log
+    start_s, end_s = log.began_s(fault.id), log.undone_s(fault.id)
+    attempts, affected, observed, why = _injection(evidence, fault, start_s, end_s)
+    evidence_text = "; ".join(text for text in (log.evidence(fault.id), why) if text)
     return FaultMeasure(
         id=fault.id,
-        link=fault.target if isinstance(fault.fault, ToxiproxyFault) else "",
-        service="" if isinstance(fault.fault, ToxiproxyFault) else fault.target,
-        kind=fault.kind,
+        link=fault.target if fault.fault.on_link else "",
+        service="" if fault.fault.on_link else fault.target,
+        kind=fault.variant,
         planned_start_s=fault.start_s,
         planned_end_s=fault.end_s,
         actual_start_s=start_s,
-        actual_held_s=facts.applied_s(fault.id),
+        actual_held_s=log.applied_s(fault.id),
         actual_end_s=end_s,
-        undone_verified=facts.verified(fault.id),
+        undone_verified=log.verified(fault.id),
         attempts_in_window=attempts,
-        attempts_bitten=bitten,
+        attempts_bitten=affected,
         injection_observed=observed,
         evidence=evidence_text,
     )
@@ -71,32 +71,26 @@ def measure_fault(evidence: RunEvidence, fault: PlannedFault) -> FaultMeasure:
 def _injection(
     evidence: RunEvidence, fault: PlannedFault, start_s: float | None, end_s: float | None
 ) -> tuple[int, int, bool, str]:
-    """(attempts, bitten, whether it was felt, one sentence)."""
+    """(attempts, affected ones, whether the fault was observed, one sentence)."""
     if start_s is None:
         return 0, 0, False, "it was never applied"
     until_s = evidence.plan.end_s if end_s is None else end_s
     before_s = max(0.0, _baseline_start(evidence)), evidence.first_fault_s or start_s
     spans_link = evidence.testbed.telemetry_link
     if spans_link and fault.target == spans_link.name:
-        return spans_felt(RunFolder(evidence.root).metrics, before_s, (start_s, until_s))
-    rule, links = bite_rule(fault).held_for(until_s - start_s), links_felt(evidence, fault)
+        return telemetry_fault_observed(
+            RunFolder(evidence.root).metrics, before_s, (start_s, until_s)
+        )
+    rule = fault.fault.observation().held_for(until_s - start_s)
+    links = fault.fault.links_showing(evidence.testbed)
     if rule.shift:
         rule = _with_usual(evidence, rule, links, before_s)
     during = _count(evidence, rule, links, (start_s, until_s))
     usual = _count(evidence, rule, links, before_s)
-    observed = felt(during, usual, rule)
-    if fault.kind == "restart" and STARTED_ANEW in evidence.facts.evidence_after(fault.id):
-        observed = True  # one in good order may cost no attempt at all
+    observed = is_observed(during, usual, rule)
+    if rule.new_process and STARTED_ANEW in evidence.run_log.evidence_after(fault.id):
+        observed = True  # a graceful restart may fail no attempt
     return during[0], during[1], observed, _sentence(links, during, usual)
-
-
-def links_felt(evidence: RunEvidence, fault: PlannedFault) -> list[str]:
-    """The links whose attempts can show a fault: its own, or every call to the service that it hits."""
-    if isinstance(fault.fault, ToxiproxyFault):
-        return [fault.fault.link]
-    service = fault.fault.service
-    links = evidence.testbed.links
-    return [each.name for each in links if each.callee == service and each.kind == "http"]
 
 
 def _baseline_start(evidence: RunEvidence) -> float:
@@ -105,15 +99,15 @@ def _baseline_start(evidence: RunEvidence) -> float:
 
 
 def _with_usual(
-    evidence: RunEvidence, rule: BiteRule, links: list[str], before_s: tuple[float, float]
-) -> BiteRule:
+    evidence: RunEvidence, rule: ObservationRule, links: list[str], before_s: tuple[float, float]
+) -> ObservationRule:
     window = {"from_s": before_s[0], "until_s": before_s[1]}
     (slowest,) = evidence.row(_USUAL_SLOWEST, links=links, **window)
     return replace(rule, slow_ms=slowest)
 
 
 def _count(
-    evidence: RunEvidence, rule: BiteRule, links: list[str], window_s: tuple[float, float]
+    evidence: RunEvidence, rule: ObservationRule, links: list[str], window_s: tuple[float, float]
 ) -> tuple[int, int]:
     row: Row = evidence.row(
         _ATTEMPTS,

@@ -1,8 +1,8 @@
-"""Attribution for a system that does not say in its answers where a failure came from: spans are asked.
+"""Attribution from spans, for a system whose responses do not say where a failure came from.
 
 Only OpenTelemetry's own conventions are used: span kind, parent, status, ``service.name``, ``error.type``,
-``http.response.status_code``. A failure belongs to the deepest failing span of its trace: that one failed
-by itself, all above it failed because of it.
+``http.response.status_code``. A failure is attributed to the deepest failed span of its trace: that span failed
+by itself, and all spans above it failed because of it.
 """
 
 import re
@@ -19,7 +19,7 @@ COMMON = (
     (r"disconnect|closed|incomplete|eof|bad.?status.?line", "disconnected"),
     (r"^(status:)?5\d\d$|client.?response", "upstream_error"),
 )
-"""What common HTTP clients call their errors, as a pattern -> our word; ``error_types`` goes before it."""
+"""Error names of common HTTP clients, as pattern -> mechanism; the testbed's ``error_types`` take precedence."""
 
 _TYPES = """
     SELECT DISTINCT error_type FROM spans WHERE error_type <> ''
@@ -58,11 +58,11 @@ _ATTRIBUTE = """
 """
 
 
-def adopt(connection: duckdb.DuckDBPyConnection, spec: TestbedSpec) -> None:
-    """Give spans their link and mechanism, and failed requests the origin that their trace shows.
+def attribute_from_spans(connection: duckdb.DuckDBPyConnection, spec: TestbedSpec) -> None:
+    """Set link and mechanism of spans, and the origin of failed requests from their traces.
 
-    A link is known by the service whose server span lies below the client's, else by being the caller's
-    only one. What cannot be told stays empty, and counts as unattributed.
+    The link of a client span is the one to the service whose server span is its child, or the caller's only link.
+    Otherwise it stays empty, and the failure counts as unattributed.
     """
     connection.execute("CREATE TEMP TABLE edges (name VARCHAR, caller VARCHAR, callee VARCHAR)")
     edges = [(e.name, e.caller, e.callee) for e in spec.links if e.kind == "http"]
@@ -80,7 +80,7 @@ def adopt(connection: duckdb.DuckDBPyConnection, spec: TestbedSpec) -> None:
 def translation(
     seen: Sequence[str], own: Mapping[str, str], mechanisms: Sequence[str]
 ) -> dict[str, str]:
-    """``error.type`` (or ``status:503``) -> mechanism: the testbed's own word first, then a common name's."""
+    """``error.type`` (or ``status:503``) -> mechanism, by the testbed's ``error_types``, else by COMMON."""
     found = {each: own.get(each) or _common(each) for each in seen}
     return {each: word for each, word in found.items() if word in mechanisms}
 

@@ -1,7 +1,7 @@
-"""A run while it is played: its requests so far, each read once, to be asked like a finished run's.
+"""The evidence of a run that still lasts: its requests so far, each read once.
 
-What a second costs is what came in it, and the questions' own look at a few columns (10 ms for a million
-requests), however long the run already is.
+The cost of each look depends on the new requests, not on the length of the run, plus the query's scan of a few
+columns (10 ms for a million requests).
 """
 
 import duckdb
@@ -14,26 +14,26 @@ from aguante.run_folder.run_log import EvidenceError
 from aguante.testbed.testbed_spec import TestbedSpec
 
 READ_BYTES_MAX = 32 * 1024 * 1024
-"""Of the ledger at one time, about 100,000 requests: the rest is read the next time."""
+"""Read from the ledger at one time, about 100,000 requests; the rest is read the next time."""
 
 _NAMELESS = (
     """* REPLACE ('' AS trace_id, '' AS idempotency_key, '' AS reservation_id, '' AS event_id)"""
 )
-"""What no condition asks, and what would take most of the memory."""
+"""Columns that no condition needs and that would take most of the memory are left empty."""
 
 
 class LiveEvidence:
-    """The requests of one run, as far as they are written. Spans come when the run is over."""
+    """The requests that a run has recorded so far. Spans are only decoded when the run is over."""
 
     def __init__(self, folder: RunFolder, plan: Plan, testbed: TestbedSpec) -> None:
         self._records, self._read_bytes = folder.records, 0
         self._evidence = open_evidence(folder, plan, testbed, unread=True)
 
     def refresh(self) -> RunEvidence:
-        """Read what is new, up to the last whole line. The evidence is the same object each time.
+        """Read new requests up to the last complete line. Returns the same object each time.
 
         Raises:
-            EvidenceError: a line is no RequestRecord, or the file cannot be read.
+            EvidenceError: a line is not a RequestRecord, or the file cannot be read.
         """
         evidence = self._evidence
         try:

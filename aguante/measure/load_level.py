@@ -1,4 +1,4 @@
-"""One level of load, from its ledger."""
+"""Measures one level of a saturation sweep from its ledger."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -26,9 +26,9 @@ _LISTS = f"""
 def measure_level(
     records: Path, summary: LoadSummary, target_rps: float, from_s: float, to_s: float
 ) -> Level:
-    """Judge the window ``[from_s, to_s)`` of a ledger; requests that were shed count as offered.
+    """Measure the window ``[from_s, to_s)`` of a ledger; shed requests count as offered.
 
-    Lateness is the generator's own, a census: its p99 is told however few requests there were.
+    The p99 of the generator's lateness is a census, so it is given for any number of requests.
 
     Raises:
         EvidenceError: the ledger cannot be read.
@@ -43,7 +43,7 @@ def measure_level(
         message = f"{records}: the ledger cannot be read: {error}"
         raise EvidenceError(message) from error
     seen = sum(count for _, _, count in counts)
-    # what was shed or is missing has no record: the whole level's share of it is the window's
+    # Shed and missing requests have no record, so the window gets the whole level's share of them.
     recorded = summary.completed / summary.offered if summary.offered else 1.0
     offered = seen / recorded if recorded else 0.0
     good = sum(count for status, _, count in counts if status == 200)

@@ -4,8 +4,9 @@ from aguante.expectations.amplification import measure_amplification
 from aguante.expectations.breaker import breaker_transitions
 from aguante.expectations.recovery import measure_recovery
 from aguante.measure.audit.invariants import measure_invariants
+from aguante.measure.example_traces import example_traces
 from aguante.measure.fault_evidence import measure_fault
-from aguante.measure.measures import Announcements, Measures
+from aguante.measure.measures import Measures, PhasePushes
 from aguante.measure.phases import (
     measure_latency,
     measure_phases,
@@ -18,7 +19,6 @@ from aguante.measure.span_measures import (
     measure_attribution,
     measure_spans,
 )
-from aguante.measure.trace_samples import measure_samples
 from aguante.plan.plan import Plan
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import RunLog
@@ -32,18 +32,18 @@ def measure(
     *,
     keep_traces: bool = False,
 ) -> Measures:
-    """Everything that a verdict and a report need, small.
+    """Everything that a verdict and a report need.
 
-    Works on an unfinished run too: what is missing is measured as missing.
+    Works on an unfinished run too: missing data is measured as missing.
 
     Args:
         folder: the evidence.
         plan: what was to happen, and what was expected.
-        testbed: of what.
+        testbed: the system under test.
         keep_traces: also write ``traces.jsonl``, while the evidence is open.
 
     Raises:
-        EvidenceError: a file of the folder is there and cannot be read.
+        EvidenceError: an existing file of the folder cannot be read.
         OSError: ``traces.jsonl`` cannot be written.
     """
     evidence = open_evidence(folder, plan, testbed)
@@ -56,7 +56,7 @@ def measure(
 
 
 def _measure(evidence: RunEvidence, folder: RunFolder) -> Measures:
-    facts, plan = evidence.facts, evidence.plan
+    log, plan = evidence.run_log, evidence.plan
     wanted = chosen_invariants(plan, evidence.testbed)
     return Measures(
         phases=measure_phases(evidence),
@@ -69,21 +69,21 @@ def _measure(evidence: RunEvidence, folder: RunFolder) -> Measures:
         load=evidence.load,
         faults=tuple(measure_fault(evidence, fault) for fault in plan.faults),
         invariants=measure_invariants(evidence, folder, wanted),
-        settled=facts.rest,
-        settle_took_s=facts.settled.took_s if facts.settled else None,
+        settled=log.rest,
+        settle_took_s=log.settled.took_s if log.settled else None,
         spans=measure_spans(evidence),
         seconds=measure_seconds(evidence),
         latency=measure_latency(evidence),
-        samples=measure_samples(evidence),
-        stopped=facts.stopped.reason if facts.stopped else "",
+        samples=example_traces(evidence),
+        stopped=log.stopped.reason if log.stopped else "",
         story=measure_story(evidence),
-        announced=_announced(facts),
+        phase_pushes=_phase_pushes(log),
     )
 
 
-def _announced(facts: RunLog) -> Announcements | None:
-    said = facts.announced
-    return None if said is None else Announcements(taken=said.taken, failed=said.failed)
+def _phase_pushes(log: RunLog) -> PhasePushes | None:
+    seen = log.announced
+    return None if seen is None else PhasePushes(taken=seen.taken, failed=seen.failed)
 
 
 def chosen_invariants(plan: Plan, testbed: TestbedSpec) -> tuple[InvariantSpec, ...]:

@@ -1,4 +1,4 @@
-"""All that a verdict and a report need, and small: hundreds of values, never rows of requests.
+"""What a verdict and a report need: hundreds of values, never rows of requests.
 
 Units end names: ``_s`` seconds since t0 (or a length in seconds), ``_ms`` milliseconds, ``_rps`` per second.
 """
@@ -39,7 +39,7 @@ class PhaseMeasure(Value):
 
 
 class AttributionMeasure(Value):
-    """How many non-200 answers name their origin, link and mechanism."""
+    """How many non-200 responses name their origin, link and mechanism."""
 
     failures: int
     attributed: int
@@ -97,18 +97,18 @@ class SpanHealth(Value):
     dropped: Count
     """None: not known."""
     lost_because: str = ""
-    """Why the runner itself could not keep what it was sent, or empty."""
+    """Why the runner lost spans that it received, or empty."""
 
 
-class Announcements(Value):
-    """Pushes of phases and faults to Prometheus: where one is missing, its dashboards have a hole."""
+class PhasePushes(Value):
+    """Pushes of phases and faults to Prometheus; a failed push leaves a gap in the dashboards."""
 
     taken: int
     failed: int
 
 
 class CauseStory(Value):
-    """One cause during the faults: when it was first and last seen, and how fast it was."""
+    """One cause during the faults: when it was first and last seen, and its latency."""
 
     status: int
     origin: str
@@ -118,7 +118,7 @@ class CauseStory(Value):
     share: float
     """Of all requests of the fault phase."""
     first_after_s: float
-    """From the start of the first fault to the end of the first such answer."""
+    """From the start of the first fault to the end of the first such response."""
     last_after_s: float
     p50_ms: float
 
@@ -131,7 +131,7 @@ class SecondCauses(Value):
 
 
 class SecondLatency(Value):
-    """Latency in one second of intended start, over all answers and over 200s."""
+    """Latency in one second of intended start, over all responses and over 200s."""
 
     second: int
     p50_ms: float | None
@@ -160,7 +160,7 @@ class SampleSpan(Value):
 
 
 class SampleTrace(Value):
-    """One trace to look at, chosen as the first of its cause."""
+    """An example trace, chosen as the first of its cause."""
 
     trace_id: str
     at_s: float
@@ -187,7 +187,7 @@ class Measures(Value):
     faults: tuple[FaultMeasure, ...]
     invariants: tuple[InvariantMeasure, ...]
     settled: bool | None
-    """None: the run ended before it could be asked."""
+    """None: the run ended before this could be checked."""
     settle_took_s: float | None
     spans: SpanHealth
     seconds: tuple[SecondCauses, ...]
@@ -196,6 +196,6 @@ class Measures(Value):
     stopped: str = ""
     """Why the run ended early, or empty."""
     story: tuple[CauseStory, ...] = ()
-    """Causes of the fault phase, in the order of their first answer."""
-    announced: Announcements | None = None
-    """None: there was no Prometheus, or the run ended before it could be counted."""
+    """Causes of the fault phase, in the order of their first response."""
+    phase_pushes: PhasePushes | None = None
+    """None: there was no Prometheus, or the run ended before the pushes were counted."""

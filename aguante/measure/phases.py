@@ -1,4 +1,4 @@
-"""What each phase and each second looked like: causes, latencies, goodput."""
+"""Causes, latencies and goodput of each phase and each second."""
 
 from collections import defaultdict
 
@@ -40,7 +40,7 @@ _STORY = """
 
 
 def measure_phases(evidence: RunEvidence) -> tuple[PhaseMeasure, ...]:
-    """Every phase of the plan, those without a single request too."""
+    """Every phase of the plan, also those without requests."""
     return tuple(_phase(evidence, window) for window in evidence.plan.phases)
 
 
@@ -67,7 +67,7 @@ def _cause(status: int, origin: str, link: str, mechanism: str, requests: int) -
 
 
 def measure_seconds(evidence: RunEvidence) -> tuple[SecondCauses, ...]:
-    """Causes in each second of intended start."""
+    """Causes per second of intended start."""
     seconds: dict[int, list[Cause]] = defaultdict(list)
     for second, *cause in evidence.rows(_SECONDS):
         seconds[second].append(_cause(*cause))
@@ -75,7 +75,7 @@ def measure_seconds(evidence: RunEvidence) -> tuple[SecondCauses, ...]:
 
 
 def measure_latency(evidence: RunEvidence) -> tuple[SecondLatency, ...]:
-    """Latency in each second of intended start: a chart's data, too few a second to be judged by."""
+    """Latency per second of intended start: for charts, since a second has too few requests to be judged."""
     return tuple(
         SecondLatency(second=second, p50_ms=p50, p95_ms=p95, p50_of_200_ms=ok50, p95_of_200_ms=ok95)
         for second, p50, p95, ok50, ok95 in evidence.rows(_LATENCIES)
@@ -83,7 +83,7 @@ def measure_latency(evidence: RunEvidence) -> tuple[SecondLatency, ...]:
 
 
 def measure_story(evidence: RunEvidence) -> tuple[CauseStory, ...]:
-    """The causes of the fault phase in the order in which clients first met them."""
+    """The causes of the fault phase in the order in which clients first saw them."""
     start_s = evidence.first_fault_s
     if start_s is None:
         return ()

@@ -1,6 +1,6 @@
-"""Opens a run folder as tables in an in-memory DuckDB; everything else in ``measure/`` asks these.
+"""Opens a run folder as tables in an in-memory DuckDB; everything else in ``measure/`` queries these.
 
-Tables: ``requests`` (the client's ledger with phase and end of each answer), ``spans`` and
+Tables: ``requests`` (the client's ledger with phase and end of each response), ``spans`` and
 ``span_events`` (seconds since t0), ``traces`` (how many spans each has), ``attempts`` (every attempt on
 every link, as its caller saw it), ``client.requests`` (the ledger for the invariants).
 """
@@ -12,31 +12,22 @@ import duckdb
 import msgspec
 
 from aguante.collect.promql_samples import read_promql
+from aguante.collect.span_decoder import COLUMNS
 from aguante.core.duckdb_paths import literal_path
 from aguante.expectations.evidence import LoadMeasure, PromqlResult, Row
 from aguante.measure.achieved_load import measure_load
 from aguante.measure.audit.ledger import read_ledger, readable, with_phases
-from aguante.measure.foreign_attribution import adopt
+from aguante.measure.foreign_attribution import attribute_from_spans
 from aguante.plan.plan import Plan
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import EvidenceError, RunLog, read_run_log
 from aguante.testbed.testbed_spec import TestbedSpec
 
 MEMORY_LIMIT = "1GB"
-"""Of DuckDB; what does not fit goes through its temporary files."""
+"""Of DuckDB, which spills the rest to its temporary files."""
 
 DAMAGED = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
-"""What DuckDB says of a file that is not what its first bytes promise: spans are read when they are asked."""
-
-_SPAN_COLUMNS = {
-    **dict.fromkeys(("trace_id", "span_id", "parent_id", "service", "instance"), "VARCHAR"),
-    **dict.fromkeys(("name", "kind"), "VARCHAR"),
-    **dict.fromkeys(("start_ns", "end_ns"), "BIGINT"),
-    **dict.fromkeys(("status", "error_type", "link", "route", "origin", "error_link"), "VARCHAR"),
-    **dict.fromkeys(("attempt", "http_status"), "INTEGER"),
-    **dict.fromkeys(("reservation_id", "run_id", "experiment", "phase"), "VARCHAR"),
-    **dict.fromkeys(("db_system", "events", "links"), "VARCHAR"),
-}
+"""Raised for a file whose content does not match its header, when spans are first queried."""
 
 _ASKED = """
     CREATE MACRO asked(wanted_phase, wanted_operation, from_s, until_s) AS TABLE
@@ -88,7 +79,7 @@ class RunEvidence:
     connection: duckdb.DuckDBPyConnection
     plan: Plan
     testbed: TestbedSpec
-    facts: RunLog
+    run_log: RunLog
     root: Path
     """Of the run folder, for messages."""
     promql_results: tuple[PromqlResult, ...] = ()
@@ -110,12 +101,12 @@ class RunEvidence:
         return self.rows(sql, **parameters)[0]
 
     def window(self, phase: str) -> tuple[float, float]:
-        """``[start, end)`` of a phase, seconds since t0; raises KeyError."""
+        """``[start, end)`` of a phase; raises KeyError."""
         window = self.plan.window(phase)
         return window.start_s, window.end_s
 
     def promql(self, query: str, start_s: float, end_s: float) -> PromqlResult | None:
-        """What Prometheus gave for a query over a window; None: it was not asked."""
+        """The result of a query over a window; None: the run ended before it was evaluated."""
         wanted = (query, start_s, end_s)
         found = (r for r in self.promql_results if (r.query, r.start_s, r.end_s) == wanted)
         return next(found, None)
@@ -123,7 +114,7 @@ class RunEvidence:
     @property
     def load(self) -> LoadMeasure:
         """Offered against achieved load of the whole run."""
-        return measure_load(self, self.plan.load, self.facts.load)
+        return measure_load(self, self.plan.load, self.run_log.load)
 
     @property
     def has_faults(self) -> bool:
@@ -133,62 +124,62 @@ class RunEvidence:
     @property
     def spans_incomplete_because(self) -> str:
         """Why nothing follows from what spans do *not* show; empty: they are complete."""
-        facts = self.facts
-        if facts.epoch_ns is None:
+        log = self.run_log
+        if log.epoch_ns is None:
             return "the runner noted no t0, so spans have no place in time"
-        if facts.spans_lost_because:
-            return facts.spans_lost_because
-        if facts.spans_dropped is None:
+        if log.spans_lost_because:
+            return log.spans_lost_because
+        if log.spans_dropped is None:
             return "the services' counters of dropped spans could not be read"
-        return f"{facts.spans_dropped} spans were dropped" if facts.spans_dropped else ""
+        return f"{log.spans_dropped} spans were dropped" if log.spans_dropped else ""
 
     @property
     def first_fault_s(self) -> float | None:
-        """When the first fault was really applied, seconds since t0; None: none was."""
-        times = [self.facts.began_s(fault.id) for fault in self.plan.faults]
+        """When the first fault was really applied; None: none was."""
+        times = [self.run_log.began_s(fault.id) for fault in self.plan.faults]
         return min((each for each in times if each is not None), default=None)
 
     @property
     def last_undo_s(self) -> float | None:
-        """When the last fault was really undone, seconds since t0; None: one is still there, or none was."""
-        times = [self.facts.undone_s(fault.id) for fault in self.plan.faults]
+        """When the last fault was really undone; None: one is still there, or none was applied."""
+        times = [self.run_log.undone_s(fault.id) for fault in self.plan.faults]
         known = [each for each in times if each is not None]
         return max(known) if known and len(known) == len(times) else None
 
     @property
     def load_end_s(self) -> float:
-        """When load ended, seconds since t0: as planned, or when the run was stopped."""
-        stopped = self.facts.stopped
+        """When load ended: as planned, or when the run was stopped."""
+        stopped = self.run_log.stopped
         return min(self.plan.end_s, stopped.at_s) if stopped else self.plan.end_s
 
 
 def open_evidence(
     folder: RunFolder, plan: Plan, testbed: TestbedSpec, *, unread: bool = False
 ) -> RunEvidence:
-    """Open a run folder. Missing files are empty tables: no data is a result too.
+    """Open a run folder. A missing file gives an empty table.
 
-    Requests are read into memory once; spans stay in their file, of which each question reads the columns
-    that it asks for. (A foreign system's spans are given links and mechanisms, so these are held.)
+    Requests are read into memory once. Spans stay in their file, and each query reads the columns that it needs;
+    only the spans of a foreign system are loaded, because links and mechanisms are added to them.
 
     Args:
         folder: the evidence.
         plan: what was to happen.
-        testbed: of what.
-        unread: neither requests nor spans yet: whoever follows a run puts them in as they come.
+        testbed: the system under test.
+        unread: start with empty tables, which the caller fills while the run lasts.
 
     Raises:
-        EvidenceError: a file is there and cannot be read.
+        EvidenceError: an existing file cannot be read.
     """
-    facts, promql = read_run_log(folder.events), _promql_results(folder.promql)
+    log, promql = read_run_log(folder.events), _promql_results(folder.promql)
     connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT})
-    # Every question that wants an order says so; without this, tables fill on one thread's account.
+    # Every query that needs an order states it; preserving it would fill tables on one thread.
     connection.execute("SET preserve_insertion_order = false")
-    evidence = RunEvidence(connection, plan, testbed, facts, folder.root, promql)
+    evidence = RunEvidence(connection, plan, testbed, log, folder.root, promql)
     try:
         _load_requests(evidence, None if unread else folder.records)
         _load_spans(evidence, None if unread else folder.spans)
         if not testbed.problem_json:
-            adopt(connection, testbed)
+            attribute_from_spans(connection, testbed)
         connection.execute(_TRACES)
     except duckdb.Error as error:
         connection.close()
@@ -201,14 +192,14 @@ def _promql_results(path: Path) -> tuple[PromqlResult, ...]:
     try:
         return read_promql(path)
     except (msgspec.MsgspecError, OSError) as error:
-        message = f"{path}: Prometheus's answers cannot be read: {error}"
+        message = f"{path}: the results of PromQL queries cannot be read: {error}"
         raise EvidenceError(message) from error
 
 
 def _load_requests(evidence: RunEvidence, records: Path | None) -> None:
     """``requests`` in one pass over the file, and ``client.requests`` as the client wrote them."""
     connection = evidence.connection
-    with readable(records, final=evidence.facts.load is not None) as path:
+    with readable(records, final=evidence.run_log.load is not None) as path:
         rows = read_ledger(connection, path)
         own = ", ".join(rows.columns)
         with_phases(rows, evidence.plan.phases).create("requests")
@@ -223,7 +214,7 @@ def _load_requests(evidence: RunEvidence, records: Path | None) -> None:
 
 def _load_spans(evidence: RunEvidence, file: Path | None) -> None:
     connection = evidence.connection
-    epoch_ns = evidence.facts.epoch_ns
+    epoch_ns = evidence.run_log.epoch_ns
     spans = _raw_spans(connection, file).project(
         _SPANS.replace("{epoch_ns}", "NULL" if epoch_ns is None else str(epoch_ns))
     )
@@ -236,15 +227,15 @@ def _load_spans(evidence: RunEvidence, file: Path | None) -> None:
 
 
 def _raw_spans(connection: duckdb.DuckDBPyConnection, file: Path | None) -> duckdb.DuckDBPyRelation:
-    """Every column of ours, NULL where the file (of an earlier version) has none; no file is no rows."""
+    """All columns, NULL where the file (of an earlier version) lacks one; no rows without a file."""
     if file is None or not file.exists():
-        nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in _SPAN_COLUMNS.items())
+        nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in COLUMNS.items())
         return connection.sql("SELECT 1").project(nothing).filter("false")
     rows = connection.read_parquet(literal_path(file))
     known = set(rows.columns)
     return rows.project(
         ", ".join(
             f"{name if name in known else 'NULL'}::{kind} AS {name}"
-            for name, kind in _SPAN_COLUMNS.items()
+            for name, kind in COLUMNS.items()
         )
     )

@@ -1,8 +1,8 @@
-"""``traces.jsonl``: failing traces and a few good ones as text, one trace a line, for people and other tools.
+"""``traces.jsonl``: failed traces and a few successful ones as text, one trace a line, for people and other tools.
 
-All spans of all traces are in ``spans.parquet``; this is for reading and grepping, so it has a limit. Of each
-phase and cause at most FAILING_PER_CAUSE failing traces are written, evenly spread, and each line says for
-how many requests it stands (1: all of them are there, as in every run of ordinary length).
+``spans.parquet`` has all spans of all traces. This file is for reading and grepping, so its size is limited: at most
+FAILING_PER_CAUSE failed traces per phase and cause, evenly spread. ``stands_for`` in each line is the number of
+requests that the trace represents (1: all are written, as in any run of ordinary length).
 """
 
 from pathlib import Path
@@ -44,15 +44,15 @@ COPY (
 
 
 def write_traces(evidence: RunEvidence, target: Path) -> int:
-    """Write the traces worth reading; how many.
+    """Write the selected traces; returns how many.
 
-    A failing request whose trace never arrived is a line without spans: that is evidence too.
+    A failed request whose trace never arrived is a line without spans.
 
     Raises:
         OSError: the file cannot be written.
     """
     evidence.rows(_CHOSEN, failing=FAILING_PER_CAUSE, good=GOOD_PER_PHASE)
-    # COPY takes no parameter as its target; a quote in the path is doubled
+    # COPY cannot take its target as a parameter, so quotes in the path are doubled
     copy = _WRITE.replace("{target}", str(target).replace("'", "''"))
     with refusals_as_os_error():
         row = evidence.connection.execute(copy).fetchone()

@@ -1,63 +1,63 @@
-"""What a search for saturation found: levels of offered load, one sweep of them per policy."""
+"""The result of a search for saturation: levels of offered load, one sweep of levels per policy."""
 
 from aguante.core.values import Value
 
 FOLLOWS = 0.95
-"""Goodput follows while it is at least this share of what was offered."""
+"""Goodput follows the load while it is at least this share of the offered rate."""
 ACHIEVED_MIN = 0.99
 LATE_P99_MS_MAX = 50.0
-"""Beyond either, it is the load generator that does not follow, and the level says nothing of the system."""
+"""Beyond either limit the load generator itself is the bottleneck, and the level says nothing about the system."""
 
 
 class Level(Value):
-    """One level of offered load, judged after it had settled in. Rates count by intended start."""
+    """One level of offered load, measured after it settled. Rates count by intended start."""
 
     target_rps: float
-    """As asked for."""
+    """The rate that was asked for."""
     offered_rps: float
-    """As the schedule really had it in the judged window."""
+    """The rate of the schedule in the measured window."""
     achieved_rps: float
-    """Sent, and answered or given up."""
+    """Rate of requests that were sent and completed."""
     goodput_rps: float
-    """Answered with 200."""
+    """Rate of 200s."""
     statuses: tuple[tuple[int, float], ...]
-    """(status, share of the requests), in order of status; 0: no answer."""
+    """(status, share of the requests), in order of status; 0: no response."""
     mechanisms: tuple[tuple[str, float], ...]
-    """(mechanism, share of the requests) of what failed, the largest first."""
+    """(mechanism, share of the requests) of failures, the largest first."""
     p50_ms: float | None
-    """Of the 200s, from the intended start; None: there is none."""
+    """Of the 200s, from the intended start; None: too few."""
     p95_ms: float | None
     late_p99_ms: float | None
-    """How late the generator sent."""
+    """Lateness of the generator."""
 
     @property
     def follows(self) -> bool:
-        """Whether goodput follows what was offered."""
+        """Whether goodput follows the offered rate."""
         return self.goodput_rps >= FOLLOWS * self.offered_rps
 
     @property
     def generator_limited(self) -> bool:
-        """Whether the generator itself could not follow."""
+        """Whether the load generator was the bottleneck."""
         late = self.late_p99_ms is None or self.late_p99_ms > LATE_P99_MS_MAX
         return self.achieved_rps < ACHIEVED_MIN * self.offered_rps or late
 
 
 class Sweep(Value):
-    """All levels under one policy, ascending. What is said of the system is said from ``judged`` alone."""
+    """All levels under one policy, ascending. Only ``judged`` says something about the system."""
 
     policy: str
     levels: tuple[Level, ...]
     cut_short: str = ""
-    """Why levels that were asked for are missing, or empty: those before it are whole."""
+    """Why requested levels are missing, or empty; the levels present are complete."""
 
     @property
     def judged(self) -> tuple[Level, ...]:
-        """The levels in which the load generator followed."""
+        """The levels at which the load generator was not the bottleneck."""
         return judged(self.levels)
 
     @property
     def knee(self) -> Level | None:
-        """The last level up to which goodput followed all the way; None: it did not at the first."""
+        """The last level before goodput stopped following; None: it did not follow at the first."""
         last = None
         for level in self.judged:
             if not level.follows:
@@ -67,16 +67,16 @@ class Sweep(Value):
 
     @property
     def reached(self) -> bool:
-        """Whether saturation was found: some level was not followed."""
+        """Whether saturation was found: goodput did not follow at some level."""
         return any(not level.follows for level in self.judged)
 
     @property
     def peak_rps(self) -> float:
-        """The most goodput of any level."""
+        """The highest goodput of any level."""
         return max((level.goodput_rps for level in self.judged), default=0.0)
 
     @property
-    def kept(self) -> float | None:
+    def retained(self) -> float | None:
         """Goodput at the highest level as a share of the peak: 1 is a plateau, 0 a collapse."""
         return self.judged[-1].goodput_rps / self.peak_rps if self.peak_rps else None
 
@@ -93,25 +93,25 @@ class Saturation(Value):
     hold_s: float
     """How long each level is held."""
     settle_in_s: float
-    """What of it is not judged."""
+    """The part of ``hold_s`` that is not measured."""
     mix: tuple[tuple[str, float], ...]
     seed: int
     sweeps: tuple[Sweep, ...]
 
 
 def judged(levels: tuple[Level, ...]) -> tuple[Level, ...]:
-    """Those that say something of the system."""
+    """The levels at which the load generator was not the bottleneck."""
     return tuple(level for level in levels if not level.generator_limited)
 
 
 def enough(levels: tuple[Level, ...], beyond: int) -> bool:
-    """Whether a sweep has seen what it was made for: so many judged levels in a row that goodput did not follow."""
-    told = judged(levels)
-    return len(told) >= beyond and not any(level.follows for level in told[-beyond:])
+    """Whether goodput did not follow at the last ``beyond`` judged levels."""
+    known = judged(levels)
+    return len(known) >= beyond and not any(level.follows for level in known[-beyond:])
 
 
 def words(sweep: Sweep) -> str:
-    """A sweep in one sentence, and that it was cut short."""
+    """A sweep in one sentence; says so if it was cut short."""
     cut = "; cut short by a failure" if sweep.cut_short else ""
     return _words(sweep) + cut
 
@@ -119,15 +119,15 @@ def words(sweep: Sweep) -> str:
 def _words(sweep: Sweep) -> str:
     left_out = len(sweep.levels) - len(sweep.judged)
     if not sweep.judged:
-        return "the load generator was the limit at every level: no knee was reached"
-    limited = f" ({left_out} left out, the load generator was their limit)" if left_out else ""
+        return "the load generator was the bottleneck at every level; no knee was reached"
+    limited = f" ({left_out} left out, the load generator was the bottleneck)" if left_out else ""
     knee, last = sweep.knee, sweep.judged[-1]
     if not sweep.reached:
-        highest = "the highest level that says something" if left_out else "the highest level tried"
-        return f"goodput follows up to {last.target_rps:g} rps, {highest}: no knee was reached{limited}"
+        highest = "the highest level judged" if left_out else "the highest level tried"
+        return f"goodput follows up to {last.target_rps:g} rps, {highest}; no knee was reached{limited}"
     at = f"at {knee.target_rps:g} rps" if knee else f"below {sweep.judged[0].target_rps:g} rps"
-    kept = f"{sweep.kept:.0%}" if sweep.kept is not None else "nothing"
+    retained = f"{sweep.retained:.0%}" if sweep.retained is not None else "nothing"
     return (
-        f"the knee is {at}; goodput peaks at {sweep.peak_rps:.0f} rps, and {kept} of that is left "
+        f"the knee is {at}; goodput peaks at {sweep.peak_rps:.0f} rps, and {retained} of that is left "
         f"at {last.target_rps:g} rps offered{limited}"
     )

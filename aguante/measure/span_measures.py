@@ -1,4 +1,4 @@
-"""What only spans can tell: breaker transitions, attempts per call, and whether they agree with the answers."""
+"""How complete the spans are, and whether they agree with the responses."""
 
 from aguante.expectations.attribution import NAMED, count_attributed, known_mechanisms
 from aguante.measure.measures import AttributionMeasure, Cause, SpanHealth
@@ -28,14 +28,14 @@ _UNEXPLAINED = """
 
 
 def measure_spans(evidence: RunEvidence) -> SpanHealth:
-    """How many spans there are, and whether the services dropped any."""
+    """How many spans there are, and how many the services dropped."""
     spans, traces = evidence.row(_HEALTH)
-    facts = evidence.facts
+    log = evidence.run_log
     return SpanHealth(
         spans=spans,
         traces=traces,
-        dropped=facts.spans_dropped,
-        lost_because=facts.spans_lost_because,
+        dropped=log.spans_dropped,
+        lost_because=log.spans_lost_because,
     )
 
 

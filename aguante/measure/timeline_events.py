@@ -1,7 +1,7 @@
-"""Everything that a run folder knows about one request, as moments on one axis; and which request to look at.
+"""All events of a run folder that concern one request, in order of time; and which request to show.
 
-Nothing is known here of the system under test: tables are asked by their column ``reservation_id``, logs by
-the trace and reservation ids that stand in them.
+This module knows nothing about the system under test: tables are searched by their column ``reservation_id``, logs by
+the trace and reservation ids in them.
 """
 
 import csv
@@ -17,19 +17,19 @@ from aguante.expectations.expectation import MOST_FREQUENT_CAUSE, Expectation
 from aguante.measure.run_evidence import RunEvidence
 
 LINES_MAX = 200_000
-"""Of one log: what lies beyond is not searched."""
+"""Lines of one log that are searched."""
 TIME_COLUMNS = ("at", "updated_at", "created_at")
-"""Of a table's row: the first that it has says when."""
+"""The first of these columns that a row has gives its time."""
 
 
 @dataclass(frozen=True)
-class Moment:
+class TimelineEvent:
     """One thing that happened."""
 
     at_s: float
     """Seconds since t0."""
     source: str
-    """Who says so: ``client``, ``payments-1``, ``saga_log``, ``fault`` ..."""
+    """Where it was recorded: ``client``, ``payments-1``, ``saga_log``, ``fault`` ..."""
     text: str
 
 
@@ -54,7 +54,7 @@ class Subject:
     @property
     def outcome(self) -> str:
         """``504 timeout from reservations on reservations-payments``."""
-        words = [str(self.status) if self.status else "no answer", self.mechanism]
+        words = [str(self.status) if self.status else "no response", self.mechanism]
         words += [f"from {self.origin}"] if self.origin else []
         words += [f"on {self.link}"] if self.link else []
         return " ".join(word for word in words if word)
@@ -78,12 +78,12 @@ _OF_PERIOD = f"""
 
 
 def subjects_by_id(evidence: RunEvidence, wanted: str) -> list[Subject]:
-    """Requests with this trace id or reservation id (or its beginning), or this idempotency key."""
+    """Requests with this trace or reservation id (or its beginning), or this idempotency key."""
     return [Subject(*row) for row in evidence.rows(_SUBJECT + _BY_ID, id=wanted)]
 
 
 def subject_of_second(evidence: RunEvidence, second: int) -> Subject | None:
-    """The first request of a second's most frequent failure."""
+    """The first request with the most frequent failure of a second."""
     return _first(evidence.rows(_SUBJECT + _OF_SECOND, second=second))
 
 
@@ -109,8 +109,8 @@ def _first(rows: list[Row]) -> Subject | None:
     return Subject(*rows[0]) if rows else None
 
 
-def moments_of(evidence: RunEvidence, root: Path, subject: Subject) -> tuple[Moment, ...]:
-    """One timeline: client, faults, spans, breakers, rows and logs; in order of time."""
+def timeline_of(evidence: RunEvidence, root: Path, subject: Subject) -> tuple[TimelineEvent, ...]:
+    """Events from client, faults, spans, breakers, rows and logs, in order of time."""
     found = [
         *_client(subject),
         *_spans(evidence, subject),
@@ -123,31 +123,33 @@ def moments_of(evidence: RunEvidence, root: Path, subject: Subject) -> tuple[Mom
     return tuple(sorted(found, key=lambda each: each.at_s))
 
 
-def surroundings(evidence: RunEvidence, from_s: float, to_s: float) -> Iterator[Moment]:
-    """Faults that held in this time, with what the driver read back, and every breaker's changes in it."""
-    for change in evidence.facts.faults:
-        undone_s = evidence.facts.undone_s(change.id)
+def surroundings(evidence: RunEvidence, from_s: float, to_s: float) -> Iterator[TimelineEvent]:
+    """Faults that were active in this time, with the driver's evidence, and every breaker transition in it."""
+    for change in evidence.run_log.faults:
+        undone_s = evidence.run_log.undone_s(change.id)
         held = change.at_s <= to_s and (undone_s is None or undone_s >= from_s)
         if held and change.action == "applied":
-            yield Moment(
+            yield TimelineEvent(
                 change.at_s, "fault", f"{change.id} applied: {change.error or change.evidence}"
             )
         elif from_s <= change.at_s <= to_s:
-            yield Moment(
+            yield TimelineEvent(
                 change.at_s, "fault", f"{change.id} {change.action} {change.error}".strip()
             )
     changes = """SELECT at_s, instance, link, from_state, to_state, trace_id FROM span_events
         WHERE name = 'breaker.transition' AND at_s BETWEEN $from_s AND $to_s
         ORDER BY at_s, instance, link, from_state"""
     for at_s, instance, link, before, after, _ in evidence.rows(changes, from_s=from_s, to_s=to_s):
-        yield Moment(at_s, "breaker", f"{link} of {instance}: {before} -> {after}")
+        yield TimelineEvent(at_s, "breaker", f"{link} of {instance}: {before} -> {after}")
 
 
-def _client(subject: Subject) -> Iterator[Moment]:
-    yield Moment(subject.started_s, "client", f"sends {subject.operation} (request {subject.seq})")
+def _client(subject: Subject) -> Iterator[TimelineEvent]:
+    yield TimelineEvent(
+        subject.started_s, "client", f"sends {subject.operation} (request {subject.seq})"
+    )
     took_ms = (subject.ended_s - subject.intended_s) * 1000
-    yield Moment(
-        subject.ended_s, "client", f"has its answer after {took_ms:.0f} ms: {subject.outcome}"
+    yield TimelineEvent(
+        subject.ended_s, "client", f"gets its response after {took_ms:.0f} ms: {subject.outcome}"
     )
 
 
@@ -168,28 +170,30 @@ _NOTES = """
 """
 
 
-def _spans(evidence: RunEvidence, subject: Subject) -> Iterator[Moment]:
+def _spans(evidence: RunEvidence, subject: Subject) -> Iterator[TimelineEvent]:
     ids = {"trace_id": subject.trace_id, "reservation_id": subject.reservation_id}
     evidence.rows(_TRACES, **ids)
     rows = evidence.rows(_SPANS)
     for start_s, instance, kind, name, link, attempt, ms, error, status, database in rows:
-        verb = {"server": "serves", "client": "asks the database:" if database else "calls"}
+        verb = {"server": "serves", "client": "queries the database:" if database else "calls"}
         how = f", attempt {attempt}" if attempt > 1 else ""
         where = f" on {link}{how}" if link and kind == "client" else ""
         end = error or (str(status) if status else "done")
         text = f"{verb.get(kind, 'does')} {name}{where}: {end} after {ms:.0f} ms"
-        yield Moment(start_s, instance, text)
+        yield TimelineEvent(start_s, instance, text)
 
 
-def _span_events(evidence: RunEvidence) -> Iterator[Moment]:
-    """Of the traces that ``_spans`` chose."""
+def _span_events(evidence: RunEvidence) -> Iterator[TimelineEvent]:
+    """Span events of the traces that ``_spans`` chose."""
     for at_s, instance, name, link, error in evidence.rows(_NOTES):
-        if name != "breaker.transition":  # told once, among the surroundings
-            yield Moment(at_s, instance, " ".join(word for word in (name, link, error) if word))
+        if name != "breaker.transition":  # already among the surroundings
+            yield TimelineEvent(
+                at_s, instance, " ".join(word for word in (name, link, error) if word)
+            )
 
 
-def _rows(evidence: RunEvidence, tables: Path, subject: Subject) -> Iterator[Moment]:
-    """Rows with this reservation, from the databases as they were at the end."""
+def _rows(evidence: RunEvidence, tables: Path, subject: Subject) -> Iterator[TimelineEvent]:
+    """Rows with this reservation id, from the databases as they were at the end."""
     for path in sorted(tables.glob("*.csv")) if subject.reservation_id else ():
         with path.open(newline="") as file:
             for row in csv.DictReader(file):
@@ -197,7 +201,7 @@ def _rows(evidence: RunEvidence, tables: Path, subject: Subject) -> Iterator[Mom
                     yield from _row(evidence, path.stem, row)
 
 
-def _row(evidence: RunEvidence, table: str, row: dict[str, str]) -> Iterator[Moment]:
+def _row(evidence: RunEvidence, table: str, row: dict[str, str]) -> Iterator[TimelineEvent]:
     column = next((each for each in TIME_COLUMNS if row.get(each)), None)
     at_s = _since_t0(evidence, row[column]) if column else None
     if at_s is None:
@@ -214,38 +218,38 @@ def _row(evidence: RunEvidence, table: str, row: dict[str, str]) -> Iterator[Mom
             "failure_mechanism",
         )
         text = ", ".join(f"{key} {row[key]}" for key in shown if row.get(key))
-        text = f"in the end: {text}"
-    yield Moment(at_s, table, text)
+        text = f"at the end: {text}"
+    yield TimelineEvent(at_s, table, text)
 
 
-def _logs(evidence: RunEvidence, logs: Path, subject: Subject) -> Iterator[Moment]:
+def _logs(evidence: RunEvidence, logs: Path, subject: Subject) -> Iterator[TimelineEvent]:
     ids = [each for each in (subject.trace_id, subject.reservation_id) if each]
     wanted = re.compile("|".join(map(re.escape, ids))) if ids else None
     for path in sorted(logs.glob("*.log")) if wanted else ():
         with path.open(errors="replace") as file:
             for line, _ in zip(file, range(LINES_MAX), strict=False):
-                moment = (
+                event = (
                     _log_line(evidence, path.stem, line) if wanted and wanted.search(line) else None
                 )
-                if moment:
-                    yield moment
+                if event:
+                    yield event
 
 
-def _log_line(evidence: RunEvidence, instance: str, line: str) -> Moment | None:
+def _log_line(evidence: RunEvidence, instance: str, line: str) -> TimelineEvent | None:
     try:
         entry = json.loads(line)
         at_s = _since_t0(evidence, str(entry["time"]))
         text = f"logs {entry.get('level', '')}: {entry.get('message', '')}"
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return None if at_s is None else Moment(at_s, instance, text)
+    return None if at_s is None else TimelineEvent(at_s, instance, text)
 
 
 def _since_t0(evidence: RunEvidence, text: str) -> float | None:
-    """ISO 8601, as PostgreSQL and our logs write it; None where it is no time, or t0 is not known."""
+    """Seconds since t0 of an ISO 8601 time, as PostgreSQL and our logs write it; None: not a time, or t0 is unknown."""
     try:
         at = datetime.fromisoformat(re.sub(r"([+-]\d\d)$", r"\1:00", text.strip()))
     except ValueError:
         return None
-    t0_ns = evidence.facts.epoch_ns
+    t0_ns = evidence.run_log.epoch_ns
     return None if t0_ns is None or at.tzinfo is None else at.timestamp() - t0_ns / 1e9

@@ -6,14 +6,11 @@ from itertools import accumulate
 from typing import Literal
 
 from aguante.expectations.registry import Clause
-from aguante.experiment.experiment import Experiment, FaultSection
-from aguante.experiment.toxic_rules import driver_attributes
-from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault, ToxiproxyFault
-from aguante.faults.pumba_commands import COMMANDS, complete
+from aguante.experiment.experiment import Experiment
+from aguante.faults.fault_kind import ONSET_ERROR_MAX_S
+from aguante.faults.fault_registry import FaultSection
+from aguante.faults.planned_fault import PlannedFault
 from aguante.plan.plan import (
-    HELPED_ONSET_MAX_S,
-    ONSET_ERROR_MAX_S,
-    PUMBA_ONSET_MAX_S,
     Plan,
     PlannedExpectation,
     PlannedLoad,
@@ -24,7 +21,7 @@ from aguante.testbed.testbed_spec import TestbedSpec
 
 
 def new_run_id(name: str, now: datetime, token: str) -> str:
-    """``<UTC time>-<name>-<token>``: sorts by time, tells what ran, and never meets itself again.
+    """``<UTC time>-<name>-<token>``: sorts by time, names the experiment, and is unique.
 
     Args:
         name: of the experiment.
@@ -35,7 +32,7 @@ def new_run_id(name: str, now: datetime, token: str) -> str:
         ValueError: ``now`` is naive.
     """
     if now.tzinfo is None:
-        message = "new_run_id wants an aware time: give one with a time zone"
+        message = "new_run_id expects an aware time; give one with a time zone"
         raise ValueError(message)
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{name}-{token}"
 
@@ -53,14 +50,17 @@ def build_plan(
 
     Args:
         experiment: as ``load_experiment`` returned it for this testbed.
-        testbed: whose ``setup`` holds where the experiment has none of its own.
+        testbed: its ``setup`` applies where the experiment has none.
         run_id: from ``new_run_id``.
-        seed: the caller takes the command line's, else ``experiment.seed``, else draws one.
-        source: path of the file as given; a report repeats it.
-        runtime: what will start the testbed.
+        seed: of every random draw.
+        source: path of the file as given, for reports.
+        runtime: which runtime starts the testbed.
     """
     phases = _windows(experiment)
-    starts = {window.phase: window for window in phases}
+    windows = {window.phase: window for window in phases}
+    faults = tuple(
+        planned for each in experiment.faults for planned in _faults(each, windows["fault"])
+    )
     return Plan(
         run_id=run_id,
         experiment=experiment.name,
@@ -75,10 +75,11 @@ def build_plan(
         sets=experiment.origin.sets,
         runtime=runtime,
         phases=phases,
-        faults=tuple(
-            planned for each in experiment.faults for planned in _faults(each, starts["fault"])
+        faults=faults,
+        # All faults share one timeline: one that waits for a program to start holds up those after it.
+        onset_error_max_s=max(
+            (each.fault.onset_error_max_s for each in faults), default=ONSET_ERROR_MAX_S
         ),
-        onset_error_max_s=_onset_error_max_s(experiment),
         load=PlannedLoad(
             profile=experiment.load.profile,
             arrivals=experiment.load.arrivals,
@@ -106,14 +107,6 @@ def _placed(
     )
 
 
-def _onset_error_max_s(experiment: Experiment) -> float:
-    """More with Pumba, a program that is started at each fault; other faults wait for it, in the one time line."""
-    commands = [COMMANDS[each.pumba.command] for each in experiment.faults if each.pumba]
-    if any(each.helper for each in commands):
-        return HELPED_ONSET_MAX_S
-    return PUMBA_ONSET_MAX_S if commands else ONSET_ERROR_MAX_S
-
-
 def _windows(experiment: Experiment) -> tuple[Window, ...]:
     lengths = experiment.phases.lengths()
     ends = list(accumulate(length for _, length in lengths))
@@ -132,7 +125,7 @@ def _setup(experiment: Experiment, testbed: TestbedSpec) -> PlannedSetup:
 
 
 def _faults(section: FaultSection, phase: Window) -> list[PlannedFault]:
-    """One planned fault, or as many as it repeats, each with a name and a window of its own."""
+    """One planned fault per repetition, each with its own name and window."""
     if section.repeat is None:
         return [_fault(section, section.id, phase, section.start_s)]
     return [
@@ -150,26 +143,5 @@ def _fault(section: FaultSection, name: str, phase: Window, after_s: float) -> P
         id=name,
         start_s=start_s,
         end_s=min(end_s, phase.end_s),
-        fault=_what(section),
-    )
-
-
-def _what(section: FaultSection) -> ToxiproxyFault | ProcessFault | PumbaFault:
-    toxic, process, pumba = section.toxiproxy, section.process, section.pumba
-    if process is not None:
-        return ProcessFault.model_validate(process.model_dump(exclude_none=True))
-    if pumba is not None:
-        return PumbaFault(
-            service=pumba.service,
-            command=pumba.command,
-            instance=pumba.instance or "",
-            options=complete(pumba.command, pumba.options),
-        )
-    assert toxic is not None  # noqa: S101 - FaultSection has exactly one of the three
-    return ToxiproxyFault(
-        link=toxic.link,
-        toxic=toxic.toxic,
-        stream=toxic.stream,
-        toxicity=toxic.toxicity,
-        attributes=driver_attributes(toxic),
+        fault=section.section.planned(),
     )

@@ -10,14 +10,9 @@ from typing import Literal
 from aguante.core.values import Value
 from aguante.expectations.expectation import Expectation
 from aguante.expectations.registry import Clause
+from aguante.faults.fault_kind import ONSET_ERROR_MAX_S
 from aguante.faults.planned_fault import PlannedFault
 from aguante.load_protocol.rates import Curve, Shape, curve_of, shape_of
-
-ONSET_ERROR_MAX_S = 0.5
-PUMBA_ONSET_MAX_S = 1.0
-"""Pumba is a program that is started then: 0.1 to 0.4 s on two cores."""
-HELPED_ONSET_MAX_S = 2.5
-"""Where Pumba starts a container of its own before the fault: 0.6 to 1.4 s on two cores."""
 
 
 class Window(Value):
@@ -36,7 +31,7 @@ class PlannedSetup(Value):
 
 
 class PlannedLoad(Value):
-    """The load of the whole run, without addresses (those are known once a testbed is up)."""
+    """The load of the whole run, without addresses, which are known once a testbed is up."""
 
     profile: str
     arrivals: Literal["fixed", "poisson"] = "fixed"
@@ -51,7 +46,7 @@ class PlannedLoad(Value):
     racers: int | None = None
     workers: int = 1
     users: int | None = None
-    """A closed loop of so many; None: an open one."""
+    """Users of a closed loop; None: an open loop."""
 
     @property
     def shape(self) -> Shape:
@@ -93,11 +88,11 @@ class Plan(Value):
     """(service, how many processes of it); one where it is not named."""
     setup: PlannedSetup
     testbed: str = ""
-    """The TestbedSpec as ``--testbed`` gave it; empty: the one that the command finds by itself."""
+    """The TestbedSpec as given with ``--testbed``; empty: the one that the command finds by itself."""
     attach: str = ""
-    """The testbed as ``--attach`` gave it; empty: none was given."""
+    """The testbed as given with ``--attach``; empty: none."""
     sets: tuple[str, ...] = ()
-    """``name=value`` of each ``--set``: the frozen experiment means what it meant together with these."""
+    """``name=value`` of each ``--set``: together with these, the frozen experiment gives this plan."""
     seed: int
     runtime: Literal["native", "compose", "attach"] = "native"
     phases: tuple[Window, ...]
@@ -109,7 +104,7 @@ class Plan(Value):
     """Names of the testbed's invariants that the run is audited for."""
     expected_verdict: Literal["held", "deviated"] = "held"
     onset_error_max_s: float = ONSET_ERROR_MAX_S
-    """A fault that bit later than this after its planned time makes the run inconclusive."""
+    """A fault that takes effect later than this after its planned time makes the run inconclusive."""
 
     def window(self, phase: str) -> Window:
         """The window of a phase.
@@ -124,7 +119,7 @@ class Plan(Value):
 
     @property
     def command(self) -> str:
-        """What plays this run again from the same folder: system, policy and random draws are the same."""
+        """The command that repeats this run from the same folder, with the same system, policy and random draws."""
         words = ["aguante", "run", self.source]
         words += ["--testbed", self.testbed] if self.testbed else []
         if self.attach:

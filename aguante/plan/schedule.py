@@ -1,7 +1,7 @@
 """The clock of a run: one loop over sorted actions, each awaited until its offset or until ``stop`` is set.
 
-There is one loop and not a task per action, so that two actions can never overtake each other and a
-stop always finds the run between two actions.
+There is one loop instead of a task per action, so that actions never overtake each other and a stop always comes
+between two actions.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from aguante.plan.plan import Plan
 
 @dataclass(frozen=True)
 class ApplyFault:
-    """Make this fault real at ``at_s``."""
+    """Apply this fault at ``at_s``."""
 
     at_s: float
     fault: PlannedFault
@@ -23,7 +23,7 @@ class ApplyFault:
 
 @dataclass(frozen=True)
 class UndoFault:
-    """Lift this fault at ``at_s``."""
+    """Undo this fault at ``at_s``."""
 
     at_s: float
     fault: PlannedFault
@@ -76,10 +76,10 @@ async def play(
     stop: asyncio.Event,
     act: Callable[[Action], Awaitable[None]],
 ) -> bool:
-    """Carry out each action at its offset; return False when ``stop`` ended the play early.
+    """Execute each action at its offset; return False if ``stop`` was set before the last one.
 
     Raises:
-        FaultError: from ``act``; the actions after it are not played.
+        FaultError: from ``act``; later actions are not executed.
     """
     for action in actions:
         if not await clock.wait_until(action.at_s, stop):

@@ -4,24 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aguante.expectations.breaker import BreakerTransition
-from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault
-from aguante.faults.pumba_commands import COMMANDS
-from aguante.faults.pumba_options import told
+from aguante.faults.planned_fault import PlannedFault
 from aguante.measure.measures import FaultMeasure, Measures, SecondCauses
 from aguante.plan.plan import Plan
 from aguante.report.palette import CauseStyle
-
-UNITS = {
-    "latency": "ms",
-    "jitter": "ms",
-    "timeout": "ms",
-    "delay": "ms",
-    "rate": "KB/s",
-    "bytes": "bytes",
-    "average_size": "bytes",
-    "size_variation": "bytes",
-}
-"""Units of Toxiproxy's attributes (its README, section Toxics); the delay of the slicer is in microseconds."""
 
 
 @dataclass(frozen=True)
@@ -146,36 +132,7 @@ def _window(planned: PlannedFault, measured: FaultMeasure | None) -> tuple[float
 
 def fault_names(planned: PlannedFault) -> tuple[str, ...]:
     """``slow: latency 3500 ms, jitter 200 ms on reservations-payments``, then shorter ones."""
-    fault = planned.fault
-    if isinstance(fault, ProcessFault):
-        return (f"{planned.id}: {fault.action} {planned.target}", planned.id)
-    if isinstance(fault, PumbaFault):
-        return _pumba_names(planned, fault)
-    settings = [_setting(fault.toxic, *attribute) for attribute in fault.attributes]
-    if not (fault.attributes and fault.attributes[0][0] == fault.toxic):
-        settings.insert(0, fault.toxic)
-    return (
-        f"{planned.id}: {', '.join(settings)} on {fault.link}",
-        f"{planned.id}: {settings[0]} on {fault.link}",
-        f"{planned.id}: {fault.link}",
-        planned.id,
-    )
-
-
-def _pumba_names(planned: PlannedFault, fault: PumbaFault) -> tuple[str, ...]:
-    """``lossy: iptables loss (probability 0.3) on payments``: only options that differ from their default."""
-    options = {each.key: each.default for each in COMMANDS[fault.command].options}
-    chosen = [f"{key} {told(value)}" for key, value in fault.options if value != options[key]]
-    listed = f" ({', '.join(chosen)})" if chosen else ""
-    short = f"{planned.id}: {fault.command} on {planned.target}"
-    return (f"{planned.id}: {fault.command}{listed} on {planned.target}", short, planned.id)
-
-
-def _setting(toxic: str, attribute: str, value: int) -> str:
-    unit = (
-        "\N{MICRO SIGN}s" if (toxic, attribute) == ("slicer", "delay") else UNITS.get(attribute, "")
-    )
-    return f"{attribute} {value} {unit}".strip()
+    return (*(f"{planned.id}: {label}" for label in planned.fault.labels()), planned.id)
 
 
 def breaker_states(transitions: Sequence[BreakerTransition], end_s: float) -> tuple[StateSpan, ...]:

@@ -15,9 +15,6 @@ from pydantic import BaseModel, JsonValue
 
 from aguante.core.values import Value
 from aguante.experiment.experiment import Experiment
-from aguante.faults.process_actions import ACTIONS
-from aguante.faults.toxics import TOXICS, ToxicType
-from aguante.report.schemas_pumba import pumba_section
 from aguante.testbed.testbed_spec import TestbedSpec
 from aguante.verdict.verdict import Verdict
 
@@ -38,13 +35,7 @@ def experiment_schema() -> Schema:
     schema = Experiment.model_json_schema()
     _describe(schema, Experiment)
     definitions = _mapping(schema["$defs"])
-    _toxics(_mapping(definitions["ToxiproxySection"]))
-    pumba = _mapping(definitions["PumbaSection"])
-    pumba["allOf"] = pumba_section(_mapping(pumba["properties"]))
-    del definitions["JsonValue"]
     _mapping(definitions["Clause"]).update({"minProperties": 1, "maxProperties": 1})
-    action: Schema = {"enum": list(ACTIONS), "title": "Action"}
-    _mapping(_mapping(definitions["ProcessSection"])["properties"])["action"] = action
     _without_nulls(schema)
     _or_variable(schema)
     definitions["Variable"] = {"type": "string", "pattern": r"\$\{[a-z][a-z0-9_]*\}"}
@@ -87,33 +78,6 @@ def _mapping(value: JsonValue) -> Schema:
         message = f"a schema where a mapping was expected: {value!r}"
         raise TypeError(message)
     return value
-
-
-def _toxics(section: Schema) -> None:
-    """The attributes of each toxic with their bounds, from the table that the driver uses."""
-    properties = _mapping(section["properties"])
-    del properties["attributes"]
-    properties["toxic"] = {"enum": list(TOXICS), "title": "Toxic"}
-    for toxic in TOXICS.values():
-        for attribute in toxic.attributes:
-            properties.setdefault(attribute.key, {"type": "integer"})
-    section["allOf"] = [_when(toxic) for toxic in TOXICS.values()]
-
-
-def _when(toxic: ToxicType) -> JsonValue:
-    wanted: JsonValue = [each.key for each in toxic.attributes if each.default is None]
-    bounds: Schema = {
-        each.key: {
-            "minimum": each.minimum,
-            "maximum": each.maximum,
-            "description": each.meaning,
-        }
-        for each in toxic.attributes
-    }
-    return {
-        "if": {"properties": {"toxic": {"const": toxic.name}}, "required": ["toxic"]},
-        "then": {"required": wanted, "properties": bounds, "description": toxic.meaning},
-    }
 
 
 def _without_nulls(schema: JsonValue) -> None:

@@ -2,12 +2,14 @@
 
 import os
 from functools import partial
+from typing import Any
 
 from aguante.collect.otlp_collector import Collector
 from aguante.collect.promql_samples import queries_of
+from aguante.drivers.driver import FaultDriver
+from aguante.drivers.driver_set import Drivers
 from aguante.drivers.process.process_driver import ProcessDriver
 from aguante.drivers.pumba.pumba_driver import PumbaDriver
-from aguante.drivers.router import Drivers
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
 from aguante.run.parts import RunParts, RunRequest
 from aguante.run.progress import Progress
@@ -35,10 +37,10 @@ def drivers_of(runtime: RuntimeWithDocker, request: RunRequest, testbed: Testbed
     """The drivers of a testbed that the runtime has brought up."""
     run_id, spec = request.plan.run_id, request.spec
     control, docker = runtime.control, runtime.docker
-    pumba = (
-        PumbaDriver(docker, testbed.id, run_id, spec.pumba.with_overrides_from(os.environ))
-        if docker
-        else None
-    )
-    process = ProcessDriver(control, spec.ready_paths) if control else None
-    return Drivers(ToxiproxyDriver(testbed.toxiproxy, run_id), process, pumba)
+    drivers: dict[str, FaultDriver[Any]] = {"toxiproxy": ToxiproxyDriver(testbed.toxiproxy, run_id)}
+    if control:
+        drivers["process"] = ProcessDriver(control, spec.ready_paths)
+    if docker:
+        settings = spec.pumba.with_overrides_from(os.environ)
+        drivers["pumba"] = PumbaDriver(docker, testbed.id, run_id, settings)
+    return Drivers(drivers)

@@ -7,11 +7,11 @@ verifies every fault whatever happened in between.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from aguante.drivers.driver import FaultDriver, FaultError
+from aguante.faults.fault_kind import Undo
 from aguante.faults.planned_fault import PlannedFault
-from aguante.faults.undo import AnyUndo
 from aguante.run_folder.event_log import EventLog
 from aguante.run_folder.events import FaultChanged
 from aguante.run_folder.journal import Journal, JournalError, MarkState
@@ -34,11 +34,11 @@ class JournaledFault:
     """A fault whose undo is in the journal, on disk."""
 
     fault: PlannedFault
-    undo: AnyUndo
+    undo: Undo
 
 
 async def journal_faults(
-    faults: Sequence[PlannedFault], driver: FaultDriver[AnyUndo], journal: Journal
+    faults: Sequence[PlannedFault], driver: FaultDriver[Any], journal: Journal
 ) -> tuple[JournaledFault, ...]:
     """Check every fault with its driver, then journal every undo; changes nothing yet.
 
@@ -58,7 +58,7 @@ class FaultExecutor:
     def __init__(
         self,
         faults: Sequence[JournaledFault],
-        driver: FaultDriver[AnyUndo],
+        driver: FaultDriver[Any],
         journal: Journal,
         log: EventLog,
         now_s: Callable[[], float],

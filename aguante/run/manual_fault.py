@@ -5,20 +5,16 @@ The fault is journaled and healed as in a run. The journal is in ``runs/<time>-i
 """
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from aguante.clients.toxiproxy_client import ToxiproxyClient, ToxiproxyError
+from aguante.clients.toxiproxy_client import ToxiproxyClient, ToxiproxyError, is_gone
 from aguante.drivers.driver import FaultError
-from aguante.drivers.router import Drivers
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
-from aguante.faults.toxics import TOXICS, complete
-from aguante.faults.undo import ToxiproxyUndo
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import TOXICS, Toxic, ToxiproxyFault, ToxiproxyUndo
 from aguante.run.fault_executor import FaultExecutor, journal_faults
 from aguante.run_folder.event_log import EventLog
 from aguante.run_folder.events import RunStarted
@@ -27,38 +23,47 @@ from aguante.run_folder.journal import Journal
 
 HOLD_MAX_S = 24 * 3600.0
 POLL_S = 1.0
-CONNECT_LIMIT_S = 2.0
+DIGITS_MAX = 12
 
 
 class WrongValuesError(Exception):
     """The values of a toxic are invalid. The message says what was found and what is expected."""
 
 
-def toxic_of(toxic: str, words: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    """A toxic's attributes by Toxiproxy's names, from words such as ``3500`` and ``jitter_ms=200``.
-
-    A bare number is the first attribute. The driver checks the bounds.
+def fault_on_link(
+    link: str, toxic: str, words: Sequence[str], *, upstream: bool = False, toxicity: float = 1.0
+) -> ToxiproxyFault:
+    """A fault from words such as ``3500`` and ``jitter_ms=200``; a bare number is the first attribute.
 
     Raises:
-        WrongValuesError: an unknown toxic or attribute, or a value that is not a whole number.
+        WrongValuesError: an unknown toxic or attribute, or a value that is no whole number or out of bounds.
     """
-    kind = TOXICS.get(toxic)
-    if kind is None:
+    if toxic not in TOXICS:
         message = f"unknown toxic {toxic!r}; choose {', '.join(TOXICS)}"
         raise WrongValuesError(message)
-    names = {each.key: each.name for each in kind.attributes} | {
-        a.name: a.name for a in kind.attributes
-    }
-    found: dict[str, int] = {}
-    for word in words:
-        key, equals, number = word.rpartition("=")
-        name = names.get(key) if equals else next(iter(names.values()), None)
-        if name is None or not number.isascii() or not number.isdecimal() or len(number) > 12:
-            known = ", ".join(f"{each.key}=N" for each in kind.attributes) or "no values"
-            message = f"found {word!r}, expected for {toxic}: {known} (whole numbers)"
-            raise WrongValuesError(message)
-        found[name] = int(number)
-    return tuple(complete(toxic, found).items())
+    fault = ToxiproxyFault(
+        link=link,
+        toxic=toxic,
+        stream="upstream" if upstream else "downstream",
+        toxicity=toxicity,
+        attributes=tuple(dict(_attribute(TOXICS[toxic], word) for word in words).items()),
+    )
+    problems = fault.problems()
+    if problems:
+        raise WrongValuesError("; ".join(map(str, problems)))
+    return fault.model_copy(update={"attributes": tuple(fault.complete().items())})
+
+
+def _attribute(toxic: Toxic, word: str) -> tuple[str, int]:
+    """Toxiproxy's own name and the value, from ``jitter_ms=200``, ``jitter=200`` or a bare number."""
+    names = {name: each.name for each in toxic.options for name in (each.key, each.name)}
+    key, equals, number = word.rpartition("=")
+    name = names.get(key) if equals else next(iter(names.values()), None)
+    if name is None or not number.isascii() or not number.isdecimal() or len(number) > DIGITS_MAX:
+        known = ", ".join(f"{each.key}=N" for each in toxic.options) or "no values"
+        message = f"found {word!r}, expected for {toxic.name}: {known} (whole numbers)"
+        raise WrongValuesError(message)
+    return name, int(number)
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ async def hold(
     """
     folder = RunFolder.create(runs, injection.run_id)
     planned = PlannedFault(id="inject", fault=injection.fault, start_s=0.0, end_s=injection.for_s)
-    driver = Drivers(ToxiproxyDriver(injection.api, injection.run_id), None)
+    driver = ToxiproxyDriver(injection.api, injection.run_id)
     began = time.monotonic()
 
     def now_s() -> float:
@@ -125,18 +130,6 @@ async def _until_over(
         else:
             return "stopped"
     return "its time was up"
-
-
-def is_gone(api: str) -> bool:
-    """Whether nothing listens at this address, so that Toxiproxy has ended and its toxics with it."""
-    address = urlsplit(api)
-    try:
-        with socket.create_connection((address.hostname or "", address.port or 0), CONNECT_LIMIT_S):
-            return False
-    except ConnectionRefusedError:
-        return True
-    except OSError:
-        return False  # no response is no proof
 
 
 async def heal_testbed(api: str, links: Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aguante.collect.otlp_collector import Collector
 from aguante.drivers.driver import FaultDriver
-from aguante.faults.undo import AnyUndo
+from aguante.faults.fault_registry import AnyUndo
 from aguante.load.generator import T0_LEAD_S, LoadChild
 from aguante.load_protocol.records import LoadPlan
 from aguante.plan.plan import Plan

@@ -4,15 +4,16 @@ A native run has its own testbed, which is swept up together with its proxies an
 others use too, each proxy is restored and read back.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from aguante.core.values import Value
 from aguante.drivers.driver import FaultDriver, FaultError
-from aguante.faults.undo import AnyUndo
+from aguante.faults.fault_kind import Undo
 from aguante.run.compose_recovery import driver_for, gone
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.journal import Journal, JournalError, read_pending, recoverable
@@ -44,9 +45,9 @@ class Recovered(Value):
 class Recovery:
     """How undos are restored; the defaults act on real testbeds."""
 
-    driver_for: Callable[[AnyUndo, RunFolder], FaultDriver[AnyUndo]] = driver_for
+    driver_for: Callable[[Undo, RunFolder], Awaitable[FaultDriver[Any]]] = driver_for
     """The driver that restores an undo of a run; may raise FaultError."""
-    gone: Callable[[AnyUndo], bool] = gone
+    gone: Callable[[Undo], bool] = gone
     """Whether the target of an undo has ended, and the fault with it."""
 
 
@@ -105,15 +106,13 @@ def _set_aside(folder: RunFolder, error: JournalError) -> Recovered:
     return Recovered(run_id=folder.root.name, fault_id=JOURNAL, how=how)
 
 
-async def _heal(
-    folder: RunFolder, journal: Journal, undo: AnyUndo, recovery: Recovery
-) -> Recovered:
+async def _heal(folder: RunFolder, journal: Journal, undo: Undo, recovery: Recovery) -> Recovered:
     run_id = folder.root.name
     if _owned_its_testbed(folder) or recovery.gone(undo):
         journal.mark(undo.fault_id, "verified")
         return Recovered(run_id=run_id, fault_id=undo.fault_id, how=GONE)
     try:
-        driver = recovery.driver_for(undo, folder)
+        driver = await recovery.driver_for(undo, folder)
         await driver.undo(undo)
         await driver.verify(undo)
     except FaultError as error:

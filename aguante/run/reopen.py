@@ -14,7 +14,7 @@ from aguante.clients.otlp_frames import PROTOBUF
 from aguante.collect.span_decoder import bodies
 from aguante.run_folder.folder import RunFolder
 from aguante.runtimes.native.jaeger_server import run_jaeger
-from aguante.runtimes.native.prometheus_server import Places, run_prometheus
+from aguante.runtimes.native.prometheus_server import PrometheusFiles, run_prometheus
 from aguante.runtimes.ports import HOST
 from aguante.runtimes.processes import Child, Command, end, reap, spawn
 from aguante.runtimes.teardown import SERVER_GRACE_S
@@ -75,7 +75,7 @@ async def _prometheus(folder: RunFolder, where: Path, servers: Servers) -> str:
         return ""
     (port,) = _free_ports(1)
     config, log = where / "prometheus.yml", where / "prometheus.log"
-    places = Places(config, folder.samples.resolve(), log)
+    places = PrometheusFiles(config, folder.samples.resolve(), log)
     await run_prometheus(port, (), (), places, servers.start)
     return f"http://{HOST}:{port}"
 

@@ -17,7 +17,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, TypeAdapter, ValidationError
 
 from aguante.core.values import Value
-from aguante.faults.undo import Undo
+from aguante.faults.fault_registry import AnyUndo
 
 MarkState = Literal["applied", "undone", "verified"]
 
@@ -37,7 +37,7 @@ class Intent(Value):
     """A fault may be applied from now on. ``undo`` is the state to restore."""
 
     kind: Literal["intent"] = "intent"
-    undo: Undo
+    undo: AnyUndo
 
 
 class Mark(Value):
@@ -161,7 +161,7 @@ class Journal:
             raise _unwritable(path, failure) from failure
         return cls(path, fd, files)
 
-    def intend(self, undo: Undo) -> None:
+    def intend(self, undo: AnyUndo) -> None:
         """Record what must be restored; on disk when this returns. Blocks for one fsync.
 
         Raises:
@@ -201,7 +201,7 @@ class Journal:
             self._files.sync(self._fd)
 
 
-def pending(path: Path) -> list[Undo]:
+def pending(path: Path) -> list[AnyUndo]:
     """Intents that are not verified as undone, last first, which is the order to undo them in.
 
     An incomplete line is ignored: its ``intend`` never returned, so its fault was never applied.
@@ -215,13 +215,13 @@ def pending(path: Path) -> list[Undo]:
     return undos
 
 
-def read_pending(path: Path) -> tuple[list[Undo], list[JournalError]]:
+def read_pending(path: Path) -> tuple[list[AnyUndo], list[JournalError]]:
     """As ``pending``, from the valid lines; and an error for each invalid line.
 
     Raises:
         JournalError: the file cannot be read.
     """
-    intents: dict[str, Undo] = {}
+    intents: dict[str, AnyUndo] = {}
     errors: list[JournalError] = []
     for entry in _entries(path):
         if isinstance(entry, JournalError):

@@ -22,3 +22,9 @@ def _copy_end(source: Path, target: Path) -> Path:
         log.seek(max(0, size - LOG_MAX_BYTES))
         target.write_bytes(log.read(LOG_MAX_BYTES))
     return target
+
+
+def last_lines(text: str, count: int) -> str:
+    """Return the last lines of a log, indented and shortened, for an error message; a note if there are none."""
+    last = text.strip().splitlines()[-count:]
+    return "\n".join(f"  {line[:400]}" for line in last) or "  (no output)"

@@ -1,8 +1,7 @@
-"""Loopback ports of one testbed: 64 in a row that no other testbed of this user is given.
+"""Loopback ports of one testbed: a range of 64 that no other testbed of this user uses.
 
-They lie below the range from which kernels pick ports for outgoing connections (Linux 32768, macOS
-49152): a proxy that is disabled for a while gives up its port, and a client's connection must not be
-able to take it before the proxy is enabled again.
+The ranges are below the ports that kernels assign to outgoing connections (from 32768 on Linux, 49152 on macOS). A
+disabled proxy releases its port, and no outgoing connection may take it before the proxy is enabled again.
 """
 
 import socket
@@ -19,35 +18,35 @@ HOST = "127.0.0.1"
 
 
 class Ports:
-    """Hands out the free ports of one slot, each once.
+    """Assigns each free port of one slot once.
 
     Args:
-        slot: 0 to :data:`SLOTS` - 1; whoever holds the slot's lock owns its ports.
+        slot: 0 to :data:`SLOTS` - 1; the holder of the slot's lock owns its ports.
     """
 
     def __init__(self, slot: int) -> None:
         self._left = self._free(FIRST_PORT + slot * PORTS_EACH)
 
     def take(self) -> int:
-        """The next port that can be bound just now.
+        """Return the next port that can be bound now.
 
         Raises:
-            TestbedError: 64 were not enough, since others sit on them.
+            TestbedError: no port is left, because other programs use too many of the 64.
         """
         port = next(self._left, None)
         if port is None:
             message = (
-                f"no free port is left among the {PORTS_EACH} of this testbed: other programs listen "
-                f"between {FIRST_PORT} and {FIRST_PORT + SLOTS * PORTS_EACH}; end them and start again"
+                f"none of this testbed's {PORTS_EACH} ports is free: other programs listen on ports between "
+                f"{FIRST_PORT} and {FIRST_PORT + SLOTS * PORTS_EACH}; end them and start again"
             )
             raise TestbedError(message)
         return port
 
     def take_range(self, number: int) -> str:
-        """So many ports in a row, as Docker writes them: ``21000``, or ``21000-21002``.
+        """Return consecutive ports in Docker's notation: ``21000``, or ``21000-21002``.
 
         Raises:
-            TestbedError: so many in a row are not left.
+            TestbedError: not enough consecutive ports are left.
         """
         row = [self.take()]
         while len(row) < number:
@@ -61,9 +60,9 @@ class Ports:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of loopback now."""
+    """Whether a server could listen on this loopback port now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As our servers do it, so that connections in TIME_WAIT do not count.
+        # Our servers do the same, so that connections in TIME_WAIT do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -74,21 +73,21 @@ def is_free(port: int) -> bool:
 
 
 def require_free(port: int, option: str) -> None:
-    """Check a port that the user chose.
+    """Check that a port chosen by the user is free.
 
     Raises:
-        TestbedError: it is taken; says by whom, where that can be seen.
+        TestbedError: it is taken; names the program if that is visible.
     """
     if is_free(port):
         return
     message = (
-        f"port {port} on {HOST} ({option}) is taken{_by_whom(port)}: "
-        f"end that program, choose another port, or leave {option} out to have a free one picked"
+        f"port {port} on {HOST} ({option}) is taken{_owner(port)}: "
+        f"end that program, choose another port, or omit {option} to use a free port"
     )
     raise TestbedError(message)
 
 
-def _by_whom(port: int) -> str:
+def _owner(port: int) -> str:
     try:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:

@@ -1,12 +1,12 @@
-"""Child processes that can be named for ever, die with their parent, and end within a limit.
+"""Child processes with a unique identity, which die with their parent and end within a limit.
 
-A pid alone may be reused; pid and start time together name one process. Children get a session of
-their own, so that Ctrl-C in the terminal reaches the runner alone.
+A pid may be reused; pid and start time together identify one process. Each child has its own session, so that
+Ctrl-C in the terminal reaches only the runner.
 
-A runner that is killed outright must not leave its children behind: they are started through
-util-linux's ``setpriv --pdeathsig`` where it is there (Linux). A ``preexec_fn`` is not safe beside
-threads, and an exec wrapper in Python costs 9 ms a child; setpriv costs 0.8. Where it is missing, the
-next start finds and ends what was left (see ``state``).
+A runner that is killed must not leave children behind: they are started through ``setpriv --pdeathsig`` of
+util-linux if it is installed. A ``preexec_fn`` is unsafe in a process with threads, and an exec wrapper in Python
+costs 9 ms per child instead of 0.8 ms. Without setpriv, the next start finds and ends the leftovers
+(``testbed_state``).
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -23,17 +23,18 @@ from pathlib import Path
 import psutil
 
 from aguante.core.values import Value
+from aguante.run_folder.log_files import last_lines
 from aguante.testbed.runtime import Alive, ProcessState, TestbedError
 
 POLL_S = 0.01
 KILL_LIMIT_S = 5.0
 REAP_LIMIT_S = 2.0
 SAME_START_S = 1.5
-"""The kernel counts a start in ticks since boot; the boot time in whole seconds can be read 1 s off."""
+"""Tolerance when start times are compared: the kernel counts ticks since boot, and the boot time may be 1 s off."""
 
 
 class ProcessRef(Value):
-    """One process, by pid and start time."""
+    """One process, identified by pid and start time."""
 
     name: str
     pid: int
@@ -41,7 +42,7 @@ class ProcessRef(Value):
     """Epoch seconds."""
 
     def process(self) -> psutil.Process | None:
-        """The process while it runs; None once it ended (or only a zombie is left)."""
+        """Return the process; None if it has ended or is a zombie."""
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.started) < SAME_START_S
@@ -50,12 +51,12 @@ class ProcessRef(Value):
             return None
 
     def alive(self) -> bool:
-        """Whether it still runs."""
+        """Whether it is running."""
         return self.process() is not None
 
 
 def process_state(ref: ProcessRef) -> ProcessState:
-    """As the operating system tells it; a zombie has ended, and so has a pid that somebody else has now."""
+    """Return the state that the operating system reports; a zombie, or a reused pid, counts as ended."""
     process = ref.process()
     try:
         status = process.status() if process else psutil.STATUS_DEAD
@@ -67,29 +68,23 @@ def process_state(ref: ProcessRef) -> ProcessState:
 
 
 def process_alive(pid: int) -> Alive:
-    """Whether the process that has this pid now still runs; a zombie does not."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-
-        def alive() -> bool:
-            try:
-                return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-            except psutil.NoSuchProcess:
-                return False
-
-        return alive
-    return lambda: False
+    """Return a function that says whether the process with this pid still runs; a zombie does not."""
+    try:
+        started = psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return lambda: False
+    return ProcessRef(name="", pid=pid, started=started).alive
 
 
 def this_process(name: str) -> ProcessRef:
-    """The process that we are."""
+    """Return our own process."""
     process = psutil.Process()
     return ProcessRef(name=name, pid=process.pid, started=process.create_time())
 
 
 @dataclass(frozen=True)
 class Account:
-    """A user that a child runs as, when we are root."""
+    """The user that a child runs as, if we are root."""
 
     name: str
     uid: int
@@ -98,18 +93,18 @@ class Account:
 
 @dataclass(frozen=True)
 class Command:
-    """A child to be started."""
+    """How a child is started."""
 
     name: str
     argv: tuple[str, ...]
     cwd: Path
     log: Path
-    """Receives stdout and stderr, appended."""
+    """The file that stdout and stderr are appended to."""
     env: Mapping[str, str] = field(default_factory=dict)
     account: Account | None = None
     stdin: Path | None = None
     end_signal: signal.Signals = signal.SIGTERM
-    """What asks it to end; also what the kernel sends when its parent dies."""
+    """The signal that ends it in order; the kernel sends it when the parent dies."""
 
 
 class Child:
@@ -121,20 +116,24 @@ class Child:
         self._popen = popen
 
     def exit_code(self) -> int | None:
-        """Its exit code (negative: the signal that ended it), or None while it runs."""
+        """Return its exit code (negative: the signal that ended it); None while it runs."""
         return self._popen.poll()
 
     def output(self, lines: int = 15) -> str:
-        """The last lines of its log."""
+        """Return the last lines of its log."""
         return tail(self.command.log, lines)
+
+
+Start = Callable[[Command], Child]
+"""Starts a child and registers it, so that it can be ended later."""
 
 
 def spawn(command: Command, *, die_with_parent: bool, keep_open: tuple[int, ...] = ()) -> Child:
     """Start a child. Must be called from a thread that lives as long as the child should.
 
     Args:
-        command: what to start.
-        die_with_parent: the kernel ends it when the calling *thread* ends (Linux with setpriv).
+        command: the child.
+        die_with_parent: let the kernel end it when the calling *thread* ends (Linux with setpriv).
         keep_open: file descriptors that it inherits.
 
     Raises:
@@ -167,43 +166,50 @@ def spawn(command: Command, *, die_with_parent: bool, keep_open: tuple[int, ...]
     return Child(command, popen, _start_time(popen.pid))
 
 
+async def wait_until(condition: Callable[[], bool], limit_s: float, poll_s: float = POLL_S) -> bool:
+    """Poll until a condition is true; return False if it is not within ``limit_s`` seconds."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() >= deadline:
+            return False
+        await asyncio.sleep(poll_s)
+    return True
+
+
 async def run_to_end(child: Child, limit_s: float) -> None:
-    """Wait until a short-lived child has done its work.
+    """Wait until a short-lived child has ended successfully.
 
     Raises:
         TestbedError: it failed, or did not end in time.
     """
-    deadline = time.monotonic() + limit_s
-    while child.exit_code() is None:
-        if time.monotonic() > deadline:
-            message = f"{child.ref.name} did not end within {limit_s:g} s:\n{child.output()}"
-            raise TestbedError(message)
-        await asyncio.sleep(POLL_S)
+    if not await wait_until(lambda: child.exit_code() is not None, limit_s):
+        message = f"{child.ref.name} did not end within {limit_s:g} s:\n{child.output()}"
+        raise TestbedError(message)
     if child.exit_code() != 0:
         raise died(child)
 
 
 def died(child: Child) -> TestbedError:
-    """The error that says how a child ended and what it said last."""
+    """Return an error with a child's exit code and its last output."""
     taken = "ddress already in use" in child.output(200)
     kind = PortTakenError if taken else TestbedError
     return kind(
         f"{child.ref.name} ended with exit code {child.exit_code()} while it was starting.\n"
         f"It was started as: {' '.join(child.command.argv)}\n"
         f"The last lines of its output:\n{child.output()}\n"
-        f"Fix what it complains about and start again; everything else has been taken down."
+        f"Fix the error that it reports and start again; everything else has been stopped."
     )
 
 
 class PortTakenError(TestbedError):
-    """Somebody else took a port between our look and our use: worth another try with other ports."""
+    """Another program took a port after we had found it free; a retry with other ports may succeed."""
 
 
 async def end(refs: Iterable[ProcessRef], how: signal.Signals, grace_s: float) -> None:
-    """Ask processes to end, and kill those that have not after ``grace_s``.
+    """Send a signal to processes, and kill those that have not ended after ``grace_s`` seconds.
 
     Raises:
-        TestbedError: a process outlived SIGKILL by five seconds.
+        TestbedError: a process still runs KILL_LIMIT_S after SIGKILL.
     """
     refs = tuple(refs)
     left = _signalled(refs, how)
@@ -211,39 +217,34 @@ async def end(refs: Iterable[ProcessRef], how: signal.Signals, grace_s: float) -
     left = await _ended(_signalled(left, signal.SIGKILL), KILL_LIMIT_S)
     if left:
         names = ", ".join(f"{ref.name} (pid {ref.pid})" for ref in left)
-        message = f"{names} did not end, not even by SIGKILL; look at `ps -o stat,wchan -p PID`"
+        message = f"{names} did not end after SIGKILL; see `ps -o stat,wchan -p PID`"
         raise TestbedError(message)
 
 
 async def reap(children: Iterable[Child]) -> None:
-    """Take the exit codes of children that have ended, so that no zombie is left.
+    """Collect the exit codes of children that have ended, so that no zombie is left.
 
-    One that counts as ended may not be ready for that at once: of a process with threads the first
-    shows as a zombie while the kernel still ends the others.
+    This may need several attempts: the main thread of a process becomes a zombie while the kernel still ends the
+    other threads.
     """
-    deadline = time.monotonic() + REAP_LIMIT_S
-    left = list(children)
-    while left and time.monotonic() < deadline:
-        left = [child for child in left if child.exit_code() is None]
-        if left:
-            await asyncio.sleep(POLL_S)
+    ended = [child.exit_code for child in children]
+    await wait_until(lambda: None not in [exit_code() for exit_code in ended], REAP_LIMIT_S)
 
 
 def tail(path: Path, lines: int) -> str:
-    """The last lines of a log file, indented; a note when there is none."""
+    """Return the last lines of a log file, indented; a note if it cannot be read or is empty."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 65_536))
             text = file.read().decode("utf-8", "replace")
     except OSError as why:
         return f"  ({why})"
-    last = text.strip().splitlines()[-lines:]
-    return "\n".join(f"  {line[:400]}" for line in last) or "  (it said nothing)"
+    return last_lines(text, lines)
 
 
 @cache
 def setpriv() -> str | None:
-    """The path of util-linux's setpriv; found once, since every child of every testbed asks."""
+    """Return the path of util-linux's setpriv; cached, because every child needs it."""
     return shutil.which("setpriv")
 
 
@@ -262,12 +263,12 @@ def _stdin(path: Path | None) -> Iterator[int]:
 
 
 def _start_time(pid: int) -> float:
-    # Our own child cannot be gone before it is waited for: at worst it is a zombie, which has a start.
+    # Our own child exists until it is waited for: even a zombie has a start time.
     return psutil.Process(pid).create_time()
 
 
 def _signalled(refs: Iterable[ProcessRef], how: signal.Signals) -> tuple[ProcessRef, ...]:
-    """Send a signal to those that live, and return them."""
+    """Send a signal to the processes that are running, and return those."""
     living = []
     for ref in refs:
         process = ref.process()
@@ -279,10 +280,6 @@ def _signalled(refs: Iterable[ProcessRef], how: signal.Signals) -> tuple[Process
 
 
 async def _ended(refs: tuple[ProcessRef, ...], limit_s: float) -> tuple[ProcessRef, ...]:
-    """Wait until all have ended; returns those that have not."""
-    deadline = time.monotonic() + limit_s
-    while refs and time.monotonic() < deadline:
-        refs = tuple(ref for ref in refs if ref.alive())
-        if refs:
-            await asyncio.sleep(POLL_S)
-    return refs
+    """Wait until all have ended; return those that have not."""
+    await wait_until(lambda: not any(ref.alive() for ref in refs), limit_s)
+    return tuple(ref for ref in refs if ref.alive())

@@ -1,44 +1,46 @@
-"""Prometheus and Jaeger beside a native testbed: which are wanted, and where they listen."""
+"""Prometheus and Jaeger beside a native testbed: which ones are wanted, and their ports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from aguante.testbed.runtime import TestbedError
 
-SIDECARS = ("prometheus", "jaeger")
+SIDECARS: Mapping[str, tuple[str, ...]] = {
+    "prometheus": ("prometheus",),
+    "jaeger": ("jaeger", "jaeger-otlp"),
+}
+"""Sidecar -> the names of its ports."""
+_FIELDS = {"prometheus": "prometheus", "jaeger": "jaeger", "jaeger-otlp": "jaeger_otlp"}
 
 
 @dataclass(frozen=True)
 class Sidecars:
-    """What watches a testbed besides the runner.
+    """The sidecars of one testbed.
 
     Raises:
-        TestbedError: a name that is none.
+        TestbedError: an unknown name.
     """
 
     names: frozenset[str] = frozenset()
     samples: Path | None = None
-    """Where Prometheus keeps its samples; with the testbed's own data when None, and removed with it."""
+    """Where Prometheus stores its samples; None: with the testbed's data, which is removed with the testbed."""
 
     def __post_init__(self) -> None:
-        """Refuse what we cannot start."""
-        for name in sorted(self.names):
-            if name not in SIDECARS:
-                message = f"nobody called {name!r} can watch a testbed: there are {' and '.join(SIDECARS)}"
-                raise TestbedError(message)
+        """Reject unknown names."""
+        for name in sorted(self.names - SIDECARS.keys()):
+            message = f"unknown sidecar {name!r}; choose {' or '.join(SIDECARS)}"
+            raise TestbedError(message)
 
     @property
-    def ports(self) -> Sequence[str]:
-        """The names of the ports that they take."""
-        wanted = {"prometheus": ("prometheus",), "jaeger": ("jaeger", "jaeger-otlp")}
-        return tuple(port for name in SIDECARS if name in self.names for port in wanted[name])
+    def ports(self) -> tuple[str, ...]:
+        """The names of the ports that they need."""
+        return tuple(port for name, own in SIDECARS.items() if name in self.names for port in own)
 
 
 NO_SIDECARS = Sidecars()
 
 
 def addresses(host: str, ports: Mapping[str, int]) -> dict[str, str]:
-    """The fields of a Testbed that tell where they are."""
-    fields = {"prometheus": "prometheus", "jaeger": "jaeger", "jaeger-otlp": "jaeger_otlp"}
-    return {fields[name]: f"http://{host}:{port}" for name, port in ports.items()}
+    """Return the fields of a Testbed that contain the sidecars' addresses."""
+    return {_FIELDS[name]: f"http://{host}:{port}" for name, port in ports.items()}

@@ -1,22 +1,22 @@
-"""Ends a testbed in order: services first, since they still talk to the other two, PostgreSQL last."""
+"""Ends a testbed in order: services first, because they still use the servers; PostgreSQL and sidecars last."""
 
 import asyncio
 import contextlib
 import signal
-import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
 
 from aguante.clients.docker_cli import Docker
 from aguante.clients.docker_project import TELEMETRY, end_project
-from aguante.runtimes.processes import ProcessRef, end
+from aguante.runtimes.processes import ProcessRef, end, wait_until
 from aguante.runtimes.sidecars import SIDECARS
 from aguante.runtimes.testbed_state import SavedState, is_held, remove_folder
 from aguante.testbed.runtime import TestbedError
 
 SERVICE_GRACE_S = 7.5
-"""By contract a service takes up to 5 s for requests in flight and 2 s for its last spans."""
+"""By contract a service needs up to 5 s for requests in flight and 2 s for its last spans."""
 SERVER_GRACE_S = 5.0
 OWNER_LIMIT_S = 30.0
 POLL_S = 0.05
@@ -25,22 +25,22 @@ _LAST = (TELEMETRY, "toxiproxy", "postgres", *SIDECARS)
 
 
 async def take_down(processes: Sequence[ProcessRef]) -> None:
-    """End processes of one testbed; those that have ended already are passed over.
+    """End processes of one testbed; processes that have already ended are ignored.
 
     Raises:
-        TestbedError: one cannot be ended.
+        TestbedError: a process cannot be ended.
     """
     by_name = {name: [each for each in processes if each.name == name] for name in _LAST}
     services = [each for each in processes if each.name not in _LAST]
     for paused in filter(None, (each.process() for each in services)):
         with contextlib.suppress(psutil.NoSuchProcess):
-            paused.send_signal(signal.SIGCONT)  # one that stands still would never see SIGTERM
+            paused.send_signal(signal.SIGCONT)  # a stopped process would not handle SIGTERM
     await end(services, signal.SIGTERM, SERVICE_GRACE_S)
-    await end(by_name[TELEMETRY], signal.SIGTERM, SERVER_GRACE_S)  # with the services' last spans
+    await end(by_name[TELEMETRY], signal.SIGTERM, SERVER_GRACE_S)  # it has the services' last spans
     await end(by_name["toxiproxy"], signal.SIGTERM, SERVER_GRACE_S)
-    # PostgreSQL's fast shutdown; SIGTERM would wait for every client to leave.
+    # SIGINT is PostgreSQL's fast shutdown; after SIGTERM it waits until every client has disconnected.
     await end(by_name["postgres"], signal.SIGINT, SERVER_GRACE_S)
-    # After the relay, which hands them what it has left.
+    # After the relay, which sends them its remaining spans.
     sidecars = [each for name in SIDECARS for each in by_name[name]]
     await end(sidecars, signal.SIGTERM, SERVER_GRACE_S)
 
@@ -48,7 +48,7 @@ async def take_down(processes: Sequence[ProcessRef]) -> None:
 async def end_testbed(saved: SavedState) -> None:
     """End a testbed that another process started, and remove its folder.
 
-    One whose runner lives is ended by its runner, which is asked to.
+    If its runner is alive, the runner receives SIGTERM and ends the testbed itself.
 
     Raises:
         TestbedError: it did not end.
@@ -60,7 +60,7 @@ async def end_testbed(saved: SavedState) -> None:
         raise TestbedError(message)
     root = saved.testbed.state
     if not saved.detached and saved.owner.alive():
-        await _ask_owner(saved)
+        await _end_by_owner(saved, root)
         return
     if saved.project:
         await end_project(Docker(), saved.project, [each.name for each in saved.testbed.services])
@@ -68,16 +68,12 @@ async def end_testbed(saved: SavedState) -> None:
     await asyncio.to_thread(remove_folder, root)
 
 
-async def _ask_owner(saved: SavedState) -> None:
-    process, testbed = saved.owner.process(), saved.testbed
-    if process:
+async def _end_by_owner(saved: SavedState, root: Path) -> None:
+    if process := saved.owner.process():
         process.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + OWNER_LIMIT_S
-    while testbed and testbed.state.exists() and is_held(testbed.state):
-        if time.monotonic() > deadline:
-            message = (
-                f"testbed {saved.id} was not ended by its runner (pid {saved.owner.pid}) within "
-                f"{OWNER_LIMIT_S:g} s: end that process, the next start sweeps up after it"
-            )
-            raise TestbedError(message)
-        await asyncio.sleep(POLL_S)
+    if not await wait_until(lambda: not (root.exists() and is_held(root)), OWNER_LIMIT_S, POLL_S):
+        message = (
+            f"the runner of testbed {saved.id} (pid {saved.owner.pid}) did not end it within "
+            f"{OWNER_LIMIT_S:g} s: end that process; the next start removes the leftovers"
+        )
+        raise TestbedError(message)

@@ -1,14 +1,13 @@
-"""Private folders of testbeds: one each, locked while it lives, swept when its runner was killed.
+"""The private folder of each testbed: locked while the testbed is alive, removed later if its runner was killed.
 
-    <parent>/017.lock      held (flock) while testbed 017 lives; never removed, so that no two can hold it
-    <parent>/017-3fa9/     its folder: state.json, logs/, data (PostgreSQL's; a link where it lies in memory)
+    <parent>/017.lock      held (flock) while testbed 017 is alive; never removed, so that only one can hold it
+    <parent>/017-3fa9/     its folder: state.json, logs/, data/ (PostgreSQL's; a link if the data is in memory)
 
-A lock that can be taken belongs to a testbed that is dead: what it left is ended and removed. An
-attached testbed's lock is held by its runner; a detached one's by its own processes, which inherit it.
+If a lock can be taken, its testbed is dead: its processes are ended and its folder is removed. The runner holds the
+lock of its own testbed; the processes of a detached testbed inherit the lock and hold it.
 """
 
 import contextlib
-import fcntl
 import os
 import re
 import secrets
@@ -21,35 +20,36 @@ from pathlib import Path
 
 from aguante.clients.docker_cli import Docker, DockerError
 from aguante.clients.docker_project import remove_project
+from aguante.core.file_lock import try_lock
 from aguante.core.values import Value
 from aguante.runtimes.ports import SLOTS
 from aguante.runtimes.processes import ProcessRef, end
 from aguante.testbed.runtime import Testbed, TestbedError
 
 MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of ours below it is checked to be ours
-"""Linux's file system in memory. ext4 takes 0.6 s and more to make PostgreSQL's 2000 files when others
-were deleted a moment ago (it looks for inodes that were not: ``recently_deleted``); memory takes 0.07 s."""
+"""Linux's file system in memory. ext4 takes 0.6 s or more to create PostgreSQL's 2000 files if other files were just
+deleted (it skips ``recently_deleted`` inodes); memory takes 0.07 s."""
 MEMORY_NEEDED_BYTES = 4 * 1024**3
-"""A testbed writes some 100 MB; one that comes near the limit should be on a disk from the start."""
+"""A testbed writes about 100 MB. With less free memory than this, its data goes to the disk."""
 
 _FOLDER = re.compile(r"(?:aguante-)?(?P<slot>\d{3})-[0-9a-f]{4}")
-CONTAINERS = "aguante-"
-"""Before the id of a testbed of containers: it is their project's name, and Docker is everybody's."""
+PROJECT_PREFIX = "aguante-"
+"""Prefix of the id of a testbed of containers, because the id is also the name of its Compose project."""
 
 
 class SavedState(Value):
-    """``state.json``: what is needed to end a testbed, and its addresses once it is up."""
+    """``state.json``: the data needed to end a testbed, and its addresses once it is up."""
 
     id: str
     owner: ProcessRef
     """The runner that started it."""
     detached: bool
     processes: tuple[ProcessRef, ...] = ()
-    """In the order in which they are ended."""
+    """In the order in which they were started."""
     testbed: Testbed | None = None
     """None while it is starting."""
     project: str = ""
-    """The Compose project whose containers it is made of; empty: plain processes."""
+    """The Compose project of its containers; empty: plain processes."""
 
     @property
     def up(self) -> Testbed:
@@ -65,32 +65,30 @@ class SavedState(Value):
 
 
 def default_parent(environ: Mapping[str, str] = os.environ) -> Path:
-    """``AGUANTE_STATE``, else a folder of this user among the temporary files: testbeds do not outlive a boot."""
+    """Return ``AGUANTE_STATE``, or this user's folder for temporary files: testbeds do not survive a reboot."""
     configured = environ.get("AGUANTE_STATE")
     return Path(configured) if configured else shared_folder()
 
 
 def shared_folder() -> Path:
-    """This user's folder among the temporary files."""
+    """Return this user's folder for temporary files."""
     return Path(tempfile.gettempdir()) / f"aguante-{os.getuid()}"
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that only we can read.
+    """Create a folder that only we can read.
 
-    As root it can be passed through (0711), since PostgreSQL runs as another user and must reach its data.
+    If we are root, others can traverse it (0711), because PostgreSQL runs as another user and needs its data.
 
     Raises:
-        TestbedError: it cannot be made, or somebody else owns it.
+        TestbedError: it cannot be created, or another user owns it.
     """
     mode = 0o711 if os.geteuid() == 0 else 0o700
     try:
         folder.mkdir(parents=True, exist_ok=True)
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-            message = (
-                f"{folder} belongs to somebody else: set AGUANTE_STATE to a folder of your own"
-            )
+            message = f"{folder} is not a folder of this user: set AGUANTE_STATE to one that is"
             raise TestbedError(message)
         folder.chmod(mode)
     except OSError as why:
@@ -99,61 +97,63 @@ def make_private(folder: Path) -> None:
 
 
 class Workspace:
-    """The folder of one living testbed, with its lock."""
+    """The folder of one testbed that is alive, with its lock."""
 
     def __init__(self, root: Path, slot: int, lock: int) -> None:
         self.root = root
         self.slot = slot
         self.lock = lock
-        """File descriptor; whoever has it open keeps the testbed alive."""
+        """File descriptor; the testbed counts as alive while any process has it open."""
 
     @property
     def id(self) -> str:
-        """The folder's name."""
+        """The name of the folder."""
         return self.root.name
 
     @property
     def logs(self) -> Path:
-        """One file per process."""
+        """The folder of logs, one file per process."""
         return self.root / "logs"
 
     @property
     def data(self) -> Path:
-        """What PostgreSQL writes below."""
+        """The folder that PostgreSQL and sidecars write to."""
         return self.root / "data"
 
     def save(self, state: SavedState) -> None:
-        """Replace ``state.json`` as a whole: a reader never sees half of it."""
+        """Replace ``state.json`` atomically."""
         fresh = self.root / "state.json.new"
         fresh.write_text(state.model_dump_json(indent=2))
         fresh.replace(self.root / "state.json")
 
     def remove(self) -> None:
-        """Remove the folder and let go of the lock."""
+        """Remove the folder and release the lock."""
         remove_folder(self.root)
         self.release()
 
     def release(self) -> None:
-        """Let go of the lock; processes that inherited it go on holding it."""
+        """Release the lock; processes that inherited it still hold it."""
         if self.lock >= 0:
             os.close(self.lock)
             self.lock = -1
 
 
 async def claim(parent: Path, *, memory: Path | None = None, prefix: str = "") -> Workspace:
-    """Sweep what killed runs left, then make the folder of a new testbed.
+    """Remove what killed runs left, then create the folder of a new testbed.
 
     Args:
         parent: folder of all testbeds.
-        memory: a file system in memory that shall hold ``data``, where it has room.
-        prefix: of its id.
+        memory: a file system in memory for ``data``; used if it has enough room.
+        prefix: prefix of its id.
 
     Raises:
         TestbedError: the parent cannot be used, or all slots are taken.
     """
     make_private(parent)
     await sweep(parent)
-    first = secrets.randbelow(SLOTS)  # so that folders with different parents rarely share ports
+    first = secrets.randbelow(
+        SLOTS
+    )  # random, so that testbeds with different parents rarely compete for ports
     for at in range(SLOTS):
         slot = (first + at) % SLOTS
         lock = _lock(parent, slot)
@@ -170,9 +170,9 @@ async def claim(parent: Path, *, memory: Path | None = None, prefix: str = "") -
 
 
 async def sweep(parent: Path) -> tuple[str, ...]:
-    """End and remove what killed runs left behind; returns the ids of what was removed.
+    """End and remove testbeds that killed runs left; return their ids.
 
-    Containers are left, with their folder, while Docker does not answer: whoever needs Docker says why.
+    Containers and their folder stay if Docker does not respond; a command that needs Docker reports the reason.
     """
     removed = []
     for root in folders(parent):
@@ -188,10 +188,10 @@ async def sweep(parent: Path) -> tuple[str, ...]:
 
 
 async def _sweep_one(root: Path) -> bool:
-    """End and remove one dead testbed; False when it is not dead, or cannot be removed now."""
+    """End and remove one dead testbed; False if it is alive, or cannot be removed now."""
     saved = read_state(root)
     if saved and saved.project:
-        if saved.detached:  # no process of ours holds its lock: it lives until it is told to end
+        if saved.detached:  # no process holds its lock; it lives until `aguante down`
             return False
         try:
             await remove_project(Docker(), saved.project)
@@ -204,7 +204,7 @@ async def _sweep_one(root: Path) -> bool:
 
 
 def remove_folder(root: Path) -> None:
-    """Remove a testbed's folder, with what it keeps in memory; whatever is gone already is passed over."""
+    """Remove a testbed's folder and its data in memory; missing parts are ignored."""
     data = root / "data"
     if data.is_symlink():
         shutil.rmtree(data.readlink(), ignore_errors=True)
@@ -218,7 +218,9 @@ def _make_data_folder(workspace: Workspace, memory: Path | None) -> None:
     home = memory / f"aguante-{os.getuid()}"
     make_private(home)
     target = home / workspace.id
-    workspace.data.symlink_to(target)  # first, so that a kill in between leaves nothing unnamed
+    workspace.data.symlink_to(
+        target
+    )  # first, so that a sweep finds the target after a kill in between
     make_private(target)
 
 
@@ -231,14 +233,14 @@ def _has_room(memory: Path) -> bool:
 
 
 def folders(parent: Path) -> tuple[Path, ...]:
-    """The folders of all testbeds, living and dead."""
+    """Return the folders of all testbeds, alive or dead."""
     if not parent.is_dir():
         return ()
     return tuple(sorted(path for path in parent.iterdir() if _FOLDER.fullmatch(path.name)))
 
 
 def is_held(root: Path) -> bool:
-    """Whether the testbed of this folder lives."""
+    """Whether the testbed of this folder is alive."""
     lock = _lock(root.parent, _slot_of(root))
     if lock is None:
         return True
@@ -247,14 +249,14 @@ def is_held(root: Path) -> bool:
 
 
 def read_state(root: Path) -> SavedState | None:
-    """What a folder's ``state.json`` says; None when there is none yet, or it is of another version."""
+    """Return the contents of a folder's ``state.json``; None if it is missing or of another version."""
     with contextlib.suppress(OSError, ValueError):
         return SavedState.model_validate_json((root / "state.json").read_bytes())
     return None
 
 
-def living(parent: Path) -> Iterator[SavedState]:
-    """The states of all testbeds that live."""
+def live_testbeds(parent: Path) -> Iterator[SavedState]:
+    """Yield the states of all testbeds that are alive."""
     for root in folders(parent):
         saved = read_state(root)
         if saved and (is_held(root) or (saved.project and saved.detached)):
@@ -268,11 +270,4 @@ def _slot_of(root: Path) -> int:
 
 
 def _lock(parent: Path, slot: int) -> int | None:
-    """Take a slot's lock; None when it is held."""
-    descriptor = os.open(parent / f"{slot:03d}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    return try_lock(parent / f"{slot:03d}.lock")

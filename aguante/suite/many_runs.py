@@ -5,7 +5,7 @@ What runs a job is an argument, so nothing is started from here.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,26 +17,46 @@ from aguante.verdict.suite_result import SuiteRun
 
 
 @dataclass(frozen=True)
-class Job:
-    """One run of a suite."""
+class Entry:
+    """One experiment under one policy, to be repeated."""
 
-    number: int
-    """From 1, in starting order."""
     path: str
     """Path of the experiment file as given."""
     experiment: str
     title: str
     policy: str
     """Name of the policy that is used."""
-    policy_given: bool
+    policy_given: bool = False
     """Whether the command line gave the policy, and not the experiment."""
-    seed: int | None
-    repeat: int
-    """From 1: number of the repetition of the same experiment and policy."""
-    entry: int = 0
-    """From 0: the entry that this run repeats; two entries may have the same file and policy."""
     lasts_s: float = 0.0
     """Planned duration: all phases, and the settling limit."""
+
+    @classmethod
+    def of(
+        cls, path: Path, experiment: Experiment, spec: TestbedSpec, policy: str | None
+    ) -> "Entry":
+        """An experiment under ``policy``; None: under its own."""
+        return cls(
+            path=str(path),
+            experiment=experiment.name,
+            title=experiment.title,
+            policy=policy or experiment.policy,
+            policy_given=policy is not None,
+            lasts_s=planned_s(experiment, spec),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Entry):
+    """One run of a suite: one repetition of an entry."""
+
+    number: int
+    """From 1, in starting order."""
+    seed: int | None
+    repeat: int
+    """From 1: number of the repetition."""
+    entry: int
+    """From 0: the entry that this run repeats; two entries may have the same file and policy."""
 
 
 def new_suite_id(now: datetime, token: str) -> str:
@@ -97,33 +117,6 @@ async def run_jobs(
     return tuple(results[job.number] for job in jobs if job.number in results)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One experiment under one policy, to be repeated."""
-
-    path: str
-    experiment: str
-    title: str
-    policy: str
-    policy_given: bool = False
-    lasts_s: float = 0.0
-    """As in ``Job``."""
-
-    @classmethod
-    def of(
-        cls, path: Path, experiment: Experiment, spec: TestbedSpec, policy: str | None
-    ) -> "Entry":
-        """An experiment under ``policy``; None: under its own."""
-        return cls(
-            path=str(path),
-            experiment=experiment.name,
-            title=experiment.title,
-            policy=policy or experiment.policy,
-            policy_given=policy is not None,
-            lasts_s=planned_s(experiment, spec),
-        )
-
-
 def planned_s(experiment: Experiment, spec: TestbedSpec) -> float:
     """The planned duration of a run: all phases, and the settling limit before the audit."""
     return sum(length for _, length in experiment.phases.lengths()) + spec.settle.within_s
@@ -142,19 +135,10 @@ def interleave(entries: Sequence[Entry], repeat: int, seed: int | None) -> tuple
     jobs: list[Job] = []
     numbered = list(enumerate(entries))
     for round_ in range(repeat):
-        for entry, each in numbered if round_ % 2 == 0 else reversed(numbered):
-            jobs.append(
-                Job(
-                    number=len(jobs) + 1,
-                    path=each.path,
-                    experiment=each.experiment,
-                    title=each.title,
-                    policy=each.policy,
-                    policy_given=each.policy_given,
-                    seed=None if seed is None else seed + round_,
-                    repeat=round_ + 1,
-                    entry=entry,
-                    lasts_s=each.lasts_s,
-                )
+        for at, entry in numbered if round_ % 2 == 0 else reversed(numbered):
+            round_seed = None if seed is None else seed + round_
+            job = Job(
+                **asdict(entry), number=len(jobs) + 1, seed=round_seed, repeat=round_ + 1, entry=at
             )
+            jobs.append(job)
     return tuple(jobs)

@@ -1,1 +1,1 @@
-"""The system under test as the runner knows it: its specification, and the Protocol of whatever runs it."""
+"""The system under test as the runner knows it: its specification, and the Protocol of the runtimes."""

@@ -1,4 +1,4 @@
-"""Metrics of ours that the runner reads; a test checks them equal to ``services/kit/telemetry/metrics.py``."""
+"""The services' metrics that the runner reads; a test compares them with ``services/kit/telemetry/metrics.py``."""
 
 SERVER_DURATION = "http_server_request_duration_seconds"
 CLIENT_DURATION = "http_client_request_duration_seconds"

@@ -1,4 +1,4 @@
-"""The little that the runner reads of a policy file. The services own its schema; here it is only looked at."""
+"""The part of a policy file that the runner reads. The services own the schema."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from ruamel.yaml.error import YAMLError
 
 
 def timeouts_s(policy: Path) -> dict[str, float]:
-    """Link -> the seconds that an attempt on it may take, as far as the file says so in our form.
+    """Return the timeout of one attempt by link, in seconds.
 
-    A foreign system's policy, or a broken one, has none that we know.
+    Empty for a broken file, and for a policy of another system with another schema.
     """
     try:
         data = YAML(typ="safe", pure=True).load(policy)

@@ -1,4 +1,4 @@
-"""What every runtime offers, and the addresses of a testbed that is up."""
+"""The Protocol of every runtime, and the addresses of a running testbed."""
 
 import signal
 from collections.abc import Callable, Mapping
@@ -10,10 +10,10 @@ from aguante.core.values import Value
 from aguante.testbed.testbed_spec import TestbedSpec
 
 ONE_EACH: Mapping[str, int] = MappingProxyType({})
-"""Replicas by service; a service that is not named has one."""
+"""Replicas by service; a service that is not listed has one."""
 ProcessState = Literal["running", "stopped", "ended"]
 Alive = Callable[[], bool]
-"""Whether a part still runs; asked five times a second, so it must answer at once."""
+"""Whether a part still runs; called five times per second, so it must not block."""
 
 
 class RunningService(Value):
@@ -23,11 +23,11 @@ class RunningService(Value):
     instance: str
     """``payments-1``: also its ``service.instance.id``."""
     url: str
-    """Its own address, which no other service is given: of this very process, also where it has replicas."""
+    """The address of this process, not shared with replicas; no other service knows it."""
     pid: int
-    """Of a container: its main process, as Docker tells it; 0 while it does not run."""
+    """For a container: its main process, as Docker reports it; 0 while it does not run."""
     started: float
-    """Process start time, epoch seconds: pid and start time together name a process for ever."""
+    """Process start time in epoch seconds: pid and start time together identify a process uniquely."""
     container: str = ""
     """The container's exact name; empty: a plain process."""
 
@@ -37,19 +37,19 @@ class RunningLink(Value):
 
     name: str
     listen: str
-    """``127.0.0.1:41231``: what the caller is given."""
+    """``127.0.0.1:41231``: the address that the caller uses."""
     upstream: str
 
 
 class RunningDatabase(Value):
-    """The auditor's own way in, around the proxies: the one stated exception of the design."""
+    """A database address for the auditor. It bypasses the proxies, which is the one exception in the design."""
 
     name: str
     dsn: str
 
 
 class Testbed(Value):
-    """All that another tool needs to attach; printed by ``aguante up --detach --json``."""
+    """Everything that another tool needs to attach; ``aguante up --detach --json`` prints it."""
 
     __test__ = False
 
@@ -64,18 +64,31 @@ class Testbed(Value):
     links: tuple[RunningLink, ...]
     databases: tuple[RunningDatabase, ...]
     servers: dict[str, int]
-    """Other processes, name -> pid: ``toxiproxy``, ``postgres``. Of a container: as for services."""
+    """Other processes, name -> pid: ``toxiproxy``, ``postgres``. For a container: as for services."""
     state: Path
-    """The private folder; logs are in ``state/logs``, those of containers with Docker."""
+    """The private folder. Logs are in ``state/logs``; Docker keeps the logs of containers."""
     prometheus: str = ""
-    """Base URL of a Prometheus that scrapes the services; empty: there is none."""
+    """Base URL of a Prometheus that scrapes the services; empty: none runs."""
     jaeger: str = ""
-    """Base URL of a Jaeger's page and API; empty: there is none."""
+    """Base URL of Jaeger's page and API; empty: none runs."""
     jaeger_otlp: str = ""
-    """Base URL of its OTLP/HTTP, where whoever gathers spans may hand them on; empty: not to be reached."""
+    """Base URL of Jaeger's OTLP/HTTP receiver, for forwarding spans; empty: not reachable."""
     telemetry: str = ""
-    """Base URL of the relay that the services post their spans to (``aguante/collect/relay.py``), whose
-    ``/stream`` gives them on; empty: they post to the runner itself, or to nobody."""
+    """Base URL of the relay that receives the services' spans (``aguante/collect/relay.py``) and forwards them on
+    ``/stream``; empty: the services post to the runner itself, or nowhere."""
+
+    def service(self, instance: str) -> RunningService:
+        """Return an instance of a service, e.g. ``payments-1``.
+
+        Raises:
+            TestbedError: there is no such instance; lists those that exist.
+        """
+        for each in self.services:
+            if each.instance == instance:
+                return each
+        known = ", ".join(each.instance for each in self.services)
+        message = f"there is no instance {instance!r}; there are: {known}"
+        raise TestbedError(message)
 
 
 class TestbedError(Exception):
@@ -85,40 +98,40 @@ class TestbedError(Exception):
 
 
 class ProcessControl(Protocol):
-    """What a runtime offers that can break its own processes. Each instance is named ``payments-1``."""
+    """Control over the processes of a testbed. Instances have names like ``payments-1``."""
 
     @property
     def testbed(self) -> Testbed:
-        """The testbed as it stands now, with the pids of what was started last."""
+        """The testbed in its current state, with the pids of the processes started last."""
         ...
 
     async def state(self, instance: str) -> ProcessState:
-        """Whether it runs, stands still, or has ended."""
+        """Return the state of an instance."""
         ...
 
     async def kill(self, instance: str, how: signal.Signals = signal.SIGKILL) -> None:
-        """End a process and wait for its end; nobody starts it again."""
+        """Send a signal that ends a process, and wait until it has ended; it is not restarted."""
         ...
 
     async def start(self, instance: str, *, wait_ready: bool = True) -> Testbed:
-        """Start an ended process again: same addresses, a new pid."""
+        """Start a process that has ended: same addresses, new pid."""
         ...
 
     async def pause(self, instance: str) -> None:
-        """Stop it in its tracks, and wait until it stands still: its sockets stay open, nobody answers."""
+        """Stop a process, and wait until it has stopped: its sockets stay open, but do not respond."""
         ...
 
     async def resume(self, instance: str) -> None:
-        """Let it go on, and wait until it runs."""
+        """Resume a stopped process, and wait until it runs."""
         ...
 
 
 class Runtime(Protocol):
-    """Starts and ends one testbed, or borrows one that runs."""
+    """Starts and ends one testbed, or attaches to one that is running."""
 
     @property
     def control(self) -> ProcessControl | None:
-        """What can break processes of this testbed; None: nothing can."""
+        """Control over this testbed's processes; None: this runtime has none."""
         ...
 
     async def up(
@@ -128,32 +141,32 @@ class Runtime(Protocol):
         otlp_endpoint: str,
         replicas: Mapping[str, int] = ONE_EACH,
     ) -> Testbed:
-        """Start everything and wait until it can serve.
+        """Start everything and wait until every service is ready.
 
         Args:
             spec: what to start.
             policy: name of a policy in ``spec.policies``.
-            otlp_endpoint: base address of an OTLP/HTTP collector, or empty for no traces.
-            replicas: how many of each service, 1 to ``REPLICAS_MAX``; one where it is not named.
+            otlp_endpoint: base URL of an OTLP/HTTP collector; empty: no traces.
+            replicas: replicas by service, 1 to ``REPLICAS_MAX``; a service that is not listed has one.
 
         Raises:
-            TestbedError: something did not come up; all that had been started is taken down again.
+            TestbedError: a part did not start; everything started so far has been stopped.
         """
         ...
 
     def parts(self) -> Mapping[str, Alive]:
-        """What the whole run rests on besides the services: ``toxiproxy``, ``postgres``."""
+        """Liveness of the servers that the whole run depends on: ``toxiproxy``, ``postgres``."""
         ...
 
     async def save_logs(self, target: Path) -> None:
-        """Write the logs of every process into a folder, one file each.
+        """Write the log of every process into a folder, one file each.
 
         Raises:
-            TestbedError: they cannot be had.
+            TestbedError: the logs cannot be read.
             OSError: the folder cannot be written.
         """
         ...
 
     async def down(self) -> None:
-        """End everything that ``up`` started; idempotent, and safe after a failed ``up``."""
+        """Stop everything that ``up`` started; idempotent, and safe after a failed ``up``."""
         ...

@@ -1,14 +1,13 @@
-"""Reads ``testbed.yaml`` and its links file into a TestbedSpec: every fault of both at once, with file:line."""
+"""Reads ``testbed.yaml`` and its links file into a TestbedSpec, and reports every error of both with file and line."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from aguante.core.findings import Finding, Problem, did_you_mean, one_of, shown
-from aguante.core.pydantic_wording import expected_of
-from aguante.core.units import a_number, meant_number
+from aguante.core.findings import FilePath, InvalidFile, Problem, did_you_mean, one_of, shown
+from aguante.core.shape_problems import shape_problems
 from aguante.core.values import Value
 from aguante.core.yaml_document import Document, read_document
 from aguante.testbed.testbed_spec import COLLECTOR, EVERY_SERVICE, LinkSpec, TestbedSpec
@@ -16,15 +15,9 @@ from aguante.testbed.testbed_spec import COLLECTOR, EVERY_SERVICE, LinkSpec, Tes
 NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 """Names become file names, environment variables and SQL identifiers."""
 
-Step = tuple[str | int, ...]
 
-
-class InvalidTestbed(Exception):  # noqa: N818 - it names the thing that is wrong, as InvalidExperiment does
-    """A TestbedSpec that cannot be used: exit code 3. Carries every fault of its files."""
-
-    def __init__(self, findings: Iterable[Finding]) -> None:
-        self.findings = tuple(sorted(findings))
-        super().__init__("\n".join(str(finding) for finding in self.findings))
+class InvalidTestbed(InvalidFile):
+    """A TestbedSpec that cannot be used: exit code 3. Contains every error of its files."""
 
 
 class _LinksFile(Value):
@@ -32,10 +25,10 @@ class _LinksFile(Value):
 
 
 def load_testbed(path: Path) -> TestbedSpec:
-    """Read a TestbedSpec; all its paths come back absolute, resolved against the file's folder.
+    """Read a TestbedSpec. Its paths are absolute, resolved against the file's folder.
 
     Raises:
-        InvalidTestbed: with every fault of ``testbed.yaml`` and of the links file it names.
+        InvalidTestbed: with every error of ``testbed.yaml`` and of the links file that it names.
     """
     document = read_document(path)
     root = path.resolve().parent
@@ -61,9 +54,9 @@ def _links(document: Document | None) -> tuple[tuple[LinkSpec, ...], list[Proble
     if document is None:
         return (), []
     try:
-        links = TypeAdapter(_LinksFile).validate_python(document.data).links
+        links = _LinksFile.model_validate(document.data).links
     except ValidationError as error:
-        return (), _problems(error, _LinksFile)
+        return (), shape_problems(error, _LinksFile)
     return links, [*_bad_names("links", links), *_twice("links", links)]
 
 
@@ -71,11 +64,11 @@ def _spec(data: dict[str, object]) -> tuple[TestbedSpec | None, list[Problem]]:
     try:
         return TestbedSpec.model_validate(data), []
     except ValidationError as error:
-        return None, _problems(error, TestbedSpec)
+        return None, shape_problems(error, TestbedSpec)
 
 
 def _resolved(data: dict[str, object], root: Path, links: Sequence[LinkSpec]) -> dict[str, object]:
-    """The document's data with root and links put in (no file says where it is), and every path made absolute."""
+    """Add root and links to the document's data, and make every path absolute."""
     resolved = {**data, "root": root, "given": ""}
     if isinstance(data.get("links"), str):
         resolved["links"] = links
@@ -108,29 +101,8 @@ def _with_path(value: object, key: str, root: Path) -> object:
     return value
 
 
-def _problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    return [
-        _problem(each["type"], each["loc"], each["input"], expected_of(each), model)
-        for each in error.errors(include_url=False)
-    ]
-
-
-def _problem(
-    kind: str, path: Step, value: object, expected: str, model: type[BaseModel]
-) -> Problem:
-    if kind == "missing":
-        return Problem(path, "nothing", "this key", f"add {path[-1]}:", at_key=False)
-    if kind == "extra_forbidden":
-        hint = did_you_mean(str(path[-1]), model.model_fields, "remove it")
-        return Problem(path, "a key that nobody reads", "no such key", hint)
-    if kind in ("float_parsing", "int_parsing") and isinstance(value, str):
-        key = str(path[-1])
-        return Problem(path, shown(value), a_number(key), meant_number(key, value))
-    return Problem(path, shown(value), expected, "correct the value")
-
-
 def _missing_paths(spec: TestbedSpec) -> list[Problem]:
-    wanted: list[tuple[Step, Path, bool]] = [
+    wanted: list[tuple[FilePath, Path, bool]] = [
         (("policies",), spec.policies, spec.policies.is_dir()),
         (("load", "locustfile"), spec.load.locustfile, spec.load.locustfile.is_file()),
         *((("settle", "query"), q, q.is_file()) for q in [spec.settle.query] if q),
@@ -144,9 +116,9 @@ def _missing_paths(spec: TestbedSpec) -> list[Problem]:
             for at, each in enumerate(spec.reports)
         ),
     ]
-    hint = "create it, or correct the path (relative to this file's folder)"
+    fix = "create it, or correct the path (relative to this file's folder)"
     return [
-        Problem(where, f"{path}, which is not there", "an existing path", hint)
+        Problem(where, f"{path}, which does not exist", "an existing path", fix)
         for where, path, there in wanted
         if not there
     ]
@@ -156,7 +128,7 @@ def _unknown_names(spec: TestbedSpec) -> list[Problem]:
     services = {each.name for each in spec.services}
     databases = {each.name for each in spec.databases}
     links = {each.name for each in spec.links}
-    checks: list[tuple[Step, str, set[str]]] = [
+    checks: list[tuple[FilePath, str, set[str]]] = [
         (("entry",), spec.entry, links),
     ]
     if spec.setup.request:
@@ -187,8 +159,8 @@ def _unknown_names(spec: TestbedSpec) -> list[Problem]:
 def _of_spans(names: Sequence[str]) -> list[Problem]:
     if len(names) < 2:
         return []
-    found, hint = " and ".join(names), "every service's spans take the same way"
-    return [Problem(("links",), f"the links {found} of kind otlp", "at most one", hint)]
+    found, fix = " and ".join(names), "send every service's spans over one link"
+    return [Problem(("links",), f"the links {found} of kind otlp", "at most one", fix)]
 
 
 def _bad_names(key: str, named: Sequence[BaseModel]) -> list[Problem]:
@@ -203,7 +175,7 @@ def _bad_names(key: str, named: Sequence[BaseModel]) -> list[Problem]:
 def _twice(key: str, named: Sequence[BaseModel]) -> list[Problem]:
     names = _names(named)
     return [
-        Problem((key, at, "name"), f"{name} again", "each name once", "rename or remove one")
+        Problem((key, at, "name"), f"{name} again", "unique names", "rename or remove one")
         for at, name in enumerate(names)
         if name in names[:at]
     ]

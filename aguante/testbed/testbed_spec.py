@@ -1,4 +1,4 @@
-"""TestbedSpec: the system under test as ``testbed.yaml`` describes it. The runner knows nothing else of it."""
+"""TestbedSpec: the system under test as ``testbed.yaml`` describes it. The runner knows nothing else about it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,15 +16,15 @@ REPLICAS_MAX = 8
 
 
 class LinkSpec(Value):
-    """One edge: one Toxiproxy proxy."""
+    """One connection from a caller to a callee, through one Toxiproxy proxy."""
 
     name: str
     caller: str
     callee: str
     kind: Literal["http", "postgresql", "otlp"]
-    """``otlp``: the way of every service's spans to their collector; at most one, and nobody's request takes it."""
+    """``otlp``: carries every service's spans to the collector, and no requests; at most one."""
     port: int
-    """Where the proxy listens in containers; natively free ports are picked."""
+    """The port of the proxy in containers; the native runtime picks free ports."""
     variable: str = ""
     """Environment variable that gives the caller the proxy's address; empty: ``LINK_<CALLER>_<CALLEE>``."""
 
@@ -36,11 +36,11 @@ class ServiceSpec(Value):
     module: str
     """``python -m <module>`` starts it natively."""
     port: int
-    """In containers."""
+    """The port in containers."""
     alive_path: str = "/healthz"
-    """Answers 200 as soon as the process listens."""
+    """Returns 200 as soon as the process listens."""
     ready_path: str = "/readyz"
-    """Answers 200 when it can serve."""
+    """Returns 200 when the service can handle requests."""
 
 
 class DatabaseSpec(Value):
@@ -50,26 +50,26 @@ class DatabaseSpec(Value):
 
 
 class LoadSpec(Value):
-    """How load is made."""
+    """The load generator."""
 
     locustfile: Path
     profiles: tuple[str, ...] = ()
-    """Names that ``load.profile`` may have; empty: only the load generator itself checks them."""
+    """Allowed values of ``load.profile``; empty: only the load generator checks them."""
     operations: tuple[str, ...] = ()
-    """Names that ``load.mix`` may have; empty: only the load generator itself checks them."""
+    """Allowed names in ``load.mix``; empty: only the load generator checks them."""
 
 
 class LintSpec(Value):
     """How ``aguante lint`` checks a policy: ``python -m <module> FILE...`` in the testbed's folder.
 
-    It prints a ``LintReport`` (``aguante/cli/commands/lint.py``) as JSON to stdout.
+    The module prints a ``LintReport`` (``aguante/cli/commands/lint.py``) as JSON to stdout.
     """
 
     module: str
 
 
 class SetupRequest(Value):
-    """One HTTP request per event, sent to the service's own (unproxied) address before load starts."""
+    """One HTTP request per event, sent to the service's own (unproxied) address before the load starts."""
 
     service: str
     method: str
@@ -78,58 +78,58 @@ class SetupRequest(Value):
 
 
 class SetupSpec(Value):
-    """What must exist before load starts. ``{event_id}`` and ``{capacity}`` are filled in."""
+    """What must exist before the load starts. ``{event_id}`` and ``{capacity}`` are replaced in the request."""
 
     events: int = 1
     capacity: int = 1
     sold_out: bool = False
-    """Create one more event of capacity 0 for operations that must find it sold out (``seed_events.py`` names it)."""
+    """Create one more event of capacity 0, for operations on a sold-out event (``seed_events.py`` names it)."""
     request: SetupRequest | None = None
-    """None: nothing must exist; load is given event ids all the same."""
+    """None: nothing must exist; the load generator still receives event ids."""
 
 
 class SettleSpec(Value):
-    """When the system counts as being at rest."""
+    """When the system counts as settled."""
 
     within_s: float = 0.0
     database: str = ""
     query: Path | None = None
-    """None: there is nothing to ask, and nothing to wait for."""
+    """None: the system counts as settled at once."""
 
 
 class InvariantSpec(Value):
-    """A query whose rows are violations; its comment line ``-- exposure:`` counts what it was tried on."""
+    """A query whose rows are violations; its comment line ``-- exposure:`` counts the rows that it checks."""
 
     name: str
     sql: Path
 
 
 class ReportSpec(Value):
-    """A query whose rows are told as they are: ``at`` is when each happened, ``story`` what a terminal shows of it."""
+    """A query whose rows are listed: ``at`` is the time of each, ``story`` the text that a terminal shows."""
 
     name: str
     sql: Path
 
 
 class PumbaSpec(Value):
-    """Where Pumba is, and the images of its helper containers; each has a variable that goes before it."""
+    """Where Pumba is, and the images of its helper containers; an environment variable overrides each."""
 
     program: str = "pumba"
     """A path, or a name on PATH. ``AGUANTE_PUMBA``."""
     image: str = "ghcr.io/alexei-led/pumba:1.1.7"
-    """What runs where there is no such program. ``AGUANTE_PUMBA_IMAGE``."""
+    """Used if there is no such program. ``AGUANTE_PUMBA_IMAGE``."""
     tc_image: str = "ghcr.io/alexei-led/pumba-alpine-nettools:latest"
-    """Has ``tc`` and ``tail``, for netem. ``AGUANTE_TC_IMAGE``.
+    """Contains ``tc`` and ``tail``, for netem. ``AGUANTE_TC_IMAGE``.
 
-    Pumba's own default. Its project gives this image no version: tags are ``latest`` and hashes of commits.
+    This is Pumba's own default. The image has no version tags, only ``latest`` and commit hashes.
     """
     iptables_image: str = "ghcr.io/alexei-led/pumba-alpine-nettools:latest"
-    """Has ``iptables`` and ``tail``. ``AGUANTE_IPTABLES_IMAGE``."""
+    """Contains ``iptables`` and ``tail``. ``AGUANTE_IPTABLES_IMAGE``."""
     stress_image: str = "ghcr.io/alexei-led/stress-ng:0.20.01"
-    """Has ``/stress-ng``, and ``/cg-inject`` for ``same_cgroup``. ``AGUANTE_STRESS_IMAGE``."""
+    """Contains ``/stress-ng``, and ``/cg-inject`` for ``same_cgroup``. ``AGUANTE_STRESS_IMAGE``."""
 
     def with_overrides_from(self, environment: Mapping[str, str]) -> "PumbaSpec":
-        """The same, with what the variables say in place of it."""
+        """Return a copy with the values of the environment variables that are set."""
         names = {
             "program": "AGUANTE_PUMBA",
             "image": "AGUANTE_PUMBA_IMAGE",
@@ -142,13 +142,13 @@ class PumbaSpec(Value):
 
 
 class TestbedSpec(Value):
-    """The whole of ``testbed.yaml``, paths resolved against its folder (``root``)."""
+    """All of ``testbed.yaml``, with paths resolved against its folder (``root``)."""
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
 
     root: Path
     given: str = ""
-    """Its path as ``--testbed`` gave it, for a command that can be repeated; empty: it was found without."""
+    """The value of ``--testbed``, to print a command that can be repeated; empty: the option was not used."""
     name: str
     links: tuple[LinkSpec, ...]
     services: tuple[ServiceSpec, ...]
@@ -156,39 +156,44 @@ class TestbedSpec(Value):
     entry: str
     policies: Path
     lint: LintSpec | None = None
-    """None: the testbed has no such check."""
+    """None: the testbed has no check for policies."""
     load: LoadSpec
     setup: SetupSpec = SetupSpec()
     problem_json: bool
-    """Whether failures say in their body where they came from; if not, spans are asked (``error_types``)."""
+    """Whether error bodies name their origin; if not, it is read from the spans (``error_types``)."""
     error_types: dict[str, str] = Field(default_factory=dict)
-    """OTel's ``error.type`` (or ``status:503``) of a span -> mechanism, where the body does not say."""
+    """OTel's ``error.type`` (or ``status:503``) of a span -> mechanism, for responses whose body does not say."""
     mechanisms: tuple[str, ...]
     client_mechanisms: tuple[str, ...]
     settle: SettleSpec = SettleSpec()
     pumba: PumbaSpec = PumbaSpec()
     compose: Path | None = None
-    """The compose file of `--runtime compose`; None: the testbed has none. Looked at when it is used: whoever
-    plays natively, or in a container, may do without the file."""
+    """The compose file of `--runtime compose`; None: the testbed has none. It is checked only when it is used,
+    because other runtimes do not need it and an installed package does not contain it."""
     invariants: tuple[InvariantSpec, ...] = ()
     reports: tuple[ReportSpec, ...] = ()
-    """``aguante reconcile`` tells the one of that name."""
+    """``aguante reconcile`` prints the one of that name."""
     rules: Path | None = None
-    """Folder of ``*.yml`` files with recording rules and alerts, for Prometheus; None: there are none."""
+    """Folder of ``*.yml`` files with recording rules and alerts for Prometheus; None: no rules."""
+
+    @classmethod
+    def file_keys(cls) -> list[str]:
+        """All but ``root`` and ``given``, which follow from where the file is."""
+        return [key for key in super().file_keys() if key not in ("root", "given")]
 
     @property
     def call_links(self) -> tuple[LinkSpec, ...]:
-        """The links that requests take: all but the one of the spans."""
+        """The links of requests: all except the one of the spans."""
         return tuple(each for each in self.links if each.kind != "otlp")
 
     @property
     def ready_paths(self) -> dict[str, str]:
-        """By service: what it answers 200 at when it can serve."""
+        """Service -> the path of its readiness check."""
         return {each.name: each.ready_path for each in self.services}
 
     @property
     def telemetry_link(self) -> LinkSpec | None:
-        """The link of the spans; None: services post them to the collector itself, and no fault can reach that."""
+        """The link of the spans; None: services post them directly to the collector, where no fault can be injected."""
         return next((each for each in self.links if each.kind == "otlp"), None)
 
     @property

@@ -3,9 +3,6 @@
 from collections import Counter
 
 from aguante.expectations.ruling import milliseconds, percent
-from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault, ToxiproxyFault
-from aguante.faults.process_actions import ACTIONS
-from aguante.faults.pumba_commands import COMMANDS
 from aguante.measure.measures import CauseStory, InvariantMeasure, Measures
 from aguante.plan.plan import Plan
 
@@ -26,40 +23,8 @@ def headline(plan: Plan, measures: Measures) -> str:
 def _faults(plan: Plan) -> str:
     if not plan.faults:
         return f"{plan.load.rate_rps:g} rps for {plan.load.duration_s:g} s without faults"
-    counts = Counter(_fault(fault) for fault in plan.faults)
+    counts = Counter(each.fault.headline(each.length_s) for each in plan.faults)
     return ", ".join(f"{text}, {n} times" if n > 1 else text for text, n in counts.items())
-
-
-def _fault(fault: PlannedFault) -> str:
-    match fault.fault:
-        case ToxiproxyFault():
-            return _toxic(fault, fault.fault)
-        case ProcessFault(action=action):
-            return _done(fault, ACTIONS[action].past)
-        case PumbaFault(command=command):
-            past = COMMANDS[command].past
-            return _done(fault, past) if past else f"{command} on {fault.target}{_length(fault)}"
-
-
-def _done(fault: PlannedFault, past: str) -> str:
-    """``payments killed for 4 s``; a restart has no length of its own."""
-    return f"{fault.target} {past}{'' if fault.kind == 'restart' else _length(fault)}"
-
-
-def _length(fault: PlannedFault) -> str:
-    return f" for {fault.end_s - fault.start_s:g} s"
-
-
-def _toxic(fault: PlannedFault, toxic: ToxiproxyFault) -> str:
-    values, length = dict(toxic.attributes), _length(fault).strip()
-    share = f" on {toxic.toxicity:.0%} of its connections" if toxic.toxicity < 1 else ""
-    if toxic.toxic == "latency":
-        return f"{toxic.link} slowed by {values.get('latency', 0) / 1000:g} s {length}{share}"
-    if toxic.toxic == "down":
-        return f"{toxic.link} down {length}"
-    listed = " ".join(f"{name}={value}" for name, value in values.items())
-    words = (f"{toxic.toxic} on {toxic.link}", listed, length)
-    return " ".join(word for word in words if word) + share
 
 
 def _responses(plan: Plan, measures: Measures) -> str:

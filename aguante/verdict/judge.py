@@ -1,4 +1,4 @@
-"""From Plan and Measures to the Verdict. Pure: the same measures always give the same verdict."""
+"""From Plan and Measures to the Verdict. Pure: the same arguments always give the same verdict."""
 
 from collections.abc import Iterable, Iterator
 
@@ -13,8 +13,8 @@ from aguante.verdict.verdict import ExpectationResult, InvariantResult, Verdict,
 def judge(plan: Plan, measures: Measures) -> Verdict:
     """Judge a run.
 
-    Precedence: proven invariant violation > invalid run > unmet > unknown > held. Not settling in time
-    is a violation of its own; what is unmet before the fault makes the run invalid.
+    Precedence: proven invariant violation > invalid run > unmet > unknown > held. Not settling in time is a
+    violation too. An unmet expectation on the time before the fault makes the run invalid.
     """
     expectations = tuple(
         _expectation(planned, seen)
@@ -64,7 +64,7 @@ def _expectation(planned: PlannedExpectation, seen: Measurement) -> ExpectationR
 
 
 def _invariant(measure: InvariantMeasure) -> InvariantResult:
-    """Violated by its rows; unknown when it could not be read, or when nothing could have broken it."""
+    """Violated if it has rows; unknown if it could not be read, or if nothing could have violated it."""
     if measure.violations:
         return InvariantResult(name=measure.name, outcome="violated", measure=measure)
     known = not measure.error and measure.exposure > 0
@@ -101,7 +101,7 @@ def _violations(measures: Measures, invariants: tuple[InvariantResult, ...]) -> 
             rows += "s" if each.measure.violations > 1 else ""
             yield f"Invariant {each.name} is violated: {rows}."
     if measures.settled is False:
-        yield "The system did not settle in time: work was still under way after load and faults ended."
+        yield "The system did not settle in time: work was still in progress after load and faults ended."
 
 
 def _unmet(expectations: Iterable[ExpectationResult]) -> Iterator[str]:
@@ -119,7 +119,7 @@ def _unknown(plan: Plan, measures: Measures, results: Results) -> Iterator[str]:
         if result.measure.error:
             yield f"Invariant {result.name} could not be checked: {result.measure.error}."
         elif result.outcome == "unknown" and plan.invariants != "all":
-            yield f"Invariant {result.name} is named, and nothing in this run could have broken it."
+            yield f"Invariant {result.name} is named, but nothing in this run could have violated it."
     if measures.settled is None:
         yield "Whether the system settled is not known."
 
@@ -128,5 +128,5 @@ def _held(results: Results) -> str:
     expectations, invariants = results
     tried = sum(each.outcome == "held" for each in invariants)
     untried = len(invariants) - tried
-    rest = f" ({untried} more had nothing to be tried on)" if untried else ""
+    rest = f" ({untried} more could not have been violated)" if untried else ""
     return f"All {len(expectations)} expectations are met, {tried} invariants held{rest}."

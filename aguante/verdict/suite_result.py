@@ -9,12 +9,12 @@ from aguante.verdict.verdict import VerdictWord
 FORMAT_VERSION = 1
 
 
-GRAVEST_FIRST = (5, 4, 3, 1, 2)
-"""Exit codes, gravest first: a crash, a testbed that failed, a file, then deviated before inconclusive."""
+MOST_SEVERE_FIRST = (5, 4, 3, 1, 2)
+"""Exit codes by severity: crash, failed testbed, invalid file, deviated, inconclusive."""
 
 
 class SuiteRun(Value):
-    """What came of one job. ``error``: no verdict, since the testbed failed or the runner crashed."""
+    """The result of one job. ``error``: no verdict, because the testbed failed or the runner crashed."""
 
     experiment: str
     title: str
@@ -22,11 +22,11 @@ class SuiteRun(Value):
     policy: str
     repeat: int = 1
     entry: int = 0
-    """From 0: which of the suite's entries (a file under a policy) it repeats; 0 in suites that did not say."""
+    """Index of the suite's entry (a file under a policy) that it repeats; 0 in suites of earlier versions."""
     attempts: int = 1
-    """More than 1: earlier ones were inconclusive and were played again."""
+    """More than 1: earlier attempts were inconclusive and were repeated."""
     run_id: str = ""
-    """The run's folder beside the suite's; empty when there is none."""
+    """Name of the run's folder, next to the suite's; empty: there is none."""
     seed: int | None = None
     verdict: VerdictWord | Literal["error"]
     expected_verdict: VerdictWord = "held"
@@ -50,18 +50,18 @@ class Suite(Value):
     """ISO 8601, UTC."""
     took_s: float
     jobs: int
-    """How many runs were played at once."""
+    """How many runs were executed at the same time."""
     planned: int
-    """How many runs there would have been; fewer were played when it was stopped."""
+    """How many runs were planned; fewer were executed if the suite was stopped."""
     runs: tuple[SuiteRun, ...]
 
     @property
     def exit_code(self) -> int:
-        """The gravest of all runs; 2 when a run is missing (it was stopped)."""
+        """The most severe of all runs; 2 if a run is missing because the suite was stopped."""
         missing = (2,) if len(self.runs) < self.planned else ()
         return worst([*(run.exit_code for run in self.runs), *missing])
 
 
 def worst(codes: Sequence[int]) -> int:
-    """The gravest exit code; 0 of none."""
-    return next((code for code in GRAVEST_FIRST if code in codes), 0)
+    """The most severe exit code; 0 for none."""
+    return next((code for code in MOST_SEVERE_FIRST if code in codes), 0)

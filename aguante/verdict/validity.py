@@ -1,4 +1,4 @@
-"""Whether a run may be judged at all: each reason says what was found and what to do about it."""
+"""Whether a run is valid; each reason says what was found and what to do about it."""
 
 from collections.abc import Iterator
 
@@ -8,16 +8,16 @@ from aguante.plan.plan import Plan
 from aguante.verdict.verdict import ExpectationResult
 
 SHORTFALL_MAX = 0.05
-"""Of the offered load; beyond it the system was not tested with what the plan says."""
+"""Share of the offered load that may be missing; beyond it, the system was not tested with the planned load."""
 
 
 Expectations = tuple[ExpectationResult, ...]
 
 
 def unsteady_before(plan: Plan, measures: Measures, expectations: Expectations) -> Expectations:
-    """The expectations on the baseline that were unmet although no fault held yet.
+    """The unmet expectations on the baseline, before any fault was applied.
 
-    Empty without faults, where the baseline is what is asked about, and for a run that was stopped.
+    Empty for a run without faults, where the baseline itself is under test, and for a run that was stopped.
     """
     if measures.stopped or not plan.faults:
         return ()
@@ -31,8 +31,12 @@ def unsteady_before(plan: Plan, measures: Measures, expectations: Expectations) 
 def invalid_because(plan: Plan, measures: Measures, unsteady: Expectations) -> tuple[str, ...]:
     """Every reason why this run proves nothing; empty: it is valid.
 
-    A run that was stopped lacks load and may lack faults for that reason alone: nothing else is said.
-    ``unsteady``: what ``unsteady_before`` gave; said first, since it may be why the rest was found.
+    For a run that was stopped this is the only reason, because missing load and faults follow from it.
+
+    Args:
+        plan: what was to happen.
+        measures: what happened.
+        unsteady: the result of ``unsteady_before``; listed first, because it may be the cause of the other reasons.
     """
     if measures.stopped:
         return (f"The run ended early: {measures.stopped}.",)
@@ -49,26 +53,26 @@ def _unsteady(each: ExpectationResult) -> str:
     return (
         f"The system was not in its steady state before the fault: {each.text}, observed {each.observed}"
         f" ({each.reason}); fix: offer less (--set load.rate_rps=...), warm up longer"
-        " (--set phases.warmup_s=...), or use a machine with less else to do."
+        " (--set phases.warmup_s=...), or use a less busy machine."
     )
 
 
 def _fault(plan: Plan, fault: FaultMeasure) -> Iterator[str]:
     if fault.actual_start_s is None:
-        yield f"Fault {fault.id} was never applied: {fault.evidence or 'no reason was noted'}."
+        yield f"Fault {fault.id} was never applied: {fault.evidence or 'no reason was recorded'}."
         return
     times_s = (fault.actual_start_s, fault.actual_held_s or fault.actual_start_s)
     error_s = max(abs(each_s - fault.planned_start_s) for each_s in times_s)
     if error_s > plan.onset_error_max_s:
         yield (
-            f"Fault {fault.id} took hold {error_s:.2f} s off its planned time"
-            f" (limit {plan.onset_error_max_s:g} s): the machine was too busy to keep time."
+            f"Fault {fault.id} took effect {error_s:.2f} s off its planned time"
+            f" (limit {plan.onset_error_max_s:g} s); the machine was too busy."
         )
     if not fault.undone_verified:
-        yield f"Fault {fault.id} was not verified undone: what came after it may still be the fault."
+        yield f"Fault {fault.id} was not verified undone; later measurements may still show the fault."
     if not fault.injection_observed:
         yield (
-            f"Fault {fault.id} ({fault.kind} on {fault.link or fault.service}) was not felt by its caller:"
+            f"Fault {fault.id} ({fault.kind} on {fault.link or fault.service}) was not observed by its caller:"
             f" {fault.evidence or 'no attempt shows it'}."
         )
 

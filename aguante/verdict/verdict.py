@@ -24,7 +24,7 @@ class ExpectationResult(Value):
     """One expectation, judged."""
 
     text: str
-    """The expectation as one readable line, e.g. ``rate of 504 in fault >= 2 %``."""
+    """The expectation on one line, e.g. ``rate of 504 in fault >= 2 %``."""
     kind: str
     where: str
     """``file:line`` of the expectation."""
@@ -50,7 +50,7 @@ class InvariantResult(Value):
 
 
 class Verdict(Value):
-    """The judgement of one run, with the evidence it rests on."""
+    """The judgement of one run, with its evidence."""
 
     format_version: int = FORMAT_VERSION
     run_id: str
@@ -64,7 +64,7 @@ class Verdict(Value):
     reasons: tuple[str, ...]
     """Most important first; each a full sentence."""
     headline: str
-    """One paragraph that tells the run's story in numbers."""
+    """One paragraph that sums up the run in numbers."""
     expectations: tuple[ExpectationResult, ...]
     invariants: tuple[InvariantResult, ...]
     phases: tuple[PhaseMeasure, ...]

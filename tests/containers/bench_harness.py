@@ -3,19 +3,16 @@
 import os
 import re
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import pytest
-from stack_harness import ROOT
+from aguante_process import ROOT
 
 from aguante.core.own_program import aguante_command
 from aguante.verdict.verdict import Verdict
 
 RUN_LIMIT_S = 180
-SEEN_LIMIT_S = 60.0
 RETRIES = 2
 
 
@@ -86,13 +83,3 @@ class Bench:
 
     def _verdicts(self) -> list[Path]:
         return list(self.runs.glob("*/verdict.json"))
-
-
-def eventually(what: str, seen: Callable[[], Any], limit_s: float = SEEN_LIMIT_S) -> Any:
-    """What ``seen`` returns once it is not empty."""
-    deadline = time.monotonic() + limit_s
-    while not (found := seen()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what}: not within {limit_s:g} s")
-        time.sleep(0.1)
-    return found

@@ -13,13 +13,18 @@ from typing import Any
 
 import pytest
 import requests
-from bench_harness import RUN_LIMIT_S, Bench, Played, eventually
+from bench_harness import RUN_LIMIT_S, Bench, Played
 from stack_harness import Stack, container_names, left_of
+from waiting import wait_until
 
 from aguante.clients.toxiproxy_client import ToxiproxyClient
 from aguante.runtimes.testbed_state import folders, read_state
 
-pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.container,
+    pytest.mark.long("containers are started, from images that must be built first"),
+]
 
 SLOW = """\
 name: short-slow
@@ -179,7 +184,7 @@ def test_recover_starts_the_container_that_a_killed_run_had_killed(
     command = bench.command(KILLED, "--attach", stack.project)
     with subprocess.Popen(command, env=bench.environment) as runner:
         try:
-            eventually("the kill", lambda: not payments(stack)["Running"], RUN_LIMIT_S)
+            wait_until(lambda: not payments(stack)["Running"], "the kill", RUN_LIMIT_S)
         finally:
             runner.kill()
             runner.wait(RUN_LIMIT_S)
@@ -191,8 +196,8 @@ def test_recover_starts_the_container_that_a_killed_run_had_killed(
     assert payments(stack)["Running"]
     assert requests.get(f"http://{stack.address('payments', 5003)}/readyz", timeout=5).ok
     # as others found it: healthy by Docker's word, and no breaker open
-    eventually("health", lambda: payments(stack)["Health"]["Status"] == "healthy", RUN_LIMIT_S)
-    eventually("a sale", lambda: sells(stack), RUN_LIMIT_S)
+    wait_until(lambda: payments(stack)["Health"]["Status"] == "healthy", "health", RUN_LIMIT_S)
+    wait_until(lambda: sells(stack), "a sale", RUN_LIMIT_S)
 
 
 def sells(stack: Stack) -> bool:

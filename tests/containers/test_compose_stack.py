@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 import requests
-from bench_harness import eventually
 from ruamel.yaml import YAML
 from stack_harness import COMPOSE, ROOT, SERVICES, Stack, service_of
+from waiting import wait_until
 
-pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.container,
+    pytest.mark.long("containers are started, from images that must be built first"),
+]
 
 MEMORY_MAX_BYTES = 1_200_000_000
 SEEN_LIMIT_S = 15.0
@@ -185,7 +189,7 @@ def test_a_killed_service_stays_killed_and_comes_back_when_started(
     status, problem = reserve(stack, event)
     assert (status, problem["link"]) == (503, "reservations-payments")
     stack.up()
-    assert eventually("a sale", lambda: reserve(stack, event)[0] == 200, SEEN_LIMIT_S)
+    assert wait_until(lambda: reserve(stack, event)[0] == 200, "a sale", SEEN_LIMIT_S)
 
 
 def test_the_runners_image_holds_the_whole_testbed(stack: Stack) -> None:
@@ -215,7 +219,7 @@ def test_prometheus_sees_every_replica_and_jaeger_every_trace(stack: Stack, even
         found = {each["metric"]["service"]: each["value"][1] for each in answer["data"]["result"]}
         return found == {**dict.fromkeys(SERVICES, "1"), "payments": "2"}
 
-    assert eventually("every target up", replicas, SEEN_LIMIT_S)
+    assert wait_until(replicas, "every target up", SEEN_LIMIT_S)
     _, body = reserve(stack, event)
     jaeger = f"http://{stack.address('jaeger', 16686)}/api/traces/{body['trace_id']}"
 
@@ -224,7 +228,7 @@ def test_prometheus_sees_every_replica_and_jaeger_every_trace(stack: Stack, even
         traces = answer.get("data") or [] if status == 200 else []
         return {each["serviceName"] for trace in traces for each in trace["processes"].values()}
 
-    assert eventually("the whole trace", lambda: services() == set(SERVICES), SEEN_LIMIT_S)
+    assert wait_until(lambda: services() == set(SERVICES), "the whole trace", SEEN_LIMIT_S)
 
 
 def test_prometheus_reckons_every_rule_and_leads_to_traces(stack: Stack, event: str) -> None:
@@ -251,7 +255,7 @@ def test_prometheus_reckons_every_rule_and_leads_to_traces(stack: Stack, event: 
         kept = {one["labels"]["trace_id"] for series in found for one in series["exemplars"]}
         return body["trace_id"] in kept
 
-    assert eventually("the order's exemplar", traced, SEEN_LIMIT_S)
+    assert wait_until(traced, "the order's exemplar", SEEN_LIMIT_S)
 
 
 def has_every_dashboard(stack: Stack) -> bool:
@@ -263,7 +267,7 @@ def has_every_dashboard(stack: Stack) -> bool:
         found = requests.get(search, {"tag": "aguante"}, timeout=10).json()
         return {each["uid"] for each in found} == {f"aguante-{name}" for name in boards}
 
-    return eventually("every dashboard", provisioned, SEEN_LIMIT_S)
+    return wait_until(provisioned, "every dashboard", SEEN_LIMIT_S)
 
 
 def test_the_stack_keeps_within_its_memory(stack: Stack, event: str) -> None:

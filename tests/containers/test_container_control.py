@@ -12,14 +12,19 @@ from aguante.clients.docker_cli import Docker
 from aguante.clients.readiness import is_ready
 from aguante.drivers.driver import FaultError
 from aguante.drivers.process.process_driver import ProcessDriver
-from aguante.faults.planned_fault import PlannedFault, ProcessFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.process import ProcessFault
 from aguante.run_folder.events import STARTED_ANEW
 from aguante.runtimes.attach.attach_runtime import AttachRuntime
 from aguante.runtimes.compose.docker_control import ContainerControl, ContainerWatch
 from aguante.testbed.runtime import TestbedError
 from aguante.testbed.testbed_file import load_testbed
 
-pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.container,
+    pytest.mark.long("containers are started, from images that must be built first"),
+]
 
 Action = Literal["kill", "stop", "pause", "restart"]
 SPEC = load_testbed(ROOT / "testbed.yaml")
@@ -61,7 +66,7 @@ async def test_a_fault_is_real_undone_and_verified(
     if action in ("kill", "pause"):
         seen = {"kill": "ended", "pause": "stopped"}[action]
         assert await control.state(VICTIM) == seen
-        with pytest.raises(FaultError, match=rf"hit still holds: {VICTIM}"):
+        with pytest.raises(FaultError, match=rf"hit is still active: {VICTIM}"):
             await ProcessDriver(control, READY_PATHS, ready_limit_s=0.0).verify(undo)
     await driver.undo(undo)
     await driver.verify(undo)

@@ -8,7 +8,11 @@ import pytest
 import requests
 from stack_harness import Stack
 
-pytestmark = [pytest.mark.alone, pytest.mark.container, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.container,
+    pytest.mark.long("containers are started, from images that must be built first"),
+]
 
 WORKERS, RATE_RPS, LASTS_S, LIMIT_S = 2, 20, 5, 30.0
 PARTS = ("load", "load-worker", "load-stock")

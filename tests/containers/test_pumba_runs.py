@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 import requests
-from bench_harness import RUN_LIMIT_S, Bench, Played, eventually
+from bench_harness import RUN_LIMIT_S, Bench, Played
 from pumba_bench import (
     CASES,
     KILL,
@@ -29,6 +29,7 @@ from pumba_bench import (
     look,
 )
 from stack_harness import ROOT, Stack, container_names, has_image
+from waiting import wait_until
 
 from aguante.drivers.pumba.pumba_helpers import NETEM_PROBE
 from aguante.load_protocol.records import RequestRecord
@@ -36,7 +37,7 @@ from aguante.load_protocol.records import RequestRecord
 pytestmark = [
     pytest.mark.alone,
     pytest.mark.container,
-    pytest.mark.slow,
+    pytest.mark.long("containers are started, from images that must be built first"),
     pytest.mark.usefixtures("tools", "well"),
     pytest.mark.skipif(
         shutil.which(SETTINGS.program) is None,
@@ -84,7 +85,7 @@ def holds(played: Played, case: Case, *, counted: bool = False) -> None:
         assert (played.exit_code, played.verdict.verdict) == (0, "held"), played.said
         assert fault.injection_observed, fault.evidence
     else:
-        assert all("was not felt" in each for each in played.verdict.reasons), played.said
+        assert all("was not observed" in each for each in played.verdict.reasons), played.said
     assert fault.undone_verified, fault.evidence
     assert fault.evidence.startswith("Pumba version 1.")
     invariants = Counter(each.outcome for each in played.verdict.invariants)
@@ -201,7 +202,7 @@ def counted_by_gateway(stack: Stack) -> Counter[str]:
         found = prometheus(stack, 'timestamp(up{job="services", service="gateway"} == 1)')
         return any(float(each["value"][1]) > asked for each in found)
 
-    eventually("another scrape", scraped)
+    wait_until(scraped, "another scrape")
     count = 'http_server_request_duration_seconds_count{service="gateway"}'
     found = prometheus(stack, f"sum by (http_response_status_code) ({count})")
     return Counter(
@@ -228,7 +229,7 @@ def test_jaeger_finds_every_answer_of_the_run(killed: Killed, bench: Bench, stac
     """One trace for each, with the status that its client got; and whom the breaker refused."""
     told = ledger(bench, killed.played)
     run = {"aguante.run_id": killed.played.verdict.run_id}
-    eventually("every trace", lambda: traces(stack, "gateway", run, told.total()) == told, 15)
+    wait_until(lambda: traces(stack, "gateway", run, told.total()) == told, "every trace", 15)
     refused = {"error.type": "breaker_open", "aguante.link": "reservations-payments"}
     assert traces(stack, "reservations", {**run, **refused}, told.total())["503"] > 0
 
@@ -267,7 +268,7 @@ def test_recover_takes_back_what_a_killed_run_did(case: Case, bench: Bench, stac
     command = bench.command(experiment(case, LASTING_S), "--attach", stack.project)
     with subprocess.Popen(command, env=bench.environment) as runner:
         try:
-            eventually(case.command, lambda: bitten(stack, case))
+            wait_until(lambda: bitten(stack, case, case.command))
         finally:
             runner.kill()
             runner.wait(RUN_LIMIT_S)

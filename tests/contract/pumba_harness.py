@@ -15,8 +15,9 @@ import pytest
 from aguante.clients.docker_cli import Docker
 from aguante.drivers.pumba.pumba_driver import PumbaDriver
 from aguante.drivers.pumba.pumba_helpers import NETEM_PROBE, NOT_FOUND
-from aguante.faults.planned_fault import PlannedFault, PumbaFault
-from aguante.faults.pumba_commands import complete
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.pumba.pumba_commands import COMMANDS
+from aguante.faults.pumba.pumba_fault import PumbaFault
 from aguante.testbed.testbed_spec import PumbaSpec
 
 SERVICES = {"payments": 2, "inventory": 1, "hidden": 1}
@@ -50,7 +51,7 @@ networks: {{only: {{}}}}
 def fault(
     command: str, service: str = "payments", instance: str = "", **given: object
 ) -> PlannedFault:
-    options = complete(command, given)
+    options = COMMANDS[command].complete(given)
     pumba = PumbaFault(service=service, command=command, instance=instance, options=options)
     return PlannedFault(id="hit", fault=pumba, start_s=1, end_s=31)
 

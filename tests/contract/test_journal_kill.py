@@ -4,12 +4,12 @@ import asyncio
 import sys
 from pathlib import Path
 
-from aguante.faults.undo import ToxiproxyUndo
+from aguante.faults.toxiproxy import ToxiproxyUndo
 from aguante.run_folder.journal import Journal, pending, recoverable
 
 RUN = """
 import sys, pathlib
-from aguante.faults.undo import ToxiproxyUndo
+from aguante.faults.toxiproxy import ToxiproxyUndo
 from aguante.run_folder.journal import Journal
 journal = Journal.open(pathlib.Path(sys.argv[1]), "run-1")
 journal.intend(ToxiproxyUndo(fault_id="slow", api="http://127.0.0.1:1", proxy="p", toxic="run-1-slow"))

@@ -15,8 +15,6 @@ import pytest
 from aiohttp import web
 from load_harness import Handler, http_server
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 30.0
 LOCUST = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py")]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import pytest
 from aiohttp import web
 from load_harness import http_server
 
@@ -18,8 +17,6 @@ from aguante.load_protocol.rates import Shape
 from aguante.load_protocol.records import LoadPlan, LoadSummary, RequestRecord
 from aguante.testbed.testbed_file import load_testbed
 from aguante.testbed.testbed_spec import TestbedSpec
-
-pytestmark = pytest.mark.alone
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 60.0

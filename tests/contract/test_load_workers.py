@@ -23,8 +23,6 @@ from aguante.load_protocol.records import LoadPlan, LoadSummary, RequestRecord
 from aguante.testbed.testbed_file import load_testbed
 from aguante.testbed.testbed_spec import TestbedSpec
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 40.0
 

@@ -10,7 +10,8 @@ from process_harness import INSTANCES, READY_PATHS, InMemory, Real
 
 from aguante.drivers.driver import FaultError
 from aguante.drivers.process.process_driver import ProcessDriver
-from aguante.faults.planned_fault import PlannedFault, ProcessFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.process import ProcessFault
 from aguante.run_folder.events import STARTED_ANEW
 
 World = InMemory | Real
@@ -137,7 +138,7 @@ async def test_verify_tells_a_process_that_is_still_hit(action: Action, world: W
     driver = driver_of(world, ready_limit_s=0.0)
     undo = await driver.prepare(fault(action))
     await driver.apply(fault(action))
-    with pytest.raises(FaultError, match=r"hit still holds: payments-1 .*(ended|stopped)"):
+    with pytest.raises(FaultError, match=r"hit is still active: payments-1 .*(ended|stopped)"):
         await driver.verify(undo)
 
 
@@ -159,7 +160,7 @@ async def test_a_process_is_asked_where_its_testbed_says(world: World) -> None:
     if isinstance(world, InMemory):
         world.states |= {f"{name}/readyz": "ended" for name in INSTANCES}
     undo = await driver.prepare(fault("pause"))
-    with pytest.raises(FaultError, match=r"payments-1 is not ready \(\S+/readyz "):
+    with pytest.raises(FaultError, match=r"payments-1 is not ready \(no 200 from \S+/readyz\)"):
         await driver.verify(undo)
 
 
@@ -182,7 +183,7 @@ async def test_a_service_that_is_not_there_is_refused_with_those_that_are(world:
 async def test_a_process_that_does_not_run_before_the_fault_is_refused(world: World) -> None:
     """What is down already cannot be brought down, and would pass for a fault that bit."""
     await world.kill("payments-1")
-    with pytest.raises(FaultError, match=r"payments-1 \(pid \d+\) does not run before"):
+    with pytest.raises(FaultError, match=r"payments-1 \(pid \d+\) did not run before"):
         await driver_of(world).prepare(fault("kill"))
 
 

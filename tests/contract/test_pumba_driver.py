@@ -153,7 +153,7 @@ async def test_what_compose_would_make_otherwise_by_now_is_not_made(standin: Sta
     standin.write(hash="ffff")
     heir = standin.driver()
     with pytest.raises(
-        FaultError, match=r"hit could not be undone .* another one now; undo it with"
+        FaultError, match=r"hit could not be undone .* now describe another container; undo it with"
     ):
         await heir.undo(undo)
     assert await standin.states() == {"inventory-1": "running"}
@@ -225,7 +225,7 @@ async def test_a_container_that_is_not_well_before_the_fault_is_refused(world: W
     driver = world.driver()
     undo = await driver.prepare(fault("pause", instance="payments-2"))
     await driver.apply(fault("pause", instance="payments-2"))
-    with pytest.raises(FaultError, match=r"payments-2 is paused before anything was injected"):
+    with pytest.raises(FaultError, match=r"payments-2 was paused before anything was injected"):
         await world.driver().prepare(fault("kill"))
     await driver.undo(undo)
     await driver.verify(undo)
@@ -236,7 +236,9 @@ async def test_a_killed_container_stays_down_until_it_is_undone(world: World) ->
     driver, planned = world.driver(ready_limit_s=0.0), fault("kill", instance="payments-1")
     undo = await driver.prepare(planned)
     await driver.apply(planned)
-    with pytest.raises(FaultError, match=r"hit still holds: \S+payments-1 is exited.*docker start"):
+    with pytest.raises(
+        FaultError, match=r"hit is still active: \S+payments-1 is exited.*docker start"
+    ):
         await driver.verify(undo)
     patient = world.driver()
     await patient.undo(undo)
@@ -257,7 +259,9 @@ async def test_what_a_killed_pumba_leaves_is_found_and_cleared(
     for run in running(driver, planned):
         os.killpg(run.process.pid, signal.SIGKILL)
         assert await run.end(5)
-    with pytest.raises(FaultError, match=r"hit still holds: \S+payments-1 (is paused|has INPUT)"):
+    with pytest.raises(
+        FaultError, match=r"hit is still active: \S+payments-1 (is paused|has INPUT)"
+    ):
         await driver.verify(undo)
     patient = world.driver()
     await patient.undo(undo)

@@ -17,8 +17,6 @@ from benchmarks.dead_collectors import DEAD
 from services.kit.telemetry.metrics import SPANS_DROPPED, SPANS_EXPORTED, Metrics
 from services.kit.telemetry.tracing import QUEUE_SPANS_MAX, SHUTDOWN_S, Tracing
 
-pytestmark = pytest.mark.alone
-
 REQUESTS = 530
 """More than a batch of 512, so that the exporter is at work while the service answers."""
 ANSWER_S_MAX = 0.5

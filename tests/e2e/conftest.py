@@ -1,40 +1,22 @@
-"""The browser that the tests of the pages share."""
+"""The real runs that end-to-end tests share."""
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from selenium import webdriver
+from real_runs import Farm, needed_by
+from undo_harness import named_by
 
 
-def _program(*names: str) -> str:
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    if found is None:
-        message = f"none of {', '.join(names)} is on PATH; on Debian: apt install chromium-driver"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    """A Chromium without a network."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = _program("chromium", "chromium-browser", "google-chrome")
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--hide-scrollbars",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(executable_path=_program("chromedriver"))
-    driver = webdriver.Chrome(options=options, service=service)
-    offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
-    driver.execute_cdp_cmd("Network.enable", {})
-    driver.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
-    yield driver
-    driver.quit()
+@pytest.fixture(scope="session", autouse=True)
+def farm(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Farm]:
+    """Every real run that the collected tests read; afterwards no process of theirs may be left."""
+    needed = needed_by(request.session.items)
+    folder = tmp_path_factory.mktemp("real-runs")
+    if needed:
+        request.getfixturevalue("toxiproxy_binary")  # without it no run can begin
+    farm = Farm(folder, needed)
+    yield farm
+    farm.close()
+    assert named_by(str(folder)) == []

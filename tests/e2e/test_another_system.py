@@ -1,18 +1,15 @@
-"""A system that knows nothing of ours, attached by its own testbed.yaml: the page that tells how is executed."""
+"""A system of its own, connected by its own testbed.yaml: the commands of docs/another-system.md are executed."""
 
 import json
 import re
 import shlex
-import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from aguante_process import ROOT, run_aguante
+from real_runs import LIMIT_S, real_runs
 
-from aguante.core.own_program import aguante_command
-
-pytestmark = pytest.mark.alone
-
-ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "two-services"
 PAGE = (ROOT / "docs" / "another-system.md").read_text(encoding="utf-8")
 SHOWN = dict(re.findall(r"^```(?:yaml|python) (\S+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
@@ -23,35 +20,34 @@ COMMANDS = re.findall(r"^\$ aguante (.*)$", PAGE, re.MULTILINE)
     "name", ["links.yaml", "testbed.yaml", "load.py", "slow-stock.yaml", "stock-killed.yaml"]
 )
 def test_the_page_shows_the_files_as_they_are(name: str) -> None:
-    """A reader who copies from the page has what the test plays."""
+    """The files that a reader copies are those that are tested."""
     assert SHOWN[name] == (EXAMPLE / name).read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the commands of the page leave; each of them exits 0."""
-    folder = tmp_path_factory.mktemp("runs")
+def play_the_page(folder: Path) -> Path:
+    """Play the commands of the page, each of which exits 0; the folder of their runs."""
     assert [command.split()[0] for command in COMMANDS] == ["validate", "run"]
     for command in COMMANDS:
-        argv = aguante_command(*shlex.split(command))
-        options = ["--runs", str(folder)] if argv[3] == "run" else []
-        done = subprocess.run(
-            argv + options, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-        )
+        words = shlex.split(command)
+        options = ["--runs", folder] if words[0] == "run" else []
+        done = run_aguante(*words, *options, limit_s=LIMIT_S)
         assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
 
-@pytest.mark.slow
+page_runs = real_runs("page_runs", {"page": play_the_page})
+
+
+@pytest.mark.long("two runs of an example system")
 @pytest.mark.parametrize(
     ("name", "mechanisms"),
     [("slow-stock", {"timeout"}), ("stock-killed", {"disconnected", "connection_reset"})],
 )
 def test_the_commands_of_the_page_end_held_and_attributed(
-    runs: Path, name: str, mechanisms: set[str]
+    page_runs: Mapping[str, Path], name: str, mechanisms: set[str]
 ) -> None:
-    """The fault bit and is healed; each failure is attributed to shop, its link and a cause, by spans alone."""
-    (path,) = runs.glob(f"*-{name}-*/verdict.json")
+    """The fault is observed and healed; spans alone attribute each failure to shop, its link and a cause."""
+    (path,) = page_runs["page"].glob(f"*-{name}-*/verdict.json")
     verdict = json.loads(path.read_text())
     assert verdict["verdict"] == "held"
     assert [fault["injection_observed"] for fault in verdict["faults"]] == [True]

@@ -18,8 +18,6 @@ from aguante.run_folder.journal import pending
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.testbed.testbed_file import load_testbed
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).parents[2]
 
 

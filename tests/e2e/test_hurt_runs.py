@@ -1,10 +1,9 @@
-"""What a run rests on is hurt in the middle of a fault: the verdict says why, and nothing stays broken."""
+"""A part of a run is damaged during its faults: the verdict gives the reason, and no fault remains."""
 
 import asyncio
 import os
 import signal
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -12,10 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from undo_harness import EXPERIMENT, ROOT, Run, recover, writers_below
+from aguante_process import ROOT
+from real_runs import real_runs
+from undo_harness import EXPERIMENT, Run, writers_below
 
 from aguante.collect.otlp_collector import Collector
-from aguante.drivers.router import Drivers
+from aguante.drivers.driver_set import Drivers
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
 from aguante.experiment import load_experiment
 from aguante.plan.build import build_plan, new_run_id
@@ -31,7 +32,6 @@ from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_file import load_testbed
 from aguante.verdict.verdict import Verdict
 
-pytestmark = [pytest.mark.alone, pytest.mark.slow]
 LONG_FAULT_S = 6.0
 
 
@@ -40,11 +40,11 @@ def kill(pid_of: Callable[[Run], int]) -> Callable[[Run], None]:
 
 
 def fill_the_disk(run: Run) -> None:
-    """As a full disk, and harder: the runner cannot write one byte more to any file."""
+    """Like a full disk: the runner can write no further byte to any file."""
     psutil.Process(run.process.pid).rlimit(psutil.RLIMIT_FSIZE, (1, 1))
 
 
-HURT: dict[str, Callable[[Run], None]] = {
+DAMAGE: dict[str, Callable[[Run], None]] = {
     "toxiproxy": kill(lambda run: run.pid_of("toxiproxy")),
     "postgres": kill(lambda run: run.pid_of("postgres")),
     "load": kill(lambda run: run.load_pid),
@@ -52,52 +52,45 @@ HURT: dict[str, Callable[[Run], None]] = {
 }
 
 
-def hurt_one(folder: Path, what: str) -> tuple[Run, int]:
-    started = Run.start(folder / what, LONG_FAULT_S)
+def damage_one(folder: Path, what: str) -> tuple[Run, int]:
+    """A run that is damaged during its faults, and its exit code."""
+    run = Run.start(folder, LONG_FAULT_S)
     try:
-        started.wait_for('"id":"gone","action":"applied"')
-        HURT[what](started)
-        return started, started.end()
+        run.wait_for('"id":"gone","action":"applied"')
+        DAMAGE[what](run)
+        return run, run.end()
     finally:
-        if started.process.poll() is None:
-            started.process.kill()
-            started.process.wait()
+        run.kill_if_alive()
 
 
-@pytest.fixture(scope="module")
-def hurt(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Run, int]]:
-    """One run for each way of being hurt, all at once: none of them is judged by its timing."""
-    folder = tmp_path_factory.mktemp("hurt")
-    with ThreadPoolExecutor(len(HURT)) as pool:
-        return dict(zip(HURT, pool.map(partial(hurt_one, folder), HURT), strict=True))
+damaged = real_runs("damaged", {what: partial(damage_one, what=what) for what in DAMAGE})
+Damaged = Mapping[str, tuple[Run, int]]
 
 
 @pytest.mark.parametrize(
     ("what", "name"),
     [("toxiproxy", "toxiproxy"), ("postgres", "postgres"), ("load", "the load generator")],
 )
-def test_a_run_whose_part_dies_is_inconclusive_and_says_which(
-    hurt: dict[str, tuple[Run, int]], what: str, name: str
+def test_a_run_whose_part_dies_is_inconclusive_and_names_it(
+    damaged: Damaged, what: str, name: str
 ) -> None:
     """Ended at once, exit 2, one reason, and nothing left to heal."""
-    ended, code = hurt[what]
-    verdict = ended.verdict
-    assert verdict is not None, ended.output()
-    assert (code, verdict.verdict) == (2, "inconclusive"), ended.output()
+    run, code = damaged[what]
+    verdict = run.verdict
+    assert verdict is not None, run.output()
+    assert (code, verdict.verdict) == (2, "inconclusive"), run.output()
     assert f"{name} ended by itself" in verdict.reasons[0]
-    assert ended.left_behind() == []
+    assert run.left_behind() == []
 
 
-def test_a_full_disk_is_inconclusive_and_heals_all_the_same(
-    hurt: dict[str, tuple[Run, int]],
-) -> None:
-    """Nothing can be written, not even the verdict: it is said, exit 2; recover finds nothing broken."""
-    ended, code = hurt["disk"]
-    assert code == 2, ended.output()
-    assert "the evidence could not be written" in ended.output()
-    assert "File too large" in ended.output()
-    assert recover(ended.folder).returncode == 0
-    assert ended.left_behind() == []
+def test_a_full_disk_is_inconclusive_and_heals_all_the_same(damaged: Damaged) -> None:
+    """Nothing can be written, not even the verdict: a message, exit 2; recover finds no fault."""
+    run, code = damaged["disk"]
+    assert code == 2, run.output()
+    assert "the evidence could not be written" in run.output()
+    assert "File too large" in run.output()
+    assert run.recover().returncode == 0
+    assert run.left_behind() == []
 
 
 class Meddler:
@@ -146,7 +139,8 @@ async def test_a_toxiproxy_that_hangs_on_removal_ends_as_not_healed(
 
     def impatient_drivers(testbed: Testbed) -> Drivers:
         api, run_id = testbed.toxiproxy, request.plan.run_id
-        return Drivers(ToxiproxyDriver(api, run_id, call_limit_s=0.3, removal_limit_s=1.0), None)
+        driver = ToxiproxyDriver(api, run_id, call_limit_s=0.3, removal_limit_s=1.0)
+        return Drivers({"toxiproxy": driver})
 
     parts = parts_on(NativeRuntime(state), request, progress)
     parts = replace(parts, drivers_for=impatient_drivers, heal_limit_s=3.0)

@@ -1,25 +1,21 @@
-"""``aguante load`` and ``aguante saturate`` on the real system, as a user types them."""
+"""``aguante load`` and ``aguante saturate`` on the real system, from the command line."""
 
 import csv
 import json
-import subprocess
 import xml.etree.ElementTree as ET
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from aguante_process import run_aguante
+from real_runs import LIMIT_S, real_runs
 
-from aguante.core.own_program import aguante_command
-
-pytestmark = [pytest.mark.alone, pytest.mark.slow]
-ROOT = Path(__file__).parents[2]
-LIMIT_S = 120
-EVERYTHING = (
+EVERY_OPERATION = (
     "reserve=0.5", "read_event=0.1", "read_reservation=0.1",
     "reserve_sold_out=0.1", "reserve_declined=0.1", "reserve_bad=0.1",
 )  # fmt: skip
-RIGHT = """\
+EXPECTED = """\
 expect:
   - rate: {phase: baseline, operation: reserve, status: 200, min: 0.9}
   - rate: {phase: baseline, operation: read_reservation, status: 200, min: 0.9}
@@ -28,66 +24,69 @@ expect:
   - rate: {phase: baseline, operation: reserve_bad, status: 4xx, min: 1.0}
   - achieved: {min: 0.99}
 """
+FEW_SOLD_OUT = "expect:\n  - rate: {phase: baseline, status: 409, max: 0.5}\n"
 
 
-class Played(NamedTuple):
-    """Two loads and a search that have ended."""
+@dataclass(frozen=True)
+class EndedLoad:
+    """A command that has ended, and the folder of its runs."""
 
+    exit_code: int
+    stdout: str
+    stderr: str
     runs: Path
-    every_operation: subprocess.CompletedProcess[str]
-    sold_out: subprocess.CompletedProcess[str]
-    search: subprocess.CompletedProcess[str]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _toxiproxy(toxiproxy_binary: Path) -> None:
-    """Without toxiproxy-server nothing here can run."""
+def ended(folder: Path, *words: str) -> EndedLoad:
+    runs = folder / "runs"
+    done = run_aguante(*words, "--runs", runs, limit_s=LIMIT_S)
+    return EndedLoad(done.returncode, done.stdout, done.stderr, runs)
 
 
-def aguante(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        aguante_command(*arguments),
-        cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,
+def expecting(folder: Path, thresholds: str) -> tuple[str, str]:
+    """The option for a file of thresholds."""
+    path = folder / "thresholds.yaml"
+    path.write_text(thresholds)
+    return "--expect", str(path)
+
+
+def load_every_operation(folder: Path) -> EndedLoad:
+    mix = [part for each in EVERY_OPERATION for part in ("--mix", each)]
+    return ended(
+        folder, "load", "--rate", "30", "--duration", "8", "--warmup", "0", "--workers", "2", *mix,
+        "--seed", "3", *expecting(folder, EXPECTED), "--json",
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    """Two at a time: so little load that neither keeps the other waiting."""
-    folder = tmp_path_factory.mktemp("played")
-    right, few = folder / "right.yaml", folder / "few.yaml"
-    right.write_text(RIGHT)
-    few.write_text("expect:\n  - rate: {phase: baseline, status: 409, max: 0.5}\n")
-    mix = [part for each in EVERYTHING for part in ("--mix", each)]
-    commands = (
-        (
-            "load", "--rate", "30", "--duration", "8", "--warmup", "0", "--workers", "2", *mix, "--seed", "3",
-            "--expect", str(right), "--json",
-        ),
-        (
-            "load", "--rate", "20", "--duration", "2", "--warmup", "0", "--mix", "reserve_sold_out=1",
-            "--expect", str(few), "--ci",
-        ),
-        (
-            "saturate", "--policies", "default", "--from", "10", "--to", "20", "--step", "10", "--hold", "3",
-            "--settle-in", "1", "--json",
-        ),
+def load_sold_out(folder: Path) -> EndedLoad:
+    return ended(
+        folder, "load", "--rate", "20", "--duration", "2", "--warmup", "0", "--mix", "reserve_sold_out=1",
+        *expecting(folder, FEW_SOLD_OUT), "--ci",
     )  # fmt: skip
-    with ThreadPoolExecutor(2) as pool:
-        begun = [pool.submit(aguante, *each, "--runs", str(folder / "runs")) for each in commands]
-        return Played(folder / "runs", *(each.result() for each in begun))
 
 
-def test_every_operation_gets_its_right_answer_and_the_audit_holds(played: Played) -> None:
-    """Two workers, six operations: thresholds met, invariants tried, JUnit and CSV agree with the verdict."""
-    ended = played.every_operation
-    assert ended.returncode == 0, ended.stderr
-    folder = played.runs / json.loads(ended.stdout)["run_id"]
+def search(folder: Path) -> EndedLoad:
+    return ended(
+        folder, "saturate", "--policies", "default", "--from", "10", "--to", "20", "--step", "10",
+        "--hold", "3", "--settle-in", "1", "--json",
+    )  # fmt: skip
+
+
+Loads = Mapping[str, EndedLoad]
+loads = real_runs("loads", {"every operation": load_every_operation, "sold out": load_sold_out})
+searches = real_runs("searches", {"no knee": search})
+
+
+def test_every_operation_gets_its_expected_response_and_the_audit_holds(loads: Loads) -> None:
+    """Two workers, six operations: thresholds met, invariants checked, JUnit and CSV agree with the verdict."""
+    load = loads["every operation"]
+    assert load.exit_code == 0, load.stderr
+    folder = load.runs / json.loads(load.stdout)["run_id"]
     verdict = json.loads((folder / "verdict.json").read_bytes())
     assert verdict["verdict"] == "held"
-    tried = {each["name"]: each["measure"]["exposure"] for each in verdict["invariants"]}
-    assert tried["acknowledged_is_kept"] > 0
-    assert tried["definite_failure_never_confirmed"] > 0
+    exposure = {each["name"]: each["measure"]["exposure"] for each in verdict["invariants"]}
+    assert exposure["acknowledged_is_kept"] > 0
+    assert exposure["definite_failure_never_confirmed"] > 0
     with (folder / "requests.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["seq"]) for row in rows] == list(range(len(rows)))
@@ -99,21 +98,22 @@ def test_every_operation_gets_its_right_answer_and_the_audit_holds(played: Playe
     assert (folder / "report.html").exists()
 
 
-def test_a_threshold_that_is_broken_ends_with_1(played: Played) -> None:
-    """The whole of a load that asks for sold-out seats is 409: right or wrong is the threshold's to say."""
-    ended = played.sold_out
-    assert ended.returncode == 1, ended.stderr
-    assert "Unmet: rate of 409 in baseline <= 50 %; observed 100.0 %" in ended.stdout
+def test_a_load_that_misses_a_threshold_ends_with_1(loads: Loads) -> None:
+    """A load on sold-out events gets only 409, more than its threshold allows."""
+    load = loads["sold out"]
+    assert load.exit_code == 1, load.stderr
+    assert "Unmet: rate of 409 in baseline <= 50 %; observed 100.0 %" in load.stdout
 
 
-def test_a_search_that_reaches_no_knee_says_so(played: Played) -> None:
+@pytest.mark.long("a search plays a load per level")
+def test_a_search_that_reaches_no_knee_reports_it(searches: Loads) -> None:
     """Two low levels: goodput follows, exit 2, and the page shows both."""
-    ended = played.search
-    assert ended.returncode == 2, ended.stderr
-    found = json.loads(ended.stdout)
+    load = searches["no knee"]
+    assert load.exit_code == 2, load.stderr
+    found = json.loads(load.stdout)
     levels = found["sweeps"][0]["levels"]
     assert [level["target_rps"] for level in levels] == [10, 20]
     assert all(level["goodput_rps"] >= 0.9 * level["offered_rps"] for level in levels)
-    page = (played.runs / found["id"] / "saturation.html").read_text()
+    page = (load.runs / found["id"] / "saturation.html").read_text()
     assert page.count("data-goodput=") == 2
     assert "no knee was reached" in page

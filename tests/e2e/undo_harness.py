@@ -1,4 +1,4 @@
-"""A short run as its user starts it, stopped or hurt at a chosen moment, and all that it may have left behind."""
+"""A short run as a process, which is interrupted or damaged at a chosen moment, and everything that it left behind."""
 
 import contextlib
 import os
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from aguante_process import ROOT, run_aguante
+from waiting import wait_until
 
 from aguante.core.own_program import aguante_command
 from aguante.run_folder.folder import RunFolder
@@ -18,7 +20,6 @@ from aguante.run_folder.journal import pending
 from aguante.runtimes.testbed_state import SavedState, folders, read_state
 from aguante.verdict.verdict import Verdict
 
-ROOT = Path(__file__).parents[2]
 LIMIT_S = 90.0
 FAULT_S = 1.5
 EXPERIMENT = """
@@ -41,7 +42,7 @@ WITH_PROCESSES = EXPERIMENT.replace(
   - {id: ended, process: {service: notifications, action: stop}}
 expect:""",
 )
-"""The same, with a process that stands still and one that has ended."""
+"""The same, with a paused and a stopped process."""
 
 STAGES = ("boot", "baseline", "fault", "heal", "analysis")
 _MOMENTS: dict[str, tuple[str, float, float]] = {
@@ -51,7 +52,7 @@ _MOMENTS: dict[str, tuple[str, float, float]] = {
     "heal": ('"action":"applied"', FAULT_S - 0.2, FAULT_S + 0.5),
     "analysis": ('"kind":"collector"', 0.0, 1.5),
 }
-"""Stage -> the mark in the diary after which it begins, and from when to when it lasts, seconds."""
+"""Stage -> the event after which it begins, and from when to when it lasts after that, seconds."""
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Run:
     folder: Path
     process: "subprocess.Popen[bytes]"
     testbeds: set[str]
-    """Ids that were seen, for what they keep outside the folder."""
+    """Ids of testbeds seen so far, for their files outside the folder."""
 
     @classmethod
     def start(
@@ -71,17 +72,17 @@ class Run:
         text: str = EXPERIMENT,
         attach: "tuple[Path, str] | None" = None,
     ) -> "Run":
-        """``text`` as a run of its own, or ``attach``: on a testbed of that home, by its id."""
+        """Start ``text`` on a testbed of its own, or with ``attach`` on one of that home, by its id."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "tmp").mkdir()
         experiment = folder / "brief.yaml"
         experiment.write_text(text % fault_s)
         home, which = (attach[0], ["--attach", attach[1]]) if attach else (folder, [])
-        # a pipe, since a run whose files are all full must still be able to speak
+        # a pipe, since a run that can write no file must still be able to report that
         process = subprocess.Popen(
-            aguante(folder, "run", str(experiment), *which),
+            aguante_command("run", str(experiment), *which, "--runs", str(folder / "runs")),
             cwd=ROOT,
-            env=environment(folder, home),
+            env={**os.environ, **environment(folder, home)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -117,20 +118,20 @@ class Run:
     def output(self) -> str:
         return (self.folder / "output").read_text()
 
-    def wait_for(self, mark: str) -> None:
-        """Until the diary holds ``mark`` (empty: until there is a run folder)."""
-        deadline = time.monotonic() + LIMIT_S
-        while time.monotonic() < deadline and self.process.poll() is None:
-            if run := self.run_folder:
-                text = run.events.read_text() if run.events.exists() else ""
-                if mark in text:
-                    return
-            time.sleep(0.02)
-        raise AssertionError(self.output())
+    def wait_for(self, event: str) -> None:
+        """Wait until the event log holds ``event`` (empty: until there is a run folder)."""
 
-    def await_moment(self, stage: str, draw: random.Random) -> None:
-        mark, low_s, high_s = _MOMENTS[stage]
-        self.wait_for(mark)
+        def logged() -> bool:
+            assert self.process.poll() is None, self.output()
+            run = self.run_folder
+            text = run.events.read_text() if run and run.events.exists() else ""
+            return run is not None and event in text
+
+        wait_until(logged, event or "the run folder", LIMIT_S)
+
+    def wait_for_moment(self, stage: str, draw: random.Random) -> None:
+        event, low_s, high_s = _MOMENTS[stage]
+        self.wait_for(event)
         time.sleep(draw.uniform(low_s, high_s))
         self.testbeds |= {root.name for root in folders(self.folder / "state")}
 
@@ -138,7 +139,7 @@ class Run:
         return next(each.pid for each in self.state.processes if each.name == name)
 
     def end(self) -> int:
-        """Its exit code."""
+        """Wait for its exit code."""
         try:
             return self.process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
@@ -146,14 +147,14 @@ class Run:
             raise
 
     def left_behind(self, within_s: float = 0.0) -> list[str]:
-        """Everything that should not be there any more; what is still ending gets ``within_s``."""
-        deadline = time.monotonic() + within_s
-        while (found := self._left()) and time.monotonic() < deadline:
+        """Everything that should be gone; what is still ending has ``within_s`` to do so."""
+        deadline_s = time.monotonic() + within_s
+        while (found := self._left()) and time.monotonic() < deadline_s:
             time.sleep(0.1)
         return found
 
     def _left(self) -> list[str]:
-        memory = Path("/dev/shm") / f"aguante-{os.getuid()}"  # noqa: S108 - what we look for
+        memory = Path("/dev/shm") / f"aguante-{os.getuid()}"  # noqa: S108 - where testbeds keep data
         return [
             *writers_below(self.folder),
             *named_by(str(self.folder)),
@@ -164,45 +165,38 @@ class Run:
         ]
 
     def still_broken(self) -> list[str]:
-        """Ids of faults that the journal holds as not undone."""
+        """Ids of the faults that the journal lists as not undone."""
         run = self.run_folder
         if run is None or not run.journal.exists():
             return []
         return [undo.fault_id for undo in pending(run.journal)]
 
+    def recover(self, home: Path | None = None) -> "subprocess.CompletedProcess[str]":
+        """``aguante recover`` of this run, on the testbeds of ``home`` (by default its own)."""
+        runs, env = self.folder / "runs", environment(self.folder, home)
+        return run_aguante("recover", "--runs", runs, env=env, limit_s=60)
+
+    def kill_if_alive(self) -> None:
+        """End it at the latest now."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
 
 def _copy(process: "subprocess.Popen[bytes]", target: Path) -> None:
     assert process.stdout
     with process.stdout, target.open("wb", buffering=0) as file:
-        while said := process.stdout.read1():
-            file.write(said)
-
-
-def aguante(folder: Path, command: str, *arguments: str) -> list[str]:
-    options = ["--runs", str(folder / "runs")]
-    return aguante_command(command, *arguments, *options)
+        while text := process.stdout.read1():
+            file.write(text)
 
 
 def environment(folder: Path, home: Path | None = None) -> dict[str, str]:
-    """Of commands whose runs are in ``folder``, and whose testbeds are in ``home`` (the same, where none is given)."""
-    own = {"AGUANTE_STATE": str((home or folder) / "state"), "TMPDIR": str(folder / "tmp")}
-    return {**os.environ, **own}
-
-
-def recover(folder: Path, home: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        aguante(folder, "recover"),
-        cwd=ROOT,
-        env=environment(folder, home),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    """For commands with their runs in ``folder`` and their testbeds in ``home`` (by default the same)."""
+    return {"AGUANTE_STATE": str((home or folder) / "state"), "TMPDIR": str(folder / "tmp")}
 
 
 def writers_below(folder: Path) -> list[str]:
-    """Processes whose output goes to a file below ``folder``: each one that a run starts has its log there."""
+    """Processes whose output is a file below ``folder``, as every process of a testbed there."""
     found = []
     for process in psutil.process_iter():
         for fd in (1, 2):
@@ -215,23 +209,21 @@ def writers_below(folder: Path) -> list[str]:
 
 
 def named_by(text: str) -> list[str]:
-    """Command lines of living processes whose arguments or environment hold ``text``: a folder, say."""
+    """Command lines of processes with ``text``, such as a folder, in their arguments or environment."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            said = " ".join(process.cmdline()) + " ".join(process.environ().values())
-            if text in said and process.pid != os.getpid():
+            words = " ".join(process.cmdline()) + " ".join(process.environ().values())
+            if text in words and process.pid != os.getpid():
                 found.append(" ".join(process.cmdline()))
     return found
 
 
-def strike(run: Run, stage: str, number: signal.Signals, seed: int) -> tuple[Run, int]:
-    """Send a run that was just started a signal at a drawn moment of a stage, and await its end."""
+def interrupt(run: Run, stage: str, number: signal.Signals, seed: int) -> int:
+    """Send a signal to a run at a random moment of a stage; its exit code."""
     try:
-        run.await_moment(stage, random.Random(seed))  # noqa: S311 - reproducible on purpose
+        run.wait_for_moment(stage, random.Random(seed))  # noqa: S311 - must be reproducible
         run.process.send_signal(number)
-        return run, run.end()
+        return run.end()
     finally:
-        if run.process.poll() is None:
-            run.process.kill()
-            run.process.wait()
+        run.kill_if_alive()

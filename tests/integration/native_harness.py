@@ -1,4 +1,4 @@
-"""What the tests of the native runtime share: its processes, and the command line."""
+"""The processes and folders of native testbeds."""
 
 import contextlib
 import shutil

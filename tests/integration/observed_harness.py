@@ -14,7 +14,8 @@ import asyncpg
 
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
 from aguante.experiment import load_experiment
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.plan.build import build_plan
 from aguante.report.analyse import JudgedRun
 from aguante.run.compose_run import parts_on

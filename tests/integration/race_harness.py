@@ -6,20 +6,22 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import aiohttp
 import asyncpg
 
 from aguante.collect.settle import settle
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.measure.measures import InvariantMeasure
 from aguante.run_folder.folder import RunFolder
 from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.testbed.runtime import ONE_EACH, Testbed
 from aguante.testbed.testbed_spec import TestbedSpec
 from stress.audit import audit, take_tables
-from stress.client import Client, Wish
+from stress.client import Client, ReservationRequest
 from stress.ledger import Ledger
 
 WAIT_S = 6.0
@@ -38,12 +40,10 @@ class Shop:
     folder: RunFolder
     ledger: Ledger
     client: Client
-    events: int = 0
 
     async def event(self, capacity: int, event_id: str = "") -> str:
         """Make an event, or resize one: a resize counts its seats anew, so it also fixes an oversold one."""
-        self.events += 1
-        event_id = event_id or f"event-{self.events}"
+        event_id = event_id or f"event-{uuid4().hex[:12]}"
         url = next(s.url for s in self.testbed.services if s.name == "inventory")
         async with (
             aiohttp.ClientSession() as session,
@@ -52,9 +52,11 @@ class Shop:
             assert answer.status == 200, await answer.text()
         return event_id
 
-    def wishes(self, event_id: str, count: int) -> list[Wish]:
+    def orders(self, event_id: str, count: int) -> list[ReservationRequest]:
         """As many users, each of whom wants one seat of the event."""
-        return [Wish(f"{event_id}-{n}", f"user-{n}", event_id, 1) for n in range(count)]
+        return [
+            ReservationRequest(f"{event_id}-{n}", f"user-{n}", event_id, 1) for n in range(count)
+        ]
 
     @contextlib.asynccontextmanager
     async def slow(self, link: str, latency_ms: int, stream: str) -> AsyncIterator[None]:
@@ -97,7 +99,7 @@ class Shop:
     async def race(self, event_id: str, racers: int) -> Counter[tuple[int, str]]:
         """All ask at once for one seat of the event; returns how many got which status and mechanism."""
         async with self.slow("inventory-db", WIDENED_MS, "downstream"):
-            asking = (self.client.reserve(wish) for wish in self.wishes(event_id, racers))
+            asking = (self.client.reserve(order) for order in self.orders(event_id, racers))
             return Counter((r.status, r.mechanism) for r in await asyncio.gather(*asking))
 
     async def allocated(self, event_id: str) -> int:
@@ -119,12 +121,22 @@ class Shop:
 async def shop_with(
     spec: TestbedSpec, parent: Path, policy: str, replicas: Mapping[str, int] = ONE_EACH
 ) -> AsyncIterator[Shop]:
-    """The testbed up with this policy, and a client in front of it; ``parent`` is a folder for all its files."""
-    folder, runtime = RunFolder.create(parent / "runs", policy), NativeRuntime(parent)
-    async with runtime.running(spec, policy, replicas=replicas) as testbed:
-        with Ledger(folder.records) as ledger:
-            async with Client(testbed.gateway, ledger) as client:
-                yield Shop(spec, runtime, testbed, folder, ledger, client)
+    """A testbed with this policy and a client; ``parent`` is a folder for all its files."""
+    runtime = NativeRuntime(parent)
+    async with (
+        runtime.running(spec, policy, replicas=replicas),
+        shop_on(spec, runtime, parent / "runs") as shop,
+    ):
+        yield shop
+
+
+@contextlib.asynccontextmanager
+async def shop_on(spec: TestbedSpec, runtime: NativeRuntime, runs: Path) -> AsyncIterator[Shop]:
+    """A client with a ledger of its own on a testbed that is up; ``runs`` is a folder for its audits."""
+    folder = RunFolder.create(runs, "audit")
+    with Ledger(folder.records) as ledger:
+        async with Client(runtime.testbed.gateway, ledger) as client:
+            yield Shop(spec, runtime, runtime.testbed, folder, ledger, client)
 
 
 def with_a_policy_for_each_lock(spec: TestbedSpec, policies: Path) -> TestbedSpec:

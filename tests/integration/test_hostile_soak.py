@@ -33,6 +33,7 @@ INPUTS = {
     "notifications": 500,
 }
 WARM_UP = 300
+LONG = pytest.mark.long("thousands of inputs to each service of a testbed")
 ALL_KINDS = {200, 400, 404, 405, 413, 415, 422}
 
 
@@ -71,7 +72,7 @@ def as_described(sent: Input, response: Response) -> None:
         raise UnfitResponseError(str(why)) from why
 
 
-@pytest.mark.slow
+@LONG
 @pytest.mark.parametrize("name", INPUTS)
 async def test_hostile_inputs_break_nothing_and_leave_nothing(attacked: Shop, name: str) -> None:
     """Complete responses, no 500; afterwards no growth in memory, files or labels, and no error in the log."""
@@ -83,6 +84,7 @@ async def test_hostile_inputs_break_nothing_and_leave_nothing(attacked: Shop, na
     assert set(result.outcome.statuses) >= ALL_KINDS, "the inputs vary too little to prove anything"
 
 
+@LONG
 async def test_every_span_of_it_was_exported(attacked: Shop) -> None:
     """No input becomes a span that protobuf cannot encode, which would lose its whole batch."""
     assert attacked.collector.requests > 0
@@ -94,7 +96,7 @@ async def test_every_span_of_it_was_exported(attacked: Shop) -> None:
             assert float(failed) == 0, process.name
 
 
-@pytest.mark.slow
+@LONG
 def test_schemathesis_finds_nothing_in_the_real_system(attacked: Shop, tmp_path: Path) -> None:
     """Through the entry link, as a client."""
     gateway = attacked.testbed.gateway

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from aguante.runtimes.native.native_runtime import NativeRuntime
-from aguante.runtimes.testbed_state import living, read_state
+from aguante.runtimes.testbed_state import live_testbeds, read_state
 from aguante.testbed.runtime import RunningService, Testbed, TestbedError
 from aguante.testbed.testbed_spec import TestbedSpec
 
@@ -136,7 +136,7 @@ async def test_a_testbed_with_a_paused_instance_ends_at_once(
     await runtime.pause("back-1")
     async with asyncio.timeout(4):
         await runtime.down()
-    assert list(living(parent)) == []
+    assert list(live_testbeds(parent)) == []
 
 
 async def test_without_a_testbed_nothing_can_be_killed() -> None:

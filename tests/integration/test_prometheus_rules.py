@@ -48,7 +48,6 @@ def rules() -> Iterator[dict[str, str]]:
             yield from group["rules"]
 
 
-@pytest.mark.slow
 def test_every_alert_fires_when_it_must_and_at_no_other_time(promtool: Path) -> None:
     """promtool plays hand-made series: an outage, a quiet shop, hardly any traffic, answers that are no failures."""
     assert "SUCCESS" in told(promtool, "test", "rules", FOLDER / "tests" / "alerts.yml")

@@ -8,8 +8,6 @@ from race_harness import Shop, shop_with, with_a_policy_for_each_lock
 
 from aguante.testbed.testbed_spec import TestbedSpec
 
-pytestmark = pytest.mark.alone
-
 HONEST = {
     (503, "pool_exhausted"),  # 10 connections, all of them waiting for the row
     (503, "breaker_open"),  # after five of the others

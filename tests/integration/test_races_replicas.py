@@ -8,7 +8,7 @@ from race_harness import Shop, shop_with, with_a_policy_for_each_lock
 
 from aguante.testbed.testbed_spec import TestbedSpec
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.long("a testbed of its own, whose services are restarted")
 
 RACERS = 20
 """Each comes over a connection of its own: that all meet in one replica happens once in 500,000 races."""

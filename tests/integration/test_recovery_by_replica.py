@@ -19,7 +19,8 @@ import pytest
 from aguante.collect.settle import settle
 from aguante.core.own_program import aguante_command
 from aguante.drivers.toxiproxy.toxiproxy_driver import ToxiproxyDriver
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.load.seed_events import seed_events
 from aguante.load_protocol.records import RequestRecord
 from aguante.measure.audit.invariant_audit import Audit
@@ -28,6 +29,8 @@ from aguante.runtimes.native.native_runtime import NativeRuntime
 from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_spec import TestbedSpec
 from services.shop.budget import LEASE_S
+
+pytestmark = pytest.mark.long("waits for a lease of 15 s, with four replicas")
 
 RESERVATIONS = 24
 """One of four replicas gets none of 24 connections once in a thousand runs; then the test says so."""
@@ -160,7 +163,6 @@ async def command(left: Left, *arguments: str) -> tuple[int | None, str]:
     return process.returncode, output.decode()
 
 
-@pytest.mark.slow
 async def test_what_a_lost_replica_left_is_taken_up_once_and_given_back(left: Left) -> None:
     """Two survivors look for it each second: one of them gets each saga, and nobody gets it twice."""
     assert set(left.steps) == left.abandoned
@@ -174,7 +176,6 @@ async def test_what_a_lost_replica_left_is_taken_up_once_and_given_back(left: Le
         ], reservation_id
 
 
-@pytest.mark.slow
 async def test_nobody_takes_up_a_saga_before_its_lease_is_over(left: Left) -> None:
     """15 s after its owner's last step, and within three more."""
     sql = """SELECT EXTRACT(EPOCH FROM taken.at - before.at) AS after_s FROM saga_log AS taken
@@ -185,7 +186,6 @@ async def test_nobody_takes_up_a_saga_before_its_lease_is_over(left: Left) -> No
     assert LEASE_S <= min(waits) <= max(waits) < LEASE_S + 3
 
 
-@pytest.mark.slow
 async def test_the_rest_is_confirmed_by_its_own_process(left: Left) -> None:
     """The survivors' own reservations went straight through."""
     sql = "SELECT count(*) FROM sagas WHERE state = 'CONFIRMED'"
@@ -193,7 +193,6 @@ async def test_the_rest_is_confirmed_by_its_own_process(left: Left) -> None:
     assert confirmed == RESERVATIONS - len(left.abandoned) > 0
 
 
-@pytest.mark.slow
 async def test_the_audit_finds_nothing_with_the_clients_ledger(left: Left) -> None:
     """Every charge that was made for a lost owner is refunded; who was told 200 has it still."""
     code, output = await command(left, "audit", "--ledger", str(left.ledger), "--json")
@@ -206,7 +205,6 @@ async def test_the_audit_finds_nothing_with_the_clients_ledger(left: Left) -> No
     assert tried["acknowledged_is_kept"] == RESERVATIONS - len(left.abandoned)
 
 
-@pytest.mark.slow
 async def test_reconcile_lists_exactly_the_abandoned(left: Left) -> None:
     """Released and refunded by recovery."""
     code, output = await command(left, "reconcile", left.testbed.id, "--json")
@@ -222,7 +220,6 @@ async def test_reconcile_lists_exactly_the_abandoned(left: Left) -> None:
     }
 
 
-@pytest.mark.slow
 async def test_a_violation_on_a_running_testbed_exits_1(left: Left) -> None:
     """A charge that nobody made room for is found, and its row is shown."""
     dsn = next(each.dsn for each in left.testbed.databases if each.name == "payments")

@@ -21,7 +21,7 @@ STORMS = {
         *("--policy", "no-lock"),
     ),
 }
-pytestmark = [pytest.mark.alone, pytest.mark.slow]
+pytestmark = pytest.mark.long("two storms, each on a testbed of its own")
 
 
 class Played(NamedTuple):

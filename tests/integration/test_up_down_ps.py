@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from aguante_process import run_aguante
 from native_harness import processes_in, wait_until_gone
 
 from aguante.core.own_program import aguante_command
@@ -20,9 +21,7 @@ LIMIT_S = 30
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        aguante_command(*arguments), capture_output=True, text=True, timeout=LIMIT_S, check=False
-    )
+    return run_aguante(*arguments, limit_s=LIMIT_S)
 
 
 def wait_for_testbed(parent: Path) -> Testbed:

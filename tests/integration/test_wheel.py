@@ -29,8 +29,6 @@ PARTS += (
 )
 HELP_LIMIT_S = 0.3
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:

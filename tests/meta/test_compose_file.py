@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from aguante.runtimes.native.postgres_server import _SERVER_OPTIONS
-from aguante.runtimes.native.prometheus_server import Places, arguments
+from aguante.runtimes.native.prometheus_server import PrometheusFiles, arguments
 from aguante.runtimes.servers import SERVERS
 from aguante.testbed.testbed_file import load_testbed
 from aguante.testbed.testbed_spec import PumbaSpec
@@ -54,7 +54,7 @@ def publications() -> list[tuple[str, str, str, str]]:
 
 def test_prometheus_is_started_as_natively() -> None:
     """What a run, an exemplar and a query rest on is the same; where it keeps things, and how much, is its own."""
-    places = Places(Path("/c.yml"), Path("/samples"), Path("/log"))
+    places = PrometheusFiles(Path("/c.yml"), Path("/samples"), Path("/log"))
     natively, there = set(arguments(places, 9090)), set(SERVICES["prometheus"]["command"])
     own = ("--config.file", "--storage.", "--web.listen-address")
     assert {flag for flag in there ^ natively if not flag.startswith(own)} == set()

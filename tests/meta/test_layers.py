@@ -189,6 +189,31 @@ def test_the_folders_of_the_runner_import_one_way(folder: str) -> None:
     assert found == []
 
 
+RUNTIMES = ("servers", "", "native", "compose", "attach", "chosen_runtime")
+"""The parts of ``aguante/runtimes`` from bottom to top; empty: the modules of the folder itself."""
+
+
+def runtimes_part(module: str) -> str:
+    """The part of ``RUNTIMES`` that ``aguante.runtimes.native.port_map`` belongs to."""
+    part = module.removeprefix("aguante.runtimes").removeprefix(".").split(".")[0]
+    return part if part in RUNTIMES else ""
+
+
+@pytest.mark.parametrize("part", RUNTIMES)
+def test_the_parts_of_the_runtimes_import_one_way(part: str) -> None:
+    """Native and compose runtimes do not know each other, and what they share knows neither."""
+    above = set(RUNTIMES[RUNTIMES.index(part) + 1 :])
+    above |= {"native"} if part == "compose" else set()
+    found = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules_below("aguante/runtimes")
+        if runtimes_part(".".join(path.relative_to(ROOT).with_suffix("").parts)) == part
+        for name in imports_of(path)
+        if name.startswith("aguante.runtimes.") and runtimes_part(name) in above
+    ]
+    assert found == []
+
+
 def test_no_two_modules_import_each_other() -> None:
     """The modules of the runner form no import cycle."""
     graph = {}

@@ -92,10 +92,10 @@ def test_who_waits_to_be_alone_is_not_passed_by(worker: Worker) -> None:
     [
         ("tests/unit/a/test_b.py::test_c[x::y]", "tests/unit/a/test_b.py"),
         ("tests/containers/test_b.py::test_c", "tests/containers/"),
-        ("tests/containers/test_d.py::test_c", "tests/containers/"),
+        ("tests/integration/observed/test_d.py::test_c", "tests/integration/observed/"),
     ],
 )
-def test_a_module_stays_on_one_worker_and_so_do_all_container_tests(
+def test_a_module_stays_on_one_worker_and_so_does_a_folder_that_shares_a_testbed(
     nodeid: str, scope: str
 ) -> None:
     """For the fixtures that they share."""

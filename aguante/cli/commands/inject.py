@@ -17,17 +17,15 @@ from aguante.cli.options.runtime_choice import attach_option, old_attach_option
 from aguante.cli.options.stop_signals import stop_on_signals
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.drivers.driver import FaultError
-from aguante.faults.planned_fault import ToxiproxyFault
-from aguante.faults.toxics import findings
 from aguante.plan.build import new_run_id
 from aguante.run.fault_executor import HealError
 from aguante.run.manual_fault import (
     HOLD_MAX_S,
     Injection,
     WrongValuesError,
+    fault_on_link,
     heal_testbed,
     hold,
-    toxic_of,
 )
 
 
@@ -83,7 +81,10 @@ def inject_command(  # noqa: PLR0913 - an argument for each option
     if link not in links:
         message = f"there is no link {link!r}; there are: {', '.join(links)}"
         raise click.UsageError(message)
-    fault = _fault(link, toxic, values, upstream=upstream, toxicity=toxicity)
+    try:
+        fault = fault_on_link(link, toxic, values, upstream=upstream, toxicity=toxicity)
+    except WrongValuesError as error:
+        raise click.UsageError(str(error)) from error
     run_id = new_run_id(f"inject-{link}", datetime.now(UTC), secrets.token_hex(2))
     injection = Injection(run_id, running.toxiproxy, fault, for_s)
 
@@ -114,25 +115,6 @@ def heal_command(links: tuple[str, ...], attach: str | None, testbed: Path | Non
         click.echo("\n".join(healed) if healed else "nothing to heal")
 
     return _or_testbed_failed(work)
-
-
-def _fault(
-    link: str, toxic: str, values: tuple[str, ...], *, upstream: bool, toxicity: float
-) -> ToxiproxyFault:
-    try:
-        attributes = toxic_of(toxic, values)
-    except WrongValuesError as error:
-        raise click.UsageError(str(error)) from error
-    wrong = findings(toxic, dict(attributes), toxicity)
-    if wrong:
-        raise click.UsageError("; ".join(wrong))
-    return ToxiproxyFault(
-        link=link,
-        toxic=toxic,
-        stream="upstream" if upstream else "downstream",
-        toxicity=toxicity,
-        attributes=attributes,
-    )
 
 
 def _or_testbed_failed(work: Callable[[], Coroutine[None, None, None]]) -> int:

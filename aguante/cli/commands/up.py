@@ -20,12 +20,12 @@ from aguante.cli.options.with_option import with_option
 from aguante.runtimes.chosen_runtime import RuntimeName
 from aguante.runtimes.compose.compose_runtime import ComposeRuntime
 from aguante.runtimes.native.native_runtime import NativeRuntime
-from aguante.runtimes.native.port_map import check_replicas
 from aguante.runtimes.sidecars import Sidecars
 from aguante.runtimes.teardown import end_testbed
-from aguante.runtimes.testbed_state import SavedState, default_parent, living, sweep
+from aguante.runtimes.testbed_state import SavedState, default_parent, live_testbeds, sweep
 from aguante.testbed.runtime import Testbed, TestbedError
 from aguante.testbed.testbed_spec import REPLICAS_MAX
+from aguante.testbed.up_arguments import check_replicas
 
 _SHORT_LIVED = ("initdb", "createdb")
 """Processes that prepare a database and then end."""
@@ -142,7 +142,7 @@ def down_command(testbed_id: str | None, every: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print all addresses and pids as JSON.")
 def ps_command(as_json: bool) -> int:
     """List the running testbeds."""
-    states = tuple(living(default_parent()))
+    states = tuple(live_testbeds(default_parent()))
     if as_json:
         testbeds = [state.testbed for state in states if state.testbed]
         click.echo(TypeAdapter(list[Testbed]).dump_json(testbeds, indent=2).decode())

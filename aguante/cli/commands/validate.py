@@ -8,7 +8,6 @@ from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.experiment_files import experiment_argument, select, set_option, tag_option
 from aguante.cli.options.runtime_choice import runtime_option
 from aguante.cli.options.testbed_option import testbed_option
-from aguante.experiment.live_conditions import late_conditions
 from aguante.runtimes.chosen_runtime import RuntimeName
 
 
@@ -36,6 +35,6 @@ def validate_command(
     loaded = select(experiments, tags, testbed, sets, runtime_name or "")
     for path, experiment in loaded.experiments:
         click.echo(f"{path}: valid")
-        for note in late_conditions(experiment):
+        for note in experiment.late_conditions():
             click.echo(f"{path}: note: {note}")
     return ExitCode.INVALID if loaded.invalid else ExitCode.OK

@@ -21,7 +21,7 @@ from aguante.runtimes.compose.compose_runtime import require_docker
 from aguante.runtimes.native.postgres_server import find_binaries, unprivileged_account
 from aguante.runtimes.servers.find_server import SearchPaths, cached_path, reported_version
 from aguante.runtimes.servers.server_spec import SERVERS
-from aguante.runtimes.testbed_state import default_parent, living
+from aguante.runtimes.testbed_state import default_parent, live_testbeds
 from aguante.testbed.runtime import TestbedError
 
 PYTHON_MIN = (3, 11)
@@ -176,7 +176,9 @@ def _folder(machine: Machine) -> Check:
 
 def _leftovers(machine: Machine) -> Check:
     left = [path.parent.name for path in recoverable(machine.runs)]
-    alive = [state.id for state in living(machine.testbeds)] if machine.testbeds.exists() else []
+    alive = (
+        [state.id for state in live_testbeds(machine.testbeds)] if machine.testbeds.exists() else []
+    )
     if left:
         fix = "`aguante recover` undoes their faults; so does the next run"
         return Check(

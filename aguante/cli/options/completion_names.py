@@ -7,7 +7,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from aguante.cli.options.testbed_option import find_testbed
-from aguante.faults.toxics import TOXICS
+from aguante.faults.toxiproxy import TOXICS
 from aguante.testbed.testbed_spec import TestbedSpec
 
 

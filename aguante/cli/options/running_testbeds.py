@@ -6,7 +6,7 @@ import click
 
 from aguante.clients.docker_cli import Docker
 from aguante.runtimes.attach.find_testbed import UnknownTestbedError, find_testbed_of
-from aguante.runtimes.testbed_state import SavedState, default_parent, living
+from aguante.runtimes.testbed_state import SavedState, default_parent, live_testbeds
 from aguante.testbed.runtime import Testbed
 from aguante.testbed.testbed_spec import TestbedSpec
 
@@ -16,7 +16,7 @@ which_argument = click.argument("which", metavar="[WHICH]", required=False)
 
 def living_states() -> tuple[SavedState, ...]:
     """The testbeds that run on this machine."""
-    return tuple(living(default_parent()))
+    return tuple(live_testbeds(default_parent()))
 
 
 def one_state(testbed_id: str | None) -> SavedState:

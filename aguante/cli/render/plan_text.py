@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
 from aguante.plan.plan import Plan, PlannedLoad
 from aguante.report.chart_geometry import fault_names
 
@@ -70,7 +70,8 @@ def _steps(plan: Plan, settle_s: float) -> list[tuple[float, str]]:
     ]
     steps[0] = (steps[0][0], 0, f"{steps[0][2]}; {_load(plan)}")
     for fault in plan.faults:
-        steps.append((fault.start_s, 1, f"  {fault_names(fault)[0]}{_reach(fault)}"))
+        reach = f" ({fault.fault.reach})" if fault.fault.reach else ""
+        steps.append((fault.start_s, 1, f"  {fault_names(fault)[0]}{reach}"))
         steps.append((fault.end_s, -1, f"  {fault.id} is removed, and verified"))
     ending = f"load ends; up to {plan.load.timeout_s:g} s for outstanding responses"
     steps.append((plan.end_s, 2, f"{ending}, up to {settle_s:g} s to settle, then the audit"))
@@ -108,16 +109,6 @@ def rate_words(load: PlannedLoad) -> str:
     return f"{rate} requests/s"
 
 
-def _reach(fault: PlannedFault) -> str:
-    """The direction, and the share of connections unless it is all of them."""
-    if not isinstance(fault.fault, ToxiproxyFault) or fault.fault.toxic == "down":
-        return ""
-    way = "on responses" if fault.fault.stream == "downstream" else "on requests"
-    share = fault.fault.toxicity
-    some = "" if share == 1 else f", {share:.0%} of connections, not of requests"
-    return f" ({way}{some})"
-
-
 def _expectations(plan: Plan) -> Iterator[str]:
     for at, planned in enumerate(plan.expect, start=1):
         yield f"  {at}. {planned.asked.sentence()}"
@@ -138,17 +129,15 @@ def _aborts(plan: Plan) -> Iterator[str]:
 def _notes(plan: Plan, timeouts_s: Mapping[str, float]) -> Sequence[str]:
     """How the timeouts of the policy and the length of each fault limit its effect."""
     notes = [note for fault in plan.faults for note in _delay(fault, timeouts_s, plan.policy)]
-    if any(fault.end_s - fault.start_s < 3 for fault in plan.faults):
+    if any(fault.length_s < 3 for fault in plan.faults):
         notes.append("A fault shorter than 3 s may end before it causes a timeout.")
     return ["Notes:", *(f"  {note}" for note in notes)] if notes else []
 
 
 def _delay(fault: PlannedFault, timeouts_s: Mapping[str, float], policy: str) -> Iterator[str]:
-    if not isinstance(fault.fault, ToxiproxyFault) or fault.fault.toxic != "latency":
-        return
-    link, delay_s = fault.fault.link, dict(fault.fault.attributes).get("latency", 0) / 1000
+    link, delay_s = fault.target, fault.fault.delay_s
     limit_s = timeouts_s.get(link)
-    if limit_s is None:
+    if delay_s is None or limit_s is None:
         return
     if delay_s > limit_s:
         yield (

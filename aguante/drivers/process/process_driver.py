@@ -1,7 +1,7 @@
-"""Faults on processes by signal: kill, stop, pause and restart, through whatever runtime started them.
+"""Applies faults on processes by signal: kill, stop, pause and restart, through the runtime that started them.
 
-The undo is a state, as for every driver: each process alive, not stopped, and ready. Starting is the
-undo, and getting ready is what ``verify`` waits for: how long that takes is part of the recovery.
+The undo is a state, as for every driver: each process alive, not stopped, and ready. ``undo`` starts a process and
+``verify`` waits until it is ready, since the time that this takes is part of the recovery.
 """
 
 import asyncio
@@ -10,16 +10,16 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from aguante.clients.readiness import is_ready
-from aguante.drivers.driver import FaultError
+from aguante.drivers.driver import FaultError, as_fault_error
 from aguante.faults.planned_fault import PlannedFault
-from aguante.faults.undo import ProcessUndo
+from aguante.faults.process import ProcessFault, ProcessUndo
 from aguante.run_folder.events import STARTED_ANEW
 from aguante.testbed.runtime import ProcessControl, RunningService, TestbedError
 
 READY_LIMIT_S = 15.0
 POLL_S = 0.05
 SIGNALLED_WITHIN_S = 0.1
-"""A process that ends in order takes seconds; the fault begins when it is told to."""
+"""A process takes seconds to shut down; the fault begins with the signal."""
 
 
 class ProcessDriver:
@@ -27,9 +27,9 @@ class ProcessDriver:
 
     Args:
         control: the runtime that started them.
-        ready_paths: by service, what each answers 200 at when it can serve (``TestbedSpec.ready_paths``).
-        ready: whether this URL answers 200.
-        ready_limit_s: how long a process may take to get ready again.
+        ready_paths: service -> path that responds with 200 when it can serve (``TestbedSpec.ready_paths``).
+        ready: whether a URL responds with 200.
+        ready_limit_s: how long a process may take to become ready again.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class ProcessDriver:
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
     async def prepare(self, fault: PlannedFault) -> ProcessUndo:
-        """Find the processes, and say that they will have to run. Changes nothing.
+        """Find the processes, and return that they must run. Changes nothing.
 
         Raises:
             FaultError: there is no such process, or one does not run.
         """
-        wanted = fault.process
+        wanted = fault.of(ProcessFault)
         testbed = self._control.testbed
         chosen = [
             each
@@ -67,8 +67,8 @@ class ProcessDriver:
         for each in chosen:
             if await self._control.state(each.instance) != "running":
                 message = (
-                    f"fault {fault.id}: {each.instance} (pid {each.pid}) does not run before anything "
-                    "was injected; start a fresh testbed, its log says why it ended"
+                    f"fault {fault.id}: {each.instance} (pid {each.pid}) did not run before anything "
+                    "was injected; start a new testbed (its log says why it ended)"
                 )
                 raise FaultError(message)
         undo = ProcessUndo(
@@ -84,17 +84,20 @@ class ProcessDriver:
         """Send the signal; returns when it has taken effect, or (stop, restart) when it was sent.
 
         Raises:
-            FaultError: the process has ended, or does not obey.
+            FaultError: the process has ended, or the signal has no effect.
         """
-        act = self._action(fault.process.action)
+        act = self._action(fault.variant)
         instances = self._undos[fault.id].instances
         work = asyncio.ensure_future(_all(act, instances))
-        limit_s = SIGNALLED_WITHIN_S if fault.process.action in ("stop", "restart") else None
+        limit_s = SIGNALLED_WITHIN_S if fault.variant in ("stop", "restart") else None
         await asyncio.wait({work}, timeout=limit_s)
         if not work.done():
             self._under_way[fault.id] = work
             return
-        await _settled(work, f"fault {fault.id} could not {fault.kind} {fault.target}")
+        with as_fault_error(
+            f"fault {fault.id} could not {fault.variant} {fault.target}", TestbedError
+        ):
+            await work
 
     def _action(self, action: str) -> Callable[[str], Awaitable[None]]:
         async def stop(instance: str) -> None:
@@ -113,16 +116,18 @@ class ProcessDriver:
         return actions[action]
 
     async def undo(self, undo: ProcessUndo) -> None:
-        """Start what has ended, and continue what stands still; idempotent, and does not wait for readiness.
+        """Start every process that has ended, continue every stopped one; idempotent, does not wait for readiness.
 
         Raises:
             FaultError: a process cannot be started or continued.
         """
-        what = f"fault {undo.fault_id} could not be undone on {undo.target}"
         work = self._under_way.pop(undo.fault_id, None)
-        if work is not None:
-            await _settled(work, what)
-        await _settled(asyncio.ensure_future(_all(self._restore, undo.instances)), what)
+        with as_fault_error(
+            f"fault {undo.fault_id} could not be undone on {undo.target}", TestbedError
+        ):
+            if work is not None:
+                await work
+            await _all(self._restore, undo.instances)
 
     async def _restore(self, instance: str) -> None:
         state = await self._control.state(instance)
@@ -132,10 +137,10 @@ class ProcessDriver:
             await self._control.start(instance, wait_ready=False)
 
     async def verify(self, undo: ProcessUndo) -> None:
-        """Wait until each process is alive, not stopped, and says that it can serve.
+        """Wait until each process is alive, not stopped, and ready.
 
         Raises:
-            FaultError: one is not, READY_LIMIT_S later; it is named with its state.
+            FaultError: one is not ready after READY_LIMIT_S; names it and its state.
         """
         deadline = time.monotonic() + self._ready_limit_s
         for instance in undo.instances:
@@ -145,7 +150,7 @@ class ProcessDriver:
                 why = await self._unwell(instance)
             if why:
                 message = (
-                    f"fault {undo.fault_id} still holds: {instance} {why} {self._ready_limit_s:g} s "
+                    f"fault {undo.fault_id} is still active: {instance} {why} {self._ready_limit_s:g} s "
                     f"after it was started; see its log, or end testbed {undo.testbed}"
                 )
                 raise FaultError(message)
@@ -156,10 +161,10 @@ class ProcessDriver:
         if state != "running":
             return f"(pid {service.pid}) has {state}" if state == "ended" else f"is {state}"
         url = service.url + self._ready_paths[service.name]
-        return "" if await self._ready(url) else f"is not ready ({url} gives no 200)"
+        return "" if await self._ready(url) else f"is not ready (no 200 from {url})"
 
     async def evidence(self, fault: PlannedFault) -> str:
-        """Each process with its pid and state; says where another pid stands in its place."""
+        """Each process with its pid and state, and the pid that it had before if that is another one."""
         undo = self._undos[fault.id]
         pairs = zip(undo.instances, undo.pids, strict=True)
         return "; ".join([await self._described(instance, before) for instance, before in pairs])
@@ -175,12 +180,3 @@ class ProcessDriver:
 
 async def _all(act: Callable[[str], Awaitable[None]], instances: tuple[str, ...]) -> None:
     await asyncio.gather(*(act(instance) for instance in instances))
-
-
-async def _settled(work: "asyncio.Future[None]", what: str) -> None:
-    """Await work of the runtime; its errors are the fault's."""
-    try:
-        await work
-    except TestbedError as why:
-        message = f"{what}: {why}"
-        raise FaultError(message) from why

@@ -1,4 +1,4 @@
-"""What a fault is called on the command lines of Pumba, iptables and stress-ng. Pure."""
+"""The command lines of Pumba, iptables and stress-ng for a fault. Pure."""
 
 import hashlib
 import ipaddress
@@ -7,16 +7,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from aguante.clients.docker_cli import PROJECT_LABEL, SERVICE_LABEL
+from aguante.faults.fault_options import Option, OptionValue, PortList, Whole, as_text
 from aguante.faults.planned_fault import PlannedFault
-from aguante.faults.pumba_commands import COMMANDS, STRESSORS, PumbaCommand
-from aguante.faults.pumba_options import Option, OptionValue
+from aguante.faults.pumba.pumba_commands import COMMANDS, PumbaCommand
+from aguante.faults.pumba.pumba_fault import PumbaFault
+from aguante.faults.pumba.pumba_rules import STRESSORS
 
 SEED_LIMIT = 2**31
 
 
 @dataclass(frozen=True)
 class Target:
-    """One container, by everything that names it."""
+    """One container, with its project and service."""
 
     project: str
     service: str
@@ -25,7 +27,7 @@ class Target:
 
 
 def matching(targets: "list[Target] | tuple[Target, ...]") -> list[str]:
-    """A dry run: Pumba says which of these it would kill, and does nothing."""
+    """A dry run: Pumba logs which of these it would kill, and does nothing."""
     chosen = [each.container for each in targets]
     return [*_global(targets[0], "info"), "--dry-run", "kill", *chosen]
 
@@ -33,25 +35,25 @@ def matching(targets: "list[Target] | tuple[Target, ...]") -> list[str]:
 def arguments(fault: PlannedFault, target: Target, image: str, seed: int) -> list[str]:
     """Everything behind ``pumba`` for one container.
 
-    The target is always one exact name, and its labels beside it: Pumba takes no name at all for "all
-    containers", and inspects every container that the labels do not rule out.
+    The target is always one exact name together with its labels: without a name Pumba acts on all containers, and it
+    inspects every container that the labels do not exclude.
 
     Args:
         fault: planned, and therefore checked.
         target: the container.
         image: of the helper container; ignored where there is none.
-        seed: marks the container of stress-ng, and repeats its random draws.
+        seed: identifies the container of stress-ng, and makes its random draws repeatable.
     """
-    command, values = COMMANDS[fault.pumba.command], dict(fault.pumba.options)
+    wanted = fault.of(PumbaFault)
+    command, values = COMMANDS[wanted.command], dict(wanted.options)
     parent, _, child = command.name.partition(" ")
-    own = [each for each in command.options if not each.early]
-    early = [each for each in command.options if each.early]
+    own = [each for each in command.options if each not in command.shared]
     return [
         *_global(target, "debug" if command.helper else "info"),
         parent,
         *_duration(command, fault),
         *_image(command, image),
-        *(word for option in early for word in _flag(option, values)),
+        *(word for option in command.shared for word in _flag(option, values)),
         *([child] if child else []),
         *(word for option in own if _wanted(option, values) for word in _flag(option, values)),
         *_more(command, fault, values, seed),
@@ -69,32 +71,32 @@ def _global(target: Target, level: str) -> list[str]:
 
 
 def _duration(command: PumbaCommand, fault: PlannedFault) -> list[str]:
-    """Of ``stop`` Pumba wants one too, and without ``--restart`` makes nothing of it."""
+    """Pumba also requires it for ``stop``, but ignores it there without ``--restart``."""
     if not command.lasts and command.name != "stop":
         return []
-    return [f"--duration={round((fault.end_s - fault.start_s) * 1000)}ms"]
+    return [f"--duration={round((fault.length_s) * 1000)}ms"]
 
 
 def _image(command: PumbaCommand, image: str) -> list[str]:
-    """It is here by then: a pull would come between the planned time and the fault."""
+    """Without a pull, which would delay the fault: the image is already here."""
     return [f"--{command.helper}-image={image}", "--pull-image=false"] if command.helper else []
 
 
 def _flag(option: Option, values: Mapping[str, OptionValue]) -> list[str]:
     value = values[option.key]
-    if not option.flag or (value in ("", (), False) and not isinstance(value, int | float)):
+    if not option.name or value in ("", ()) or value is False:
         return []
-    if isinstance(value, bool):
-        return [option.flag] if value else []
+    if value is True:
+        return [option.name]
     if isinstance(value, tuple):
-        joined = (",".join(value),) if option.maximum else value
-        return [f"{option.flag}={each}" for each in joined]
-    told = f"{value:g}" if isinstance(value, float) else str(value)
-    return [f"{option.flag}={told}{option.unit}"]
+        joined = (",".join(value),) if isinstance(option, PortList) else value
+        return [f"{option.name}={each}" for each in joined]
+    unit = option.unit if isinstance(option, Whole) else ""
+    return [f"{option.name}={as_text(value)}{unit}"]
 
 
 def _wanted(option: Option, values: Mapping[str, OptionValue]) -> bool:
-    """Of the two ways to say how much iptables drops, one is given."""
+    """iptables takes one of the two ways to say how much it drops."""
     if option.key in ("every", "packet"):
         return bool(values["every"])
     return option.key != "probability" or not values["every"]
@@ -103,18 +105,18 @@ def _wanted(option: Option, values: Mapping[str, OptionValue]) -> bool:
 def _more(
     command: PumbaCommand, fault: PlannedFault, values: Mapping[str, OptionValue], seed: int
 ) -> Iterator[str]:
-    """What no single option says."""
+    """Arguments that do not come from a single option."""
     if command.name == "rm":
         yield from ("--force", "--links=false", "--volumes=false")
     elif command.name == "iptables loss":
         yield f"--mode={'nth' if values['every'] else 'random'}"
     elif command.name == "stress":
-        words = stressors(values, fault.end_s - fault.start_s, seed)
+        words = stressors(values, fault.length_s, seed)
         yield f"--stressors={' '.join(words)}"
 
 
 def stressors(values: Mapping[str, OptionValue], length_s: float, seed: int) -> list[str]:
-    """The arguments of stress-ng; it ends by itself a second after Pumba should have ended it."""
+    """The arguments of stress-ng; it ends by itself one second after Pumba should have stopped it."""
     sizes = {
         "cpu_workers": ["--cpu-load", str(values["cpu_load_percent"])],
         "memory_workers": ["--vm-bytes", f"{values['memory_mb']}m"],
@@ -127,20 +129,21 @@ def stressors(values: Mapping[str, OptionValue], length_s: float, seed: int) -> 
 
 
 def seeded(seed: int) -> tuple[str, str]:
-    """The arguments by which a container of stress-ng is known as this fault's."""
+    """The arguments that identify a container of stress-ng as this fault's."""
     return "--seed", str(seed)
 
 
 def seed_of(token: str) -> int:
-    """A number of a fault's own, the same wherever it is worked out."""
+    """A number for a fault, the same wherever it is computed."""
     return int.from_bytes(hashlib.sha256(token.encode()).digest()[:8]) % SEED_LIMIT
 
 
 def iptables_rules(fault: PlannedFault) -> tuple[tuple[str, ...], ...]:
-    """The rules that Pumba puts in: chain and match, without ``-I``. Each address and port has one of its own."""
-    if fault.pumba.command != "iptables loss":
+    """The rules that Pumba inserts: chain and match, without ``-I``. Each address and each port has its own rule."""
+    wanted = fault.of(PumbaFault)
+    if wanted.command != "iptables loss":
         return ()
-    values = dict(fault.pumba.options)
+    values = dict(wanted.options)
     protocol = str(values["protocol"])
     chain: tuple[str, ...] = ("INPUT", "-i", str(values["interface"]))
     chain += () if protocol == "any" else ("-p", protocol)

@@ -1,4 +1,4 @@
-"""Finds Pumba, as a program or as an image, starts it, and finds again what a dead run left of it."""
+"""Finds Pumba as a program or an image, starts it, and finds what a dead run left of it."""
 
 import asyncio
 import os
@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 import psutil
 
 from aguante.clients.docker_cli import Docker, DockerError
-from aguante.drivers.driver import FaultError
+from aguante.drivers.driver import FaultError, as_fault_error
 from aguante.drivers.pumba.pumba_run import LINE_BYTES_MAX, PumbaRun
 
-TOKEN_VARIABLE = "AGUANTE_FAULT"  # noqa: S105 - it says whose a process is, and opens nothing
-TOKEN_LABEL = "aguante.fault"  # noqa: S105 - the same for a container
+TOKEN_VARIABLE = "AGUANTE_FAULT"  # noqa: S105 - it marks processes, and is no secret
+TOKEN_LABEL = "aguante.fault"  # noqa: S105 - it marks containers
 PUMBA_LABEL = "com.gaiaadm.pumba=true"
-"""By which Pumba leaves its own container alone."""
+"""By which Pumba recognises its own container and ignores it."""
 SOCKET = "/var/run/docker.sock"
 PULL_LIMIT_S = 120.0
 VERSION_LIMIT_S = 20.0
@@ -24,24 +24,24 @@ class PumbaCli:
     """Starts Pumba.
 
     Args:
-        docker: calls the daemon that has the containers.
+        docker: calls the daemon that runs the containers.
         program: a path, or a name on PATH.
-        image: what is run where there is no such program.
+        image: is run if there is no such program.
     """
 
     def __init__(self, docker: Docker, program: str, image: str) -> None:
         self._docker = docker
         self._image = image
         self._found = shutil.which(program)
-        """The path of the program; None: it runs as a container."""
+        """Path of the program; None: it runs as a container."""
         self._host = ""
-        """Where the daemon is; asked once, since at a fault every call counts."""
+        """Address of the daemon; read once, since each call delays a fault."""
 
     async def version(self) -> str:
-        """What it says that it is: then it can be started.
+        """Its version, which also shows that it can be started.
 
         Raises:
-            FaultError: it is neither here nor to be had; names the ways to provide it.
+            FaultError: it is not installed and its image cannot be pulled; names the ways to provide it.
         """
         if self._found is None:
             await have_image(self._docker, self._image, f"Pumba is missing: {self._ways()}")
@@ -52,11 +52,13 @@ class PumbaCli:
         except TimeoutError as late:
             process.kill()
             await process.wait()
-            message = f"Pumba did not tell its version within {VERSION_LIMIT_S:g} s: {self._ways()}"
+            message = (
+                f"Pumba did not print its version within {VERSION_LIMIT_S:g} s: {self._ways()}"
+            )
             raise FaultError(message) from late
         said = (out or err).decode("utf-8", "replace").strip()
         if process.returncode or not said:
-            message = f"Pumba cannot be run ({said[-300:] or 'it said nothing'}): {self._ways()}"
+            message = f"Pumba cannot be run ({said[-300:] or 'it printed nothing'}): {self._ways()}"
             raise FaultError(message)
         return said.splitlines()[0].partition(" - ")[0]
 
@@ -67,7 +69,7 @@ class PumbaCli:
         )
 
     async def start(self, arguments: Sequence[str], token: str) -> PumbaRun:
-        """Start it with these arguments, marked by ``token``.
+        """Start it with these arguments, marked with ``token``.
 
         Raises:
             FaultError: it cannot be started.
@@ -86,7 +88,7 @@ class PumbaCli:
                 stdout=stdout,
                 stderr=asyncio.subprocess.PIPE,
                 env={**os.environ, **self._docker.environment, TOKEN_VARIABLE: token},
-                start_new_session=True,  # it outlives us, and then cleans up when its time is over
+                start_new_session=True,  # it outlives this process, and cleans up when its time is over
                 limit=LINE_BYTES_MAX,
             )
         except (OSError, DockerError) as why:
@@ -94,7 +96,7 @@ class PumbaCli:
             raise FaultError(message) from why
 
     async def _command(self, token: str) -> list[str]:
-        """The program, or the image with the socket of the same daemon that we call."""
+        """The program, or the image with the socket of the daemon that ``docker`` calls."""
         asked = ("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
         host = self._host = self._host or (await self._docker.run(*asked)).strip()
         if self._found:
@@ -108,10 +110,10 @@ class PumbaCli:
         return [self._docker.program, *run, f"--host=unix://{SOCKET}"]
 
     async def remove_containers(self, token: str) -> None:
-        """Remove the containers that were started for ``token``: Pumba's own, and our helpers.
+        """Remove the containers that were started for ``token``: Pumba's own, and helpers.
 
         Raises:
-            FaultError: Docker does not answer.
+            DockerError: Docker fails.
         """
         await remove(self._docker, f"label={TOKEN_LABEL}={token}")
 
@@ -119,8 +121,9 @@ class PumbaCli:
         """End every Pumba that a dead run started for ``token``.
 
         Args:
-            within_s: how long to wait for it to end by itself; 0: it is told to end, and cleans up.
-            stop_limit_s: how long it may take to clean up, before it is killed.
+            token: of the fault.
+            within_s: how long to wait until it ends by itself; 0: it is stopped, and cleans up.
+            stop_limit_s: how long it may take to clean up before it is killed.
         """
         orphans = list(_orphans(token))
         if within_s:
@@ -139,33 +142,27 @@ def _orphans(token: str) -> Iterator[psutil.Process]:
             if process.environ().get(TOKEN_VARIABLE) == token:
                 yield process
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue  # not one that we could have started
+            continue  # not a process that a run could have started
 
 
 async def have_image(docker: Docker, image: str, otherwise: str) -> None:
-    """Make sure that an image is here: pulled now, never while a fault is waited for.
+    """Pull an image unless it is here, so that no fault has to wait for a pull.
 
     Raises:
-        FaultError: it is not, and cannot be pulled; begins with ``otherwise``.
+        FaultError: it cannot be pulled; starts with ``otherwise``.
     """
-    try:
+    with as_fault_error(otherwise, DockerError):
         if (await docker.call("image", "inspect", "--format", "{{.Id}}", image)).code:
             await docker.run("pull", "--quiet", image, limit_s=PULL_LIMIT_S)
-    except DockerError as why:
-        message = f"{otherwise}. {why}"
-        raise FaultError(message) from why
 
 
 async def remove(docker: Docker, *filters: str) -> None:
-    """Remove every container, running or not, that passes all of Docker's filters; at least one is wanted.
+    """Remove every container, running or not, that matches all of these filters; at least one is required.
 
     Raises:
-        FaultError: Docker does not answer, or does not obey.
+        DockerError: Docker fails.
     """
     chosen = [word for each in filters for word in ("--filter", each)]
-    try:
-        ids = (await docker.run("ps", "--all", "--quiet", "--no-trunc", *chosen)).split()
-        if filters and ids:
-            await docker.call("rm", "--force", *ids)
-    except DockerError as why:
-        raise FaultError(str(why)) from why
+    ids = (await docker.run("ps", "--all", "--quiet", "--no-trunc", *chosen)).split()
+    if filters and ids:
+        await docker.call("rm", "--force", *ids)

@@ -1,4 +1,4 @@
-"""Containers of one service as they must be: there, running, not paused, healthy. Restored by Docker and Compose."""
+"""Restores the containers of one service, with Docker and Compose: present, running, not paused, healthy."""
 
 import asyncio
 import json
@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aguante.clients.docker_cli import CommandResult, Container, Docker, DockerError, failed
+from aguante.clients.docker_cli import CommandResult, Container, Docker, failed
 from aguante.clients.docker_project import STOP_GRACE_S
 from aguante.drivers.driver import FaultError
-from aguante.faults.undo import PumbaUndo
+from aguante.faults.pumba.pumba_fault import PumbaUndo
 
 COMPOSE_LIMIT_S = 60.0
 POLL_S = 0.1
@@ -18,52 +18,34 @@ LIVES = ("running", "restarting")
 
 @dataclass(frozen=True)
 class Containers:
-    """Looks at containers and restores them.
+    """Inspects containers and restores them. Every method raises DockerError when Docker or Compose fails.
 
     Args:
-        docker: calls the daemon that has them; with the environment that the compose file interpolates.
+        docker: calls the daemon that runs them, with the environment that the compose file interpolates.
     """
 
     docker: Docker
 
-    async def of(self, project: str, service: str = "") -> tuple[Container, ...]:
-        """The containers of a service, or of the whole project; by service and number.
-
-        Raises:
-            FaultError: Docker does not answer.
-        """
-        try:
-            return await self.docker.containers(project, service)
-        except DockerError as why:
-            raise FaultError(str(why)) from why
-
     async def named(self, names: Sequence[str]) -> dict[str, Container]:
-        """Those of these containers that are there, by name.
-
-        Raises:
-            FaultError: Docker does not answer.
-        """
-        try:
-            return {each.name: each for each in await self.docker.inspect(names)}
-        except DockerError as why:
-            raise FaultError(str(why)) from why
+        """Those of these containers that exist, by name."""
+        return {each.name: each for each in await self.docker.inspect(names)}
 
     async def restore(self, undo: PumbaUndo) -> None:
-        """Make missing ones anew, start those that have ended, let paused ones go on.
+        """Make missing containers again, start those that have ended, unpause those that are paused.
 
         Raises:
-            FaultError: Docker or Compose does not obey.
+            FaultError: a missing container would not be made again as it was.
         """
         await self._outlast_the_signal(undo)
         there = await self.named(undo.containers)
         if len(there) < len(undo.containers):
-            await self._make_anew(undo)
+            await self._make_again(undo)
         words = {"paused": "unpause", **dict.fromkeys(LIVES, "")}
         work = [(words.get(each.state, "start"), each.name) for each in there.values()]
-        await asyncio.gather(*(self._do(word, name) for word, name in work if word))
+        await asyncio.gather(*(self.docker.run(word, name) for word, name in work if word))
 
     async def _outlast_the_signal(self, undo: PumbaUndo) -> None:
-        """One that was told to end, and has not yet, must not be taken for one that is well."""
+        """Wait for a container that was signalled to end, which would otherwise still count as healthy."""
         deadline = time.monotonic() + undo.dies_within_s
         while time.monotonic() < deadline:
             there = await self.named(undo.containers)
@@ -72,31 +54,19 @@ class Containers:
             await asyncio.sleep(POLL_S)
 
     async def restart(self, undo: PumbaUndo) -> None:
-        """Restart them: nothing that a program did inside outlasts that.
-
-        Raises:
-            FaultError: Docker does not obey.
-        """
+        """Restart them, which ends whatever a program started inside."""
         there = await self.named(undo.containers)
         grace = f"--time={STOP_GRACE_S}"
-        await asyncio.gather(*(self._do("restart", grace, name) for name in there))
+        await asyncio.gather(*(self.docker.run("restart", grace, name) for name in there))
 
     async def run_in(self, undo: PumbaUndo) -> None:
-        """Run the undo command in each that runs, as root.
-
-        Raises:
-            FaultError: it fails.
-        """
+        """Run the undo command, as root, in each container that runs."""
         for each in (await self.named(undo.containers)).values():
             if each.state == "running":
-                await self._do("exec", "--user", "root", each.name, *undo.undo_command)
+                await self.docker.run("exec", "--user", "root", each.name, *undo.undo_command)
 
-    async def well(self, undo: PumbaUndo) -> str:
-        """Why one of them is not well, as ``NAME is paused``; empty: all are.
-
-        Raises:
-            FaultError: Docker does not answer.
-        """
+    async def unwell(self, undo: PumbaUndo) -> str:
+        """The first container that is not running and healthy, as ``NAME is paused``; empty: there is none."""
         there = await self.named(undo.containers)
         for name in undo.containers:
             each = there.get(name)
@@ -108,11 +78,11 @@ class Containers:
                 return f"{name} is {each.health}"
         return ""
 
-    async def hash_to_make_anew(self, project: str, containers: Sequence[Container]) -> str:
-        """Compose's own hash of one service's containers, when it would make the very same again.
+    async def hash_to_make_again(self, project: str, containers: Sequence[Container]) -> str:
+        """Compose's hash of the configuration of one service's containers.
 
         Raises:
-            FaultError: it would not; says why, and how to fix it.
+            FaultError: Compose would now make them with another configuration; says how to fix it.
         """
         now = ""
         for each in containers:
@@ -120,34 +90,34 @@ class Containers:
             now = await self._hash_now(project, each.service, labels)
             if now != labels.get("com.docker.compose.config-hash"):
                 message = (
-                    f"{each.name} could not be made again as it is: {_file_of(labels)} and the environment give "
-                    "another one now; start the testbed with the environment of this command, or use kill"
+                    f"{each.name} could not be made again as it is: {_file_of(labels)} and the environment now "
+                    "describe another container; start the testbed with the environment of this command, or use kill"
                 )
                 raise FaultError(message)
         return now
 
-    async def _make_anew(self, undo: PumbaUndo) -> None:
-        """The missing ones alone, by a container of the project that is still there."""
-        others = await self.of(undo.project)
+    async def _make_again(self, undo: PumbaUndo) -> None:
+        """Only the missing ones. The labels of any other container of the project say how to call Compose."""
+        others = await self.docker.containers(undo.project)
         if not others:
-            return  # the whole testbed has been ended: nothing is left to restore
+            return  # the whole testbed has ended, and nothing is left to restore
         labels = await self._labels(others[0].name)
         await self._must_be_the_same(undo, labels)
         scale = f"{undo.service}={len(undo.containers)}"
         up = ("up", "--detach", "--no-deps", "--no-recreate", "--no-build", "--scale", scale)
         answer = await self._compose(undo.project, labels, *up, undo.service)
         if answer.code:
-            raise FaultError(str(failed(("compose", *up, undo.service), answer)))
+            raise failed(("compose", *up, undo.service), answer)
 
     async def _must_be_the_same(self, undo: PumbaUndo, labels: dict[str, str]) -> None:
-        """Whoever undoes it may have another environment than who removed it, or the file was changed."""
+        """The undo may run in another environment than the fault, or the file may have changed since."""
         if not undo.config_hash:
             return
         if await self._hash_now(undo.project, undo.service, labels) != undo.config_hash:
             message = (
-                f"{undo.service} would not be made again as it was: {_file_of(labels)} and the environment give "
-                "another one now; undo it with the file and the environment that the testbed was started with "
-                "(`aguante recover` tries again)"
+                f"{undo.service} would not be made again as it was: {_file_of(labels)} and the environment now "
+                "describe another container; undo it with the file and the environment that the testbed was "
+                "started with (`aguante recover` tries again)"
             )
             raise FaultError(message)
 
@@ -164,23 +134,12 @@ class Containers:
         where = ("--project-name", project, "--project-directory", folder, *files)
         environment = labels.get("com.docker.compose.project.environment_file", "")
         extra = ("--env-file", environment) if environment else ()
-        try:
-            return await self.docker.call(
-                "compose", *where, *extra, *words, limit_s=COMPOSE_LIMIT_S
-            )
-        except DockerError as why:
-            raise FaultError(str(why)) from why
+        return await self.docker.call("compose", *where, *extra, *words, limit_s=COMPOSE_LIMIT_S)
 
     async def _labels(self, name: str) -> dict[str, str]:
-        told = await self._do("container", "inspect", "--format", "{{json .Config.Labels}}", name)
-        found = json.loads(told)
+        words = ("container", "inspect", "--format", "{{json .Config.Labels}}", name)
+        found = json.loads(await self.docker.run(*words))
         return found if isinstance(found, dict) else {}
-
-    async def _do(self, *words: str) -> str:
-        try:
-            return await self.docker.run(*words)
-        except DockerError as why:
-            raise FaultError(str(why)) from why
 
 
 def _as_it_was(undo: PumbaUndo, container: Container) -> bool:

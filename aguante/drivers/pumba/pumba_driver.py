@@ -1,35 +1,33 @@
-"""Faults on containers by Pumba: the undo is a state, as for every driver, and this driver restores it.
+"""Applies faults on containers with Pumba. The undo is a state, as for every driver, and this driver restores it.
 
-A target is always a list of exact names, worked out from Compose's labels, and each container gets a
-Pumba of its own. Pumba cleans up by itself when its time is over; it does not when it is killed, so
-everything is read back, and cleared where it is still there.
+A target is always a list of exact names, found by Compose's labels, and each container gets a Pumba of its own.
+Pumba cleans up when its time is over, but not when it is killed. So everything is read back, and cleared if it is
+still there.
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Iterator
 
 from aguante.clients.docker_causes import FREEZE_TRIES, NOT_FROZEN
-from aguante.clients.docker_cli import Container, Docker
-from aguante.drivers.driver import FaultError
+from aguante.clients.docker_cli import Container, Docker, DockerError
+from aguante.drivers.driver import FaultError, as_fault_error
 from aguante.drivers.pumba.pumba_arguments import Target, arguments, seed_of
-from aguante.drivers.pumba.pumba_begin import Beginning
+from aguante.drivers.pumba.pumba_begin import begins
 from aguante.drivers.pumba.pumba_cli import PumbaCli
 from aguante.drivers.pumba.pumba_containers import Containers
 from aguante.drivers.pumba.pumba_helpers import Helpers
 from aguante.drivers.pumba.pumba_prepare import Preparing, targets_of
 from aguante.drivers.pumba.pumba_run import PumbaRun
 from aguante.faults.planned_fault import PlannedFault
-from aguante.faults.pumba_commands import COMMANDS
-from aguante.faults.undo import PumbaUndo
+from aguante.faults.pumba.pumba_commands import COMMANDS
+from aguante.faults.pumba.pumba_fault import PumbaUndo
 from aguante.run_folder.events import STARTED_ANEW
 from aguante.testbed.testbed_spec import PumbaSpec
 
 CLEAN_UP_LIMIT_S = 20.0
-"""For Pumba to clean up when it is told to end, before it is killed and we do it."""
+"""Limit for a stopped Pumba to clean up before it is killed, and the driver cleans up."""
 GIVES_UP_LIMIT_S = 1.0
-"""For one that has nothing to clean up; with a program that runs on in a container it does not heed SIGTERM."""
+"""The same for a Pumba without anything to clean up: while its ``exec`` still runs, it ignores SIGTERM."""
 READY_LIMIT_S = 30.0
 POLL_S = 0.1
 
@@ -38,11 +36,11 @@ class PumbaDriver:
     """A :class:`~aguante.drivers.driver.FaultDriver` for the containers of one testbed.
 
     Args:
-        docker: calls the daemon that has them; with the environment that the compose file interpolates.
+        docker: calls the daemon that runs them, with the environment that the compose file interpolates.
         project: Compose's name of the testbed.
-        run_id: makes every fault's mark unique.
-        settings: where Pumba and its helper images are.
-        ready_limit_s: how long a container may take to get healthy again.
+        run_id: makes the token of every fault unique.
+        settings: names Pumba and its helper images.
+        ready_limit_s: how long a container may take to become healthy again.
     """
 
     def __init__(
@@ -67,42 +65,43 @@ class PumbaDriver:
         self._dropped: dict[str, int] = {}
 
     async def prepare(self, fault: PlannedFault) -> PumbaUndo:
-        """Find the containers, and make sure that Pumba, kernel and images can do it. Changes nothing.
+        """Find the containers, and check that Pumba, kernel and images can apply the fault. Changes nothing.
 
         Raises:
-            FaultError: no container matches, one does not run well, or the fault cannot be had here.
+            FaultError: no container matches, one is not running and healthy, or the fault cannot be applied here.
         """
-        self._version = self._version or await self.pumba.version()
-        self._undos[fault.id] = await self._preparing.prepare(fault)
+        with as_fault_error(f"fault {fault.id}", DockerError):
+            self._version = self._version or await self.pumba.version()
+            self._undos[fault.id] = await self._preparing.prepare(fault)
         return self._undos[fault.id]
 
     async def apply(self, fault: PlannedFault) -> None:
-        """Start a Pumba for each container; returns when each says that the fault holds, and Docker agrees.
+        """Start a Pumba for each container; returns when each has logged that the fault is active, and Docker agrees.
 
-        A container that is told to end (``stop``, ``restart``) takes its time: then the fault has begun.
+        A container that was signalled to end (``stop``, ``restart``) takes its time; the fault has begun then.
 
         Raises:
-            FaultError: Pumba ended without, or the fault did not hold in time.
+            FaultError: Pumba ended without applying it, or it was not active in time.
         """
-        undo = self._undos[fault.id] = await self._as_of_now(self._undos[fault.id])
-        self._began.add(fault.id)
-        what = f"fault {fault.id} could not {fault.kind} {fault.target}"
-        with named(what):
+        what = f"fault {fault.id} could not {fault.variant} {fault.target}"
+        with as_fault_error(what, FaultError, DockerError):
+            undo = self._undos[fault.id] = await self._as_of_now(self._undos[fault.id])
+            self._began.add(fault.id)
             work = (self._begin(fault, undo, target) for target in targets_of(undo))
-            # to the last one's end: none may start a Pumba when the undo is under way already
+            # until the last one ends: none may start a Pumba while the undo is under way
             for failure in await asyncio.gather(*work, return_exceptions=True):
                 if failure is not None:
                     raise failure
 
     async def _begin(self, fault: PlannedFault, undo: PumbaUndo, target: Target) -> None:
-        """Start a Pumba for one container; another, where the container could not be frozen just then."""
+        """Start a Pumba for one container, and another if the container could not be frozen at that moment."""
         runs = self.runs.setdefault(fault.id, [])
         words = arguments(fault, target, undo.image, seed_of(undo.token))
         for left in reversed(range(FREEZE_TRIES)):
             run = await self.pumba.start(words, undo.token)
             runs.append(run)
             try:
-                await Beginning(self._containers).begins(undo, run, target.container)
+                await begins(self._containers, undo, run, target.container)
             except FaultError as why:
                 if not left or NOT_FROZEN not in str(why):
                     raise
@@ -110,7 +109,7 @@ class PumbaDriver:
                 return
 
     async def _as_of_now(self, undo: PumbaUndo) -> PumbaUndo:
-        """An earlier fault of the same run may have started the containers anew since all were prepared."""
+        """With the current start times: an earlier fault of the run may have restarted the containers."""
         there = await self._containers.named(undo.containers)
         now = {name: each.started_at for name, each in there.items()}
         started = (now.get(*pair) for pair in zip(undo.containers, undo.started, strict=True))
@@ -120,11 +119,12 @@ class PumbaDriver:
         """End Pumba, restore the containers, and clear what Pumba left in them; idempotent.
 
         Raises:
-            FaultError: Docker, iptables or tc does not obey.
+            FaultError: Docker, iptables or tc fails.
         """
         undo = self._undos.get(undo.fault_id, undo)
-        with named(f"fault {undo.fault_id} could not be undone on {undo.target}"):
-            if not await self._containers.of(undo.project):
+        what = f"fault {undo.fault_id} could not be undone on {undo.target}"
+        with as_fault_error(what, FaultError, DockerError):
+            if not await self._docker.containers(undo.project):
                 return  # the whole testbed has ended, and the fault with it
             if self._untouched(undo):
                 return
@@ -135,18 +135,18 @@ class PumbaDriver:
             await self._clear(undo)
 
     def _untouched(self, undo: PumbaUndo) -> bool:
-        """It was prepared here, and never applied; of what a dead run did, nobody here can know."""
+        """Whether it was prepared here and never applied; what a dead run did is not known here."""
         return undo.fault_id in self._undos and undo.fault_id not in self._began
 
     async def _count(self, undo: PumbaUndo) -> None:
-        """What the kernel counted while the fault held: told afterwards, as evidence."""
+        """Record what the kernel counted while the fault was active, as evidence."""
         if undo.rules and self.runs.get(undo.fault_id):
             helpers = Helpers(self._docker, undo.token)
             work = (helpers.dropped(undo, each) for each in await self._living(undo))
             self._dropped[undo.fault_id] = sum(await asyncio.gather(*work))
 
     async def _end_pumba(self, undo: PumbaUndo) -> None:
-        """Ours, or where we are not who started it, the one that a dead run left."""
+        """The Pumba that this driver started, else the one that a dead run left."""
         runs = self.runs.pop(undo.fault_id, [])
         if undo.within_s:
             await asyncio.gather(*(run.end(undo.within_s) for run in runs))
@@ -156,7 +156,7 @@ class PumbaDriver:
             await self.pumba.end_orphans(undo.token, undo.within_s, limit_s)
 
     async def _take_back(self, undo: PumbaUndo) -> None:
-        """What a program did inside a container."""
+        """Undo what a program did inside a container."""
         if undo.command != "exec" or undo.fault_id in self._taken_back:
             return
         if undo.undo_command:
@@ -176,26 +176,30 @@ class PumbaDriver:
             await asyncio.gather(*(clear(helpers, undo, name) for name in living))
 
     async def verify(self, undo: PumbaUndo) -> None:
-        """Read back that each container is there, runs and is healthy, and that nothing is left in it.
+        """Read back that each container exists, runs and is healthy, and that nothing is left in it.
 
         Raises:
-            FaultError: it is not so READY_LIMIT_S later, or it could not be read; says what still holds.
+            FaultError: this is not so after READY_LIMIT_S, or it could not be read; says what is still active.
         """
-        if not await self._containers.of(undo.project):
-            return
+        with as_fault_error(f"fault {undo.fault_id} could not be verified as undone", DockerError):
+            if not await self._docker.containers(undo.project):
+                return
+            await self._healthy_again(undo)
+            left = await self._left(undo)
+        if left:
+            message = f"fault {undo.fault_id} is still active: {left}"
+            raise FaultError(message)
+
+    async def _healthy_again(self, undo: PumbaUndo) -> None:
         deadline = time.monotonic() + self._ready_limit_s
-        while why := await self._containers.well(undo):
+        while why := await self._containers.unwell(undo):
             if time.monotonic() > deadline:
                 message = (
-                    f"fault {undo.fault_id} still holds: {why}, {self._ready_limit_s:g} s after it was undone; "
-                    f"`docker logs` says why, `docker start` starts it"
+                    f"fault {undo.fault_id} is still active: {why}, {self._ready_limit_s:g} s after it was undone; "
+                    "`docker logs` shows why, `docker start` starts it"
                 )
                 raise FaultError(message)
             await asyncio.sleep(POLL_S)
-        left = await self._left(undo)
-        if left:
-            message = f"fault {undo.fault_id} still holds: {left}"
-            raise FaultError(message)
 
     async def _left(self, undo: PumbaUndo) -> str:
         if not undo.image:
@@ -212,7 +216,7 @@ class PumbaDriver:
         return "; ".join(f"{name} has {', '.join(each)}" for name, each in pairs if each)
 
     async def _living(self, undo: PumbaUndo) -> list[str]:
-        """Those that run: one that does not has no network to look into, and nothing in it."""
+        """The containers that run: others have no network namespace."""
         there = await self._containers.named(undo.containers)
         return [name for name, each in there.items() if each.state in ("running", "paused")]
 
@@ -220,14 +224,15 @@ class PumbaDriver:
         return [each.id for each in (await self._containers.named(undo.containers)).values()]
 
     async def evidence(self, fault: PlannedFault) -> str:
-        """Each container as Docker tells it; whether it was started anew; what the kernel dropped."""
+        """Each container as Docker reports it, whether it was restarted, and what the kernel dropped."""
         undo = self._undos[fault.id]
-        there = await self._containers.named(undo.containers)
+        with as_fault_error(f"fault {fault.id}", DockerError):
+            there = await self._containers.named(undo.containers)
         pairs = zip(undo.containers, undo.started, strict=True)
-        told = [_described(name, there.get(name), before) for name, before in pairs]
+        parts = [_described(name, there.get(name), before) for name, before in pairs]
         if fault.id in self._dropped:
-            told.append(f"the kernel dropped {self._dropped[fault.id]} packets")
-        return "; ".join([self._version, *told])
+            parts.append(f"the kernel dropped {self._dropped[fault.id]} packets")
+        return "; ".join([self._version, *parts])
 
 
 _CLEARED_BY = {"iptables": Helpers.clear_rules, "tc": Helpers.clear_netem}
@@ -240,13 +245,3 @@ def _described(name: str, container: Container | None, before: str) -> str:
     state = f"{container.state}, {container.health}" if container.health else container.state
     anew = f", {STARTED_ANEW} (was {before})" if container.started_at != before else ""
     return f"{name}: {state}{anew}"
-
-
-@contextlib.contextmanager
-def named(what: str) -> Iterator[None]:
-    """Put in front of a FaultError what could not be done."""
-    try:
-        yield
-    except FaultError as why:
-        message = f"{what}: {why}"
-        raise FaultError(message) from why

@@ -1,19 +1,19 @@
-"""Helper containers: they look into the network namespace of a container, and clear what Pumba left there.
+"""Helper containers: they read the network namespace of a container, and clear what Pumba left there.
 
-Pumba itself works by such containers; a Pumba that is killed leaves them, and its rules, behind.
+Pumba itself works with such containers. A Pumba that is killed leaves them behind, with the rules that they set.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aguante.clients.docker_cli import CommandResult, Docker, DockerError, failed
+from aguante.clients.docker_cli import CommandResult, Docker, failed
 from aguante.drivers.driver import FaultError
 from aguante.drivers.pumba.pumba_arguments import seed_of, seeded
 from aguante.drivers.pumba.pumba_cli import TOKEN_LABEL, remove
-from aguante.faults.undo import PumbaUndo
+from aguante.faults.pumba.pumba_fault import PumbaUndo
 
 SKIP_LABEL = "com.gaiaadm.pumba.skip=true"
-"""By which Pumba leaves helpers alone; it puts it on its own."""
+"""Makes Pumba ignore a container; Pumba labels its own helpers so."""
 NOT_FOUND = range(125, 128)
 """Exit codes of ``docker run`` itself: no image, not a program, no such program."""
 NETEM_PROBE = ("qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms")
@@ -22,7 +22,7 @@ RULE_PROBE = (
     *("--every", "2", "--packet", "0", "-j", "DROP"),
 )
 RULES_MAX = 64
-"""Equal rules that are deleted one after the other."""
+"""At most so many equal rules are deleted, one after the other."""
 NETEM_MISSING = (
     "the kernel has no netem (sch_netem, CONFIG_NET_SCH_NETEM): load it (`sudo modprobe sch_netem`; on some "
     "systems it comes with a package of extra modules), or use a toxiproxy fault or `iptables loss` instead"
@@ -31,21 +31,21 @@ NETEM_MISSING = (
 
 @dataclass(frozen=True)
 class Helpers:
-    """Runs them.
+    """Runs helper containers. Every method raises DockerError when Docker fails.
 
     Args:
-        docker: calls the daemon that has the containers.
-        token: of the fault that they are run for.
+        docker: calls the daemon that runs the containers.
+        token: of the fault.
     """
 
     docker: Docker
     token: str
 
     async def probe_netem(self, image: str) -> None:
-        """Put a netem on the loopback of a throw-away namespace.
+        """Set a netem on the loopback interface of a temporary namespace.
 
         Raises:
-            FaultError: the kernel has none, or the image no ``tc``; says which, and what to do.
+            FaultError: the kernel has no netem, or the image no ``tc``; says which, and what to do.
         """
         answer = await self._alone(image, "tc", NETEM_PROBE)
         words = answer.err + answer.out
@@ -54,7 +54,7 @@ class Helpers:
         _check(answer, f"tc of {image} cannot emulate anything")
 
     async def probe_iptables(self, image: str) -> None:
-        """Put a rule of the kind that Pumba uses into a throw-away namespace.
+        """Add a rule of the kind that Pumba uses to a temporary namespace.
 
         Raises:
             FaultError: the kernel has no ``statistic`` match, or the image no ``iptables``.
@@ -63,7 +63,7 @@ class Helpers:
         _check(answer, f"iptables of {image} cannot drop by chance (kernel: xt_statistic)")
 
     async def probe_stress(self, image: str, *, same_cgroup: bool) -> None:
-        """Ask stress-ng for its version, and look for what puts it into another control group.
+        """Run stress-ng, and the program that moves it into another control group if that is needed.
 
         Raises:
             FaultError: the image lacks one of the two.
@@ -74,38 +74,38 @@ class Helpers:
             return
         answer = await self._alone(image, "/cg-inject", [])
         if answer.code in NOT_FOUND:
-            message = f"{image} has no /cg-inject, which same_cgroup needs: leave it out, or take another image"
+            message = f"{image} has no /cg-inject, which same_cgroup needs: leave it out, or use another image"
             raise FaultError(message)
 
     async def _alone(self, image: str, program: str, arguments: Sequence[str]) -> CommandResult:
         return await self._run("none", image, program, arguments)
 
     async def dropped(self, undo: PumbaUndo, container: str) -> int:
-        """How many packets such rules have dropped so far, by the kernel's own count.
+        """How many packets such rules have dropped so far, as the kernel counts.
 
         Raises:
-            FaultError: iptables refuses.
+            FaultError: iptables fails.
         """
         return sum(await self._counted(undo, container))
 
     async def clear_rules(self, undo: PumbaUndo, container: str) -> None:
-        """Delete the fault's rules in a container's namespace, as often as they are there.
+        """Delete the fault's rules in a container's namespace, including duplicates.
 
         Raises:
-            FaultError: iptables refuses.
+            FaultError: iptables fails.
         """
         if not await self._counted(undo, container):
-            return  # Pumba has cleaned up, as it mostly does
+            return  # Pumba has cleaned up, as it usually does
         for rule in undo.rules:
             for _ in range(RULES_MAX):
                 if not await self._has(undo, container, "-D", rule):
                     break
 
     async def find_rules(self, undo: PumbaUndo, container: str) -> list[str]:
-        """The fault's rules that are still there.
+        """The fault's rules that still exist.
 
         Raises:
-            FaultError: iptables refuses.
+            FaultError: iptables fails.
         """
         if not await self._counted(undo, container):
             return []
@@ -114,7 +114,7 @@ class Helpers:
         ]
 
     async def _counted(self, undo: PumbaUndo, container: str) -> list[int]:
-        """Packets dropped, by each rule that drops by chance, whosever it is."""
+        """Packets dropped by each rule that drops by chance, of this fault or not."""
         answer = await self._iptables(undo, container, "-vnxL", "INPUT")
         _check(answer, f"iptables -vnxL INPUT in {container}")
         return dropped_by(answer.out)
@@ -131,10 +131,10 @@ class Helpers:
         return await self._run(f"container:{container}", undo.image, "iptables", words)
 
     async def clear_netem(self, undo: PumbaUndo, container: str) -> None:
-        """Give the interface its default queueing back, where a netem hangs on it.
+        """Restore the default queueing of the interface if it has a netem.
 
         Raises:
-            FaultError: tc refuses.
+            FaultError: tc fails.
         """
         if await self.find_netem(undo, container):
             words = ["qdisc", "del", "dev", undo.interface, "root"]
@@ -142,10 +142,10 @@ class Helpers:
             _check(answer, f"tc {' '.join(words)} in {container}")
 
     async def find_netem(self, undo: PumbaUndo, container: str) -> list[str]:
-        """The netems that hang on the interface, as ``tc`` tells them.
+        """The netems of the interface, as ``tc`` lists them.
 
         Raises:
-            FaultError: tc refuses.
+            FaultError: tc fails.
         """
         words = ["qdisc", "show", "dev", undo.interface]
         answer = await self._run(f"container:{container}", undo.image, "tc", words)
@@ -153,34 +153,24 @@ class Helpers:
         return [line.strip() for line in answer.out.splitlines() if " netem " in line]
 
     async def left_behind(self, ids: Sequence[str]) -> list[str]:
-        """Helper containers of Pumba's that share a namespace with one of these, or stress for this fault.
+        """Pumba's helper containers that share a namespace with one of these, or that stress for this fault.
 
         Args:
-            ids: of the containers that were hit.
-
-        Raises:
-            FaultError: Docker does not answer.
+            ids: of the containers that the fault acts on.
         """
-        asked = ("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={SKIP_LABEL}")
-        told = '{{.Id}} {{.HostConfig.NetworkMode}} {{join .Config.Cmd " "}}'
-        try:
-            helpers = (await self.docker.run(*asked)).split()
-            if not helpers:
-                return []
-            found = await self.docker.call("container", "inspect", "--format", told, *helpers)
-        except DockerError as why:
-            raise FaultError(str(why)) from why
+        listing = ("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={SKIP_LABEL}")
+        fields = '{{.Id}} {{.HostConfig.NetworkMode}} {{join .Config.Cmd " "}}'
+        helpers = (await self.docker.run(*listing)).split()
+        if not helpers:
+            return []
+        found = await self.docker.call("container", "inspect", "--format", fields, *helpers)
         joined = {f"container:{each}" for each in ids}
         mark = " ".join(seeded(seed_of(self.token)))
         lines = (line.split(" ", 2) for line in found.out.splitlines() if line)
         return [each[0] for each in lines if each[1] in joined or mark in each[-1]]
 
     async def remove_left(self, ids: Sequence[str]) -> None:
-        """Remove the helper containers that Pumba left behind.
-
-        Raises:
-            FaultError: Docker does not obey.
-        """
+        """Remove the helper containers that Pumba left behind."""
         for each in await self.left_behind(ids):
             await remove(self.docker, f"id={each}")
 
@@ -189,12 +179,9 @@ class Helpers:
     ) -> CommandResult:
         labels = ("--label", SKIP_LABEL, "--label", f"{TOKEN_LABEL}={self.token}")
         words = ("run", "--rm", "--pull=never", *labels, "--network", network)
-        try:
-            return await self.docker.call(
-                *words, "--cap-add", "NET_ADMIN", "--entrypoint", program, image, *arguments
-            )
-        except DockerError as why:
-            raise FaultError(str(why)) from why
+        return await self.docker.call(
+            *words, "--cap-add", "NET_ADMIN", "--entrypoint", program, image, *arguments
+        )
 
 
 def _check(answer: CommandResult, what: str) -> None:
@@ -205,6 +192,6 @@ def _check(answer: CommandResult, what: str) -> None:
 
 
 def dropped_by(listing: str) -> list[int]:
-    """Packets that each rule of the ``statistic`` match dropped, of ``iptables -vnxL INPUT``."""
+    """Packets dropped by each rule with the ``statistic`` match, from the output of ``iptables -vnxL INPUT``."""
     found = (line.split() for line in listing.splitlines() if " statistic mode " in line)
     return [int(each[0]) for each in found if each[0].isdecimal()]

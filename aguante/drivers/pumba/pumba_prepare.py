@@ -1,4 +1,4 @@
-"""Before a fault by Pumba: which containers are meant, and whether this machine can do it. Changes nothing."""
+"""Prepares a fault by Pumba: finds its containers, and checks that this machine can apply it. Changes nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,29 +9,29 @@ from aguante.drivers.pumba.pumba_arguments import Target, iptables_rules, matchi
 from aguante.drivers.pumba.pumba_cli import PumbaCli, have_image
 from aguante.drivers.pumba.pumba_containers import Containers
 from aguante.drivers.pumba.pumba_helpers import Helpers
+from aguante.faults.fault_options import OptionValue
 from aguante.faults.planned_fault import PlannedFault
-from aguante.faults.pumba_commands import COMMANDS, PumbaCommand
-from aguante.faults.pumba_options import OptionValue
-from aguante.faults.undo import PumbaUndo
+from aguante.faults.pumba.pumba_commands import COMMANDS, PumbaCommand
+from aguante.faults.pumba.pumba_fault import PumbaFault, PumbaUndo
 from aguante.testbed.testbed_spec import PumbaSpec
 
 DRY_RUN_LIMIT_S = 15.0
 ENDS_LIMIT_S = 10.0
-"""Beyond a container's own grace, for a Pumba that ends by itself."""
+"""Added to a container's own grace period, for a Pumba that ends by itself."""
 SIGNAL_LIMIT_S = 8.0
-"""For a process to end after another signal than SIGKILL; a service takes up to 7 s to end in order."""
+"""Limit for a process to end after another signal than SIGKILL; a service takes up to 7 s to shut down."""
 
 
 @dataclass(frozen=True)
 class Preparing:
-    """Looks before anything is done.
+    """Finds containers and checks requirements.
 
     Args:
-        pumba: to ask what it matches.
-        containers: to find what is meant.
-        settings: where the helper images are.
+        pumba: for a dry run.
+        containers: to find the containers.
+        settings: names the helper images.
         project: Compose's name of the testbed.
-        run_id: makes every fault's mark unique.
+        run_id: makes the token of every fault unique.
     """
 
     pumba: PumbaCli
@@ -41,28 +41,30 @@ class Preparing:
     run_id: str
 
     async def prepare(self, fault: PlannedFault) -> PumbaUndo:
-        """Find the containers, and make sure that Pumba, kernel and images can do it.
+        """Find the containers, and check that Pumba, kernel and images can apply the fault.
 
         Raises:
-            FaultError: no container matches, one does not run well, or the fault cannot be had here.
+            FaultError: no container matches, one is not running and healthy, or the fault cannot be applied here.
+            DockerError: Docker fails.
         """
         chosen = await self._chosen(fault)
         undo = self._undo_of(fault, chosen)
         await self._can(fault, undo)
         if undo.command == "rm":
-            config_hash = await self.containers.hash_to_make_anew(self.project, chosen)
+            config_hash = await self.containers.hash_to_make_again(self.project, chosen)
             undo = undo.model_copy(update={"config_hash": config_hash})
         await self._seen_by_pumba(fault, undo)
         return undo
 
     async def _chosen(self, fault: PlannedFault) -> tuple[Container, ...]:
-        """The containers that the fault is meant for: all run, and none is ill already."""
-        wanted = fault.pumba
-        there = await self.containers.of(self.project, wanted.service)
+        """The containers that the fault acts on: all of them are running, and none is unhealthy."""
+        wanted = fault.of(PumbaFault)
+        docker = self.containers.docker
+        there = await docker.containers(self.project, wanted.service)
         chosen = [each for each in there if wanted.instance in ("", each.instance)]
         if not chosen:
-            everything = await self.containers.of(self.project)
-            known = ", ".join(each.instance for each in everything) or "none at all"
+            everything = await docker.containers(self.project)
+            known = ", ".join(each.instance for each in everything) or "none"
             message = (
                 f"fault {fault.id}: {self.project} has no container {fault.target}; it has {known}"
             )
@@ -71,20 +73,21 @@ class Preparing:
             state = each.state if each.state != "running" else each.health
             if state not in ("", "healthy", "starting"):
                 message = (
-                    f"fault {fault.id}: {each.name} is {state} before anything was injected; see "
+                    f"fault {fault.id}: {each.name} was {state} before anything was injected; see "
                     f"`docker logs {each.name}`"
                 )
                 raise FaultError(message)
         return tuple(chosen)
 
     def _undo_of(self, fault: PlannedFault, chosen: Sequence[Container]) -> PumbaUndo:
-        command, options = COMMANDS[fault.pumba.command], dict(fault.pumba.options)
+        wanted = fault.of(PumbaFault)
+        command, options = COMMANDS[wanted.command], dict(wanted.options)
         undo_command = options.get("undo_command", ())
         return PumbaUndo(
             fault_id=fault.id,
             token=f"{self.run_id}.{fault.id}",
             project=self.project,
-            service=fault.pumba.service,
+            service=wanted.service,
             command=command.name,
             containers=tuple(each.name for each in chosen),
             started=tuple(each.started_at for each in chosen),
@@ -105,7 +108,7 @@ class Preparing:
         return images.get(command.helper, "")
 
     async def _can(self, fault: PlannedFault, undo: PumbaUndo) -> None:
-        """Probe what the fault needs of this machine, in places where it does no harm."""
+        """Check in temporary namespaces that this machine has what the fault needs."""
         docker = self.containers.docker
         if undo.image:
             await have_image(docker, undo.image, f"fault {fault.id} needs {undo.image}")
@@ -116,11 +119,11 @@ class Preparing:
             case "iptables":
                 await helpers.probe_iptables(undo.image)
             case "stress":
-                same = dict(fault.pumba.options).get("same_cgroup") is True
+                same = dict(fault.of(PumbaFault).options).get("same_cgroup") is True
                 await helpers.probe_stress(undo.image, same_cgroup=same)
 
     async def _seen_by_pumba(self, fault: PlannedFault, undo: PumbaUndo) -> None:
-        """A dry run: what Pumba does not match it would not hit, and it would say that all is well."""
+        """A dry run: Pumba would silently do nothing to a container that it does not match."""
         run = await self.pumba.start(matching(targets_of(undo)), undo.token)
         if not await run.end(DRY_RUN_LIMIT_S):
             await run.kill()
@@ -128,9 +131,9 @@ class Preparing:
         unseen = [each for each in undo.containers if each not in seen]
         if unseen:
             message = (
-                f"fault {fault.id}: Pumba does not find {', '.join(unseen)}, and would do nothing "
-                f"({run.words()}); does it call the same Docker as `docker`, and is there no label "
-                "com.gaiaadm.pumba.skip on it?"
+                f"fault {fault.id}: Pumba does not find {', '.join(unseen)} and would do nothing "
+                f"({run.words()}); check that it calls the same Docker as `docker`, and that the container has no "
+                "label com.gaiaadm.pumba.skip"
             )
             raise FaultError(message)
 
@@ -141,7 +144,7 @@ def targets_of(undo: PumbaUndo) -> list[Target]:
 
 
 def _ends_within_s(command: PumbaCommand, options: Mapping[str, OptionValue]) -> float:
-    """How long a Pumba that ends by itself may take, after the longest grace of its container."""
+    """How long a Pumba that ends by itself may take, including the grace period of its container."""
     grace_s = options.get("grace_s", 0)
     lasting = command.lasts or command.name == "exec"
     return 0.0 if lasting or not isinstance(grace_s, int) else ENDS_LIMIT_S + grace_s

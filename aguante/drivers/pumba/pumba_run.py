@@ -1,6 +1,6 @@
-"""One Pumba that was started, followed by what it logs: that alone says when a fault has begun.
+"""A running Pumba, followed through its log, which alone shows when a fault has begun.
 
-Pumba exits with 0 when nothing matched, and has only logged so.
+Pumba exits with 0 even when nothing matched; only its log says so.
 """
 
 import asyncio
@@ -28,20 +28,20 @@ class Line:
     level: str
     message: str
     name: str
-    """Of the container that it tells of, without a slash; or empty."""
+    """Of the container that it is about, without a slash; or empty."""
     id: str
     """Of a container; or empty."""
 
 
 def parsed(raw: bytes) -> Line:
-    """One line; what is no JSON (its logging library can complain so) is kept as an error."""
+    """One line; a line that is no JSON (its logging library writes some) is kept as an error."""
     try:
-        told = json.loads(raw)
+        entry = json.loads(raw)
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
+        entry = None
+    if not isinstance(entry, dict):
         return Line("error", raw.decode("utf-8", "replace").strip(), "", "")
-    return Line(*(str(told.get(key, "")).lstrip("/") for key in ("level", "msg", "name", "id")))
+    return Line(*(str(entry.get(key, "")).lstrip("/") for key in ("level", "msg", "name", "id")))
 
 
 class PumbaRun:
@@ -65,7 +65,7 @@ class PumbaRun:
 
     async def _read(self) -> None:
         assert self.process.stderr is not None  # noqa: S101 - see the class
-        with contextlib.suppress(ValueError):  # a line longer than any of Pumba's
+        with contextlib.suppress(ValueError):  # a line longer than any that Pumba writes
             async for raw in self.process.stderr:
                 self.lines.append(parsed(raw))
                 async with self._news:
@@ -74,50 +74,50 @@ class PumbaRun:
 
     @property
     def ended(self) -> bool:
-        """Whether it has ended, and everything it said was read."""
+        """Whether it has ended and its whole log was read."""
         return self._reading.done()
 
-    async def says(self, message: str, limit_s: float) -> Line:
+    async def logs(self, message: str, limit_s: float) -> Line:
         """Wait until it has logged this message.
 
         Raises:
-            FaultError: it ended without, or did not say so in time.
+            FaultError: it ended without doing so, or did not do so in time.
         """
-        waiting = asyncio.create_task(self._hears(message))
+        waiting = asyncio.create_task(self._logged(message))
         await asyncio.wait(
             {waiting, self._reading}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED
         )
         waiting.cancel()
-        line = self._said(message)
+        line = self._line(message)
         if line is not None:
             return line
         if self.ended:
             why = f"Pumba ended with code {self.process.returncode}: {self.words()}"
         else:
-            why = f"Pumba did not say {message!r} within {limit_s:g} s: {self.words()}"
+            why = f"Pumba did not log {message!r} within {limit_s:g} s: {self.words()}"
         raise FaultError(why)
 
-    async def _hears(self, message: str) -> None:
+    async def _logged(self, message: str) -> None:
         async with self._news:
-            await self._news.wait_for(lambda: self._said(message) is not None)
+            await self._news.wait_for(lambda: self._line(message) is not None)
 
-    def _said(self, message: str) -> Line | None:
+    def _line(self, message: str) -> Line | None:
         return next((each for each in self.lines if each.message == message), None)
 
     async def end(self, limit_s: float) -> bool:
-        """Wait until it has ended by itself; False: it has not."""
+        """Wait until it has ended by itself; returns whether it has."""
         await asyncio.wait({self._reading}, timeout=limit_s)
         return self.ended
 
     async def stop(self, limit_s: float) -> None:
-        """Tell it to end, which makes it clean up; kill it when it has not done so in time."""
+        """Stop it, which makes it clean up; kill it if it has not ended in time."""
         if not self.ended:
             self._signal(signal.SIGTERM)
             if not await self.end(limit_s):
                 await self.kill()
 
     async def kill(self) -> None:
-        """End it at once; what it has done stays as it is."""
+        """Kill it at once, without any clean-up."""
         if self._remove is not None:
             await self._remove()
         self._signal(signal.SIGKILL)
@@ -128,7 +128,7 @@ class PumbaRun:
             os.killpg(self.process.pid, number)
 
     def words(self) -> str:
-        """Its last word of weight, for a message."""
+        """Its last warning or error, else its last line, for a message."""
         grave = [each for each in self.lines if each.level in GRAVE]
         last = grave[-1:] or list(self.lines)[-1:]
-        return last[0].message[:400] if last else "it said nothing"
+        return last[0].message[:400] if last else "it logged nothing"

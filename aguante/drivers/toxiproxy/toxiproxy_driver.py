@@ -1,21 +1,19 @@
-"""Faults on a link: toxics and ``down``, by Toxiproxy's API.
+"""Applies faults on a link through Toxiproxy's API: toxics and ``down``.
 
-Toxiproxy draws ``toxicity`` once per connection and direction, so a share of kept-alive connections
-is all or nothing for each of them.
+Toxiproxy draws ``toxicity`` once per connection and direction: a kept-alive connection is affected for its whole
+life or not at all.
 
-Removing a toxic makes Toxiproxy flush what it holds back, and wait 5 s for each chunk whose reader is
-gone, while the proxy takes no new connection: with ``latency`` and callers that time out, the usual
-case, that was more than 20 s for ten chunks. So such a toxic is first made harmless in place, which
-flushes without that wait and ends the fault at once; the connections of readers that are gone then end
-by themselves, and what is left to remove holds nothing. Removal has a longer limit all the same, and is
-read back.
+When a toxic is removed, Toxiproxy flushes the data that the toxic holds back. It waits 5 s for each chunk whose
+reader is gone, and meanwhile the proxy accepts no connection. With ``latency`` and callers that time out, which is
+the usual case, ten chunks took more than 20 s. Such a toxic is therefore first made harmless in place: that flushes
+without waiting and ends the fault at once, and the connections of readers that are gone then close by themselves.
+Removal still has a longer limit than other calls, and is read back.
 """
 
 import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import ParamSpec, TypeVar
 
 from aguante.clients.toxiproxy_client import (
     CALL_LIMIT_S,
@@ -27,24 +25,20 @@ from aguante.clients.toxiproxy_client import (
     ToxiproxyClient,
     ToxiproxyError,
 )
-from aguante.drivers.driver import FaultError
-from aguante.faults import toxics
+from aguante.drivers.driver import FaultError, as_fault_error
 from aguante.faults.planned_fault import PlannedFault
-from aguante.faults.undo import ToxiproxyUndo
+from aguante.faults.toxiproxy import DOWN, ToxiproxyFault, ToxiproxyUndo
 
 REMOVAL_LIMIT_S = 20.0
 READ_BACK_EVERY_S = 0.25
 HARMLESS_FOR_S = 0.1
-"""Between making a toxic harmless and removing it: connections whose reader is gone notice by then."""
+"""Time between making a toxic harmless and removing it, in which connections without a reader close."""
 
 _HARMLESS = {
     "latency": {"latency": 0, "jitter": 0},
     "bandwidth": {"rate": 10_000_000},
 }
-"""The toxics that hold data back for long, and the attributes with which they do not."""
-
-P = ParamSpec("P")
-R = TypeVar("R")
+"""The toxics that hold data back for long, with attributes that make them pass it at once."""
 
 
 class ToxiproxyDriver:
@@ -52,7 +46,7 @@ class ToxiproxyDriver:
 
     Args:
         api: base URL of Toxiproxy's API.
-        run_id: prefix of every toxic's name, so that what is left over names its run.
+        run_id: prefix of every toxic's name, so that a leftover toxic names its run.
         call_limit_s: limit of one API call.
         removal_limit_s: limit of one removal, reading back included.
         sleep: waits between two reads back.
@@ -73,62 +67,67 @@ class ToxiproxyDriver:
         self._sleep = sleep
 
     async def prepare(self, fault: PlannedFault) -> ToxiproxyUndo:
-        """Check target and values, and say what will have to be restored. Changes nothing.
+        """Check target and values, and return the state to restore. Changes nothing.
 
         Raises:
-            FaultError: no such proxy, a proxy that is disabled already, or values that would hurt.
+            FaultError: no such proxy, a proxy that is already disabled, or values that would harm Toxiproxy.
         """
-        wanted = fault.toxiproxy
-        faults = toxics.findings(wanted.toxic, dict(wanted.attributes), wanted.toxicity)
-        if faults:
-            message = f"fault {fault.id} on {wanted.link}: {'; '.join(faults)}"
+        wanted = fault.of(ToxiproxyFault)
+        problems = wanted.problems()
+        if problems:
+            message = f"fault {fault.id} on {wanted.link}: {'; '.join(map(str, problems))}"
             raise FaultError(message)
         proxy = await self._read(wanted.link, f"fault {fault.id}")
         if not proxy.enabled:
             message = (
-                f"fault {fault.id}: the proxy {wanted.link} is disabled before anything was injected; "
-                f"enable it, or start a fresh testbed"
+                f"fault {fault.id}: the proxy {wanted.link} was disabled before anything was injected; "
+                f"enable it, or start a new testbed"
             )
             raise FaultError(message)
         return ToxiproxyUndo(
             fault_id=fault.id,
             api=self._client.api,
             proxy=wanted.link,
-            toxic="" if wanted.toxic == toxics.DOWN else self._name(fault),
+            toxic="" if wanted.toxic == DOWN else self._name(fault.id),
         )
 
     async def apply(self, fault: PlannedFault) -> None:
-        """Put the toxic on the link, or disable it. A toxic of the same fault is brought up to date.
+        """Add the toxic to the link, or disable the link. A toxic of the same fault is updated.
 
         Raises:
             FaultError: it was refused, or no answer came in time.
         """
-        what = f"fault {fault.id} could not be applied to {fault.toxiproxy.link}"
-        if fault.toxiproxy.toxic == toxics.DOWN:
-            await self._call(what, self._client.set_enabled, fault.toxiproxy.link, False)
-            return
-        toxic = self._toxic(fault)
-        try:
-            await asyncio.to_thread(self._client.add_toxic, fault.toxiproxy.link, toxic)
-        except AlreadyThereError:
-            await self._call(what, self._client.update_toxic, fault.toxiproxy.link, toxic)
-        except ToxiproxyError as why:
-            message = f"{what}: {why}"
-            raise FaultError(message) from why
+        wanted = fault.of(ToxiproxyFault)
+        with as_fault_error(
+            f"fault {fault.id} could not be applied to {wanted.link}", ToxiproxyError
+        ):
+            if wanted.toxic == DOWN:
+                await asyncio.to_thread(self._client.set_enabled, wanted.link, False)
+                return
+            toxic = self._toxic(fault.id, wanted)
+            try:
+                await asyncio.to_thread(self._client.add_toxic, wanted.link, toxic)
+            except AlreadyThereError:
+                await asyncio.to_thread(self._client.update_toxic, wanted.link, toxic)
 
     async def undo(self, undo: ToxiproxyUndo) -> None:
-        """Enable the proxy (after ``down``) or take the toxic off; idempotent.
+        """Enable the proxy (after ``down``) or remove the toxic; idempotent.
 
-        A toxic's undo leaves ``enabled`` alone: another fault may hold the same link down just then.
+        The undo of a toxic does not change ``enabled``, since another fault may keep the same link down.
 
         Raises:
             FaultError: it could not be restored in time.
         """
         client = self._client_of(undo)
-        what = f"fault {undo.fault_id} could not be undone on {undo.proxy}"
-        if not undo.toxic:
-            await self._call(what, client.set_enabled, undo.proxy, True)
-            return
+        with as_fault_error(
+            f"fault {undo.fault_id} could not be undone on {undo.proxy}", ToxiproxyError
+        ):
+            if undo.toxic:
+                await self._remove(undo, client)
+            else:
+                await asyncio.to_thread(client.set_enabled, undo.proxy, True)
+
+    async def _remove(self, undo: ToxiproxyUndo, client: ToxiproxyClient) -> None:
         deadline = time.monotonic() + self._removal_limit_s
         try:
             await self._soften(undo, client)
@@ -137,12 +136,9 @@ class ToxiproxyDriver:
             return
         except NoAnswerError:
             await self._await_removal(undo, client, deadline)
-        except ToxiproxyError as why:
-            message = f"{what}: {why}"
-            raise FaultError(message) from why
 
     async def _soften(self, undo: ToxiproxyUndo, client: ToxiproxyClient) -> None:
-        """Make a toxic harmless in place, so that nothing is left to wait for when it is removed.
+        """Make a toxic harmless in place, so that its removal has nothing to wait for.
 
         Raises:
             ToxiproxyError: as :meth:`undo` handles it.
@@ -154,7 +150,7 @@ class ToxiproxyDriver:
             raise NotThereError(message)
         if toxic.type in _HARMLESS:
             harmless = toxic.model_copy(update={"attributes": _HARMLESS[toxic.type]})
-            with contextlib.suppress(NoAnswerError):  # removal is tried all the same
+            with contextlib.suppress(NoAnswerError):  # removal is tried anyway
                 await asyncio.to_thread(client.update_toxic, undo.proxy, harmless)
             await self._sleep(HARMLESS_FOR_S)
 
@@ -162,35 +158,37 @@ class ToxiproxyDriver:
         """Read back that the proxy is enabled (after ``down``), or that the toxic is gone.
 
         Raises:
-            FaultError: it is not so, or it could not be read.
+            FaultError: it is not, or it could not be read.
         """
-        what = f"fault {undo.fault_id} could not be verified undone"
-        proxy = await self._call(what, self._client_of(undo).proxy, undo.proxy)
+        with as_fault_error(
+            f"fault {undo.fault_id} could not be verified as undone", ToxiproxyError
+        ):
+            proxy = await asyncio.to_thread(self._client_of(undo).proxy, undo.proxy)
         if undo.toxic and proxy.toxic(undo.toxic):
             message = (
-                f"fault {undo.fault_id} still holds: {undo.toxic} is on {undo.proxy}; remove it by "
+                f"fault {undo.fault_id} is still active: {undo.toxic} is on {undo.proxy}; remove it by "
                 f"DELETE {undo.api}/proxies/{undo.proxy}/toxics/{undo.toxic}"
             )
             raise FaultError(message)
         if not undo.toxic and not proxy.enabled:
             message = (
-                f"fault {undo.fault_id} still holds: {undo.proxy} is disabled; enable it by "
+                f"fault {undo.fault_id} is still active: {undo.proxy} is disabled; enable it by "
                 f'POST {undo.api}/proxies/{undo.proxy} {{"enabled": true}}'
             )
             raise FaultError(message)
 
     async def evidence(self, fault: PlannedFault) -> str:
-        """The proxy and this fault's toxic as Toxiproxy reports them, or why it does not."""
+        """The proxy and this fault's toxic as Toxiproxy reports them, or why they are not known."""
         try:
-            proxy = await asyncio.to_thread(self._client.proxy, fault.toxiproxy.link)
+            proxy = await asyncio.to_thread(self._client.proxy, fault.target)
         except ToxiproxyError as why:
-            return f"{fault.toxiproxy.link}: not known: {why}"
-        return _described(proxy, self._name(fault), fault.toxiproxy.toxic == toxics.DOWN)
+            return f"{fault.target}: not known: {why}"
+        return _described(proxy, self._name(fault.id), fault.variant == DOWN)
 
     async def _await_removal(
         self, undo: ToxiproxyUndo, client: ToxiproxyClient, deadline: float
     ) -> None:
-        """Toxiproxy goes on removing after our call gave up: read back until the toxic is gone."""
+        """Read back until the toxic is gone: Toxiproxy continues to remove it after a call has timed out."""
         last = "the toxic is still there"
         while time.monotonic() < deadline:
             try:
@@ -203,48 +201,37 @@ class ToxiproxyDriver:
             await self._sleep(READ_BACK_EVERY_S)
         message = (
             f"fault {undo.fault_id}: Toxiproxy did not remove {undo.toxic} from {undo.proxy} within "
-            f"{self._removal_limit_s:.0f} s ({last}); restart the testbed, this proxy may be stuck"
+            f"{self._removal_limit_s:.0f} s ({last}); restart the testbed, since this proxy may be stuck"
         )
         raise FaultError(message)
 
     async def _read(self, link: str, who: str) -> ProxyState:
-        try:
-            return await asyncio.to_thread(self._client.proxy, link)
-        except NotThereError as why:
-            known = await self._call(who, self._client.proxies)
-            message = f"{who}: there is no proxy {link}; there are {', '.join(sorted(known))}"
-            raise FaultError(message) from why
-        except ToxiproxyError as why:
-            message = f"{who}: {why}"
-            raise FaultError(message) from why
-
-    async def _call(
-        self, what: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
-    ) -> R:
-        try:
-            return await asyncio.to_thread(function, *args, **kwargs)
-        except ToxiproxyError as why:
-            message = f"{what}: {why}"
-            raise FaultError(message) from why
+        with as_fault_error(who, ToxiproxyError):
+            try:
+                return await asyncio.to_thread(self._client.proxy, link)
+            except NotThereError as why:
+                known = await asyncio.to_thread(self._client.proxies)
+                message = f"{who}: there is no proxy {link}; there are {', '.join(sorted(known))}"
+                raise FaultError(message) from why
 
     def _client_of(self, undo: ToxiproxyUndo) -> ToxiproxyClient:
-        """An undo names its own Toxiproxy: a later run may heal what a killed one left."""
+        """The Toxiproxy that the undo names, since another run may heal what a killed one left."""
         return (
             self._client
             if undo.api == self._client.api
             else ToxiproxyClient(undo.api, self._client.timeout_s)
         )
 
-    def _name(self, fault: PlannedFault) -> str:
-        return f"{self._run_id}.{fault.id}"
+    def _name(self, fault_id: str) -> str:
+        return f"{self._run_id}.{fault_id}"
 
-    def _toxic(self, fault: PlannedFault) -> ToxicState:
+    def _toxic(self, fault_id: str, wanted: ToxiproxyFault) -> ToxicState:
         return ToxicState(
-            name=self._name(fault),
-            type=fault.toxiproxy.toxic,
-            stream=fault.toxiproxy.stream,
-            toxicity=fault.toxiproxy.toxicity,
-            attributes=toxics.complete(fault.toxiproxy.toxic, dict(fault.toxiproxy.attributes)),
+            name=self._name(fault_id),
+            type=wanted.toxic,
+            stream=wanted.stream,
+            toxicity=wanted.toxicity,
+            attributes=wanted.complete(),
         )
 
 

@@ -1,7 +1,7 @@
-"""The safety invariants of a testbed, on its databases as they are now or as a run recorded them.
+"""The safety invariants of a testbed, checked on its databases as they are now or as a run recorded them.
 
-The same SQL as in a run: each query's rows are violations. What a client was told is known from its ledger
-alone; without one, the invariants that ask it are unknown.
+The SQL is the same as in a run: each row of a query is a violation. Only the client's ledger has the responses that
+clients received; without it, the invariants that query it are unknown.
 """
 
 import re
@@ -18,8 +18,10 @@ from aguante.measure.measures import InvariantMeasure
 from aguante.run_folder.run_log import EvidenceError
 from aguante.testbed.testbed_spec import InvariantSpec, TestbedSpec
 
-NO_LEDGER = "it asks what clients were told: give their ledger (--ledger requests.jsonl)"
-NOTHING_TRIED = "there was nothing that could have broken it"
+NO_LEDGER = (
+    "it checks the responses that clients received; give their ledger (--ledger requests.jsonl)"
+)
+NOTHING_TRIED = "nothing in the data could have violated it"
 _ASKS_LEDGER = re.compile(r"\bclient\.requests\b")
 
 
@@ -31,7 +33,7 @@ class AuditedInvariant(Value):
     because: str = ""
     """Why it is unknown, or empty."""
     exposure: int
-    """What it was tried on."""
+    """How many rows could have violated it."""
     violations: int
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -39,25 +41,25 @@ class AuditedInvariant(Value):
 
 
 class Audit(Value):
-    """All that an audit found; ``aguante audit --json`` prints it."""
+    """The result of an audit; ``aguante audit --json`` prints it."""
 
     subject: str
     """What was audited: ``testbed 017-3fa9``, or a run folder."""
     settled: bool | None
-    """Whether the system had come to rest; None: it was not waited for."""
+    """Whether the system had settled; None: nobody waited for it."""
     invariants: tuple[AuditedInvariant, ...]
 
     @property
     def violated(self) -> bool:
-        """Whether anything is proven broken; not to settle in time is a violation of its own."""
+        """Whether an invariant is violated, or the system did not settle in time."""
         return self.settled is False or any(e.outcome == "violated" for e in self.invariants)
 
     def open_questions(self, named: Collection[str]) -> tuple[str, ...]:
-        """What was asked for and is not known, one sentence each.
+        """Each invariant that should have been checked and is unknown, as a sentence.
 
         Args:
-            named: invariants that were asked for by name. An unnamed one may have had nothing to be tried on,
-                or need a ledger that was not given; but not all of them may.
+            named: invariants that were chosen by name. The others may be unknown because nothing could have
+                violated them, or because no ledger was given; but not all of them at once.
         """
         questions = [
             f"{each.name} is unknown: {each.because}"
@@ -66,7 +68,7 @@ class Audit(Value):
             and (each.name in named or each.because not in (NO_LEDGER, NOTHING_TRIED))
         ]
         if not questions and all(each.outcome == "unknown" for each in self.invariants):
-            questions.append("nothing was put to the test: make some reservations first")
+            questions.append("no invariant could be checked; make some reservations first")
         return tuple(questions)
 
 
@@ -83,14 +85,14 @@ def audit(
 
     Args:
         subject: what is audited, in words.
-        spec: whose databases and invariants.
-        tables: what ``dump_tables`` wrote.
-        ledger: RequestRecords, one JSON object a line; None: what clients were told is not known.
-        settled: whether the system had come to rest when the tables were read; None: not known.
-        wanted: these invariants alone; all when None.
+        spec: the testbed.
+        tables: folder that ``dump_tables`` wrote.
+        ledger: RequestRecords, one JSON object a line; None: there is none.
+        settled: whether the system had settled when the tables were read; None: not known.
+        wanted: the invariants to check; None: all.
 
     Raises:
-        EvidenceError: the tables or the ledger are there and cannot be read, or no tables are there.
+        EvidenceError: the ledger cannot be read, or the tables are missing or cannot be read.
     """
     chosen = spec.invariants if wanted is None else tuple(wanted)
     with duckdb.connect() as connection:
@@ -111,7 +113,7 @@ def _load(
     try:
         load_ledger(connection, ledger)
     except (duckdb.Error, OSError) as error:
-        message = f"the ledger {ledger} cannot be read: {error}; it holds one RequestRecord a line"
+        message = f"the ledger {ledger} cannot be read: {error}; expected one RequestRecord a line"
         raise EvidenceError(message) from error
 
 

@@ -1,4 +1,4 @@
-"""Safety invariants, read from the final tables and the client's ledger. Each row of a query is a violation."""
+"""Checks safety invariants on the final tables and the client's ledger. Each row of a query is a violation."""
 
 import json
 import re
@@ -24,9 +24,9 @@ Schema = dict[str, dict[str, str]]
 def measure_invariants(
     evidence: RunEvidence, folder: RunFolder, wanted: Iterable[InvariantSpec]
 ) -> tuple[InvariantMeasure, ...]:
-    """Load the tables as schemas named like their databases, and run each query.
+    """Load the tables, one schema per database, and run each query.
 
-    A table that is missing or cannot be read makes the invariants that need it unreadable, not true.
+    An invariant that needs a missing or unreadable table has an error; it does not hold.
     """
     databases = [database.name for database in evidence.testbed.databases]
     trouble = load_tables(evidence.connection, folder.tables, databases)
@@ -36,7 +36,7 @@ def measure_invariants(
 def load_tables(
     connection: duckdb.DuckDBPyConnection, tables: Path, databases: Iterable[str]
 ) -> str:
-    """Load what ``dump_tables`` wrote, a schema for each database; returns what could not be read, or nothing."""
+    """Load the output of ``dump_tables``, one schema per database; returns what could not be read, or nothing."""
     for database in databases:
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{database}"')
     try:
@@ -69,16 +69,16 @@ def _load_table(
 def check_invariant(
     connection: duckdb.DuckDBPyConnection, spec: InvariantSpec, trouble: str = ""
 ) -> InvariantMeasure:
-    """Run one query. ``trouble``, what is known to be missing, is told where the query fails."""
+    """Run one query. ``trouble`` says what is known to be missing, for the message if the query fails."""
     try:
         text = spec.sql.read_text(encoding="utf-8")
         exposure = _exposure(connection, spec.sql, text)
         violations = connection.sql(text)
         count: int = violations.aggregate("count(*)").fetchall()[0][0]
-        # In order: the same rows each time; and DuckDB 2.0.0 never returns from a bare LIMIT over some
-        # joins of hundreds of thousands of rows that match nothing.
+        # Ordered, so that the rows are the same each time, and because DuckDB 2.0.0 never returns from a bare
+        # LIMIT over some joins of hundreds of thousands of rows that match nothing.
         first = violations.project("COLUMNS(*)::VARCHAR").order("ALL").limit(ROWS_KEPT)
-        shown = first.fetchall() if count else []  # it runs the query a second time
+        shown = first.fetchall() if count else []  # this runs the query again
         columns = tuple(violations.columns)
     except (OSError, ValueError, duckdb.Error) as error:
         why = "; ".join(part for part in (_first_line(error), trouble) if part)
@@ -100,14 +100,14 @@ def _story(text: str, exposure: int, violations: int) -> str:
     match = _STORY.search(text)
     if match is None:
         return ""
-    told = match[1].replace("{violations}", f"{violations:,}")
-    return told.replace("{exposure}", f"{exposure:,}")
+    story = match[1].replace("{violations}", f"{violations:,}")
+    return story.replace("{exposure}", f"{exposure:,}")
 
 
 def _exposure(connection: duckdb.DuckDBPyConnection, file: Path, text: str) -> int:
     match = _EXPOSURE.search(text)
     if match is None:
-        message = f"{file.name}: no comment line '-- exposure: SELECT ...': add one"
+        message = f"{file.name}: found no comment line '-- exposure: SELECT ...'; fix: add one"
         raise ValueError(message)
     return int(connection.execute(match[1]).fetchall()[0][0])
 

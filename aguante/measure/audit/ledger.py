@@ -1,4 +1,4 @@
-"""The client's ledger, ``requests.jsonl``, as columns: read by DuckDB in one pass."""
+"""The client's ledger, ``requests.jsonl``, as columns. DuckDB reads it in one pass."""
 
 import contextlib
 import os
@@ -18,10 +18,10 @@ _DUCKDB_TYPES = {int: "BIGINT", float: "DOUBLE", str: "VARCHAR", bool: "BOOLEAN"
 
 
 def load_ledger(connection: duckdb.DuckDBPyConnection, records: Path) -> None:
-    """Make ``client.requests`` of a ledger's whole lines; a file that is not there gives an empty table.
+    """Create ``client.requests`` from a ledger's complete lines; a missing file gives an empty table.
 
     Raises:
-        duckdb.Error: a line is no RequestRecord.
+        duckdb.Error: a line is not a RequestRecord.
     """
     connection.execute("CREATE SCHEMA client")
     with readable(records, final=False) as path:
@@ -29,13 +29,13 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, records: Path) -> None:
 
 
 def read_ledger(connection: duckdb.DuckDBPyConnection, path: str) -> duckdb.DuckDBPyRelation:
-    """The columns of RequestRecord; the file is read when the relation is used, and must be there until then."""
+    """The columns of RequestRecord. The file is read when the relation is used, and must exist until then."""
     columns = {f.name: _DUCKDB_TYPES[f.type] for f in msgspec.structs.fields(RequestRecord)}
     return connection.read_json(literal_path(path), columns=columns, format="newline_delimited")
 
 
 def with_phases(rows: duckdb.DuckDBPyRelation, phases: Sequence[Window]) -> duckdb.DuckDBPyRelation:
-    """Besides the phase of each request's intended start (empty: none), the seconds since then, and its end."""
+    """Add the phase of the intended start (empty: none), the seconds since it began, and the request's end."""
     return rows.project(
         f"*, {_of_phase(phases, lambda each: _text(each.phase), _text(''))} AS phase,"
         f" intended_s - {_of_phase(phases, lambda each: _double(each.start_s), 'NULL')} AS since_phase_s,"
@@ -43,17 +43,17 @@ def with_phases(rows: duckdb.DuckDBPyRelation, phases: Sequence[Window]) -> duck
     )
 
 
-def _of_phase(phases: Sequence[Window], told: Callable[[Window], str], otherwise: str) -> str:
-    """An SQL expression: what is told of the phase in which a request was meant to start."""
+def _of_phase(phases: Sequence[Window], value: Callable[[Window], str], otherwise: str) -> str:
+    """An SQL expression with a value of the phase in which a request was meant to start."""
     cases = (
-        f"WHEN intended_s >= {_double(each.start_s)} AND intended_s < {_double(each.end_s)} THEN {told(each)}"
+        f"WHEN intended_s >= {_double(each.start_s)} AND intended_s < {_double(each.end_s)} THEN {value(each)}"
         for each in phases
     )
     return f"CASE {' '.join(cases)} ELSE {otherwise} END" if phases else otherwise
 
 
 def _double(value: float) -> str:
-    """A number without a detour over DECIMAL, which could round it."""
+    """A DOUBLE literal; a DECIMAL literal could round the value."""
     return f"'{value!r}'::DOUBLE"
 
 
@@ -64,7 +64,7 @@ def _text(value: str) -> str:
 
 @contextlib.contextmanager
 def readable(records: Path | None, *, final: bool) -> Iterator[str]:
-    """The records themselves when their writer has ended well; else a copy up to the last line end."""
+    """The records themselves if their writer ended normally, else a copy up to the last line end."""
     if records and final and _ends_a_line(records):
         yield str(records)
         return
@@ -74,7 +74,7 @@ def readable(records: Path | None, *, final: bool) -> Iterator[str]:
 
 @contextlib.contextmanager
 def lines_as_file(lines: bytes) -> Iterator[str]:
-    """A file with these lines, gone afterwards."""
+    """A temporary file with these lines."""
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
         file.write(lines)
         file.flush()

@@ -1,4 +1,4 @@
-"""The client's ledger as CSV, for spreadsheets: every request, and one line per kind of answer."""
+"""The client's ledger as CSV, for spreadsheets: every request, and a summary by operation and outcome."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def write_csv(records: Path, folder: Path) -> tuple[Path, Path]:
     """Write ``requests.csv`` (in order of intended start) and ``summary.csv``; latency from the intended start.
 
     Raises:
-        EvidenceError: the ledger cannot be read, or the files not be written.
+        EvidenceError: the ledger cannot be read, or the files cannot be written.
     """
     requests, summary = folder / "requests.csv", folder / "summary.csv"
     try:
@@ -35,6 +35,6 @@ def write_csv(records: Path, folder: Path) -> tuple[Path, Path]:
             connection.sql(_REQUESTS).write_csv(str(requests))
             connection.sql(_SUMMARY).write_csv(str(summary))
     except (duckdb.Error, OSError) as error:
-        message = f"{records}: no CSV could be made of it: {error}"
+        message = f"{records}: cannot be written as CSV: {error}"
         raise EvidenceError(message) from error
     return requests, summary

@@ -1,4 +1,4 @@
-"""A report of ``testbed.yaml`` on recorded tables: its rows as they are, as text."""
+"""Runs a report of ``testbed.yaml`` on recorded tables; its rows as text."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,11 +11,11 @@ from aguante.run_folder.run_log import EvidenceError
 from aguante.testbed.testbed_spec import ReportSpec, TestbedSpec
 
 Since = datetime | timedelta | None
-"""From a time on; or so long before the tables were read; None: everything."""
+"""A time, or how long before the tables were read; None: everything."""
 
 
 class Report(Value):
-    """What a query tells; ``aguante reconcile --json`` prints it."""
+    """The result of a query; ``aguante reconcile --json`` prints it."""
 
     subject: str
     """What was read: ``testbed 017-3fa9``, or a run folder."""
@@ -31,9 +31,9 @@ def run_report(
 
     Args:
         subject: what is read, in words.
-        testbed: whose databases.
+        testbed: the testbed.
         spec: the query; with ``since`` it must have a column ``at``.
-        tables: what ``dump_tables`` wrote.
+        tables: folder that ``dump_tables`` wrote.
         since: rows whose ``at`` is earlier are left out.
 
     Raises:
@@ -47,7 +47,7 @@ def run_report(
             if since is not None:
                 earliest = _earliest(connection, testbed, since)
                 rows = rows.filter(f'"at" >= to_timestamp({earliest.timestamp()!r})')
-            told = rows.project("COLUMNS(*)::VARCHAR").fetchall()
+            cells = rows.project("COLUMNS(*)::VARCHAR").fetchall()
         except (OSError, duckdb.Error) as error:
             reasons = (str(error).splitlines()[0], trouble)
             message = f"report {spec.name}: {'; '.join(each for each in reasons if each)}"
@@ -55,7 +55,7 @@ def run_report(
         return Report(
             subject=subject,
             name=spec.name,
-            rows=tuple(dict(zip(rows.columns, row, strict=True)) for row in told),
+            rows=tuple(dict(zip(rows.columns, row, strict=True)) for row in cells),
         )
 
 

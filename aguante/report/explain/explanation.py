@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from aguante.measure.measures import Cause, SecondCauses
 from aguante.measure.run_evidence import RunEvidence, open_evidence
 from aguante.measure.timeline_events import (
-    Moment,
     Subject,
-    moments_of,
+    TimelineEvent,
     subject_of,
     subject_of_second,
     subjects_by_id,
     surroundings,
+    timeline_of,
 )
 from aguante.report.analyse import FrozenRun, JudgedRun
 from aguante.report.explain.question import Question, UnknownSubjectError, first_unmet, worst_second
@@ -82,7 +82,7 @@ def _of_expectation(
     yield ""
     yield from _result(number, result)
     asked = run.plan.expect[number - 1].asked
-    window = asked_window(asked, run.plan, evidence.facts)
+    window = asked_window(asked, run.plan, evidence.run_log)
     if window is None:
         yield from ("", "This run has no such time window: no such phase, or no fault.")
         return
@@ -135,11 +135,11 @@ def _story(
     yield f"A request that {role}:" if role else "The request:"
     yield f"  {subject.operation} in {subject.phase or 'the time after all phases'}: {subject.outcome}"
     yield f"  {names}"
-    moments = moments_of(evidence, run.folder.root, subject)
+    moments = timeline_of(evidence, run.folder.root, subject)
     yield from map(_moment, moments[:MOMENTS_MAX])
     if len(moments) > MOMENTS_MAX:
         yield f"  ... and {len(moments) - MOMENTS_MAX} more"
 
 
-def _moment(moment: Moment) -> str:
+def _moment(moment: TimelineEvent) -> str:
     return f"  {moment.at_s:9.3f} s  {moment.source:24.24}  {moment.text}"

@@ -16,17 +16,17 @@ class Asked:
     end_s: float
 
 
-def asked_window(asked: Expectation, plan: Plan, facts: RunLog) -> Asked | None:
+def asked_window(asked: Expectation, plan: Plan, log: RunLog) -> Asked | None:
     """The window in which an expectation is judged; None if this run has no such phase, or no fault.
 
     Args:
         asked: the expectation.
         plan: phases and planned times of faults, which apply if the actual ones are unknown.
-        facts: the actual times of faults.
+        log: the actual times of faults.
     """
     phase: str | None = getattr(asked, "phase", None)
     if phase is None:
-        return _between(*asked.period(), plan, facts)
+        return _between(*asked.period(), plan, log)
     whole = _phase(phase, plan)
     if whole is None or not isinstance(asked, PartOfPhase):
         return whole
@@ -44,15 +44,15 @@ _FROM = {
 }
 
 
-def _between(start: Boundary, end: Boundary, plan: Plan, facts: RunLog) -> Asked | None:
+def _between(start: Boundary, end: Boundary, plan: Plan, log: RunLog) -> Asked | None:
     """The time between two boundaries of the run; None if it has no faults."""
     if start == "start":
         return Asked("the whole run", plan.phases[0].start_s, plan.end_s)
     if not plan.faults:
         return None
     times_s = {
-        "first_fault": min(_known(facts.began_s(each.id), each.start_s) for each in plan.faults),
-        "last_undo": max(_known(facts.undone_s(each.id), each.end_s) for each in plan.faults),
+        "first_fault": min(_known(log.began_s(each.id), each.start_s) for each in plan.faults),
+        "last_undo": max(_known(log.undone_s(each.id), each.end_s) for each in plan.faults),
         "end": plan.end_s,
     }
     until = "" if end == "end" else " to the end of the last"

@@ -1,11 +1,10 @@
-"""The attach runtime: a testbed that already runs is borrowed for one run, and left as it was.
+"""The attach runtime: uses a testbed that already runs for one run, and leaves it unchanged.
 
-What it is, is checked before anything is done to it: the links of testbed.yaml, the experiment's policy and
-replicas, proxies in order, a relay of spans. It is never started, restarted or ended from here.
+First it checks the testbed: the links of testbed.yaml, the experiment's policy and replicas, proxies without faults,
+and a relay of spans. It never starts, restarts or ends the testbed.
 """
 
 import asyncio
-import fcntl
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,26 +14,27 @@ import aiohttp
 from aguante.clients.docker_cli import Docker
 from aguante.clients.docker_project import save_logs
 from aguante.clients.toxiproxy_client import ToxiproxyClient, ToxiproxyError
+from aguante.core.file_lock import try_lock
 from aguante.run_folder.log_files import copy_logs
 from aguante.runtimes.attach.find_testbed import find_testbed_of
 from aguante.runtimes.attach.policy_match import difference, read_policy
 from aguante.runtimes.compose.docker_control import ContainerControl, ContainerWatch
-from aguante.runtimes.native.testbed_setup import policy_file
 from aguante.runtimes.processes import process_alive
 from aguante.runtimes.testbed_state import default_parent, make_private
 from aguante.testbed.runtime import ONE_EACH, Alive, Testbed, TestbedError
 from aguante.testbed.testbed_spec import TestbedSpec
+from aguante.testbed.up_arguments import policy_path
 
-ASK_LIMIT_S = 5.0
+POLICY_LIMIT_S = 5.0
 
 
 class AttachRuntime:
-    """Borrows one testbed that runs; a :class:`~aguante.testbed.runtime.Runtime`.
+    """Attaches to one running testbed; a :class:`~aguante.testbed.runtime.Runtime`.
 
     Args:
-        which: the id of a testbed, a Compose project, a file with what ``aguante up --json`` printed, or
-            ``-`` for that on stdin; empty: the only testbed there is.
-        parent: folder of all testbeds; ``AGUANTE_STATE`` or a temporary one when None.
+        which: the id of a testbed, a Compose project, a file with the output of ``aguante up --json``, or
+            ``-`` for the same on stdin; empty: the only running testbed.
+        parent: folder of all testbeds; None: ``AGUANTE_STATE``, or a temporary folder.
         docker: calls Docker.
     """
 
@@ -52,7 +52,7 @@ class AttachRuntime:
 
     @property
     def control(self) -> ContainerControl | None:
-        """Docker can start a container again; of plain processes only whoever started them knows how."""
+        """Control over containers; None for plain processes, which only their own runtime can restart."""
         return self._control
 
     @property
@@ -61,13 +61,13 @@ class AttachRuntime:
         return self._control.docker if self._control else None
 
     def parts(self) -> Mapping[str, Alive]:
-        """Toxiproxy and PostgreSQL, as containers or by pid."""
+        """Liveness of Toxiproxy and PostgreSQL, as containers or by pid."""
         if self._testbed is None or self._testbed.runtime == "compose":
             return self._watch.parts
         return {name: process_alive(pid) for name, pid in self._testbed.servers.items()}
 
     async def save_logs(self, target: Path) -> None:
-        """Write the end of what every process said, also before this run; raises TestbedError or OSError."""
+        """Write the end of every process's log, including output before this run; raises TestbedError or OSError."""
         if self._testbed is None:
             return
         if self._testbed.runtime == "compose":
@@ -83,19 +83,19 @@ class AttachRuntime:
         otlp_endpoint: str,
         replicas: Mapping[str, int] = ONE_EACH,
     ) -> Testbed:
-        """Find the testbed, and check that it is what the experiment wants. Starts nothing.
+        """Find the testbed, and check that it fits the experiment. Starts nothing.
 
         Args:
-            spec: what it must be.
-            policy: that its services must have been started with.
+            spec: the system that it must run.
+            policy: the policy that its services must run with.
             otlp_endpoint: not used: its services post their spans to its relay.
-            replicas: how many of each service there must be; one where it is not named.
+            replicas: the replicas that it must have, by service; a service that is not listed must have one.
 
         Raises:
-            TestbedError: there is no such testbed, it is another one, another run has it, or something in it
-                is broken already. Nothing was done to it.
+            TestbedError: there is no such testbed, it does not fit, another run uses it, or it already has a
+                fault. It has not been changed.
         """
-        file = policy_file(spec, policy)
+        file = policy_path(spec, policy)
         parent = self._parent or default_parent()
         make_private(parent)
         try:
@@ -105,7 +105,7 @@ class AttachRuntime:
             self._take(parent, testbed.id)
             check_shape(spec, testbed, replicas)
             await check_policies(testbed, policy, file)
-            await check_in_order(testbed)
+            await check_no_fault(testbed)
             if testbed.runtime == "compose":
                 await self._reach_containers(spec, testbed)
         except BaseException:
@@ -114,7 +114,7 @@ class AttachRuntime:
         return testbed
 
     async def down(self) -> None:
-        """Let go of the testbed, which goes on; idempotent."""
+        """Detach from the testbed, which keeps running; idempotent."""
         self._testbed, self._control = None, None
         await self._watch.end()
         if self._lock >= 0:
@@ -129,30 +129,28 @@ class AttachRuntime:
         )
 
     def _take(self, parent: Path, testbed_id: str) -> None:
-        """One run at a time: two would see each other's faults."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        self._lock = os.open(parent / f"attach-{testbed_id}.lock", flags, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as held:
+        """Lock the testbed: two runs at the same time would observe each other's faults."""
+        lock = try_lock(parent / f"attach-{testbed_id}.lock")
+        if lock is None:
             message = (
-                f"another run is attached to testbed {testbed_id}: wait for its end, or start another testbed "
+                f"another run is attached to testbed {testbed_id}: wait until it ends, or start another testbed "
                 "(`aguante up --detach`)"
             )
-            raise TestbedError(message) from held
+            raise TestbedError(message)
+        self._lock = lock
 
 
 def check_shape(spec: TestbedSpec, testbed: Testbed, replicas: Mapping[str, int]) -> None:
-    """Check links, services, replicas and the way of the spans. Pure.
+    """Check links, services, replicas and the relay of spans, without which no failure can be attributed. Pure.
 
     Raises:
-        TestbedError: one of them is not what the experiment wants; nothing can be attributed without spans.
+        TestbedError: one of them does not fit the experiment.
     """
     have, want = {each.name for each in testbed.links}, {each.name for each in spec.links}
     if want - have:
         message = (
-            f"testbed {testbed.id} has no link {', '.join(sorted(want - have))}: it is another system than "
-            f"{spec.name}; give the testbed.yaml that it was started from (--testbed)"
+            f"testbed {testbed.id} has no link {', '.join(sorted(want - have))}: it does not run {spec.name}; "
+            "name the testbed.yaml that it was started from (--testbed)"
         )
         raise TestbedError(message)
     for service in spec.services:
@@ -160,49 +158,49 @@ def check_shape(spec: TestbedSpec, testbed: Testbed, replicas: Mapping[str, int]
         wanted = replicas.get(service.name, 1)
         if found != wanted:
             message = (
-                f"testbed {testbed.id} runs {found} of {service.name}, the experiment wants {wanted}: start it "
-                f"with as many (`aguante up --replicas {service.name}={wanted}`), or play without --attach"
+                f"testbed {testbed.id} runs {found} of {service.name}, the experiment needs {wanted}: start the "
+                f"testbed with {wanted} (`aguante up --replicas {service.name}={wanted}`), or omit --attach"
             )
             raise TestbedError(message)
     if not testbed.telemetry:
         message = (
-            f"testbed {testbed.id} has no relay of spans that could be read, so no failure could be attributed: "
-            "start it by `aguante up` or from docker-compose.yml, which have one"
+            f"testbed {testbed.id} has no relay of spans, so failures could not be attributed: start the testbed "
+            "with `aguante up` or from docker-compose.yml, which include a relay"
         )
         raise TestbedError(message)
 
 
 async def check_policies(testbed: Testbed, policy: str, file: Path) -> None:
-    """Check that every instance runs with the experiment's policy; one without ``/policy`` cannot be asked.
+    """Check that every instance runs with the experiment's policy; an instance without ``/policy`` is not checked.
 
     Raises:
-        TestbedError: one has another; says which, and where the first difference is.
+        TestbedError: an instance has another policy; names it and the first difference.
     """
     wanted = read_policy(file)
-    limit = aiohttp.ClientTimeout(total=ASK_LIMIT_S)
+    limit = aiohttp.ClientTimeout(total=POLICY_LIMIT_S)
     async with aiohttp.ClientSession(timeout=limit) as session:
         for each in testbed.services:
-            told = await _told(session, each.url)
-            found = "" if told is None else difference(wanted, told)
+            actual = await _policy_of(session, each.url)
+            found = "" if actual is None else difference(wanted, actual)
             if found:
                 message = (
                     f"{each.instance} does not run with policy {policy}: {found}. Start the testbed with it "
                     f"(`aguante up --policy {policy}`, or AGUANTE_POLICY={policy} docker compose up --wait), "
-                    "or play with the policy that it has (--policy)"
+                    "or choose the policy that it runs with (--policy)"
                 )
                 raise TestbedError(message)
 
 
-async def check_in_order(testbed: Testbed) -> None:
-    """Check that nothing is broken already.
+async def check_no_fault(testbed: Testbed) -> None:
+    """Check that no fault is active.
 
     Raises:
-        TestbedError: a proxy is disabled or has a toxic, or Toxiproxy does not answer.
+        TestbedError: a proxy is disabled or has a toxic, or Toxiproxy does not respond.
     """
     try:
         proxies = await asyncio.to_thread(ToxiproxyClient(testbed.toxiproxy).proxies)
     except ToxiproxyError as why:
-        message = f"Toxiproxy of testbed {testbed.id} does not answer: {why}"
+        message = f"Toxiproxy of testbed {testbed.id} does not respond: {why}"
         raise TestbedError(message) from why
     broken = [
         f"{name} {'has ' + proxy.toxics[0].name if proxy.toxics else 'is disabled'}"
@@ -211,23 +209,23 @@ async def check_in_order(testbed: Testbed) -> None:
     ]
     if broken:
         message = (
-            f"testbed {testbed.id} is broken already: {', '.join(broken)}; `aguante heal` fixes it, "
-            "`aguante recover` after a run that was killed"
+            f"testbed {testbed.id} already has a fault: {', '.join(broken)}; `aguante heal` removes it, or "
+            "`aguante recover` after a killed run"
         )
         raise TestbedError(message)
 
 
-async def _told(session: aiohttp.ClientSession, url: str) -> object:
-    """What ``/policy`` answers; None where there is no such thing: a 404, or something that is no JSON."""
+async def _policy_of(session: aiohttp.ClientSession, url: str) -> object:
+    """Return the body of ``/policy``; None if the service has no such path, or returns no JSON."""
     try:
-        async with session.get(f"{url}/policy") as answer:
-            if answer.status == 404:
+        async with session.get(f"{url}/policy") as response:
+            if response.status == 404:
                 return None
-            answer.raise_for_status()
-            told: object = await answer.json(content_type=None)
-            return told
+            response.raise_for_status()
+            policy: object = await response.json(content_type=None)
+            return policy
     except ValueError:
         return None
     except (aiohttp.ClientError, TimeoutError) as why:
-        message = f"{url}/policy gave no answer ({type(why).__name__}: {why}): is the testbed up?"
+        message = f"{url}/policy did not respond ({type(why).__name__}: {why}): is the testbed up?"
         raise TestbedError(message) from why

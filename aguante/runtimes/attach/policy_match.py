@@ -1,4 +1,4 @@
-"""Whether a service that runs was given the policy that an experiment wants. Pure."""
+"""Compares the policy of a running service with the policy that an experiment needs. Pure."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,26 +7,26 @@ from ruamel.yaml import YAML
 
 
 def read_policy(path: Path) -> object:
-    """A policy file as plain data, ``off`` as None."""
+    """Return a policy file as plain data, with ``off`` as None."""
     return _plain(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
 
 
-def difference(wanted: object, told: object, where: str = "") -> str:
-    """The first place where what a service tells differs from what is wanted; empty: there is none.
+def difference(wanted: object, actual: object, where: str = "") -> str:
+    """Return the first difference between the wanted and the actual policy; empty: they match.
 
-    Keys that the service tells beyond those wanted are its own defaults, and differ from nothing.
+    Keys that exist only in the actual policy are the service's defaults, and are ignored.
 
     >>> difference({"a": {"limit": 64}}, {"a": {"limit": 32}})
     'a.limit is 32, not 64'
     """
-    wanted, told = _plain(wanted), _plain(told)
-    if isinstance(wanted, Mapping) and isinstance(told, Mapping):
+    wanted, actual = _plain(wanted), _plain(actual)
+    if isinstance(wanted, Mapping) and isinstance(actual, Mapping):
         for key, value in wanted.items():
-            found = difference(value, told.get(key), f"{where}.{key}" if where else str(key))
+            found = difference(value, actual.get(key), f"{where}.{key}" if where else str(key))
             if found:
                 return found
         return ""
-    return "" if wanted == told else f"{where} is {_shown(told)}, not {_shown(wanted)}"
+    return "" if wanted == actual else f"{where} is {_shown(actual)}, not {_shown(wanted)}"
 
 
 def _plain(value: object) -> object:

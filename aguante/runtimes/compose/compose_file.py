@@ -1,4 +1,4 @@
-"""What the runner must know of a compose file: its services, and which variable publishes which port."""
+"""The part of a compose file that the runner reads: its services, and the variable that publishes each port."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -14,10 +14,10 @@ from aguante.testbed.runtime import TestbedError
 from aguante.testbed.testbed_spec import TestbedSpec
 
 TOXIPROXY, POSTGRES = "toxiproxy", "postgres"
-"""Services that the runner needs besides those of ``testbed.yaml``, by the names that they must have."""
+"""Names of the services that the runner needs besides those of ``testbed.yaml``."""
 TOXIPROXY_PORT, POSTGRES_PORT, TELEMETRY_PORT = 8474, 5432, 4318
 SIDECAR_PORTS: Mapping[str, int] = {"prometheus": 9090, "jaeger": 16686}
-"""Of what may watch a testbed besides the runner."""
+"""Sidecar -> its port in the container."""
 
 _PUBLISHED = re.compile(
     rf"{re.escape(HOST)}:\$\{{(?P<variable>\w+):?-\d+\}}:(?P<inside>\d+)(?:/tcp)?"
@@ -26,15 +26,15 @@ _PUBLISHED = re.compile(
 
 @dataclass(frozen=True)
 class ComposeFile:
-    """One compose file, as far as it matters here."""
+    """One compose file."""
 
     path: Path
     services: tuple[str, ...]
     ports: Mapping[tuple[str, int], str]
-    """(service, port in its container) -> the variable that says where it is published."""
+    """(service, port in its container) -> the variable that contains the published port."""
 
     def started(self, spec: TestbedSpec, sidecars: Collection[str] = ()) -> tuple[str, ...]:
-        """What a run needs, and who shall watch it; all else in the file (dashboards, profiles) is for people."""
+        """Return the services to start: those that a run needs, and the sidecars; not dashboards or profiles."""
         own = [service.name for service in spec.services]
         databases = [POSTGRES] if spec.databases else []
         relay = [TELEMETRY] if TELEMETRY in self.services else []
@@ -42,16 +42,22 @@ class ComposeFile:
 
 
 def read_compose_file(path: Path, spec: TestbedSpec, sidecars: Collection[str] = ()) -> ComposeFile:
-    """Read a compose file, and check that it holds all that ``testbed.yaml`` names.
+    """Read a compose file, and check that it contains every service of ``testbed.yaml``.
 
     Args:
         path: the file.
-        spec: what it must hold.
-        sidecars: of ``SIDECAR_PORTS``, those that it must hold too.
+        spec: the system that it must contain.
+        sidecars: names of ``SIDECAR_PORTS`` that it must contain, too.
 
     Raises:
         TestbedError: it cannot be read, lacks a service, or does not publish a port by a variable on loopback.
     """
+    if not path.exists():
+        message = (
+            f"{path} does not exist: an installed package has no compose file, because its images are built from "
+            "the repository; run in a clone of it, or omit --runtime compose"
+        )
+        raise TestbedError(message)
     try:
         document: object = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError) as why:
@@ -62,7 +68,7 @@ def read_compose_file(path: Path, spec: TestbedSpec, sidecars: Collection[str] =
     missing = [name for name in found.started(spec, sidecars) if name not in services]
     if missing:
         message = (
-            f"{path} has no service {', '.join(missing)}; every service of testbed.yaml must be there by its "
+            f"{path} has no service {', '.join(missing)}; it must contain every service of testbed.yaml by its "
             f"name, and {TOXIPROXY}{f' and {POSTGRES}' if spec.databases else ''}"
         )
         raise TestbedError(message)
@@ -71,7 +77,7 @@ def read_compose_file(path: Path, spec: TestbedSpec, sidecars: Collection[str] =
     if unpublished:
         name, port = next(each for each in wanted if each not in found.ports)
         message = (
-            f"{path} must publish port {', '.join(unpublished)} on loopback, where a variable says, e.g. "
+            f"{path} must publish port {', '.join(unpublished)} on loopback, at a port from a variable, e.g. "
             f'`ports: ["{HOST}:${{{name.upper()}_PORT:-{port}}}:{port}"]` under {name}'
         )
         raise TestbedError(message)
@@ -81,7 +87,7 @@ def read_compose_file(path: Path, spec: TestbedSpec, sidecars: Collection[str] =
 def needed_ports(
     spec: TestbedSpec, file: ComposeFile, sidecars: Collection[str] = ()
 ) -> tuple[tuple[str, int], ...]:
-    """(service, port in its container) of all that the runner itself talks to."""
+    """Return (service, port in its container) of everything that the runner itself connects to."""
     entry = next(link.port for link in spec.links if link.name == spec.entry)
     relay = [(TELEMETRY, TELEMETRY_PORT)] if TELEMETRY in file.services else []
     databases = [(POSTGRES, POSTGRES_PORT)] if spec.databases else []

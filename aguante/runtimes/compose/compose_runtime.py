@@ -1,8 +1,8 @@
-"""The compose runtime: the repository's own docker-compose.yml, as a project of its own for each testbed.
+"""The compose runtime: the testbed's compose file, started as a separate Compose project for each testbed.
 
-Ports are taken from the testbed's slot and given to the file by its variables, so that a container which
-is killed and started again has the address that it had. A runner that was killed leaves containers: the
-next start finds the folder whose lock nobody holds, and removes the project of its name.
+Ports come from the testbed's slot and are set through the file's variables, so that a container has the same address
+after a restart. A killed runner leaves containers: the next start finds the folder whose lock is free, and removes the
+project of that name.
 """
 
 import asyncio
@@ -16,41 +16,46 @@ from aguante.runtimes.compose.compose_file import ComposeFile, needed_ports, rea
 from aguante.runtimes.compose.docker_control import ContainerControl, ContainerWatch
 from aguante.runtimes.compose.docker_testbed import Project, describe
 from aguante.runtimes.compose.docker_trouble import why_not_up
-from aguante.runtimes.native.port_map import check_replicas
-from aguante.runtimes.native.testbed_setup import policy_file
 from aguante.runtimes.ports import Ports, require_free
 from aguante.runtimes.processes import this_process
-from aguante.runtimes.testbed_state import CONTAINERS, SavedState, Workspace, claim, default_parent
+from aguante.runtimes.testbed_state import (
+    PROJECT_PREFIX,
+    SavedState,
+    Workspace,
+    claim,
+    default_parent,
+)
 from aguante.testbed.runtime import ONE_EACH, Alive, Testbed, TestbedError
 from aguante.testbed.testbed_spec import TestbedSpec
+from aguante.testbed.up_arguments import check_replicas, policy_path
 
 COMPOSE_MIN = (2, 20)
-"""From here on `up --wait` waits for dependencies that end, as one that makes passwords does."""
+"""Since this version, `up --wait` also waits for dependencies that end, such as the one that creates passwords."""
 UP_LIMIT_S = 180.0
-"""For everything to get healthy; images that have to be pulled or built come on top."""
+"""Limit for all containers to become healthy; pulling and building images take additional time."""
 PULL_LIMIT_S = 1200.0
 
 
 @dataclass(frozen=True)
 class _Up:
-    """A project from before its first container on."""
+    """A project, before and after its containers start."""
 
     spec: TestbedSpec
     workspace: Workspace
     file: ComposeFile
     docker: Docker
-    """With the environment that the file interpolates."""
+    """With the variables of the compose file."""
 
 
 class ComposeRuntime:
     """Starts and ends one testbed of containers; a :class:`~aguante.testbed.runtime.Runtime`.
 
     Args:
-        parent: folder of all testbeds; ``AGUANTE_STATE`` or a temporary one when None.
+        parent: folder of all testbeds; None: ``AGUANTE_STATE``, or a temporary folder.
         docker: calls Docker.
-        gateway_port: where the entry link is published; a free port when None.
-        detach: the testbed outlives this process, until ``aguante down``.
-        sidecars: ``prometheus``, ``jaeger``: started too, to be asked.
+        gateway_port: published port of the entry link; None: a free port.
+        detach: keep the testbed running after this process, until ``aguante down``.
+        sidecars: services to start as well: ``prometheus``, ``jaeger``.
     """
 
     def __init__(
@@ -73,7 +78,7 @@ class ComposeRuntime:
 
     @property
     def control(self) -> ContainerControl | None:
-        """Docker kills, stops, pauses and starts every container; None before ``up``."""
+        """Control over every container, by Docker; None before ``up``."""
         return self._control
 
     @property
@@ -82,11 +87,11 @@ class ComposeRuntime:
         return self._control.docker if self._control else None
 
     def parts(self) -> Mapping[str, Alive]:
-        """Toxiproxy's and PostgreSQL's containers."""
+        """Liveness of Toxiproxy's and PostgreSQL's containers."""
         return self._watch.parts
 
     async def save_logs(self, target: Path) -> None:
-        """Write what every container said; raises TestbedError or OSError."""
+        """Write the log of every container; raises TestbedError or OSError."""
         if self._running:
             docker, project = self._running.docker, self._running.workspace.id
             services = {each.name for each in self._running.spec.services}
@@ -99,22 +104,14 @@ class ComposeRuntime:
         otlp_endpoint: str,
         replicas: Mapping[str, int] = ONE_EACH,
     ) -> Testbed:
-        """Start every container and wait until each is healthy.
+        """Start every container and wait until each is healthy; arguments and errors as for ``Runtime.up``.
 
-        Args:
-            spec: what to start; its ``compose`` names the file.
-            policy: name of a policy in ``spec.policies``.
-            otlp_endpoint: not used: containers post their spans to the relay beside them.
-            replicas: how many of each service, 1 to ``REPLICAS_MAX``; one where it is not named.
-
-        Raises:
-            TestbedError: Docker or Compose is missing, or something did not come up; all that had been
-                started is removed again.
+        ``otlp_endpoint`` is not used: containers post their spans to the relay in their project.
         """
         if spec.compose is None:
-            message = "testbed.yaml names no compose file: add `compose: docker-compose.yml`, or play natively"
+            message = "testbed.yaml names no compose file: add `compose: docker-compose.yml`, or omit --runtime"
             raise TestbedError(message)
-        policy_file(spec, policy)
+        policy_path(spec, policy)
         check_replicas(spec, replicas)
         file = read_compose_file(spec.compose, spec, self._sidecars)
         await require_docker(self._docker)
@@ -127,10 +124,10 @@ class ComposeRuntime:
             raise
 
     async def down(self) -> None:
-        """End the services, then remove every container, network and volume; idempotent.
+        """Stop the services, then remove every container, network and volume; idempotent.
 
         Raises:
-            TestbedError: Docker does not answer. The folder stays, for the next start to try again.
+            TestbedError: Docker does not respond. The folder stays, so that the next start tries again.
         """
         running, self._running, self._control = self._running, None, None
         await self._watch.end()
@@ -147,7 +144,7 @@ class ComposeRuntime:
     async def _boot(
         self, spec: TestbedSpec, policy: str, file: ComposeFile, replicas: Mapping[str, int]
     ) -> Testbed:
-        workspace = await claim(self._parent or default_parent(), prefix=CONTAINERS)
+        workspace = await claim(self._parent or default_parent(), prefix=PROJECT_PREFIX)
         ports = self._ports(spec, file, Ports(workspace.slot), replicas)
         environment = {
             **ports,
@@ -173,7 +170,7 @@ class ComposeRuntime:
     def _ports(
         self, spec: TestbedSpec, file: ComposeFile, ports: Ports, replicas: Mapping[str, int]
     ) -> dict[str, str]:
-        """The value of every variable that publishes a port; replicas get as many ports, one behind the other."""
+        """Return the value of every variable that publishes a port; replicas get consecutive ports."""
         found = dict.fromkeys(file.ports.values(), "0")
         for service, inside in needed_ports(spec, file, self._sidecars):
             number = replicas.get(service, 1)
@@ -192,10 +189,10 @@ class ComposeRuntime:
             *scales,
             *wanted,
         )
-        answer = await up.docker.call(*call, limit_s=UP_LIMIT_S + PULL_LIMIT_S)
-        if answer.code:
-            why = await why_not_up(up.docker, up.workspace.id, answer)
-            message = f"{why}\nAll that had been started is removed again."
+        result = await up.docker.call(*call, limit_s=UP_LIMIT_S + PULL_LIMIT_S)
+        if result.code:
+            why = await why_not_up(up.docker, up.workspace.id, result)
+            message = f"{why}\nAll containers have been removed."
             raise TestbedError(message)
 
     def _save(self, up: _Up, testbed: Testbed | None) -> None:
@@ -215,10 +212,10 @@ def _compose(project: str, file: Path) -> tuple[str, ...]:
 
 
 async def require_docker(docker: Docker) -> None:
-    """Check that the daemon answers, and that Compose is there and new enough.
+    """Check that the daemon responds, and that Compose is installed and new enough.
 
     Raises:
-        DockerError: says which is not, and how to get it.
+        DockerError: one of them is not; says how to install it.
     """
     await docker.run("version", "--format", "{{.Server.Version}}")
     version = (await docker.run("compose", "version", "--short")).strip().removeprefix("v")
@@ -226,7 +223,7 @@ async def require_docker(docker: Docker) -> None:
     if found < COMPOSE_MIN:
         least = ".".join(map(str, COMPOSE_MIN))
         message = (
-            f"Docker Compose {version or '(of unknown version)'} is too old: {least} or newer is needed; "
-            "install docker-compose-plugin (or docker-compose-v2) of a current release"
+            f"Docker Compose {version or '(of unknown version)'} is too old: {least} or newer is required; "
+            "install a current release of docker-compose-plugin (or docker-compose-v2)"
         )
         raise DockerError(message)

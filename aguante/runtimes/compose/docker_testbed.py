@@ -1,4 +1,4 @@
-"""A testbed of containers, read off Docker and off its Toxiproxy: addresses, instances, databases."""
+"""Describes a testbed of containers from Docker and its Toxiproxy: addresses, instances, databases."""
 
 import asyncio
 from collections.abc import Sequence
@@ -33,17 +33,17 @@ NEVER = "0001-01-01T00:00:00Z"
 
 @dataclass(frozen=True)
 class Project:
-    """The containers of one Compose project, and what is known of them already."""
+    """One Compose project."""
 
     name: str
     containers: tuple[Container, ...]
     policy: str
     state: Path
-    """The runner's own folder, which holds ``pgpass``."""
+    """The runner's folder for this testbed, which contains ``pgpass``."""
 
 
 async def describe(docker: Docker, spec: TestbedSpec, project: Project) -> Testbed:
-    """All that another tool needs to attach.
+    """Return everything that another tool needs to attach.
 
     Raises:
         TestbedError: a part is missing or not published, or Toxiproxy lacks the proxy of a link.
@@ -71,7 +71,7 @@ async def describe(docker: Docker, spec: TestbedSpec, project: Project) -> Testb
 
 
 def _sidecars(project: Project) -> dict[str, str]:
-    """Where Prometheus and Jaeger are, of those that run and are published."""
+    """Return the addresses of Prometheus and Jaeger, if they run and are published."""
     return {
         each.service: f"http://{HOST}:{port}"
         for each in project.containers
@@ -83,7 +83,7 @@ def _sidecars(project: Project) -> dict[str, str]:
 def running_services(
     spec: TestbedSpec, containers: Sequence[Container]
 ) -> tuple[RunningService, ...]:
-    """The instances of every service, in the order of ``testbed.yaml``; one that does not run has no address.
+    """Return the instances of every service, in the order of ``testbed.yaml``; without address if not running.
 
     Raises:
         TestbedError: a service has no container, or one does not publish its port.
@@ -93,7 +93,7 @@ def running_services(
         own = [each for each in containers if each.service == service.name]
         if not own:
             message = (
-                f"there is no container of service {service.name}: start the whole stack, "
+                f"there is no container of service {service.name}: start the whole stack with "
                 "`docker compose up --wait`"
             )
             raise TestbedError(message)
@@ -118,7 +118,7 @@ def _one(project: Project, service: str) -> Container:
     there = ", ".join(sorted({each.service for each in project.containers})) or "none"
     message = (
         f"project {project.name} has no running container of {service} (containers: {there}): start the "
-        "whole stack, `docker compose up --wait`"
+        "whole stack with `docker compose up --wait`"
     )
     raise TestbedError(message)
 
@@ -135,17 +135,17 @@ def _port(container: Container, inside: int) -> int:
 
 
 async def _links(spec: TestbedSpec, api: str) -> tuple[RunningLink, ...]:
-    """Listen and upstream are addresses within the containers' networks."""
+    """Return the links; their addresses belong to the containers' networks."""
     try:
         proxies = await asyncio.to_thread(ToxiproxyClient(api).proxies)
     except ToxiproxyError as why:
-        message = f"Toxiproxy at {api} does not tell its proxies: {why}"
+        message = f"Toxiproxy at {api} does not list its proxies: {why}"
         raise TestbedError(message) from why
     missing = [link.name for link in spec.links if link.name not in proxies]
     if missing:
         message = (
-            f"Toxiproxy at {api} has no proxy {', '.join(missing)}: give it the configuration made from "
-            "proxies/links.yaml"
+            f"Toxiproxy at {api} has no proxy {', '.join(missing)}: start it with the configuration generated "
+            "from proxies/links.yaml"
         )
         raise TestbedError(message)
     found = [proxies[link.name] for link in spec.links]
@@ -155,7 +155,7 @@ async def _links(spec: TestbedSpec, api: str) -> tuple[RunningLink, ...]:
 async def _databases(
     docker: Docker, spec: TestbedSpec, project: Project
 ) -> tuple[RunningDatabase, ...]:
-    """The auditor's way in. The password goes into a file of ours alone, never into an address that is printed."""
+    """Return the auditor's addresses. The password is in a private file, never in an address that is printed."""
     if not spec.databases:
         return ()
     server = _one(project, POSTGRES)
@@ -169,7 +169,7 @@ async def _databases(
 
 
 async def _password(docker: Docker, server: Container) -> str:
-    """The superuser's: from where the official image is told it."""
+    """Return the superuser's password, from the variables that the official image reads."""
     file = server.environment.get("POSTGRES_PASSWORD_FILE")
     if file:
         return (await docker.run("exec", server.id, "cat", file)).strip()
@@ -184,7 +184,7 @@ def _write_private(path: Path, password: str) -> None:
 
 
 def _epoch_s(at: str) -> float:
-    """Docker's own time, which has nine digits after the point, as epoch seconds; 0: never started."""
+    """Convert Docker's time, which has nine decimals, to epoch seconds; 0: never started."""
     if at in ("", NEVER):
         return 0.0
     whole, _, fraction = at.removesuffix("Z").partition(".")

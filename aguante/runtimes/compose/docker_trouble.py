@@ -1,54 +1,54 @@
-"""Why a Compose project did not come up: the cause and its fix, or the last words of who is not well."""
+"""Explains why a Compose project did not start: a known cause with its fix, or the last output of its containers."""
 
 from collections.abc import Sequence
 
 from aguante.clients.docker_causes import known_cause, last_line
 from aguante.clients.docker_cli import CommandResult, Container, Docker, failed
-from aguante.clients.docker_project import last_words
+from aguante.clients.docker_project import last_output
 
 TROUBLED_MAX = 2
-"""Containers whose last words a message repeats."""
+"""Containers whose output is quoted in a message."""
 STARTING = ("running", "starting")
 """State and health of a container that is not healthy yet."""
 
 
-async def why_not_up(docker: Docker, project: str, answer: CommandResult) -> str:
-    """A cause that Compose names; else what the containers said last that are not well, and what Compose said.
+async def why_not_up(docker: Docker, project: str, result: CommandResult) -> str:
+    """Return the cause that Compose names, else Compose's error and the last output of unhealthy containers.
 
     Args:
-        docker: to ask.
-        project: what `docker compose up` was to bring up, as it is now.
-        answer: how it ended.
+        docker: calls Docker.
+        project: the project that did not start.
+        result: the result of `docker compose up`.
 
     Raises:
-        DockerError: Docker does not answer.
+        DockerError: Docker does not respond.
     """
-    error = last_line(answer.err)
+    error = last_line(result.err)
     troubled = _troubled(await docker.containers(project))[:TROUBLED_MAX]
     if known_cause(error) or not troubled:
-        return str(failed(("compose", "up"), answer))
-    parts = [f"{_state_of(each)}\n{await last_words(docker, each)}" for each in troubled]
-    told = "\n".join(parts)
+        return str(failed(("compose", "up"), result))
+    parts = [f"{_state_of(each)}\n{await last_output(docker, each)}" for each in troubled]
+    outputs = "\n".join(parts)
     return (
-        f"the containers did not get healthy; Compose said: {error or 'nothing'}\n{told}\n"
-        "Fix what they complain about and start again."
+        f"the containers did not become healthy; Compose's message: {error or 'none'}\n{outputs}\n"
+        "Fix the errors that they report and start again."
     )
 
 
 def _troubled(containers: Sequence[Container]) -> list[Container]:
-    """Those that ended or are ill; only where there is none, those that took too long to get healthy."""
-    ill = [each for each in containers if _is_ill(each)]
-    return ill or [each for each in containers if (each.state, each.health) == STARTING]
+    """Return the failed containers; if there are none, those that are not healthy yet."""
+    failed_ones = [each for each in containers if _has_failed(each)]
+    return failed_ones or [each for each in containers if (each.state, each.health) == STARTING]
 
 
-def _is_ill(each: Container) -> bool:
+def _has_failed(each: Container) -> bool:
     ended = each.state in ("exited", "dead") and each.exit_code != 0
     return ended or each.health == "unhealthy"
 
 
 def _state_of(each: Container) -> str:
     if each.oom_killed:
-        return f"{each.instance} was killed, since it took more memory than it may; its last lines:"
+        return f"{each.instance} was killed because it exceeded its memory limit; its last output:"
     if each.state in ("exited", "dead"):
-        return f"{each.instance} ended with exit code {each.exit_code}; its last lines:"
-    return f"{each.instance} is {each.health or each.state}; its last lines:"
+        return f"{each.instance} ended with exit code {each.exit_code}; its last output:"
+    return f"{each.instance} is {each.health or each.state}; its last output:"

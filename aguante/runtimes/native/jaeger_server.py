@@ -1,16 +1,16 @@
-"""A Jaeger of the testbed's own: spans in by OTLP/HTTP, searched in its page and by its API, kept in memory."""
+"""Jaeger beside a native testbed: it receives spans by OTLP/HTTP and keeps them in memory."""
 
 import asyncio
 from pathlib import Path
 
-from aguante.runtimes.native.service_processes import Start, wait_ready_at
+from aguante.runtimes.native.service_processes import wait_ready_at
 from aguante.runtimes.ports import HOST
-from aguante.runtimes.processes import Command
+from aguante.runtimes.processes import Command, Start
 from aguante.runtimes.servers import SERVERS, find_server
 
 START_LIMIT_S = 15.0
 TRACES_MAX = 50_000
-"""In memory, about 20 kB each: the oldest go first."""
+"""Kept in memory, about 20 kB each; the oldest are dropped first."""
 
 _UNUSED = (
     "admin.http",
@@ -19,14 +19,14 @@ _UNUSED = (
     "collector.otlp.grpc",
     "query.grpc-server",
 )
-"""Ports that it opens and nobody here asks for: any free one, and on loopback alone."""
+"""Ports that we do not use: any free port, on loopback only."""
 
 
 async def run_jaeger(query_port: int, otlp_port: int, log: Path, start: Start) -> None:
-    """Find Jaeger, start it, wait until it answers searches.
+    """Find Jaeger, start it, and wait until it accepts searches.
 
     Raises:
-        TestbedError: it is nowhere and cannot be built, or does not start.
+        TestbedError: it was not found and cannot be built, or does not start.
         PortTakenError: another program took a port in the meantime.
     """
     binary = await asyncio.to_thread(find_server, SERVERS["jaeger"])

@@ -1,6 +1,6 @@
-"""The native runtime: each service a process, a real Toxiproxy, a real PostgreSQL; no containers.
+"""The native runtime: services as processes, a real Toxiproxy and a real PostgreSQL, without containers.
 
-All parts are started at once, so that the slow ones (initdb, Python's imports) overlap; services wait for databases.
+All parts start at once, so that the slow ones (initdb, Python's imports) overlap. Services wait for their databases.
 """
 
 import asyncio
@@ -12,15 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from aguante.run_folder.log_files import copy_logs
-from aguante.runtimes.native.port_map import assign_ports, check_replicas, describe
+from aguante.runtimes.native.port_map import assign_ports, describe
 from aguante.runtimes.native.process_group import ProcessGroup
 from aguante.runtimes.native.service_processes import wait_ready_at
 from aguante.runtimes.native.testbed_setup import (
     TestbedSetup,
-    lead_spans,
+    link_collector,
     one_error,
     parts_of,
-    policy_file,
     start_services,
 )
 from aguante.runtimes.ports import Ports, require_free
@@ -36,15 +35,16 @@ from aguante.testbed.runtime import (
     TestbedError,
 )
 from aguante.testbed.testbed_spec import TestbedSpec
+from aguante.testbed.up_arguments import check_replicas, policy_path
 
 TRIES = 3
-"""With other ports each time, when another program was faster with one of them."""
+"""Attempts to start, each with other ports, if another program takes one of them in between."""
 
 OnReady = Callable[[str, float], None]
 
 
 def _ignore(part: str, at_s: float) -> None:
-    """Nobody asked how long the parts took."""
+    """The default of ``on_ready``."""
 
 
 class NativeRuntime:
@@ -54,12 +54,12 @@ class NativeRuntime:
     testbed's processes together with that thread.
 
     Args:
-        parent: folder of all testbeds; ``AGUANTE_STATE`` or a temporary one when None.
-        gateway_port: where the entry link listens; a free port when None.
-        detach: the testbed outlives this process, until ``aguante down``.
-        relay: services post their spans to a relay of the testbed's own, so that ``attach`` can read them.
-        sidecars: Prometheus and Jaeger, where they are wanted.
-        on_ready: called when a part got ready, seconds since ``up`` began.
+        parent: folder of all testbeds; None: ``AGUANTE_STATE``, or a temporary folder.
+        gateway_port: port of the entry link; None: a free port.
+        detach: keep the testbed running after this process, until ``aguante down``.
+        relay: send the services' spans to a relay of this testbed, so that ``--attach`` can read them.
+        sidecars: Prometheus and Jaeger, if wanted.
+        on_ready: called when a part is ready, with its name and the seconds since ``up`` began.
     """
 
     docker: None = None
@@ -89,22 +89,12 @@ class NativeRuntime:
         otlp_endpoint: str,
         replicas: Mapping[str, int] = ONE_EACH,
     ) -> Testbed:
-        """Start everything and wait until it can serve.
-
-        Args:
-            spec: what to start.
-            policy: name of a policy in ``spec.policies``.
-            otlp_endpoint: base address of an OTLP/HTTP collector, or empty for no traces.
-            replicas: how many of each service, 1 to ``REPLICAS_MAX``; one where it is not named.
-
-        Raises:
-            TestbedError: something did not come up; all that had been started is taken down again.
-        """
+        """Start everything and wait until every service is ready; arguments and errors as for ``Runtime.up``."""
         if self._processes:
             running = self._processes.workspace.id
-            message = f"testbed {running} is up already: end it before starting another"
+            message = f"testbed {running} is already up: end it before you start another"
             raise TestbedError(message)
-        policy_file(spec, policy)
+        policy_path(spec, policy)
         check_replicas(spec, replicas)
         if self._gateway_port:
             require_free(self._gateway_port, "--gateway-port")
@@ -118,13 +108,13 @@ class NativeRuntime:
             except BaseException:
                 await self.down()
                 raise
-        raise AssertionError  # not reached: the last try returns or raises
+        raise AssertionError  # unreachable: the last try returns or raises
 
     async def down(self) -> None:
         """End every process and remove the private folder; idempotent, and safe after a failed ``up``.
 
         Raises:
-            TestbedError: a process cannot be ended. Its folder stays, for the next start to try again.
+            TestbedError: a process cannot be ended. The folder stays, so that the next start tries again.
         """
         processes, self._processes, self._setup = self._processes, None, None
         if processes is None:
@@ -137,19 +127,19 @@ class NativeRuntime:
         await asyncio.to_thread(processes.workspace.remove)
 
     async def restart_services(self, policy: str, otlp_endpoint: str) -> Testbed:
-        """End the services and start them anew, with a policy; PostgreSQL and Toxiproxy stay as they are.
+        """Restart the services with a policy; PostgreSQL and Toxiproxy keep running.
 
         Raises:
-            TestbedError: no testbed is up, or a service did not come up: the testbed is taken down.
+            TestbedError: no testbed is up, or a service did not start; the testbed is then ended.
         """
         setup = self._running()
-        policy_file(setup.spec, policy)
-        setup = replace(setup, policy=policy, otlp_endpoint=otlp_endpoint).led
+        policy_path(setup.spec, policy)
+        setup = replace(setup, policy=policy, otlp_endpoint=otlp_endpoint).with_linked_collector()
         try:
             await setup.processes.end(frozenset(each.name for each in setup.port_map.instances))
             setup.processes.testbed = None
             with one_error():
-                await lead_spans(setup)
+                await link_collector(setup)
                 await start_services(setup)
             return self._finish(setup)
         except BaseException:
@@ -158,18 +148,18 @@ class NativeRuntime:
 
     @property
     def testbed(self) -> Testbed:
-        """The testbed as it stands now, with the pids of what was started last.
+        """The testbed in its current state, with the pids of the processes started last.
 
         Raises:
-            TestbedError: none is up.
+            TestbedError: no testbed is up.
         """
         testbed = self._running().processes.testbed
-        assert testbed is not None  # noqa: S101 - it is set before ``_running`` knows of it
+        assert testbed is not None  # noqa: S101 - ``_finish`` sets both
         return testbed
 
     @property
     def control(self) -> ProcessControl:
-        """The runtime itself: it can start again what it killed."""
+        """The runtime itself, which can restart the processes that it started."""
         return self
 
     def parts(self) -> Mapping[str, Alive]:
@@ -177,56 +167,58 @@ class NativeRuntime:
         return {name: process_alive(pid) for name, pid in self.testbed.servers.items()}
 
     async def save_logs(self, target: Path) -> None:
-        """Copy the end of each process's log; OSError when one cannot be."""
+        """Copy the end of each process's log; raises OSError."""
         await asyncio.to_thread(copy_logs, self.testbed.state / "logs", target)
 
     async def state(self, instance: str) -> ProcessState:
-        """As the operating system tells it; raises TestbedError for an unknown instance."""
+        """Return the state that the operating system reports; raises TestbedError for an unknown instance."""
         return process_state(self._processes_with(instance).child(instance).ref)
 
     async def kill(self, instance: str, how: signal.Signals = signal.SIGKILL) -> None:
-        """End one process of a service (``payments-1``) and wait for its end; nobody starts it again.
+        """Send a signal that ends one process of a service (``payments-1``), and wait for its end.
 
         Raises:
-            TestbedError: no such instance, or it outlived SIGKILL.
+            TestbedError: there is no such instance, or it survived SIGKILL.
         """
         await self._processes_with(instance).kill(instance, how)
 
     async def start(self, instance: str, *, wait_ready: bool = True) -> Testbed:
-        """Start a killed instance again: same addresses, same environment, a new pid.
+        """Start an ended instance again: same addresses, same environment, a new pid.
 
         Args:
             instance: ``payments-1``.
-            wait_ready: wait until its ``ready_path`` answers 200; ours needs its database for that.
+            wait_ready: wait until its readiness check returns 200.
 
         Returns:
             The testbed with the new pid.
 
         Raises:
-            TestbedError: no such instance, it runs, or it did not come up (the testbed stays up).
+            TestbedError: there is no such instance, it is running, or it did not start (the testbed stays up).
         """
         processes = self._processes_with(instance)
         old = processes.child(instance)
         if old.ref.alive():
-            message = f"{instance} (pid {old.ref.pid}) runs: kill it before it is started again"
+            message = (
+                f"{instance} (pid {old.ref.pid}) is running: kill it before you start it again"
+            )
             raise TestbedError(message)
         child = processes.start(old.command)
         testbed = self._finish(self._running())
         if wait_ready:
-            at = next(each for each in testbed.services if each.instance == instance)
+            at = testbed.service(instance)
             await wait_ready_at(child, at.url + self._running().spec.ready_paths[at.name])
         return testbed
 
     async def pause(self, instance: str) -> None:
-        """SIGSTOP: connections are still accepted by the kernel, and nothing answers.
+        """Send SIGSTOP: the kernel still accepts connections, but nothing responds.
 
         Raises:
-            TestbedError: no such instance, or it has ended.
+            TestbedError: there is no such instance, or it has ended.
         """
         await self._processes_with(instance).pause(instance)
 
     async def resume(self, instance: str) -> None:
-        """SIGCONT; raises as ``pause`` does."""
+        """Send SIGCONT; raises as ``pause`` does."""
         await self._processes_with(instance).resume(instance)
 
     @contextlib.asynccontextmanager
@@ -237,7 +229,7 @@ class NativeRuntime:
         otlp_endpoint: str = "",
         replicas: Mapping[str, int] = ONE_EACH,
     ) -> AsyncIterator[Testbed]:
-        """A testbed for the time of the body; arguments and errors as for ``up``."""
+        """Keep a testbed up during the body of ``async with``; arguments and errors as for ``up``."""
         testbed = await self.up(spec, policy, otlp_endpoint, replicas)
         try:
             yield testbed
@@ -253,7 +245,7 @@ class NativeRuntime:
             await part
             self._on_ready(name, time.monotonic() - began)
 
-        # A detached testbed may live and grow for days: on the disk.
+        # A detached testbed may live and grow for days, so its data is on the disk.
         memory = None if self._detach else MEMORY
         workspace = await claim(self._parent or default_parent(), memory=memory)
         processes = self._processes = ProcessGroup(workspace, detach=self._detach)
@@ -262,14 +254,16 @@ class NativeRuntime:
         port_map = assign_ports(
             spec, ports, self._gateway_port, replicas, relay=self._relay, sidecars=wanted
         )
-        setup = TestbedSetup(processes, spec, port_map, policy, otlp_endpoint, wanted).led
+        setup = TestbedSetup(
+            processes, spec, port_map, policy, otlp_endpoint, wanted
+        ).with_linked_collector()
         with one_error():
             async with asyncio.TaskGroup() as group:
                 for name, start in parts_of(setup).items():
                     group.create_task(timed(name, start(setup)))
         testbed = self._finish(setup)
         if self._detach:
-            workspace.release()  # its processes inherited the lock and hold it from here on
+            workspace.release()  # its processes have inherited the lock and keep it
         return testbed
 
     def _finish(self, setup: TestbedSetup) -> Testbed:
@@ -291,10 +285,6 @@ class NativeRuntime:
         return self._setup
 
     def _processes_with(self, instance: str) -> ProcessGroup:
-        """The processes, if ``instance`` is a process of a service: Toxiproxy and PostgreSQL are not to be killed."""
-        setup = self._running()
-        known = [each.instance for each in self.testbed.services]
-        if instance not in known:
-            message = f"there is no instance {instance!r}; there are: {', '.join(known)}"
-            raise TestbedError(message)
-        return setup.processes
+        """Return the process group, if ``instance`` is a service: Toxiproxy and PostgreSQL cannot be killed."""
+        self.testbed.service(instance)
+        return self._running().processes

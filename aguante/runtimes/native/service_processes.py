@@ -1,10 +1,10 @@
-"""The services as processes: their environment, their start, their readiness (``services/CONTRACT.md``)."""
+"""The services as processes: environment, start and readiness (``services/CONTRACT.md``)."""
 
 import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,31 +12,28 @@ import aiohttp
 
 from aguante.runtimes.native.postgres_server import dsn
 from aguante.runtimes.ports import HOST
-from aguante.runtimes.processes import Child, Command, died
+from aguante.runtimes.processes import Child, Command, Start, died
 from aguante.testbed.runtime import RunningLink, TestbedError
 from aguante.testbed.testbed_spec import LinkSpec, ServiceSpec, TestbedSpec
 
-Start = Callable[[Command], Child]
-
 READY_LIMIT_S = 30.0
 POLL_S = 0.02
-ANSWER_LIMIT_S = 2.0
+RESPONSE_LIMIT_S = 2.0
 
 _INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV")
-"""Besides ``PYTHON*``. Nothing else of the runner's environment reaches a service: no HTTP proxy of the
-user's, no endpoint, no address."""
+"""Variables that services inherit, besides ``PYTHON*``. All others are dropped, such as HTTP proxies and endpoints."""
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One process of a service, and where it listens."""
+    """One process of a service, and its ports."""
 
     service: ServiceSpec
     number: int
     port: int
-    """Its own: readiness, metrics and setup are asked for here."""
+    """Its own port, for readiness, metrics and setup."""
     shared_port: int
-    """Where the links lead: that of all replicas; of a service that has but one it is its own."""
+    """The port that the links lead to, shared by all replicas; a single instance has only this one."""
 
     @property
     def name(self) -> str:
@@ -45,7 +42,7 @@ class Instance:
 
     @property
     def url(self) -> str:
-        """Its own address, which only the runner knows."""
+        """Its own base URL, which only the runner knows."""
         return f"http://{HOST}:{self.port}"
 
 
@@ -81,9 +78,12 @@ def service_environment(
     policy: Path,
     otlp_endpoint: str,
 ) -> dict[str, str]:
-    """What the contract tells a service: its own links, policy and telemetry, and no peer's own address."""
+    """Return the environment that the contract defines: the service's links, policy and telemetry endpoint.
+
+    No service receives the direct address of another.
+    """
     own = {
-        link_variable(link): _given_address(link, links[link.name])
+        link_variable(link): _link_address(link, links[link.name])
         for link in spec.links
         if link.caller == instance.service.name
     }
@@ -97,43 +97,42 @@ def service_environment(
 
 
 def link_variable(link: LinkSpec) -> str:
-    """``reservations-payments`` -> ``LINK_RESERVATIONS_PAYMENTS``, or what the link itself names."""
+    """Return ``LINK_RESERVATIONS_PAYMENTS`` for ``reservations-payments``, or the variable that the link names."""
     return link.variable or "LINK_" + link.name.upper().replace("-", "_")
 
 
-def starting_at_once() -> int:
-    """How many services start at the same time: as many as there are cores, at least two.
+def start_limit() -> int:
+    """Return how many services start at the same time: one per core, at least two.
 
-    All five at once on two cores would leave initdb, on which they all wait, a third of a core: the
-    boot took half a second longer.
+    Five at once on two cores leave a third of a core to initdb, which all of them wait for; that adds 0.5 s.
     """
     return max(2, os.cpu_count() or 2)
 
 
 @dataclass(frozen=True)
-class Starting:
-    """How one instance is started, and where it says that it is alive and ready."""
+class ServiceStart:
+    """The command that starts one instance, and the URLs of its checks."""
 
     command: Command
     alive_url: str
     ready_url: str
 
 
-async def bring_up(commands: Sequence[Starting], start: Start, at_once: int) -> None:
-    """Start services, and wait until each answers 200 where it says that it is ready.
+async def bring_up(commands: Sequence[ServiceStart], start: Start, at_once: int) -> None:
+    """Start services, and wait until each readiness check returns 200.
 
     Args:
-        commands: how to start each, and where to ask.
-        start: starts a child and keeps it for being ended later.
-        at_once: the next one is started when fewer than this are not yet alive.
+        commands: the instances.
+        start: starts a child and registers it, so that it can be ended later.
+        at_once: limit of instances that are started but not yet alive.
 
     Raises:
-        TestbedError: one ended, or was not ready within 30 s; says what it answered or said last.
+        TestbedError: one ended, or was not ready within READY_LIMIT_S; includes its last response or output.
     """
-    limit = aiohttp.ClientTimeout(total=ANSWER_LIMIT_S)
+    limit = aiohttp.ClientTimeout(total=RESPONSE_LIMIT_S)
     slots = asyncio.Semaphore(at_once)
 
-    async def start_one(one: Starting) -> None:
+    async def start_one(one: ServiceStart) -> None:
         async with slots:
             child = start(one.command)
             await _wait_for(session, child, one.alive_url, READY_LIMIT_S)
@@ -145,41 +144,41 @@ async def bring_up(commands: Sequence[Starting], start: Start, at_once: int) -> 
 
 
 async def wait_ready_at(child: Child, url: str, limit_s: float | None = None) -> None:
-    """Wait until a child answers 200 at the URL where it says that it is ready.
+    """Wait until a child's readiness check returns 200.
 
     Args:
         child: a process of the testbed.
-        url: where to ask.
-        limit_s: how long it may take; READY_LIMIT_S when None.
+        url: its readiness check.
+        limit_s: the longest wait; None: READY_LIMIT_S.
 
     Raises:
-        TestbedError: it ended, or was not ready in time; says what it answered or said last.
-        PortTakenError: it ended because another program has its port.
+        TestbedError: it ended, or was not ready in time; includes its last response or output.
+        PortTakenError: it ended because another program uses its port.
     """
-    limit = aiohttp.ClientTimeout(total=ANSWER_LIMIT_S)
+    limit = aiohttp.ClientTimeout(total=RESPONSE_LIMIT_S)
     async with aiohttp.ClientSession(timeout=limit) as session:
         await _wait_for(session, child, url, limit_s or READY_LIMIT_S)
 
 
 async def _wait_for(session: aiohttp.ClientSession, child: Child, url: str, limit_s: float) -> None:
     deadline = time.monotonic() + limit_s
-    answer = "nothing"
+    response = "nothing"
     while time.monotonic() < deadline:
         if child.exit_code() is not None:
             raise died(child)
-        answer = await _asked(session, url) or answer
-        if answer == "200":
+        response = await _response_of(session, url) or response
+        if response == "200":
             return
         await asyncio.sleep(POLL_S)
     message = (
-        f"{child.ref.name} was not ready within {limit_s:g} s. {url} answered: {answer}\n"
+        f"{child.ref.name} was not ready within {limit_s:g} s. {url} returned: {response}\n"
         f"The last lines of its output:\n{child.output()}"
     )
     raise TestbedError(message)
 
 
-async def _asked(session: aiohttp.ClientSession, url: str) -> str:
-    """``200``, what it answered instead, or empty when it gave no answer."""
+async def _response_of(session: aiohttp.ClientSession, url: str) -> str:
+    """Return ``200``, another status with its body, or empty if there was no response."""
     try:
         async with session.get(url) as response:
             if response.status == 200:
@@ -190,7 +189,7 @@ async def _asked(session: aiohttp.ClientSession, url: str) -> str:
 
 
 def base_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """What a child of a testbed may see of the runner's environment."""
+    """Return the part of the runner's environment that a testbed's children inherit."""
     return {
         name: value
         for name, value in environ.items()
@@ -198,7 +197,7 @@ def base_environment(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _given_address(link: LinkSpec, running: RunningLink) -> str:
+def _link_address(link: LinkSpec, running: RunningLink) -> str:
     if link.kind == "http":
         return f"http://{running.listen}"
     return dsn(link.callee, int(running.listen.rpartition(":")[2]), link.callee)

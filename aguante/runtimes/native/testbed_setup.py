@@ -1,4 +1,4 @@
-"""What one native testbed is made of, and how each of its parts is started."""
+"""The parts of one native testbed, and how each is started."""
 
 import contextlib
 import os
@@ -12,14 +12,14 @@ from aguante.runtimes.native.jaeger_server import run_jaeger
 from aguante.runtimes.native.port_map import PortMap
 from aguante.runtimes.native.postgres_server import Postgres
 from aguante.runtimes.native.process_group import ProcessGroup
-from aguante.runtimes.native.prometheus_server import Places, Target, run_prometheus
+from aguante.runtimes.native.prometheus_server import PrometheusFiles, Target, run_prometheus
 from aguante.runtimes.native.service_processes import (
-    Starting,
+    ServiceStart,
     base_environment,
     bring_up,
     service_command,
     service_environment,
-    starting_at_once,
+    start_limit,
     wait_ready_at,
 )
 from aguante.runtimes.native.toxiproxy_server import make_proxies, run_toxiproxy
@@ -28,23 +28,24 @@ from aguante.runtimes.processes import Command, PortTakenError
 from aguante.runtimes.sidecars import NO_SIDECARS, Sidecars
 from aguante.testbed.runtime import TestbedError
 from aguante.testbed.testbed_spec import TestbedSpec
+from aguante.testbed.up_arguments import policy_path
 
 
 @dataclass(frozen=True)
 class TestbedSetup:
-    """What a testbed is made of."""
+    """Everything that a part needs to start."""
 
     processes: ProcessGroup
     spec: TestbedSpec
     port_map: PortMap
     policy: str
     otlp_endpoint: str
-    """Where spans end up; with a relay they take their way through it. Empty: a Jaeger of its own, or nobody."""
+    """Final destination of the spans, also if a relay forwards them. Empty: the testbed's Jaeger, or none."""
     sidecars: Sidecars = NO_SIDECARS
 
     @property
     def spans_to(self) -> str:
-        """What services are told: the proxy that stands before whoever takes their spans; empty: nobody does."""
+        """The services' OTLP endpoint: the proxy before the collector; empty: no traces."""
         link = self.spec.telemetry_link
         if link is None or not self.collector:
             return self.collector
@@ -52,13 +53,12 @@ class TestbedSetup:
 
     @property
     def collector(self) -> str:
-        """Who takes the services' spans: the relay, where there is one."""
+        """The receiver of the services' spans: the relay if there is one."""
         relay = self.port_map.telemetry
         return f"http://{HOST}:{relay}" if relay else self.spans_end_at
 
-    @property
-    def led(self) -> "TestbedSetup":
-        """The same, where the link of the spans leads to the collector."""
+    def with_linked_collector(self) -> "TestbedSetup":
+        """A copy whose link of the spans leads to the collector."""
         link = self.spec.telemetry_link
         if link is None or not self.collector:
             return self
@@ -66,13 +66,13 @@ class TestbedSetup:
 
     @property
     def spans_end_at(self) -> str:
-        """The collector that was named, else the testbed's own Jaeger, else empty."""
+        """The given collector, else the testbed's own Jaeger, else empty."""
         jaeger = self.port_map.sidecars.get("jaeger-otlp")
         return self.otlp_endpoint or (f"http://{HOST}:{jaeger}" if jaeger else "")
 
 
 async def start_postgres(setup: TestbedSetup) -> None:
-    """One server with every database; raises TestbedError."""
+    """Start one server with every database; raises TestbedError."""
     workspace = setup.processes.workspace
     data, log = workspace.data.resolve() / "postgres", workspace.logs / "postgres.log"
     server = Postgres(data, log, setup.processes.start)
@@ -81,17 +81,16 @@ async def start_postgres(setup: TestbedSetup) -> None:
 
 
 def _connections(setup: TestbedSetup) -> int:
-    """How many connections PostgreSQL must take.
+    """Return PostgreSQL's connection limit: twice each instance's pool of 10, and some for the auditor.
 
-    Twice each instance's pool of 10, since a cut link leaves stragglers behind until the server notices;
-    and some for the auditor.
+    Twice, because a cut link leaves stale connections until the server notices.
     """
     owners = {link.caller for link in setup.spec.links if link.kind == "postgresql"}
     return 50 + 20 * sum(each.service.name in owners for each in setup.port_map.instances)
 
 
 async def start_toxiproxy(setup: TestbedSetup) -> None:
-    """One server with a proxy per link; raises TestbedError."""
+    """Start one server with a proxy per link; raises TestbedError."""
     log, links = (
         setup.processes.workspace.logs / "toxiproxy.log",
         tuple(setup.port_map.links.values()),
@@ -99,14 +98,14 @@ async def start_toxiproxy(setup: TestbedSetup) -> None:
     await run_toxiproxy(setup.port_map.toxiproxy, log, setup.processes.start, links)
 
 
-async def lead_spans(setup: TestbedSetup) -> None:
-    """Let the proxy of the spans lead to a collector that is new; raises TestbedError."""
+async def link_collector(setup: TestbedSetup) -> None:
+    """Point the proxy of the spans at the current collector; raises TestbedError."""
     if link := setup.spec.telemetry_link:
         await make_proxies(setup.port_map.api, [setup.port_map.links[link.name]])
 
 
 async def start_relay(setup: TestbedSetup) -> None:
-    """The relay of spans, for a runner that comes later (``attach``); raises TestbedError."""
+    """Start the relay of spans, for a runner that attaches later; raises TestbedError."""
     command = Command(
         name=TELEMETRY,
         argv=(sys.executable, "-m", "aguante.collect.relay"),
@@ -123,41 +122,43 @@ async def start_relay(setup: TestbedSetup) -> None:
 
 
 async def start_prometheus(setup: TestbedSetup) -> None:
-    """What scrapes every instance and Toxiproxy; raises TestbedError."""
+    """Start Prometheus, which scrapes every instance and Toxiproxy; raises TestbedError."""
     targets = [
         Target("services", each.service.name, each.name, f"{HOST}:{each.port}")
         for each in setup.port_map.instances
     ]
     toxiproxy = Target("toxiproxy", "toxiproxy", "toxiproxy", f"{HOST}:{setup.port_map.toxiproxy}")
     folder = setup.processes.workspace.data.resolve() / "prometheus"
-    places = Places(
+    files = PrometheusFiles(
         setup.processes.workspace.root / "prometheus.yml",
         setup.sidecars.samples or folder,
         setup.processes.workspace.logs / "prometheus.log",
     )
     rules = [setup.spec.rules / "*.yml"] if setup.spec.rules else []
     port = setup.port_map.sidecars["prometheus"]
-    await run_prometheus(port, [*targets, toxiproxy], rules, places, setup.processes.start)
+    await run_prometheus(port, [*targets, toxiproxy], rules, files, setup.processes.start)
 
 
 async def start_jaeger(setup: TestbedSetup) -> None:
-    """What keeps the spans for searches; raises TestbedError."""
+    """Start Jaeger, which stores the spans; raises TestbedError."""
     ports, log = setup.port_map.sidecars, setup.processes.workspace.logs / "jaeger.log"
     await run_jaeger(ports["jaeger"], ports["jaeger-otlp"], log, setup.processes.start)
 
 
 async def start_services(setup: TestbedSetup) -> None:
-    """Every instance, and wait until each is ready; raises TestbedError."""
-    spec, port_map, file = setup.spec, setup.port_map, policy_file(setup.spec, setup.policy)
+    """Start every instance and wait until each is ready; raises TestbedError."""
+    spec, port_map, file = setup.spec, setup.port_map, policy_path(setup.spec, setup.policy)
     commands = []
     for instance in port_map.instances:
         env = service_environment(spec, instance, port_map.links, file, setup.spans_to)
         command = service_command(spec, instance, env, setup.processes.workspace.logs)
         service = instance.service
         commands.append(
-            Starting(command, instance.url + service.alive_path, instance.url + service.ready_path)
+            ServiceStart(
+                command, instance.url + service.alive_path, instance.url + service.ready_path
+            )
         )
-    await bring_up(commands, setup.processes.start, starting_at_once())
+    await bring_up(commands, setup.processes.start, start_limit())
 
 
 StartPart = Callable[[TestbedSetup], Coroutine[None, None, None]]
@@ -165,7 +166,7 @@ _SIDECARS: Mapping[str, StartPart] = {"prometheus": start_prometheus, "jaeger": 
 
 
 def parts_of(setup: TestbedSetup) -> Mapping[str, StartPart]:
-    """What this testbed is made of, by name; all of it may be started at once."""
+    """Return the parts of this testbed by name; all can be started at the same time."""
     parts: dict[str, StartPart] = {"toxiproxy": start_toxiproxy, "services": start_services}
     if setup.spec.databases:
         parts["postgres"] = start_postgres
@@ -174,25 +175,15 @@ def parts_of(setup: TestbedSetup) -> Mapping[str, StartPart]:
     return parts | {name: _SIDECARS[name] for name in setup.sidecars.names}
 
 
-def policy_file(spec: TestbedSpec, policy: str) -> Path:
-    """The file of a policy; raises TestbedError that lists the policies when there is none."""
-    file = spec.policy_file(policy)
-    if not file.is_file():
-        known = ", ".join(spec.policy_names) or "none"
-        message = f"there is no policy {policy!r} in {spec.policies}; there are: {known}"
-        raise TestbedError(message)
-    return file.resolve()
-
-
 @contextlib.contextmanager
 def one_error() -> Iterator[None]:
-    """Of a task group's errors raise one TestbedError: a port taken if any (another try fixes it)."""
+    """Reduce a task group's errors to one TestbedError; PortTakenError first, because a retry solves it."""
     try:
         yield
     except BaseExceptionGroup as group:
         errors = _flat(group)
         if not all(isinstance(each, TestbedError) for each in errors):
-            raise  # a fault of ours: all of it is wanted
+            raise  # a bug of ours: show every traceback
         raise next(
             (each for each in errors if isinstance(each, PortTakenError)), errors[0]
         ) from None

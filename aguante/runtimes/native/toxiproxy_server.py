@@ -1,9 +1,9 @@
-"""The testbed's own Toxiproxy: one proxy per link of ``links.yaml``."""
+"""The Toxiproxy of a native testbed: one proxy per link of ``links.yaml``."""
 
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from aguante.clients.toxiproxy_client import (
@@ -13,21 +13,19 @@ from aguante.clients.toxiproxy_client import (
     ToxiproxyError,
 )
 from aguante.runtimes.ports import HOST
-from aguante.runtimes.processes import Child, Command, PortTakenError, died
+from aguante.runtimes.processes import Child, Command, PortTakenError, Start, died
 from aguante.runtimes.servers import SERVERS, find_server
 from aguante.testbed.runtime import RunningLink, TestbedError
 
 START_LIMIT_S = 10.0
 POLL_S = 0.01
 
-Start = Callable[[Command], Child]
-
 
 async def run_toxiproxy(port: int, log: Path, start: Start, links: Sequence[RunningLink]) -> None:
-    """Find toxiproxy-server, start it, wait for its API, make the proxies.
+    """Find toxiproxy-server, start it, wait for its API, and create the proxies.
 
     Raises:
-        TestbedError: it is nowhere and cannot be built, does not start, or refuses a proxy.
+        TestbedError: it was not found and cannot be built, does not start, or rejects a proxy.
         PortTakenError: another program took a port in the meantime.
     """
     binary = await asyncio.to_thread(find_server, SERVERS["toxiproxy"])
@@ -48,8 +46,8 @@ async def run_toxiproxy(port: int, log: Path, start: Start, links: Sequence[Runn
 async def _wait_for_api(server: Child, client: ToxiproxyClient) -> None:
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline:
-        # Toxiproxy goes on running when its API cannot listen: its log alone says so. Looked at first,
-        # since whoever has the port may answer like one of us.
+        # Toxiproxy keeps running if its API cannot listen; only its log says so. Check the log first, because
+        # another Toxiproxy may have the port and respond instead.
         if server.exit_code() is not None or "address already in use" in server.output():
             raise died(server)
         try:
@@ -57,20 +55,20 @@ async def _wait_for_api(server: Child, client: ToxiproxyClient) -> None:
         except NoAnswerError:
             await asyncio.sleep(POLL_S)
         except ToxiproxyError as why:
-            message = f"what answers at {client.api} is no Toxiproxy: {why}"
+            message = f"the server at {client.api} is not Toxiproxy: {why}"
             raise PortTakenError(message) from why
         else:
             return
-    message = f"Toxiproxy's API did not answer within {START_LIMIT_S:g} s:\n{server.output()}"
+    message = f"Toxiproxy's API did not respond within {START_LIMIT_S:g} s:\n{server.output()}"
     raise TestbedError(message)
 
 
 async def make_proxies(api: str, links: Sequence[RunningLink]) -> None:
-    """Make proxies; one that is there and leads elsewhere is made anew.
+    """Create proxies; a proxy that exists with another upstream is replaced.
 
     Raises:
-        TestbedError: Toxiproxy refuses one, or does not answer.
-        PortTakenError: another program has the port of one.
+        TestbedError: Toxiproxy rejects a proxy, or does not respond.
+        PortTakenError: another program has the port of a proxy.
     """
     client = ToxiproxyClient(api)
     proxies = [
@@ -80,5 +78,5 @@ async def make_proxies(api: str, links: Sequence[RunningLink]) -> None:
         await asyncio.to_thread(client.populate, proxies)
     except ToxiproxyError as why:
         kind = PortTakenError if "address already in use" in str(why) else TestbedError
-        message = f"Toxiproxy did not make the proxies of the links: {why}"
+        message = f"Toxiproxy did not create the proxies of the links: {why}"
         raise kind(message) from why

@@ -1,7 +1,6 @@
 """Builds a server from its pinned Go module, once, even if several processes ask at the same time."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from aguante.core.file_lock import try_lock
 from aguante.runtimes.servers.server_spec import ServerSpec
 
 Say = Callable[[str], None]
@@ -132,19 +132,13 @@ def _run(command: list[str], cwd: Path, environ: Mapping[str, str], limit_s: flo
 @contextlib.contextmanager
 def _only_one(path: Path) -> Iterator[None]:
     """Hold the lock file; the kernel releases it if a builder is killed."""
-    with path.open("w") as file:
-        deadline = time.monotonic() + BUILD_LIMIT_S
-        while not _try_lock(file.fileno()):
-            if time.monotonic() > deadline:
-                message = f"another process has been building for {BUILD_LIMIT_S:.0f} s ({path})"
-                raise BuildError(message)
-            time.sleep(LOCK_POLL_S)
-        yield
-
-
-def _try_lock(descriptor: int) -> bool:
+    deadline = time.monotonic() + BUILD_LIMIT_S
+    while (lock := try_lock(path)) is None:
+        if time.monotonic() > deadline:
+            message = f"another process has been building for {BUILD_LIMIT_S:.0f} s ({path})"
+            raise BuildError(message)
+        time.sleep(LOCK_POLL_S)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        yield
+    finally:
+        os.close(lock)

@@ -15,8 +15,6 @@ SCRAPE_S = 1.0
 STEP_S = 0.25
 """Of queries about moments: finer than a scrape, so that it adds little."""
 
-pytestmark = [pytest.mark.alone, pytest.mark.slow]
-
 
 @dataclass(frozen=True)
 class Played:

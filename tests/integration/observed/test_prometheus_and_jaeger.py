@@ -29,7 +29,6 @@ from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import RunLog, read_run_log
 from aguante.verdict.verdict import Verdict
 
-pytestmark = pytest.mark.slow
 PROMQL = table("Question -> PromQL")
 SEARCHES = table("Question -> Jaeger search")
 FAULT_END_S = 14.0

@@ -1,4 +1,4 @@
-"""A small shop in DuckDB in which every invariant holds and is tried, for tests that break one thing."""
+"""A small shop in DuckDB in which every invariant holds and is tested, for tests that damage one thing."""
 
 import duckdb
 import msgspec
@@ -93,7 +93,7 @@ def shop_in_order() -> duckdb.DuckDBPyConnection:
 
 
 def record(db: duckdb.DuckDBPyConnection, shop: TestbedSpec, folder: RunFolder) -> RunFolder:
-    """Write a shop as a run records it, with the ledger that goes with it."""
+    """Write a shop and its ledger as a run records them."""
     folder.testbed.write_text(shop.model_dump_json())
     _record_tables(db, folder)
     names = (

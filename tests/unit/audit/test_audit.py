@@ -1,4 +1,4 @@
-"""An audit of recorded tables: what is judged, what is left open, and the exit code that follows."""
+"""An audit of recorded tables: outcomes, open questions, and exit codes."""
 
 from pathlib import Path
 
@@ -47,18 +47,18 @@ def command(*arguments: object) -> Told:
         return codes[0], (out.getvalue() + err.getvalue()).decode()
 
 
-def test_a_shop_in_order_holds_in_everything(recorded: RunFolder, shop: TestbedSpec) -> None:
-    """With the ledger every invariant is judged, and each on something."""
+def test_every_invariant_holds_in_a_consistent_shop(recorded: RunFolder, shop: TestbedSpec) -> None:
+    """With a ledger, every invariant is tested."""
     found = audited(recorded, shop)
     assert {each.outcome for each in found.invariants} == {"held"}
     assert not found.violated
     assert found.open_questions(()) == ()
 
 
-def test_without_a_ledger_what_clients_were_told_is_unknown(
+def test_without_a_ledger_invariants_on_responses_are_unknown(
     recorded: RunFolder, shop: TestbedSpec
 ) -> None:
-    """It is said, and open only for who asked for it by name."""
+    """They are open questions only if they were named."""
     found = audited(recorded, shop, ledger=False)
     unknown = {each.name: each.because for each in found.invariants if each.outcome == "unknown"}
     assert unknown == dict.fromkeys(LEDGER_INVARIANTS, NO_LEDGER)
@@ -69,17 +69,19 @@ def test_without_a_ledger_what_clients_were_told_is_unknown(
 
 
 def test_an_empty_shop_proves_nothing(recorded: RunFolder, shop: TestbedSpec) -> None:
-    """Every invariant had nothing to be tried on: no data is never a pass."""
+    """Nothing in it could have violated an invariant."""
     for file in recorded.tables.glob("*.csv"):
         file.write_text(file.read_text().splitlines()[0] + "\n")
     recorded.records.write_text("")
     found = audited(recorded, shop)
     assert {each.because for each in found.invariants} == {NOTHING_TRIED}
-    assert found.open_questions(())[0].startswith("nothing was put to the test")
+    assert found.open_questions(())[0].startswith("no invariant could be checked")
 
 
-def test_what_cannot_be_asked_is_unknown_and_open(recorded: RunFolder, shop: TestbedSpec) -> None:
-    """A table that another version of the system does not have is no pass."""
+def test_an_invariant_that_cannot_be_queried_is_an_open_question(
+    recorded: RunFolder, shop: TestbedSpec
+) -> None:
+    """A table may be missing in another version of the system."""
     schema = msgspec.json.decode((recorded.tables / "schema.json").read_bytes())
     del schema["reservations.outbox"]
     (recorded.tables / "schema.json").write_bytes(msgspec.json.encode(schema))
@@ -88,24 +90,22 @@ def test_what_cannot_be_asked_is_unknown_and_open(recorded: RunFolder, shop: Tes
     assert "outbox" in question
 
 
-def test_not_coming_to_rest_is_a_violation_of_its_own(
-    recorded: RunFolder, shop: TestbedSpec
-) -> None:
-    """Whatever the invariants say."""
+def test_not_settling_is_a_violation(recorded: RunFolder, shop: TestbedSpec) -> None:
+    """It is one even if every invariant holds."""
     found = audited(recorded, shop)
     assert found.model_copy(update={"settled": False}).violated
     assert not found.model_copy(update={"settled": None}).violated
 
 
-def test_tables_that_are_not_there_are_unreadable(recorded: RunFolder, shop: TestbedSpec) -> None:
+def test_missing_tables_are_an_error(recorded: RunFolder, shop: TestbedSpec) -> None:
     """The message names the folder and the file."""
     (recorded.tables / "schema.json").unlink()
     with pytest.raises(EvidenceError, match=r"the tables in .*schema\.json"):
         audited(recorded, shop)
 
 
-def test_a_ledger_that_is_none_is_unreadable(recorded: RunFolder, shop: TestbedSpec) -> None:
-    """The message says what it should hold."""
+def test_a_file_that_is_not_a_ledger_is_an_error(recorded: RunFolder, shop: TestbedSpec) -> None:
+    """The message says what was expected."""
     recorded.records.write_text('{"seq": "first"}\n')
     with pytest.raises(EvidenceError, match="one RequestRecord a line"):
         audited(recorded, shop)
@@ -114,7 +114,7 @@ def test_a_ledger_that_is_none_is_unreadable(recorded: RunFolder, shop: TestbedS
 def test_a_clean_run_exits_0_and_prints_every_invariant(
     recorded: RunFolder, shop: TestbedSpec
 ) -> None:
-    """The ledger of a run folder is used without being asked for."""
+    """The ledger of a run folder is used by default."""
     code, output = command("--run", recorded.root)
     assert code == 0
     for each in shop.invariants:
@@ -123,7 +123,7 @@ def test_a_clean_run_exits_0_and_prints_every_invariant(
 
 
 def test_a_violation_exits_1_and_shows_the_first_rows(recorded: RunFolder) -> None:
-    """Five of them, and how many there are."""
+    """It prints five rows and their total number."""
     damage(recorded, "payments.charges", "REFUNDED", "CAPTURED")
     code, output = command("--run", recorded.root)
     assert code == 1
@@ -131,7 +131,7 @@ def test_a_violation_exits_1_and_shows_the_first_rows(recorded: RunFolder) -> No
     assert "COMPENSATED" in output
 
 
-def test_json_holds_all_that_was_found(recorded: RunFolder) -> None:
+def test_json_has_the_whole_audit(recorded: RunFolder) -> None:
     """It reads back as an Audit."""
     damage(recorded, "payments.charges", "REFUNDED", "CAPTURED")
     code, output = command("--run", recorded.root, "--json")
@@ -142,8 +142,8 @@ def test_json_holds_all_that_was_found(recorded: RunFolder) -> None:
     ]
 
 
-def test_one_invariant_can_be_asked_for(recorded: RunFolder) -> None:
-    """The others are not looked at; without its ledger it exits 2."""
+def test_one_invariant_can_be_chosen(recorded: RunFolder) -> None:
+    """The others are not checked; without its ledger the exit code is 2."""
     damage(recorded, "payments.charges", "REFUNDED", "CAPTURED")
     code, output = command("--run", recorded.root, "--invariant", "seats_add_up")
     assert code == 0
@@ -155,14 +155,14 @@ def test_one_invariant_can_be_asked_for(recorded: RunFolder) -> None:
 
 
 def test_unreadable_tables_exit_4(recorded: RunFolder) -> None:
-    """With one message, and no traceback."""
+    """It prints one message and no traceback."""
     (recorded.tables / "payments.charges.csv").unlink()
     code, output = command("--run", recorded.root)
     assert code == 4
     assert output.startswith("error: the tables in ")
 
 
-def test_a_folder_that_is_no_run_exits_4(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_exits_4(tmp_path: Path) -> None:
     """The message says which file is missing."""
     code, output = command("--run", tmp_path)
     assert code == 4

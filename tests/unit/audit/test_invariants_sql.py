@@ -1,4 +1,4 @@
-"""Every invariant of testbed.yaml holds in a shop in order, and each is broken by what it is there to find."""
+"""Every invariant of testbed.yaml holds in a consistent shop, and finds the damage that it is meant to find."""
 
 import threading
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ def checked(db: duckdb.DuckDBPyConnection, shop: TestbedSpec) -> dict[str, Invar
     return {each.name: check_invariant(db, each) for each in shop.invariants}
 
 
-def test_every_invariant_holds_in_a_shop_in_order(
+def test_every_invariant_holds_and_is_tested_in_a_consistent_shop(
     db: duckdb.DuckDBPyConnection, shop: TestbedSpec
 ) -> None:
-    """And each is tried on something: a retry, a recovery, a compensation, a sale that was refused."""
+    """The shop has a retry, a recovery, a compensation and a rejected sale."""
     for name, measure in checked(db, shop).items():
         assert (measure.violations, measure.error) == (0, ""), name
         assert measure.exposure > 0, name
@@ -249,10 +249,10 @@ BREAKS = [
     BREAKS,
     ids=[f"{at}-{each[0]}" for at, each in enumerate(BREAKS)],
 )
-def test_each_damage_is_found_by_the_invariant_that_is_there_for_it(
+def test_each_damage_violates_its_invariant(
     name: str, damage: str, offender: str, db: duckdb.DuckDBPyConnection, shop: TestbedSpec
 ) -> None:
-    """The offending row is named, and no other reservation is accused of anything."""
+    """Only the damaged reservation is listed."""
     db.execute(damage)
     measures = checked(db, shop)
     assert [each.error for each in measures.values() if each.error] == []
@@ -263,8 +263,8 @@ def test_each_damage_is_found_by_the_invariant_that_is_there_for_it(
     assert others == set()
 
 
-def test_every_invariant_is_broken_by_something(shop: TestbedSpec) -> None:
-    """One that is added to testbed.yaml is added here, or nobody knows whether it can fail."""
+def test_every_invariant_has_a_damage(shop: TestbedSpec) -> None:
+    """A new invariant in testbed.yaml needs a damage here that violates it."""
     assert {name for name, *_ in BREAKS} == {each.name for each in shop.invariants}
 
 
@@ -278,10 +278,10 @@ INSERT INTO reservations.sagas BY NAME SELECT 'r' || i AS reservation_id, 'k' ||
 """
 
 
-def test_a_large_ledger_is_answered_in_seconds(
+def test_a_large_ledger_is_checked_in_seconds(
     db: duckdb.DuckDBPyConnection, shop: TestbedSpec
 ) -> None:
-    """300,000 requests, of which a third failed for sure: no join of all with all, and no engine that hangs."""
+    """300,000 requests with a third of definite failures need no quadratic join and do not hang DuckDB."""
     db.execute(LARGE)
     watchdog = threading.Timer(20, db.interrupt)
     watchdog.start()
@@ -298,24 +298,24 @@ def test_a_large_ledger_is_answered_in_seconds(
 def test_a_key_that_was_sent_again_may_have_been_confirmed(
     db: duckdb.DuckDBPyConnection, shop: TestbedSpec
 ) -> None:
-    """A 429 stores nothing; the same key, sent once more, is a request of its own."""
+    """A 429 stores nothing, so the same key may be sent again."""
     keys = "SELECT status, definite FROM client.requests WHERE idempotency_key = 'key-1' ORDER BY 1"
     assert db.execute(keys).fetchall() == [(200, False), (429, True)]
     assert checked(db, shop)["definite_failure_never_confirmed"].violations == 0
 
 
-def test_a_lease_that_has_just_run_out_is_no_violation(
+def test_a_lease_that_has_just_expired_is_no_violation(
     db: duckdb.DuckDBPyConnection, shop: TestbedSpec
 ) -> None:
-    """The worker looks once a second, and may be busy; as long again as the lease is what it may take."""
+    """The worker looks once a second and may be busy, so it has as long as the lease lasts."""
     db.execute(
         "UPDATE reservations.sagas SET lease_until = '2026-01-02 12:09:46+00' WHERE state = 'PENDING'"
     )
     assert checked(db, shop)["no_saga_is_stuck"].violations == 0
 
 
-def test_what_the_sql_repeats_is_what_the_service_says(shop: TestbedSpec) -> None:
-    """Price, lease and final states are the services'; SQL cannot import them."""
+def test_constants_in_the_sql_equal_those_of_the_services(shop: TestbedSpec) -> None:
+    """SQL cannot import price, lease and final states."""
     text = {each.name: each.sql.read_text(encoding="utf-8") for each in shop.invariants}
     assert f"quantity * {PRICE_CENTS_PER_SEAT}" in text["charge_is_the_price"]
     assert f"> {LEASE_S * 1000}" in text["no_saga_is_stuck"]

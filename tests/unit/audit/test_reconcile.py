@@ -1,4 +1,4 @@
-"""What ``aguante reconcile`` lists of a recorded shop: who left the straight way, why, and what became of it."""
+"""What ``aguante reconcile`` lists: reservations that left the happy path, why, and their outcome."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ Rows = dict[str, dict[str, str | None]]
 
 
 def told(tmp_path: Path, shop: TestbedSpec, *changes: str, since: Since = None) -> Rows:
-    """The report on the shop in order after some changes: reservation -> column -> text."""
+    """The report on the consistent shop after some changes: reservation -> column -> text."""
     with shop_in_order() as db:
         for change in changes:
             db.execute(change)
@@ -31,17 +31,15 @@ def told(tmp_path: Path, shop: TestbedSpec, *changes: str, since: Since = None) 
     return by_id
 
 
-def test_only_those_that_left_the_straight_way_are_listed(
-    tmp_path: Path, shop: TestbedSpec
-) -> None:
-    """Neither the one that went through, nor the one that was refused, nor the one on its way."""
+def test_only_those_that_left_the_happy_path_are_listed(tmp_path: Path, shop: TestbedSpec) -> None:
+    """Confirmed, rejected and pending reservations are not listed."""
     assert set(told(tmp_path, shop)) == {"back", "late"}
 
 
-def test_a_compensation_tells_why_and_what_was_given_back(
+def test_a_compensation_is_listed_with_its_cause_and_what_was_returned(
     tmp_path: Path, shop: TestbedSpec
 ) -> None:
-    """From which state, by which mechanism on which link, and that its own process did it."""
+    """It names state, mechanism, link, and that the process itself compensated."""
     failure = (
         "UPDATE reservations.sagas SET failure_mechanism = 'timeout', "
         "failure_link = 'reservations-payments' WHERE reservation_id = 'back'"
@@ -70,17 +68,17 @@ def test_a_compensation_tells_why_and_what_was_given_back(
 
 
 def test_a_confirmation_by_recovery_is_listed(tmp_path: Path, shop: TestbedSpec) -> None:
-    """Nothing is given back; its notice, tried twice, is waiting."""
+    """Nothing is returned; its notification, tried twice, is pending."""
     row = told(tmp_path, shop)["late"]
     assert (row["outcome"], row["because"]) == ("confirmed late", "owner lost after payment")
     assert (row["seats"], row["money"], row["notice"]) == ("held", "taken", "waiting")
     assert row["by"] == "recovery"
 
 
-def test_a_compensation_that_recovery_had_to_finish_says_so(
+def test_a_compensation_that_recovery_finished_is_listed_as_such(
     tmp_path: Path, shop: TestbedSpec
 ) -> None:
-    """Its own process had decided, and could not give everything back in time."""
+    """The process itself decided to compensate, but did not finish in time."""
     later = (
         "UPDATE reservations.saga_log SET version = 5 WHERE reservation_id = 'back' AND version = 4"
     )
@@ -91,18 +89,18 @@ def test_a_compensation_that_recovery_had_to_finish_says_so(
     assert told(tmp_path, shop, later, taken)["back"]["by"] == "inline, then recovery"
 
 
-def test_a_notice_that_was_sent_later_is_listed(tmp_path: Path, shop: TestbedSpec) -> None:
-    """The reservation itself went straight through."""
+def test_a_notification_that_was_sent_later_is_listed(tmp_path: Path, shop: TestbedSpec) -> None:
+    """The reservation itself was confirmed directly."""
     change = "UPDATE reservations.outbox SET attempts = 1 WHERE reservation_id = 'good'"
     row = told(tmp_path, shop, change)["good"]
     assert (row["outcome"], row["notice"], row["by"]) == ("notified late", "sent later", "outbox")
 
 
 @pytest.mark.parametrize(("age_s", "listed"), [(1, False), (3, True)])
-def test_a_notice_that_nobody_has_sent_yet_is_listed_after_two_seconds(
+def test_an_unsent_notification_is_listed_after_two_seconds(
     age_s: int, listed: bool, tmp_path: Path, shop: TestbedSpec
 ) -> None:
-    """Before that it may just be on its way with the answer."""
+    """Before that it may be in progress."""
     change = (
         "UPDATE reservations.outbox SET delivered_at = NULL, attempts = 0, "  # noqa: S608
         f"created_at = '2026-01-02 12:09:{60 - age_s}+00' WHERE reservation_id = 'good'"
@@ -110,18 +108,16 @@ def test_a_notice_that_nobody_has_sent_yet_is_listed_after_two_seconds(
     assert ("good" in told(tmp_path, shop, change)) is listed
 
 
-def test_what_was_never_taken_is_said_to_be_so(tmp_path: Path, shop: TestbedSpec) -> None:
-    """A tombstone, or nothing at all."""
+def test_a_step_that_never_happened_is_listed_as_such(tmp_path: Path, shop: TestbedSpec) -> None:
+    """It has a tombstone or no row."""
     void = "UPDATE inventory.allocations SET state = 'VOIDED' WHERE reservation_id = 'back'"
     gone = "DELETE FROM payments.charges WHERE reservation_id = 'back'"
     row = told(tmp_path, shop, void, gone)["back"]
     assert (row["seats"], row["money"]) == ("none taken", "none taken")
 
 
-def test_without_compensation_it_says_that_nothing_was_given_back(
-    tmp_path: Path, shop: TestbedSpec
-) -> None:
-    """What the policy no-compensation leaves behind."""
+def test_without_compensation_nothing_was_returned(tmp_path: Path, shop: TestbedSpec) -> None:
+    """This is the result of the policy no-compensation."""
     decision = domain.without_compensation(
         domain.advance(domain.State.RESERVED, domain.Outcome.INDEFINITE)
     )
@@ -136,8 +132,8 @@ def test_without_compensation_it_says_that_nothing_was_given_back(
     assert (row["outcome"], row["money"]) == ("nothing given back", "taken")
 
 
-def test_the_sql_knows_recovery_by_the_reasons_that_the_service_writes() -> None:
-    """Every decision of recovery begins like this, and no other does."""
+def test_the_sql_recognises_recovery_by_the_reasons_that_the_service_writes() -> None:
+    """Every decision of recovery begins like this, and no other decision does."""
     lost = [domain.recover(state) for state in ("PENDING", "RESERVED", "CHARGED")]
     assert all(each and each.reason.startswith("owner lost") for each in lost)
     inline = [each.reason for each in domain._ADVANCE.values()]
@@ -153,14 +149,14 @@ def test_the_sql_knows_recovery_by_the_reasons_that_the_service_writes() -> None
         (datetime(2026, 1, 2, 12, 0, 1, tzinfo=UTC), set()),
     ],
 )
-def test_what_happened_before_is_left_out(
+def test_earlier_reservations_are_left_out(
     since: Since, listed: set[str], tmp_path: Path, shop: TestbedSpec
 ) -> None:
-    """Before a time, or so long before the tables were read, by the database's own clock."""
+    """``since`` is a time, or a duration before the tables were read by the database's clock."""
     assert set(told(tmp_path, shop, since=since)) == listed
 
 
-def test_tables_that_are_not_there_are_unreadable(tmp_path: Path, shop: TestbedSpec) -> None:
+def test_missing_tables_are_an_error(tmp_path: Path, shop: TestbedSpec) -> None:
     """The message names the report and the file."""
     (spec,) = shop.reports
     with pytest.raises(EvidenceError, match=r"report reconcile: .*schema\.json"):
@@ -180,7 +176,7 @@ def recorded(tmp_path: Path, shop: TestbedSpec) -> RunFolder:
 
 
 def test_the_command_prints_one_line_for_each(recorded: RunFolder) -> None:
-    """With its count, and exit 0 however many there are."""
+    """It prints the count; the exit code is always 0."""
     code, output = command("--run", recorded.root)
     assert code == 0
     title, *lines = output.splitlines()
@@ -198,14 +194,14 @@ def test_the_command_prints_one_line_for_each(recorded: RunFolder) -> None:
 
 
 def test_json_is_a_report(recorded: RunFolder) -> None:
-    """It reads back."""
+    """It reads back as a Report."""
     code, output = command("--run", recorded.root, "--json")
     report = Report.model_validate_json(output)
     assert (code, report.name, len(report.rows)) == (0, "reconcile", 2)
 
 
 def test_unreadable_tables_exit_4(recorded: RunFolder) -> None:
-    """With one message."""
+    """It prints one message."""
     (recorded.tables / "reservations.sagas.csv").unlink()
     code, output = command("--run", recorded.root)
     assert code == 4
@@ -213,7 +209,7 @@ def test_unreadable_tables_exit_4(recorded: RunFolder) -> None:
 
 
 @pytest.mark.parametrize("given", ["yesterday", "5d", "-5m", "5m ago"])
-def test_a_time_that_is_none_is_wrong_usage(given: str) -> None:
+def test_an_invalid_time_is_wrong_usage(given: str) -> None:
     """The message shows it and what is expected."""
     option = next(each for each in reconcile_command.params if each.name == "since")
     with pytest.raises(click.BadParameter, match=r"90s, 2m or 1\.5h"):
@@ -229,7 +225,7 @@ def test_a_duration_is_that_long_before_now(given: str, ago_s: float) -> None:
 
 
 def test_a_time_without_a_zone_is_utc() -> None:
-    """As all times of the report are."""
+    """All times of the report are UTC."""
     option = next(each for each in reconcile_command.params if each.name == "since")
     found = since_of(click.Context(reconcile_command), option, "2026-01-02T03:04:05")
     assert found == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

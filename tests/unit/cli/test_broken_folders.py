@@ -24,8 +24,8 @@ def said(command: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[object
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{}", "run_id: found nothing, expected this key (and "),
-        ('{"run_id": 3}', "run_id: found 3, expected a valid string (and "),
+        ("{}", "run_id: found nothing, expected the key run_id (and "),
+        ('{"run_id": 3}', "run_id: found 3, expected text (and "),
         ("no JSON", "found something else than JSON (line 1 column 2), expected JSON"),
         ("", "found something else than JSON (line 1 column 0), expected JSON"),
     ],
@@ -47,7 +47,7 @@ def test_a_broken_plan_is_told_with_its_file(
         whole.plan.write_bytes(plan)
     assert code == 3
     assert f"{whole.plan}: not what this version writes: {told}" in error
-    assert "fix: play it again" in error
+    assert "fix: run it again" in error
     assert "pydantic" not in error
     assert "validation error" not in error
 

@@ -1,10 +1,11 @@
-"""What `aguante inject` makes of its words, before it touches a testbed."""
+"""How `aguante inject` reads its words, before it touches a testbed."""
 
 import socket
 
 import pytest
 
-from aguante.run.manual_fault import WrongValuesError, is_gone, toxic_of
+from aguante.clients.toxiproxy_client import is_gone
+from aguante.run.manual_fault import WrongValuesError, fault_on_link
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ def test_words_become_attributes(
     toxic: str, words: tuple[str, ...], attributes: dict[str, int]
 ) -> None:
     """A bare number is the toxic's first attribute; names are the YAML's or Toxiproxy's own."""
-    assert dict(toxic_of(toxic, words)) == attributes
+    assert dict(fault_on_link("a-b", toxic, words).attributes) == attributes
 
 
 @pytest.mark.parametrize(
@@ -35,15 +36,18 @@ def test_words_become_attributes(
         ("latency", ("rate=3",), "latency_ms=N, jitter_ms=N"),
         ("down", ("3",), "no values"),
         ("latency", ("9" * 13,), "whole numbers"),
+        ("latency", ("600001",), "latency_ms: found 600001, expected 0 to 600000"),
+        ("latency", ("1", "jitter=2"), "jitter_ms: found 2, expected at most latency_ms"),
+        ("bandwidth", (), "rate_kb_per_s: found nothing"),
         ("latency", ("٣",), "whole numbers"),
     ],
 )
-def test_words_that_make_no_sense_say_what_the_toxic_takes(
+def test_wrong_words_are_refused_with_what_the_toxic_takes(
     toxic: str, words: tuple[str, ...], message: str
 ) -> None:
     """Nothing is sent to Toxiproxy."""
     with pytest.raises(WrongValuesError, match=message):
-        toxic_of(toxic, words)
+        fault_on_link("a-b", toxic, words)
 
 
 def test_a_port_that_refuses_means_that_the_toxics_are_gone() -> None:

@@ -132,7 +132,7 @@ def test_a_run_of_an_earlier_version_is_refused(finished: RunFolder, tmp_path: P
     folder.plan.write_text(json.dumps(plan))
     for read in (read_frozen, read_judged):
         with pytest.raises(
-            NotARunError, match=r"plan\.json: .*expect: found nothing.*play it again"
+            NotARunError, match=r"plan\.json: .*expect: found nothing.*run it again"
         ):
             read(folder.root)
 

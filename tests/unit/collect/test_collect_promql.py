@@ -84,7 +84,7 @@ async def test_several_series_are_counted_and_some_are_named(
 
 @pytest.mark.parametrize(
     ("query", "why"),
-    [("wrong", "parse error: wrong"), ("html", "is no Prometheus")],
+    [("wrong", "parse error: wrong"), ("html", "is not Prometheus")],
 )
 async def test_a_refusal_is_written_down(
     query: str, why: str, prometheus: tuple[str, list[dict[str, str]]]
@@ -99,7 +99,7 @@ async def test_a_prometheus_that_is_not_there_is_said() -> None:
     """Of one that does not answer the address, of none at all how to get one."""
     (refused,) = await run_queries((QUERY,), "http://127.0.0.1:9", EPOCH_S)
     (absent,) = await run_queries((QUERY,), "", EPOCH_S)
-    assert "http://127.0.0.1:9 gave no answer" in refused.error
+    assert "http://127.0.0.1:9 did not respond" in refused.error
     assert absent.error == NO_PROMETHEUS
 
 

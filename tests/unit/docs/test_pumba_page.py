@@ -7,7 +7,7 @@ import pytest
 from shop import ROOT
 
 from aguante.experiment import load_experiment
-from aguante.faults.pumba_commands import COMMANDS
+from aguante.faults.pumba.pumba_commands import COMMANDS
 from aguante.testbed.testbed_spec import PumbaSpec, TestbedSpec
 
 PAGE = (ROOT / "docs" / "pumba.md").read_text(encoding="utf-8")
@@ -17,10 +17,10 @@ ROWS = dict(re.findall(r"^\| `([a-z -]+)` \| (.*?) \|", PAGE, re.MULTILINE))
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_stands_there_with_its_options(command: str) -> None:
     """Those of netem itself are told once, below the table."""
-    own = [each for each in COMMANDS[command].options if not each.early]
+    own = [each for each in COMMANDS[command].options if each not in COMMANDS[command].shared]
     told = set(re.findall(r"`(\w+)`", ROWS[command]))
     if command == "iptables loss":
-        told -= {each.key for each in COMMANDS[command].options if each.early}
+        told -= {each.key for each in COMMANDS[command].shared}
     assert told == {each.key for each in own}
     for each in COMMANDS[command].options:
         assert f"`{each.key}`" in PAGE

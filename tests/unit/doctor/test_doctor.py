@@ -140,7 +140,7 @@ def test_a_docker_that_does_not_answer_is_told_with_its_mend(
     program.chmod(0o755)
     found = check(replace(machine, environ={"PATH": str(tmp_path)}), "docker")
     assert found.state == "note"
-    assert "the Docker daemon does not answer: start it" in found.fix
+    assert "the Docker daemon does not respond: start it" in found.fix
 
 
 def test_a_docker_that_answers_is_fine(machine: Machine, tmp_path: Path) -> None:

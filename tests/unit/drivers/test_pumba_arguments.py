@@ -10,8 +10,9 @@ from aguante.drivers.pumba.pumba_arguments import (
     seed_of,
     stressors,
 )
-from aguante.faults.planned_fault import PlannedFault, PumbaFault
-from aguante.faults.pumba_commands import COMMANDS, complete
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.pumba.pumba_commands import COMMANDS
+from aguante.faults.pumba.pumba_fault import PumbaFault
 
 TARGET = Target("shop-1", "payments", "shop-1-payments-2")
 GLOBAL = [
@@ -22,7 +23,9 @@ GLOBAL = [
 
 
 def fault(command: str, **given: object) -> PlannedFault:
-    pumba = PumbaFault(service="payments", command=command, options=complete(command, given))
+    pumba = PumbaFault(
+        service="payments", command=command, options=COMMANDS[command].complete(given)
+    )
     return PlannedFault(id="hit", fault=pumba, start_s=8, end_s=12.5)
 
 
@@ -146,7 +149,7 @@ def test_other_commands_leave_no_rules() -> None:
 
 def test_stressors_are_the_workers_that_were_asked_for() -> None:
     """Each with its size; a seed marks whose they are, and they end by themselves."""
-    given = complete("stress", {"memory_workers": 1, "memory_mb": 32, "io_workers": 2})
+    given = COMMANDS["stress"].complete({"memory_workers": 1, "memory_mb": 32, "io_workers": 2})
     assert stressors(dict(given), 4.2, 9) == [
         *("--vm", "1", "--vm-bytes", "32m", "--io", "2"),
         *("--seed", "9", "--timeout", "6s"),

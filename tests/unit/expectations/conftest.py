@@ -1,4 +1,4 @@
-"""What the tests of the kinds share."""
+"""Fixtures for the tests of the kinds."""
 
 from pathlib import Path
 

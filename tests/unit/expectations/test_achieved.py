@@ -1,4 +1,4 @@
-"""How much of the offered load was achieved, and how late: worked examples on whole ledgers."""
+"""``achieved``: worked examples on whole ledgers."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def asked(
         evidence.connection.close()
 
 
-def test_achieved_is_what_was_recorded_of_what_was_offered(
+def test_achieved_load_is_the_recorded_share_of_the_offered(
     tmp_path: Path, slow_plan: Plan, shop: TestbedSpec
 ) -> None:
     """1796 of the 1800 that 60 rps for 30 s offer: 99.78 %."""
@@ -35,7 +35,7 @@ def test_achieved_is_what_was_recorded_of_what_was_offered(
 
 
 def test_a_ramp_offers_its_area(tmp_path: Path, slow_plan: Plan, shop: TestbedSpec) -> None:
-    """From 60 to 120 rps in 30 s: 2700 offered, of which 1800 came: two thirds."""
+    """60 to 120 rps in 30 s offer 2700 requests, of which 1800 were recorded: two thirds."""
     ramp = slow_plan.load.model_copy(update={"profile": "ramp", "to_rps": 120.0})
     plan = slow_plan.model_copy(update={"load": ramp})
     found = asked(Achieved(min=0.995), Story(), tmp_path, plan, shop)
@@ -46,7 +46,7 @@ def test_a_ramp_offers_its_area(tmp_path: Path, slow_plan: Plan, shop: TestbedSp
 def test_users_who_waited_are_held_to_the_plan(
     tmp_path: Path, slow_plan: Plan, shop: TestbedSpec, arrivals: str
 ) -> None:
-    """A closed loop that sent 1800 of the 3600 that were planned achieved half, whichever arrivals it was told."""
+    """A closed loop that sent 1800 of 3600 planned requests achieved half, whatever its arrivals."""
     closed = {"users": 30, "rate_rps": 120.0, "arrivals": arrivals}
     plan = slow_plan.model_copy(update={"load": slow_plan.load.model_copy(update=closed)})
     found = asked(Achieved(min=0.99), Story(), tmp_path, plan, shop)
@@ -56,17 +56,15 @@ def test_users_who_waited_are_held_to_the_plan(
 def test_poisson_arrivals_offer_what_they_drew(
     tmp_path: Path, slow_plan: Plan, shop: TestbedSpec
 ) -> None:
-    """Of an open loop that drew 1800 for a plan of 1830 nothing is missing."""
+    """An open loop that drew 1800 arrivals for a plan of 1830 achieved everything."""
     drawn = {"rate_rps": 61.0, "arrivals": "poisson"}
     plan = slow_plan.model_copy(update={"load": slow_plan.load.model_copy(update=drawn)})
     found = asked(Achieved(min=0.99), Story(), tmp_path, plan, shop)
     assert (found.n, found.observed) == (1800, pytest.approx(1.0))
 
 
-def test_lateness_is_of_the_sending_not_of_the_answer(
-    tmp_path: Path, slow_plan: Plan, shop: TestbedSpec
-) -> None:
-    """Every request 1 ms late, 2 in 100 by 31 ms: the p99 is 31 ms, however slow the answers are."""
+def test_lateness_is_that_of_sending(tmp_path: Path, slow_plan: Plan, shop: TestbedSpec) -> None:
+    """Every request is 1 ms late, and 2 in 100 are 31 ms late: p99 is 31 ms, however slow the responses are."""
 
     def late(record: RequestRecord) -> RequestRecord:
         by_s = 0.03 if record.seq % 50 == 0 else 0.0

@@ -38,5 +38,5 @@ def changes(*seen: tuple[float, str, str]) -> list[BreakerTransition]:
 def test_a_breaker_opens_with_its_first_instance_and_closes_with_its_last(
     seen: list[tuple[float, str, str]], expected: tuple[float | None, float | None]
 ) -> None:
-    """Fault from 8 to 20 s. What came before it does not count; one that is open at the end never closed."""
+    """The fault lasts from 8 to 20 s. Earlier changes do not count; a breaker that is open at the end never closed."""
     assert breaker_times(changes(*seen), 8.0, 20.0) == BreakerTimes(*expected)

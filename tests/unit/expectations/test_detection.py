@@ -6,8 +6,8 @@ from small_ledger import Measure, request
 from aguante.expectations.detection import Detection
 
 
-def test_a_fault_is_detected_when_the_first_failing_answer_arrives(measured: Measure) -> None:
-    """Asked 1 s before the fault, answered 3.2 s later with 504: detected 2.2 s after the fault began."""
+def test_a_fault_is_detected_when_the_first_failed_response_arrives(measured: Measure) -> None:
+    """Sent 1 s before the fault, failed 3.2 s later with 504: detected 2.2 s after the fault began."""
     seen = measured(
         Detection(within_s=3), request(0, 7.0, 504, 3200.0), request(1, 9.0, 504, 3000.0)
     )
@@ -17,14 +17,14 @@ def test_a_fault_is_detected_when_the_first_failing_answer_arrives(measured: Mea
 
 
 def test_a_failure_before_the_fault_detects_nothing(measured: Measure) -> None:
-    """What had arrived before cannot have told of it."""
+    """A response that arrived earlier cannot show it."""
     seen = measured(Detection(within_s=3), request(0, 7.0, 504, 500.0), request(1, 8.5, 200))
     assert seen.observed is None
     assert Detection(within_s=3).judge(seen).observed == "never"
 
 
-def test_sold_out_and_declined_are_answers_of_the_business(measured: Measure) -> None:
-    """409 and 402 are no outage; 429 and silence are."""
+def test_business_outcomes_are_not_failures(measured: Measure) -> None:
+    """409 and 402 do not count; 429 and no response do."""
     business = (request(0, 9.0, 409), request(1, 9.1, 402))
     assert measured(Detection(within_s=3), *business).observed is None
     assert measured(
@@ -35,7 +35,7 @@ def test_sold_out_and_declined_are_answers_of_the_business(measured: Measure) ->
     )
 
 
-def test_detection_on_a_link_leaves_other_links_out(measured: Measure) -> None:
+def test_detection_on_a_link_ignores_other_links(measured: Measure) -> None:
     """Only failures that name the link count."""
     requests = (
         request(0, 9.0, 503, link="reservations-inventory"),
@@ -46,7 +46,7 @@ def test_detection_on_a_link_leaves_other_links_out(measured: Measure) -> None:
     assert on.sentence() == "detection on reservations-payments <= 3 s"
 
 
-def test_that_nothing_was_detected_is_unknown_where_spans_are_missing(measured: Measure) -> None:
-    """A breaker may have opened in one of those that were dropped."""
+def test_without_detection_and_with_missing_spans_the_outcome_is_unknown(measured: Measure) -> None:
+    """A dropped span may have shown that a breaker opened."""
     asked = Detection(within_s=3)
     assert asked.judge(measured(asked, request(0, 9.0, 200), dropped=3)).outcome == "unknown"

@@ -1,4 +1,4 @@
-"""Each kind of expectation: its words, its bound, and its judgement in three values."""
+"""Each kind of expectation: its words, its bound, and its judgement."""
 
 import pytest
 from documented_expectations import EXAMPLES, PAGE
@@ -49,8 +49,8 @@ def test_every_kind_is_documented(kind: str) -> None:
             Rate(phase="fault", operation="read_event", after_s=6.5, status=200, min=0.9, max=0.95),
             "rate of 200 of read_event in fault after 6.5 s >= 90 % and <= 95 %",
         ),
-        (Rate(phase="fault", status=0, max=0.0), "rate of no answer in fault <= 0 %"),
-        (Rate(phase="fault", link="a-b", max=0.1), "rate of answers on a-b in fault <= 10 %"),
+        (Rate(phase="fault", status=0, max=0.0), "rate of no response in fault <= 0 %"),
+        (Rate(phase="fault", link="a-b", max=0.1), "rate of responses on a-b in fault <= 10 %"),
         (LATENCY, "p95 latency of 503 in fault <= 250 ms"),
         (BREAKER, "breaker of a-b opens <= 5 s, closes <= 9 s"),
         (Breaker(link="a-b", closes_within_s=9), "breaker of a-b closes <= 9 s"),
@@ -76,7 +76,7 @@ def test_every_kind_is_documented(kind: str) -> None:
     ],
 )
 def test_an_expectation_reads_as_one_line(asked: Expectation, text: str) -> None:
-    """With everything that it asks, and its bound."""
+    """It has every key and the bound."""
     assert asked.sentence() == text
 
 
@@ -96,15 +96,15 @@ def test_an_expectation_reads_as_one_line(asked: Expectation, text: str) -> None
     ],
 )
 def test_the_bound_decides(asked: Expectation, good: float, bad: float, shown: str) -> None:
-    """On the bound is met, beyond it is unmet; the observed value is said with its unit."""
+    """A value on the bound is met, beyond it is unmet; the observed value has its unit."""
     ruling = asked.judge(seen(good))
     assert (ruling.outcome, ruling.observed) == ("met", shown)
     assert asked.judge(seen(bad)).outcome == "unmet"
 
 
 @pytest.mark.parametrize("asked", EXAMPLES.values(), ids=EXAMPLES)
-def test_what_cannot_be_known_is_unknown(asked: Expectation) -> None:
-    """The reason is passed on, and no value is shown."""
+def test_an_unknown_measurement_is_unknown(asked: Expectation) -> None:
+    """The ruling has the reason and no value."""
     ruling = asked.judge(seen(None, unknown_because="2 spans were dropped"))
     assert (ruling.outcome, ruling.observed) == ("unknown", "-")
     assert ruling.reason == "2 spans were dropped"
@@ -112,7 +112,7 @@ def test_what_cannot_be_known_is_unknown(asked: Expectation) -> None:
 
 @pytest.mark.parametrize("asked", EXAMPLES.values(), ids=EXAMPLES)
 def test_no_data_is_never_met(asked: Expectation) -> None:
-    """An answer about nothing is unknown, even where it has a value."""
+    """A measurement of nothing is unknown, even if it has a value."""
     assert asked.judge(seen(0.0, n=0)).outcome == "unknown"
 
 
@@ -126,26 +126,26 @@ def test_no_data_is_never_met(asked: Expectation) -> None:
         (None, None, "unmet", "opens: never, closes: never"),
     ],
 )
-def test_a_breaker_must_do_all_that_is_asked(
+def test_a_breaker_must_open_and_close_in_time(
     opened: float | None, closed: float | None, outcome: str, shown: str
 ) -> None:
-    """Opening and closing are judged apart; what did not happen is unmet."""
+    """Opening and closing are judged separately; one that did not happen is unmet."""
     ruling = BREAKER.judge(breaker_seen(opened, closed))
     assert (ruling.outcome, ruling.observed) == (outcome, shown)
 
 
-def test_a_breaker_is_judged_by_what_is_asked_alone() -> None:
-    """One that never closed may still have opened in time."""
+def test_only_the_given_bound_of_a_breaker_is_judged() -> None:
+    """A breaker that never closed may have opened in time."""
     asked = Breaker(link="a-b", opens_within_s=5)
     assert asked.judge(breaker_seen(3.1, None)).outcome == "met"
 
 
 def test_a_breaker_time_that_was_not_measured_is_unknown() -> None:
-    """It is not one that did not happen."""
+    """This differs from a change that did not happen."""
     assert BREAKER.judge(seen(3.1)).outcome == "unknown"
 
 
 def test_a_system_that_never_recovered_is_unmet() -> None:
-    """Measured, and it did not come back."""
+    """It was measured, and goodput did not come back."""
     ruling = Recovery(within_s=10).judge(seen(None, n=1, detail="metastable: stuck"))
     assert (ruling.outcome, ruling.observed) == ("unmet", "never")

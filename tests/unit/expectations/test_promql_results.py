@@ -1,4 +1,4 @@
-"""A ``promql`` expectation is answered from what was recorded, and by nothing that is no number."""
+"""``promql``: a recorded result becomes one number, or is unknown."""
 
 import pytest
 
@@ -20,8 +20,8 @@ def recorded(**changed: object) -> PromqlResult:
 @pytest.mark.parametrize(
     ("reduce", "value"), [("last", 0.5), ("max", 1.0), ("min", 0.25), ("mean", 1.75 / 3)]
 )
-def test_the_windows_numbers_are_reduced(reduce: str, value: float) -> None:
-    """A step without a number (a share of nothing) is left out."""
+def test_the_values_of_a_window_are_reduced(reduce: str, value: float) -> None:
+    """A value that is not a number is left out."""
     seen = asked(reduce).reduced(recorded())
     assert (seen.n, seen.observed) == (3, pytest.approx(value))
     assert seen.detail == f"{reduce} of 3 values from 8 to 11 s (0.25 to 1)"
@@ -46,9 +46,7 @@ def test_the_windows_numbers_are_reduced(reduce: str, value: float) -> None:
         ),
     ],
 )
-def test_without_one_number_the_answer_is_unknown_and_says_why(
-    line: PromqlResult | None, why: str
-) -> None:
-    """No data is never met, and never unmet."""
+def test_a_result_that_is_not_one_number_is_unknown(line: PromqlResult | None, why: str) -> None:
+    """The measurement says why."""
     seen = asked("last").reduced(line)
     assert (seen.n, seen.observed, seen.unknown_because) == (0, None, why)

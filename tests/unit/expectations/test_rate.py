@@ -13,7 +13,7 @@ from aguante.expectations.rate import Rate
 def test_a_rate_counts_statuses_classes_and_lists(
     status: int | str | list[int | str] | None, hits: int, measured: Measure
 ) -> None:
-    """``5xx`` is every status from 500 to 599; no answer is in no class."""
+    """``5xx`` is every status from 500 to 599; no response is in no class."""
     requests = [request(at, 9.0, each) for at, each in enumerate((200, 503, 504, 429, 0))]
     asked = {"phase": "fault", "min": 0.1, "status": status}
     if status is None:
@@ -22,7 +22,7 @@ def test_a_rate_counts_statuses_classes_and_lists(
     assert measured(Rate.model_validate(asked), *requests).observed == pytest.approx(hits / 5)
 
 
-def test_a_rate_says_its_statuses() -> None:
-    """As they were written."""
+def test_the_sentence_of_a_rate_has_its_statuses() -> None:
+    """They are listed as written."""
     asked = Rate.model_validate({"phase": "fault", "status": [0, "5xx"], "max": 0.1})
-    assert asked.sentence() == "rate of no answer or 5xx in fault <= 10 %"
+    assert asked.sentence() == "rate of no response or 5xx in fault <= 10 %"

@@ -18,5 +18,5 @@ from aguante.expectations.recovery import recovery_of
 def test_a_recovery_has_one_of_four_outcomes(
     shares: list[float], during: float | None, outcome: str
 ) -> None:
-    """Stuck near the fault's goodput is metastable; better, but not back, is degraded."""
+    """Goodput that stays near the fault's is metastable; better, but below the baseline, is degraded."""
     assert recovery_of(shares, 1.0, during).outcome == outcome

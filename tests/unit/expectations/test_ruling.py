@@ -1,4 +1,4 @@
-"""Three values, composed."""
+"""Three-valued logic, and words for values and windows."""
 
 from typing import get_args
 
@@ -21,19 +21,19 @@ OUTCOMES = st.lists(st.sampled_from(get_args(Outcome)), max_size=8)
 
 @given(OUTCOMES)
 def test_one_unmet_decides_whatever_else_is_unknown(outcomes: list[Outcome]) -> None:
-    """An expectation that is proven wrong needs no further evidence."""
+    """``unmet`` needs no further evidence."""
     assert all_of([*outcomes, "unmet"]) == "unmet"
 
 
 @given(OUTCOMES)
-def test_met_takes_all_of_them(outcomes: list[Outcome]) -> None:
-    """Nothing unknown, nothing unmet, and at least one."""
+def test_all_must_be_met(outcomes: list[Outcome]) -> None:
+    """There is at least one, and none is unknown or unmet."""
     assert (all_of(outcomes) == "met") == (bool(outcomes) and set(outcomes) == {"met"})
 
 
 @given(OUTCOMES, st.randoms())
 def test_order_and_repetition_do_not_matter(outcomes: list[Outcome], random: object) -> None:
-    """Conjunction is commutative, and the same twice says no more."""
+    """Conjunction is commutative and idempotent."""
     assert all_of(outcomes) == all_of(list(reversed(outcomes))) == all_of(outcomes * 2)
 
 
@@ -47,7 +47,7 @@ def test_more_evidence_never_turns_unmet_or_unknown_into_met(
         assert order[all_of([*some, *more])] <= order[all_of(some)]
 
 
-def test_of_nothing_nothing_is_known() -> None:
+def test_no_outcomes_are_unknown() -> None:
     """No data is never met."""
     assert all_of([]) == "unknown"
 
@@ -69,14 +69,14 @@ def test_bounds_are_inclusive(
     assert within(value, low, high) == outcome
 
 
-def test_numbers_are_said_with_their_unit() -> None:
-    """Observed with one decimal, bounds as they were written."""
+def test_numbers_have_their_unit() -> None:
+    """Observed values have one decimal, bounds are as written."""
     assert (percent(0.0612), bound_percent(0.02)) == ("6.1 %", "2 %")
     assert (milliseconds(38.2), milliseconds(3.14)) == ("38 ms", "3.1 ms")
 
 
-def test_a_window_is_said_with_its_operation_and_its_times() -> None:
-    """As one phrase."""
+def test_the_words_of_a_window_have_operation_and_times() -> None:
+    """Together they are one phrase."""
     window = {"phase": "fault", "operation": "read_event", "after_s": 6.5, "before_s": 9}
     asked = Goodput.model_validate({**window, "min_rps": 1})
     assert asked.where() == "of read_event in fault after 6.5 s before 9 s"

@@ -165,6 +165,7 @@ def test_anything_anywhere_is_a_finding_or_a_plan(
 @example(changes=[(RICH.index("60,"), 0, "!!float x")])
 @example(changes=[(RICH.index("60,"), 2, "9" * 5000)])
 @example(changes=[(len(RICH), 0, "f:1=...\n")])
+@example(changes=[(0, 0, "&a "), (RICH.index("policy") + 3, 0, "&a ")])
 @given(
     changes=st.lists(
         st.tuples(st.integers(0, len(RICH)), st.integers(0, 20), st.sampled_from(BITS)),

@@ -83,14 +83,14 @@ def test_a_file_that_is_not_there_is_a_finding(small_shop: TestbedSpec, tmp_path
     with pytest.raises(InvalidExperiment) as raised:
         load_experiment(path, small_shop)
     assert str(raised.value) == (
-        f"{path}: document: found No such file or directory, expected a readable file; "
+        f"{path}: document: found no such file, expected a readable file; "
         "fix: check the path and its permissions"
     )
 
 
 def test_a_folder_is_not_a_file(small_shop: TestbedSpec, tmp_path: Path) -> None:
     """A folder in place of a file is a finding."""
-    with pytest.raises(InvalidExperiment, match="found Is a directory, expected a readable file"):
+    with pytest.raises(InvalidExperiment, match="found a directory, expected a readable file"):
         load_experiment(tmp_path, small_shop)
 
 
@@ -135,7 +135,7 @@ def test_a_huge_file_is_refused_by_its_first_megabyte(
     with pytest.raises(InvalidExperiment) as raised:
         load_experiment(path, small_shop)
     assert str(raised.value) == (
-        f"{path}: document: found more than 1000000 bytes, expected an experiment of some kilobytes; "
+        f"{path}: document: found a larger file, expected at most 1000000 bytes; "
         "fix: is this the right file?"
     )
 

@@ -83,6 +83,6 @@ def test_a_quantity_is_converted_to_the_keys_unit(key: str, text: str, hint: str
 
 def test_a_key_with_another_unit_is_recognised() -> None:
     """``latency_s`` and ``latency`` both mean ``latency_ms``."""
-    said = "say latency_ms (the unit ends the name: milliseconds)"
+    said = "write latency_ms: a key ends in its unit (milliseconds)"
     for key in ("latency_s", "latency"):
         assert meant_key(key, ["link", "latency_ms"]) == ("latency_ms", said)

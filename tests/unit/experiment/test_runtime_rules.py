@@ -21,7 +21,7 @@ def written(folder: Path, command: str) -> Path:
     ("command", "instead"),
     [
         ("kill", "or write process: {service, action: kill}, which every runtime can do"),
-        ("rm", "play it with --runtime compose"),
+        ("rm", "use --runtime compose"),
     ],
 )
 def test_pumba_is_refused_natively(

@@ -71,11 +71,11 @@ def test_a_setting_adds_a_key_that_the_file_leaves_out(shop: TestbedSpec, tmp_pa
         ("ratr=3", "did you mean rate?"),
         ("load.rate=3", "load.rate: found the key rate, expected one of profile, rate_rps"),
         ("phases.x.y=3", "phases.x.y: found x, expected one of warmup_s, baseline_s, fault_s"),
-        ("faults[1].id=x", "faults[1].id: found 1, expected one of 0; fix: only what is in"),
+        ("faults[1].id=x", "faults[1].id: found 1, expected one of 0; fix: set a value that"),
         ("load.rate_rps=-1", "load.rate_rps: found -1, expected a number of requests per second"),
     ],
 )
-def test_a_wrong_setting_is_named_with_how_to_mend_it(
+def test_a_wrong_setting_is_named_with_how_to_fix_it(
     setting: str, said: str, shop: TestbedSpec, tmp_path: Path
 ) -> None:
     """The setting stands in place of file and line."""

@@ -263,5 +263,5 @@ def test_a_run_without_spans_is_explained_by_what_there_is(tmp_path: Path) -> No
     """Client, fault and rows are still known."""
     run, found = run_of(judged(tmp_path, with_spans=False))
     text = explain(run, found, Question(id="r-480"))
-    assert "has its answer after" in text
+    assert "gets its response after" in text
     assert "payments.charges" not in text  # this table has no time

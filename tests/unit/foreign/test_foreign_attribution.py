@@ -1,11 +1,11 @@
-"""Where a failure came from, told by spans of OpenTelemetry's own conventions alone."""
+"""Attribution of failures from spans that follow OpenTelemetry's conventions."""
 
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from aguante.measure.foreign_attribution import adopt, translation
+from aguante.measure.foreign_attribution import attribute_from_spans, translation
 from aguante.testbed.testbed_file import load_testbed
 from aguante.testbed.testbed_spec import TestbedSpec
 
@@ -28,12 +28,12 @@ SPEC = load_testbed(Path(__file__).parents[3] / "examples" / "two-services" / "t
     ],
 )
 def test_common_names_are_known(error_type: str, mechanism: str) -> None:
-    """What common clients call their errors becomes our word; what nobody knows stays unknown."""
+    """Errors of common clients have a mechanism; other errors have none."""
     assert translation([error_type], {}, SPEC.mechanisms).get(error_type, "") == mechanism
 
 
-def test_a_testbeds_own_word_goes_before_and_only_its_mechanisms_count() -> None:
-    """``error_types`` wins; a word that is not in ``mechanisms`` is no attribution."""
+def test_error_types_take_precedence_and_only_known_mechanisms_count() -> None:
+    """A mechanism that the testbed does not list is no attribution."""
     own = {"TimeoutError": "upstream_error"}
     assert translation(["TimeoutError"], own, SPEC.mechanisms) == own
     assert translation(["TimeoutError"], {}, ("upstream_error",)) == {}
@@ -58,12 +58,12 @@ def evidence(*spans: tuple[object, ...]) -> duckdb.DuckDBPyConnection:
 
 def cause(spec: TestbedSpec, *spans: tuple[object, ...]) -> tuple[object, ...] | None:
     db = evidence(*spans)
-    adopt(db, spec)
+    attribute_from_spans(db, spec)
     return db.execute("SELECT origin, link, mechanism FROM requests").fetchone()
 
 
-def test_a_failure_belongs_to_the_deepest_failing_span() -> None:
-    """Shop's answer is 503 because its call timed out: the call is the cause, on shop's only link."""
+def test_a_failure_is_attributed_to_the_deepest_failed_span() -> None:
+    """The shop responds 503 because its call timed out, so the call on its only link is the cause."""
     found = cause(
         SPEC,
         ("1", "", "shop", "server", "503", 503),
@@ -74,7 +74,7 @@ def test_a_failure_belongs_to_the_deepest_failing_span() -> None:
 
 
 def test_a_callee_that_failed_by_itself_is_the_origin() -> None:
-    """Where the deepest failure is the callee's own answer, the callee is named, and no link."""
+    """If the deepest failure is the callee's own, it is the origin, and there is no link."""
     found = cause(
         SPEC,
         ("1", "", "shop", "server", "503", 503),
@@ -85,12 +85,12 @@ def test_a_callee_that_failed_by_itself_is_the_origin() -> None:
 
 
 def test_a_failure_without_spans_stays_unattributed() -> None:
-    """Nothing is guessed."""
+    """Its origin is not guessed."""
     assert cause(SPEC) == ("", "", "")
 
 
-def test_a_link_among_several_is_known_by_the_callees_span() -> None:
-    """A caller with two links: the server span below the call says which; without it the link is empty."""
+def test_the_callees_span_identifies_one_of_several_links() -> None:
+    """Without a server span below the call, the link of a caller with two links stays empty."""
     links = (*SPEC.links, SPEC.links[1].model_copy(update={"name": "shop-mail", "callee": "mail"}))
     spec = SPEC.model_copy(update={"links": links})
     call = ("2", "1", "shop", "client", "TimeoutError", None)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from aguante.drivers.driver import FaultError
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
-from aguante.faults.undo import ToxiproxyUndo
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault, ToxiproxyUndo
 from aguante.run.fault_executor import FaultExecutor, journal_faults
 from aguante.run.liveness import LOAD, LivenessMonitor
 from aguante.run_folder.event_log import EventLog

@@ -1,4 +1,4 @@
-"""The ledger as CSV."""
+"""The client's ledger as CSV."""
 
 import csv
 from pathlib import Path
@@ -23,7 +23,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def test_requests_are_in_order_of_intended_start_whoever_sent_them(tmp_path: Path) -> None:
-    """Two workers hand over as answers come in; the table has one time axis."""
+    """Two workers record requests as responses arrive; the table has one time axis."""
     ledger = tmp_path / "requests.jsonl"
     ledger.write_bytes(
         row(3, 0.3, 200, 5, worker=1) + row(0, 0.0, 504, 3000) + row(1, 0.1, 200, 9, worker=1)
@@ -37,7 +37,7 @@ def test_requests_are_in_order_of_intended_start_whoever_sent_them(tmp_path: Pat
     assert set(read(requests)[0]) == {f.name for f in msgspec.structs.fields(RequestRecord)}
 
 
-def test_the_summary_has_a_line_per_operation_and_answer(tmp_path: Path) -> None:
+def test_the_summary_has_a_line_per_operation_and_outcome(tmp_path: Path) -> None:
     """Counts, the share of its operation, and percentiles: 3 of 4 reserves 200 with p50 20 ms, one 504."""
     ledger = tmp_path / "requests.jsonl"
     ledger.write_bytes(
@@ -57,9 +57,9 @@ def test_the_summary_has_a_line_per_operation_and_answer(tmp_path: Path) -> None
     ]
 
 
-def test_a_ledger_that_is_none_says_so(tmp_path: Path) -> None:
-    """Whatever DuckDB thinks of it comes with the file's name."""
+def test_a_damaged_ledger_is_an_error(tmp_path: Path) -> None:
+    """The message has the file's name and DuckDB's reason."""
     ledger = tmp_path / "requests.jsonl"
     ledger.write_text("no json\n")
-    with pytest.raises(EvidenceError, match=r"requests\.jsonl: no CSV could be made of it"):
+    with pytest.raises(EvidenceError, match=r"requests\.jsonl: cannot be written as CSV"):
         write_csv(ledger, tmp_path)

@@ -1,4 +1,4 @@
-"""A run's requests while it is played: each is read once, and answers are those of the finished file."""
+"""A run's requests while it lasts: each is read once, and measurements equal those of the finished file."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from aguante.testbed.testbed_spec import TestbedSpec
 
 
 class Played:
-    """A finished run whose ledger grows again, a piece at a time."""
+    """A finished run whose ledger is written again, a piece at a time."""
 
     def __init__(self, runs: Path, plan: Plan, shop: TestbedSpec) -> None:
         self.plan, self.shop = plan, shop
@@ -38,8 +38,8 @@ def played(tmp_path: Path, slow_plan: Plan, shop: TestbedSpec) -> Played:
     return Played(tmp_path, slow_plan, shop)
 
 
-def test_answers_are_those_of_the_file_as_far_as_it_goes(played: Played, slow_plan: Plan) -> None:
-    """Rates, latencies and goodput, at five moments of one run."""
+def test_measurements_equal_those_of_the_file_so_far(played: Played, slow_plan: Plan) -> None:
+    """Rates, latencies and goodput, at five points of one run."""
     asked = [each.asked for each in slow_plan.expect if each.asked.live]
     assert {type(each) for each in asked} == {each for each in KINDS.values() if each.live}
     step = len(played.whole) // 5 + 1
@@ -51,8 +51,8 @@ def test_answers_are_those_of_the_file_as_far_as_it_goes(played: Played, slow_pl
         anew.connection.close()
 
 
-def test_what_was_read_is_not_read_again(played: Played) -> None:
-    """The cost of a look is what is new: the part before it could be anything by now."""
+def test_requests_are_read_once(played: Played) -> None:
+    """The part of the file that was read may be overwritten."""
     half = played.whole.index(b"\n", len(played.whole) // 2) + 1
     played.write(0, half)
     before = played.count()
@@ -62,8 +62,8 @@ def test_what_was_read_is_not_read_again(played: Played) -> None:
     assert 0 < before < played.count() == played.whole.count(b"\n")
 
 
-def test_a_line_half_written_waits_for_its_end(played: Played) -> None:
-    """The generator may be in the middle of a line."""
+def test_an_incomplete_line_is_read_when_it_is_complete(played: Played) -> None:
+    """The generator may be writing it."""
     first = played.whole.index(b"\n") + 1
     played.write(0, first + 10)
     assert played.count() == 1
@@ -71,15 +71,15 @@ def test_a_line_half_written_waits_for_its_end(played: Played) -> None:
     assert played.count() == played.whole.count(b"\n")
 
 
-def test_a_run_without_requests_yet_has_none(played: Played) -> None:
-    """No file, then an empty one."""
+def test_a_run_may_have_no_requests_yet(played: Played) -> None:
+    """Its file is missing or empty."""
     assert played.count() == 0
     played.write(0, 0)
     assert played.count() == 0
 
 
-def test_a_line_that_is_no_record_is_an_error_that_names_the_file(played: Played) -> None:
-    """Somebody else wrote there."""
+def test_a_line_that_is_not_a_record_is_an_error(played: Played) -> None:
+    """The message names the file."""
     played.folder.records.write_bytes(b"nonsense\n")
     with pytest.raises(EvidenceError, match=r"requests\.jsonl"):
         played.live.refresh()

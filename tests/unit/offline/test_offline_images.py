@@ -9,7 +9,7 @@ import pytest
 
 from aguante.clients.docker_cli import Docker, DockerError
 from offline import build, debian, plugin, standins
-from offline.build import Maker
+from offline.build import ImageBuilder
 from offline.engine import Engine
 from offline.wanted import PYTHON, Wanted, filled_in, read_wanted
 
@@ -62,7 +62,7 @@ def nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def made_by(engine: FakeEngine) -> list[str]:
     said: list[str] = []
-    asyncio.run(Maker(engine, WANTED, said.append).make_all())
+    asyncio.run(ImageBuilder(engine, WANTED, said.append).build_all())
     return said
 
 
@@ -81,13 +81,13 @@ def test_an_image_that_is_not_ours_is_left_alone() -> None:
     assert "postgres:1" not in engine.built
     assert "python:3.11" not in engine.built
     assert "toxiproxy:1" in engine.built
-    assert [line for line in said if "postgres:1" in line and "left as it is" in line]
+    assert [line for line in said if "postgres:1" in line and "unchanged" in line]
 
 
 def test_what_cannot_be_made_is_told_with_the_way_around_it() -> None:
     """Nobody shall look for a Grafana that never was built."""
     said = made_by(FakeEngine())
-    assert [line for line in said if "grafana:1: LEFT OUT" in line and "GRAFANA=no" in line]
+    assert [line for line in said if "grafana:1: NOT BUILT" in line and "GRAFANA=no" in line]
 
 
 def test_an_image_that_fails_is_an_error() -> None:
@@ -142,7 +142,7 @@ def test_a_compose_that_is_new_enough_is_used(version: str, tmp_path: Path) -> N
     """Nothing is built, nothing is installed."""
     said: list[str] = []
     asyncio.run(plugin.install_compose(said.append, docker_saying(tmp_path, version), tmp_path))
-    assert said[0].endswith("is here")
+    assert said[0].endswith("is installed")
     assert not (tmp_path / ".docker").exists()
 
 
@@ -154,6 +154,6 @@ def test_an_old_or_missing_compose_is_replaced_for_this_user(
     monkeypatch.delenv("DOCKER_CONFIG", raising=False)
     monkeypatch.setattr(plugin, "find_server", lambda _: tmp_path / "built")
     docker = docker_saying(tmp_path, version)
-    with pytest.raises(DockerError, match="does not take"):
+    with pytest.raises(DockerError, match="does not accept"):
         asyncio.run(plugin.install_compose(lambda _: None, docker, tmp_path))
     assert (tmp_path / ".docker/cli-plugins/docker-compose").readlink() == tmp_path / "built"

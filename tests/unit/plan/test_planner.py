@@ -7,9 +7,12 @@ from pydantic import JsonValue
 from shop import ROOT
 
 from aguante.experiment import Experiment, load_experiment
-from aguante.experiment.experiment import ProcessSection, PumbaSection, RepeatSection, SetupSection
-from aguante.faults.planned_fault import ProcessFault, ToxiproxyFault
-from aguante.faults.pumba_commands import complete
+from aguante.experiment.experiment import SetupSection
+from aguante.faults.fault_times import RepeatSection
+from aguante.faults.process import ProcessFault, ProcessSection
+from aguante.faults.pumba.pumba_commands import COMMANDS
+from aguante.faults.pumba.pumba_fault import PumbaFault, PumbaSection
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.plan.build import build_plan, new_run_id
 from aguante.plan.plan import Plan, PlannedSetup, Window
 from aguante.testbed.testbed_spec import TestbedSpec
@@ -30,15 +33,15 @@ def changed(experiment: Experiment, **section: object) -> Experiment:
     return experiment.model_copy(update={"faults": (fault,)})
 
 
-def test_replicas_are_one_each_unless_said(experiment: Experiment, shop: TestbedSpec) -> None:
-    """What the file says reaches the runtime; a service that it does not name is not in the plan."""
+def test_a_service_has_one_replica_by_default(experiment: Experiment, shop: TestbedSpec) -> None:
+    """The plan has only the services that the file names."""
     assert plan_of(experiment, shop).replicas == ()
     doubled = experiment.model_copy(update={"replicas": {"inventory": 2}})
     assert plan_of(doubled, shop).replicas == (("inventory", 2),)
 
 
 def test_phases_follow_each_other_without_gaps(experiment: Experiment, shop: TestbedSpec) -> None:
-    """Lengths become windows from t0 on."""
+    """Lengths become windows that start at t0."""
     phases = experiment.phases.model_copy(
         update={"warmup_s": 2.0, "baseline_s": 6.0, "fault_s": 12.0, "recovery_s": 10.0}
     )
@@ -74,7 +77,7 @@ def test_a_fault_holds_for_the_fault_phase_by_default(
     )
 
 
-def test_a_faults_times_count_from_the_fault_phase(
+def test_times_of_a_fault_count_from_the_fault_phase(
     experiment: Experiment, shop: TestbedSpec
 ) -> None:
     """``start_s`` and ``duration_s`` are offsets into the phase."""
@@ -83,13 +86,13 @@ def test_a_faults_times_count_from_the_fault_phase(
     assert (plan.faults[0].start_s, plan.faults[0].end_s) == (start_s + 1.5, start_s + 3.5)
 
 
-def test_a_plan_survives_its_file(experiment: Experiment, shop: TestbedSpec) -> None:
-    """What is written to plan.json is what is read from it."""
+def test_a_plan_is_read_back_as_it_was_written(experiment: Experiment, shop: TestbedSpec) -> None:
+    """plan.json round-trips, with expectations and abort conditions."""
     plan = plan_of(experiment, shop)
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
-def test_run_ids_sort_by_time_whatever_the_zone() -> None:
+def test_run_ids_sort_by_time_in_any_time_zone() -> None:
     """The id begins with the time in UTC."""
     zone = timezone(timedelta(hours=-3))
     run_id = new_run_id("payments-slow", datetime(2026, 1, 2, 3, 4, 5, tzinfo=zone), "ab12")
@@ -97,14 +100,14 @@ def test_run_ids_sort_by_time_whatever_the_zone() -> None:
     assert run_id < new_run_id("a", datetime(2026, 1, 2, 6, 4, 6, tzinfo=UTC), "0000")
 
 
-def test_a_naive_time_is_refused() -> None:
-    """A time without a zone could be any time."""
+def test_a_time_without_a_zone_is_rejected() -> None:
+    """It is ambiguous."""
     with pytest.raises(ValueError, match="aware"):
         new_run_id("x", datetime(2026, 1, 2), "ab12")  # noqa: DTZ001 - the very fault that is tested
 
 
 def test_a_repeated_fault_is_planned_as_several(experiment: Experiment, shop: TestbedSpec) -> None:
-    """Each time has a name and a window of its own, so that each is undone, verified and felt by itself."""
+    """Each repetition has its own name and window, so that each is undone, verified and observed separately."""
     repeat = RepeatSection(times=3, every_s=4.0)
     plan = plan_of(changed(experiment, start_s=1.0, duration_s=1.5, repeat=repeat), shop)
     begin_s = plan.window("fault").start_s
@@ -118,15 +121,15 @@ def test_a_repeated_fault_is_planned_as_several(experiment: Experiment, shop: Te
 def test_a_fault_on_processes_names_service_action_and_instance(
     experiment: Experiment, shop: TestbedSpec
 ) -> None:
-    """Without an instance it is done to all of the service; the plan comes back from its JSON the same."""
+    """Without an instance it affects all of the service; the plan round-trips as JSON."""
     process = ProcessSection(service="payments", action="kill", instance="payments-1")
     plan = plan_of(changed(experiment, toxiproxy=None, process=process), shop)
     (fault,) = plan.faults
-    assert fault.process == ProcessFault(service="payments", action="kill", instance="payments-1")
-    assert (fault.kind, fault.target) == ("kill", "payments-1")
+    assert fault.fault == ProcessFault(service="payments", action="kill", instance="payments-1")
+    assert (fault.variant, fault.target) == ("kill", "payments-1")
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
     with pytest.raises(TypeError, match="one by process, not by toxiproxy"):
-        _ = fault.toxiproxy
+        fault.of(ToxiproxyFault)
 
 
 @pytest.mark.parametrize(
@@ -140,21 +143,31 @@ def test_a_fault_by_pumba_is_planned_with_all_its_options(
     experiment: Experiment,
     shop: TestbedSpec,
 ) -> None:
-    """The plan comes back from its JSON the same; a fault for which a container is started first may begin later."""
+    """The plan round-trips as JSON; a fault that starts a helper container may begin later."""
     pumba = PumbaSection.model_validate({"service": "payments", "command": command, **options})
     plan = plan_of(changed(experiment, toxiproxy=None, pumba=pumba), shop)
     (fault,) = plan.faults
-    assert (fault.kind, fault.target) == (command, "payments")
-    assert fault.pumba.options == complete(command, options)
+    assert (fault.variant, fault.target) == (command, "payments")
+    assert fault.of(PumbaFault).options == COMMANDS[command].complete(options)
     assert plan.onset_error_max_s == onset_error_max_s
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
-def test_the_setup_is_the_experiments_own_where_it_says_so(
-    experiment: Experiment, shop: TestbedSpec
-) -> None:
-    """What it does not say is the testbed's."""
+def test_the_experiments_setup_takes_precedence(experiment: Experiment, shop: TestbedSpec) -> None:
+    """Missing values are the testbed's."""
     setup = plan_of(experiment, shop).setup
     assert setup == PlannedSetup(events=shop.setup.events, capacity=shop.setup.capacity)
     few = experiment.model_copy(update={"setup": SetupSection(capacity=1)})
     assert plan_of(few, shop).setup == PlannedSetup(events=shop.setup.events, capacity=1)
+
+
+def test_a_plan_has_everything_that_a_run_is_judged_by(shop: TestbedSpec) -> None:
+    """Expectations and abort conditions with their places in the file, and the chosen invariants."""
+    slow = load_experiment(ROOT / "tests" / "unit" / "payments-slow.yaml", shop)
+    plan = plan_of(slow.model_copy(update={"invariants": ("seats_add_up",)}), shop)
+    assert [each.clause for each in plan.expect] == list(slow.expect)
+    assert [each.clause for each in plan.abort_when] == list(slow.abort_when)
+    assert [each.where.rpartition(":")[2] for each in (*plan.expect[:2], *plan.abort_when)] == [
+        *("11", "12", "22"),
+    ]
+    assert plan.invariants == ("seats_add_up",)

@@ -14,7 +14,8 @@ from aguante.expectations.evidence import LoadMeasure
 from aguante.expectations.measurement import Measurement
 from aguante.expectations.percentiles import Percentile
 from aguante.expectations.recovery import RecoveryMeasure
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.measure.measures import (
     AttributionMeasure,
     Cause,

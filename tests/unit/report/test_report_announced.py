@@ -1,7 +1,7 @@
 import pytest
 from report_factory import held_run
 
-from aguante.measure.measures import Announcements
+from aguante.measure.measures import PhasePushes
 from aguante.report.run_page import render_html
 
 
@@ -9,6 +9,6 @@ from aguante.report.run_page import render_html
 def test_what_prometheus_did_not_take_is_said(failed, said):
     """Where its dashboards have a hole the page says so, and nothing where they have none."""
     plan, measures, verdict, *rest = held_run()
-    told = Announcements(taken=28, failed=failed)
-    page = render_html(plan, measures.model_copy(update={"announced": told}), verdict, *rest)
+    pushes = PhasePushes(taken=28, failed=failed)
+    page = render_html(plan, measures.model_copy(update={"phase_pushes": pushes}), verdict, *rest)
     assert ("accepted 28 of 30 pushes of phases and faults" in page) == said

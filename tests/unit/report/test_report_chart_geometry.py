@@ -6,7 +6,8 @@ import pytest
 from report_factory import held_run
 
 from aguante.expectations.breaker import BreakerTransition
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.measure.measures import Cause, SecondCauses
 from aguante.report import chart_geometry
 from aguante.report.palette import styles_of

@@ -3,8 +3,10 @@
 from report_factory import held_run
 from test_report_charts import texts, timeline_of
 
-from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault
-from aguante.faults.pumba_commands import complete
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.process import ProcessFault
+from aguante.faults.pumba.pumba_commands import COMMANDS
+from aguante.faults.pumba.pumba_fault import PumbaFault
 from aguante.report import charts
 from aguante.report.chart_geometry import fault_names
 from aguante.report.run_page import render_html
@@ -32,7 +34,7 @@ def with_faults():
 
 def test_a_fault_by_pumba_is_named_with_what_was_chosen():
     """What holds anyway is left out; shorter names follow, for where there is no room."""
-    options = complete("iptables loss", {"probability": 0.3, "to_ports": [80, 81]})
+    options = COMMANDS["iptables loss"].complete({"probability": 0.3, "to_ports": [80, 81]})
     fault = PumbaFault(service="payments", command="iptables loss", options=options)
     planned = PlannedFault(id="lossy", fault=fault, start_s=1, end_s=2)
     assert fault_names(planned) == (

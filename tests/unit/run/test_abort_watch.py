@@ -12,7 +12,6 @@ from aguante.expectations.breaker import Breaker
 from aguante.expectations.rate import Rate
 from aguante.expectations.registry import Clause
 from aguante.experiment import Experiment
-from aguante.experiment.live_conditions import late_conditions
 from aguante.measure.live_evidence import LiveEvidence
 from aguante.plan.plan import Plan, PlannedExpectation
 from aguante.plan.schedule import Clock
@@ -119,10 +118,13 @@ def test_late_conditions_are_named_before_anything_is_started(
     """By validate as a note with its place, by plan beside the condition."""
     clauses = (WELL, OPENED, RETRIED)
     experiment = slow.model_copy(update={"abort_when": clauses})
-    notes = list(late_conditions(experiment))
+    notes = list(experiment.late_conditions())
     assert [note.split(" ")[0] for note in notes] == [
         "abort_when[1].breaker",
         "abort_when[2].amplification",
     ]
-    assert all("asked when the run is over" in note for note in notes)
-    assert preview(asking(slow_plan, *clauses), {}, 30).count("(asked when the run is over)") == 2
+    assert all("judged when the run is over" in note for note in notes)
+    assert (
+        preview(asking(slow_plan, *clauses), {}, 30).count("(checked only at the end of the run)")
+        == 2
+    )

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from aguante.drivers.driver import FaultError
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
-from aguante.faults.undo import ToxiproxyUndo, Undo
+from aguante.faults.fault_kind import Undo
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault, ToxiproxyUndo
 from aguante.run.fault_executor import FaultExecutor, HealError, JournaledFault, journal_faults
 from aguante.run_folder.event_log import EventLog
 from aguante.run_folder.journal import Journal, pending

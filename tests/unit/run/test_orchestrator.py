@@ -12,8 +12,9 @@ import pytest
 from aguante.collect.otlp_collector import Collector
 from aguante.drivers.driver import FaultError
 from aguante.experiment import Experiment
+from aguante.faults.fault_kind import Undo
 from aguante.faults.planned_fault import PlannedFault
-from aguante.faults.undo import ToxiproxyUndo, Undo
+from aguante.faults.toxiproxy import ToxiproxyUndo
 from aguante.load_protocol.records import LoadSummary
 from aguante.plan.build import build_plan
 from aguante.plan.schedule import Clock

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from aguante.drivers.driver import FaultDriver, FaultError
+from aguante.faults.fault_kind import Undo
 from aguante.faults.planned_fault import PlannedFault
-from aguante.faults.undo import ToxiproxyUndo, Undo
+from aguante.faults.toxiproxy import ToxiproxyUndo
 from aguante.plan.plan import Plan, PlannedLoad, PlannedSetup, Window
 from aguante.run.recover_runs import Recovery, recover
 from aguante.run_folder.folder import RunFolder
@@ -71,7 +72,7 @@ def dead_run(tmp_path: Path) -> RunFolder:
 
 
 async def healed_with(driver: FakeDriver, folder: RunFolder) -> list[tuple[str, str, str]]:
-    def driver_for(_: Undo, __: RunFolder) -> FaultDriver:
+    async def driver_for(_: Undo, __: RunFolder) -> FaultDriver:
         return driver
 
     recovery = Recovery(driver_for, gone=lambda _: False)
@@ -148,7 +149,7 @@ async def test_what_a_bad_journal_still_says_is_healed(dead_run: RunFolder) -> N
 
 
 async def test_a_bad_journal_of_a_testbed_that_is_gone_is_set_aside(dead_run: RunFolder) -> None:
-    """Nothing that it could hide still holds, so it is kept, and asked no more."""
+    """No fault that it could hide is still active, so it is kept and not tried again."""
     dead_run.plan.write_text(plan("native").model_dump_json())
     gibberish(dead_run)
     _, (name, how, error) = await healed_with(FakeDriver(), dead_run)

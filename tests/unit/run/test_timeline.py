@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from aguante.faults.planned_fault import PlannedFault, ToxiproxyFault
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.toxiproxy import ToxiproxyFault
 from aguante.plan.plan import Plan, PlannedLoad, PlannedSetup, Window
 from aguante.plan.schedule import Action, ApplyFault, Clock, EndOfRun, UndoFault, actions_of, play
 

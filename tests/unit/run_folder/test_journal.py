@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aguante.faults.undo import ToxiproxyUndo
+from aguante.faults.toxiproxy import ToxiproxyUndo
 from aguante.run_folder.journal import Files, Journal, JournalError, pending, recoverable
 
 RUN = "20260101-slow-ab12"

@@ -43,7 +43,8 @@ def test_a_service_that_is_missing_is_named(spec: TestbedSpec, tmp_path: Path) -
     """Every service of testbed.yaml must be there by its name."""
     path = spoilt(tmp_path, "\n  payments:\n    <<: *service", "\n  billing:\n    <<: *service")
     with pytest.raises(
-        TestbedError, match=r"has no service payments; every service of testbed\.yaml"
+        TestbedError,
+        match=r"has no service payments; it must contain every service of testbed\.yaml",
     ):
         read_compose_file(path, spec)
 
@@ -68,6 +69,8 @@ def test_a_file_that_cannot_be_read_is_one_message(
 
 
 def test_a_file_that_is_not_there_is_one_message(spec: TestbedSpec, tmp_path: Path) -> None:
-    """testbed.yaml may name one that an image was built without."""
-    with pytest.raises(TestbedError, match=r"cannot be read: .*No such file"):
+    """The installed package and the runner's image contain no compose file."""
+    with pytest.raises(
+        TestbedError, match=r"does not exist: an installed package has no compose file"
+    ):
         read_compose_file(tmp_path / "c.yml", spec)

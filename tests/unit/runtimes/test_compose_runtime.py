@@ -13,11 +13,11 @@ from aguante.clients.docker_cli import Docker
 from aguante.runtimes.compose.compose_runtime import ComposeRuntime
 from aguante.runtimes.processes import ProcessRef, this_process
 from aguante.runtimes.testbed_state import (
-    CONTAINERS,
+    PROJECT_PREFIX,
     SavedState,
     claim,
     folders,
-    living,
+    live_testbeds,
     read_state,
     sweep,
 )
@@ -49,13 +49,13 @@ async def refused(spec: TestbedSpec, parent: Path, fake: FakeDocker, **options: 
 async def test_no_docker_is_told_before_anything_is_made(spec: TestbedSpec, tmp_path: Path) -> None:
     """With the way that needs none."""
     nowhere = FakeDocker(tmp_path / "no-docker", tmp_path / "calls")
-    assert "native needs none" in await refused(spec, tmp_path, nowhere)
+    assert "native runtime needs none" in await refused(spec, tmp_path, nowhere)
 
 
 @pytest.mark.parametrize(
     ("answers", "told"),
     [
-        ({"'version '*": (1, "", world.NO_DAEMON)}, "the Docker daemon does not answer: start it"),
+        ({"'version '*": (1, "", world.NO_DAEMON)}, "the Docker daemon does not respond: start it"),
         ({"'version '*": (1, "", world.NO_PERMISSION)}, "no permission on the Docker socket"),
         ({"compose*": (1, "", world.NO_COMPOSE)}, "Docker has no Compose plugin: install"),
         ({"compose*": (0, "2.12.2\n", "")}, "Docker Compose 2.12.2 is too old: 2.20 or newer"),
@@ -79,7 +79,7 @@ async def test_a_docker_that_will_not_do_is_told_before_anything_is_made(
     ("words", "told"),
     [
         (world.PORT_TAKEN, "port 18998 of this machine is taken by another program"),
-        (world.NO_IMAGE, "build stand-ins from package mirrors alone (`make images-offline`)"),
+        (world.NO_IMAGE, "build stand-ins from package mirrors (`make images-offline`)"),
     ],
 )
 async def test_what_cannot_be_started_is_removed_again(
@@ -101,10 +101,13 @@ async def test_what_cannot_be_started_is_removed_again(
     [
         (
             {"Health": {"Status": "unhealthy"}},
-            "payments-1 is unhealthy; its last lines:\n  no cheese",
+            "payments-1 is unhealthy; its last output:\n  no cheese",
         ),
-        ({"Status": "exited", "ExitCode": 3}, "payments-1 ended with exit code 3; its last lines:"),
-        ({"Status": "exited", "ExitCode": 137, "OOMKilled": True}, "took more memory than it may"),
+        (
+            {"Status": "exited", "ExitCode": 3},
+            "payments-1 ended with exit code 3; its last output:",
+        ),
+        ({"Status": "exited", "ExitCode": 137, "OOMKilled": True}, "exceeded its memory limit"),
     ],
 )
 async def test_a_container_that_never_gets_healthy_is_told_with_its_last_words(
@@ -143,7 +146,12 @@ PULLED = " payments Warning pull access denied for shop/payments, repository doe
         (world.LATE, STARTING, f"{world.LATE}\ngateway-1 is starting; its last", "is taken"),
         (world.UNHEALTHY, SICK, "payments-1 is unhealthy", "gateway"),
         (PULLED + world.UNHEALTHY, SICK, "payments-1 is unhealthy", "pulled"),
-        ("no cheese is left", STARTING, "Compose said: no cheese is left\ngateway-1", "is taken"),
+        (
+            "no cheese is left",
+            STARTING,
+            "Compose's message: no cheese is left\ngateway-1",
+            "is taken",
+        ),
     ],
     ids=["port", "port-and-sick", "late", "sick", "pulled-in-vain", "unknown"],
 )
@@ -186,7 +194,7 @@ async def test_a_testbed_without_a_compose_file_is_told_so(
 
 async def left_behind(parent: Path, *, detached: bool) -> Path:
     """The folder of a testbed of containers whose runner was killed."""
-    workspace = await claim(parent, prefix=CONTAINERS)
+    workspace = await claim(parent, prefix=PROJECT_PREFIX)
     owner = this_process("runner") if detached else ProcessRef(name="r", pid=2**22 + 1, started=0)
     workspace.save(
         SavedState(id=workspace.id, owner=owner, detached=detached, project=workspace.id)
@@ -227,7 +235,7 @@ async def test_a_detached_testbed_of_containers_lives_though_no_process_holds_it
     fake = fake_docker(tmp_path / "bin", listed(inspected("payments")))
     monkeypatch.setenv("PATH", f"{fake.program.parent}:/usr/bin:/bin")
     assert await sweep(tmp_path / "beds") == ()
-    assert [each.id for each in living(tmp_path / "beds")] == [root.name]
+    assert [each.id for each in live_testbeds(tmp_path / "beds")] == [root.name]
     assert fake.calls == []
 
 

@@ -29,7 +29,8 @@ async def test_a_call_that_fails_names_itself_and_the_cause(tmp_path: Path) -> N
 async def test_no_docker_is_told_with_the_way_without_it() -> None:
     """The native runtime needs none."""
     with pytest.raises(
-        DockerError, match=r"docker cannot be run .*install Docker Engine.*native needs none"
+        DockerError,
+        match=r"docker cannot be run .*install Docker Engine.*native runtime needs none",
     ):
         await Docker("/nowhere/docker").run("ps")
 
@@ -78,7 +79,7 @@ async def test_output_of_any_length_goes_to_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "cause"),
     [
-        (world.NO_DAEMON, "the Docker daemon does not answer: start it"),
+        (world.NO_DAEMON, "the Docker daemon does not respond: start it"),
         (world.NO_PERMISSION, "no permission on the Docker socket: add yourself to its group"),
         (
             f"WARNING: open config.json: permission denied\n{world.NO_PERMISSION}",
@@ -89,26 +90,26 @@ async def test_output_of_any_length_goes_to_a_file(tmp_path: Path) -> None:
         (world.PORT_TAKEN, "port 18998 of this machine is taken by another program"),
         (world.PORT_TAKEN_BY_CONTAINER, "port 18997 of this machine is taken"),
         ("failed to bind host port for 127.0.0.1:80:172.17.0.2:80/tcp: in use", "port 80 of this"),
-        (world.NO_IMAGE, "the image of two is not here and could not be pulled"),
+        (world.NO_IMAGE, "the image of two is missing and could not be pulled"),
         (world.NO_IMAGE, "`make images-offline`"),
         (
             "Unable to find image 'a/b:3' locally\ndocker: pull access denied for a/b",
             "image a/b:3 is",
         ),
-        ("write /x: no space left on device", "the disk of Docker is full"),
+        ("write /x: no space left on device", "Docker's disk is full"),
     ],
 )
 def test_each_cause_is_told_with_its_mend(words: str, cause: str) -> None:
     """Docker's messages as they were seen; the line that gave the cause away is repeated."""
     assert cause in cause_of(words)
-    assert "\n  Docker said: " in cause_of(words)
+    assert "\n  Docker's message: " in cause_of(words)
 
 
 def test_the_line_that_is_repeated_is_the_one_that_matters() -> None:
     """Not the warning before it, nor the advice after it."""
     told = cause_of(f"WARNING: something: permission denied\n{world.NO_PERMISSION}\nSee 'docker'")
     assert told.splitlines()[-1].startswith(
-        "  Docker said: permission denied while trying to connect"
+        "  Docker's message: permission denied while trying to connect"
     )
 
 
@@ -154,5 +155,5 @@ async def test_a_testbed_that_only_docker_may_know_is_named_where_docker_cannot_
         await find_testbed_of("999-none", shop, tmp_path / "state", docker)
     said = str(told.value)
     assert said.startswith("there is no testbed '999-none'; running: none.")
-    assert "could not be asked" in said
+    assert "could not be queried" in said
     assert "Cannot connect to the Docker daemon" in said

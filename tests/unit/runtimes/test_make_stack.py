@@ -42,7 +42,7 @@ async def test_a_port_taken_is_told_and_nothing_is_left_half_up(tmp_path: Path) 
     with pytest.raises(DockerError) as caught:
         await start(fake)
     assert "port 18998 of this machine is taken by another program" in str(caught.value)
-    assert "Nothing is left half up" in str(caught.value)
+    assert "The containers have been removed" in str(caught.value)
     (down,) = fake.asked(" down")
     assert "volumes" not in down
 
@@ -51,7 +51,8 @@ async def test_a_stack_that_ran_before_is_not_taken_down(tmp_path: Path) -> None
     """Somebody uses it; the message says how to end it."""
     fake = fake_docker(tmp_path / "bin", {**FAILS, **HERE, **listed(inspected("gateway"))})
     with pytest.raises(
-        DockerError, match=r"(?s)is taken.*1 containers of it ran before.*make stack-down"
+        DockerError,
+        match=r"(?s)is taken.*Some containers \(1\) were already running.*make stack-down",
     ):
         await start(fake)
     assert not fake.asked(" down")
@@ -61,7 +62,7 @@ async def test_what_has_ended_before_is_no_stack_that_runs(tmp_path: Path) -> No
     """The rest of another try: it goes with this one."""
     ended = inspected("gateway", Status="exited", ExitCode=137)
     fake = fake_docker(tmp_path / "bin", {**FAILS, **HERE, **listed(ended)})
-    with pytest.raises(DockerError, match="Nothing is left half up"):
+    with pytest.raises(DockerError, match="The containers have been removed"):
         await start(fake)
     assert fake.asked(" down")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from aguante.runtimes import ports
-from aguante.runtimes.native.port_map import PortMap, assign_ports, check_replicas
+from aguante.runtimes.native.port_map import PortMap, assign_ports
 from aguante.runtimes.native.service_processes import (
     Instance,
     link_variable,
@@ -15,6 +15,7 @@ from aguante.runtimes.native.service_processes import (
 from aguante.runtimes.ports import Ports
 from aguante.testbed.runtime import TestbedError
 from aguante.testbed.testbed_spec import REPLICAS_MAX, TestbedSpec
+from aguante.testbed.up_arguments import check_replicas
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def test_too_few_free_ports_are_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(ports, "is_free", lambda port: next(free) == 0)
     hand_out = Ports(0)
     hand_out.take()
-    with pytest.raises(TestbedError, match="no free port is left among the 64"):
+    with pytest.raises(TestbedError, match="none of this testbed's 64 ports is free"):
         hand_out.take()
 
 

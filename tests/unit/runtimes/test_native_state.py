@@ -15,7 +15,7 @@ from aguante.runtimes.testbed_state import (
     default_parent,
     folders,
     is_held,
-    living,
+    live_testbeds,
     make_private,
     read_state,
     sweep,
@@ -46,7 +46,7 @@ async def test_two_claims_get_different_slots(tmp_path: Path) -> None:
 
 
 async def test_claiming_removes_what_nobody_holds(tmp_path: Path) -> None:
-    """A killed runner's folder goes; a living one's stays."""
+    """The folder of a killed runner is removed; that of a living one stays."""
     killed, other = await claim(tmp_path), await claim(tmp_path)
     killed.save(saved(killed.id))
     killed.release()
@@ -82,7 +82,7 @@ async def test_only_living_testbeds_are_listed(tmp_path: Path) -> None:
     for each in (dead, alive):
         each.save(saved(each.id))
     dead.release()
-    assert [each.id for each in living(tmp_path)] == [alive.id]
+    assert [each.id for each in live_testbeds(tmp_path)] == [alive.id]
     alive.remove()
 
 
@@ -112,7 +112,7 @@ def test_a_link_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     """Somebody may have laid it into the shared temporary folder."""
     (tmp_path / "theirs").mkdir()
     (tmp_path / "ours").symlink_to(tmp_path / "theirs")
-    with pytest.raises(TestbedError, match="somebody else"):
+    with pytest.raises(TestbedError, match="is not a folder of this user"):
         make_private(tmp_path / "ours")
 
 
@@ -142,7 +142,7 @@ def test_the_tail_of_a_log_is_short(tmp_path: Path) -> None:
     log = tmp_path / "log"
     assert "No such file" in tail(log, 3)
     log.touch()
-    assert tail(log, 3) == "  (it said nothing)"
+    assert tail(log, 3) == "  (no output)"
     log.write_text("\n".join(str(number) for number in range(100)) + "\n")
     assert tail(log, 2) == "  98\n  99"
 

@@ -10,7 +10,12 @@ from aguante.cli.commands.up import up_command
 from aguante.cli.options.with_option import observers_of
 from aguante.runtimes import ports
 from aguante.runtimes.native.port_map import assign_ports
-from aguante.runtimes.native.prometheus_server import Places, Target, arguments, configuration
+from aguante.runtimes.native.prometheus_server import (
+    PrometheusFiles,
+    Target,
+    arguments,
+    configuration,
+)
 from aguante.runtimes.ports import Ports
 from aguante.runtimes.sidecars import Sidecars, addresses
 from aguante.testbed.runtime import TestbedError
@@ -28,7 +33,7 @@ def test_observers_are_named_with_commas() -> None:
 
 def test_an_unknown_observer_is_wrong_usage() -> None:
     """The message shows it, and which there are."""
-    with pytest.raises(click.BadParameter, match=r"'grafana'.* prometheus and jaeger"):
+    with pytest.raises(click.BadParameter, match=r"'grafana'.* prometheus or jaeger"):
         observers_of(click.Context(up_command), OPTION, "prometheus,grafana")
     with pytest.raises(TestbedError):
         Sidecars(frozenset(("grafana",)))
@@ -54,7 +59,7 @@ def test_samples_lie_where_they_were_meant_to_whatever_folder_prometheus_runs_in
 ) -> None:
     """A run folder is named from where the user stands; Prometheus is started elsewhere."""
     monkeypatch.chdir(tmp_path)
-    told = arguments(Places(Path("p.yml"), Path("runs/a/prometheus"), Path("log")), 9090)
+    told = arguments(PrometheusFiles(Path("p.yml"), Path("runs/a/prometheus"), Path("log")), 9090)
     assert f"--storage.tsdb.path={tmp_path}/runs/a/prometheus" in told
     assert f"--config.file={tmp_path}/p.yml" in told
 

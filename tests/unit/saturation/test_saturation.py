@@ -45,7 +45,7 @@ def test_the_knee_is_the_last_level_up_to_which_goodput_followed() -> None:
 
 def test_a_collapse_is_told_by_what_is_left() -> None:
     """20 rps of the 100 that there had been: 20 %."""
-    assert COLLAPSE.kept == pytest.approx(0.2)
+    assert COLLAPSE.retained == pytest.approx(0.2)
     assert "20% of that is left at 150 rps" in words(COLLAPSE)
 
 
@@ -71,8 +71,8 @@ def test_a_level_at_the_load_generators_own_limit_makes_no_knee() -> None:
     assert (sweep.knee, sweep.reached, sweep.peak_rps) == (level(50, 50), False, 50)
     assert not enough(sweep.levels, beyond=2)
     assert words(sweep) == (
-        "goodput follows up to 50 rps, the highest level that says something: no knee was reached "
-        "(2 left out, the load generator was their limit)"
+        "goodput follows up to 50 rps, the highest level judged; no knee was reached "
+        "(2 left out, the load generator was the bottleneck)"
     )
 
 
@@ -80,10 +80,10 @@ def test_a_knee_between_levels_that_say_something_stands() -> None:
     """A limited level in between does not follow either, and does not hide the knee; it is said that it is left out."""
     levels = (level(50, 50), level(100, 99, late_p99_ms=90.0), level(150, 110), LIMITED)
     sweep = Sweep(policy="p", levels=levels)
-    assert (sweep.knee, sweep.reached, sweep.kept) == (level(50, 50), True, 1.0)
+    assert (sweep.knee, sweep.reached, sweep.retained) == (level(50, 50), True, 1.0)
     assert words(sweep) == (
         "the knee is at 50 rps; goodput peaks at 110 rps, and 100% of that is left at 150 rps offered "
-        "(2 left out, the load generator was their limit)"
+        "(2 left out, the load generator was the bottleneck)"
     )
     assert enough((*levels, level(200, 110)), beyond=2)
 
@@ -91,8 +91,10 @@ def test_a_knee_between_levels_that_say_something_stands() -> None:
 def test_a_sweep_of_nothing_but_the_load_generators_limit_says_so() -> None:
     """Nothing is claimed of the system."""
     sweep = Sweep(policy="p", levels=(LIMITED,))
-    assert (sweep.knee, sweep.reached, sweep.kept) == (None, False, None)
-    assert words(sweep) == "the load generator was the limit at every level: no knee was reached"
+    assert (sweep.knee, sweep.reached, sweep.retained) == (None, False, None)
+    assert (
+        words(sweep) == "the load generator was the bottleneck at every level; no knee was reached"
+    )
 
 
 def test_a_sweep_ends_after_so_many_levels_in_a_row_beyond_the_knee() -> None:

@@ -5,8 +5,7 @@ from itertools import islice
 
 import pytest
 
-from aguante.faults.toxics import TOXICS as KNOWN
-from aguante.faults.toxics import findings
+from aguante.faults.toxiproxy import TOXICS as KNOWN
 from aguante.testbed.testbed_spec import TestbedSpec
 from stress.schedule import AIMED_AT, TOXICS, capacities, kills, orders, toxics
 
@@ -37,10 +36,7 @@ def test_lanes_of_one_seed_differ() -> None:
 def test_every_toxic_is_safe_for_toxiproxy() -> None:
     """No draw can crash the server: each is within the bounds for experiments."""
     for planned in islice(toxics(3, 0, LINKS), 5_000):
-        assert (
-            findings(planned.fault.toxic, dict(planned.fault.attributes), planned.fault.toxicity)
-            == []
-        )
+        assert planned.fault.problems() == []
 
 
 def test_every_kind_of_toxic_is_drawn_for_every_link_in_both_directions() -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the verdict share."""
+"""Fixtures for the tests of the verdict."""
 
 import pytest
 from synthetic_run import write_run

@@ -1,12 +1,14 @@
-"""The opening and the end of a run's story."""
+"""The faults and the recovery in a headline."""
 
 from pathlib import Path
 
 import pytest
 from synthetic_run import write_run
 
-from aguante.faults.planned_fault import PlannedFault, ProcessFault, PumbaFault
-from aguante.faults.pumba_commands import complete
+from aguante.faults.planned_fault import PlannedFault
+from aguante.faults.process import ProcessFault
+from aguante.faults.pumba.pumba_commands import COMMANDS
+from aguante.faults.pumba.pumba_fault import PumbaFault
 from aguante.measure.measure_run import measure
 from aguante.measure.measures import Measures
 from aguante.plan.plan import Plan
@@ -37,7 +39,7 @@ def with_process(plan: Plan, action: str, times: int = 1) -> Plan:
         ("restart", "payments restarted: "),
     ],
 )
-def test_a_fault_on_processes_is_told_in_the_past_tense(
+def test_a_fault_on_processes_is_in_the_past_tense(
     action: str, said: str, slow_plan: Plan, measures: Measures
 ) -> None:
     """A restart has no length of its own."""
@@ -53,27 +55,27 @@ def test_a_fault_on_processes_is_told_in_the_past_tense(
         ("iptables loss", {"probability": 0.3}, "iptables loss on payments for 2 s: "),
     ],
 )
-def test_a_fault_by_pumba_is_told_by_what_it_does(
+def test_a_fault_by_pumba_is_named_by_its_effect(
     command: str, given: dict[str, object], said: str, slow_plan: Plan, measures: Measures
 ) -> None:
-    """As one on processes, where that is what happens; else by its command."""
-    options = complete(command, given)
+    """It reads like a fault on processes if it has the same effect, else it names the command."""
+    options = COMMANDS[command].complete(given)
     fault = PumbaFault(service="payments", command=command, options=options)
     planned = PlannedFault(id="hit", fault=fault, start_s=8, end_s=10)
     plan = slow_plan.model_copy(update={"faults": (planned,)})
     assert headline(plan, measures).startswith(said)
 
 
-def test_a_fault_that_repeats_is_told_once(slow_plan: Plan, measures: Measures) -> None:
-    """With how many times."""
+def test_a_repeated_fault_is_mentioned_once(slow_plan: Plan, measures: Measures) -> None:
+    """With the number of times."""
     told = headline(with_process(slow_plan, "kill", times=3), measures)
     assert told.startswith("payments killed for 2 s, 3 times: ")
 
 
-def test_a_run_without_a_recovery_phase_says_nothing_of_recovery(
+def test_without_a_recovery_phase_recovery_is_not_mentioned(
     slow_plan: Plan, measures: Measures
 ) -> None:
-    """What nobody asked about is not unknown."""
+    """It is not reported as unknown."""
     phases = tuple(window for window in slow_plan.phases if window.phase != "recovery")
     without = slow_plan.model_copy(update={"phases": phases})
     assert "recover" in headline(slow_plan, measures)

@@ -1,4 +1,4 @@
-"""Precedence: proven violation > invalid run > unmet > unknown > held; and the story in numbers."""
+"""Precedence (proven violation > invalid run > unmet > unknown > held) and the headline."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -114,10 +114,18 @@ def unasked_settling(_: Measures) -> dict[str, object]:
         ((unsettled,), "deviated", "The system did not settle in time"),
         ((violated, unfelt, unmet), "deviated", "Invariant seats_add_up is violated"),
         ((unsettled, stopped), "deviated", "The system did not settle in time"),
-        ((unfelt,), "inconclusive", "Fault slow (latency on reservations-payments) was not felt"),
+        (
+            (unfelt,),
+            "inconclusive",
+            "Fault slow (latency on reservations-payments) was not observed",
+        ),
         ((unfelt, unmet), "inconclusive", "Fault slow (latency"),
-        ((late,), "inconclusive", "Fault slow took hold 0.60 s off its planned time (limit 0.5 s)"),
-        ((slow_to_hold,), "inconclusive", "Fault slow took hold 0.70 s off its planned time"),
+        (
+            (late,),
+            "inconclusive",
+            "Fault slow took effect 0.60 s off its planned time (limit 0.5 s)",
+        ),
+        ((slow_to_hold,), "inconclusive", "Fault slow took effect 0.70 s off its planned time"),
         ((never_applied,), "inconclusive", "Fault slow was never applied: 404 proxy not found."),
         ((not_undone,), "inconclusive", "Fault slow was not verified undone"),
         ((shortfall,), "inconclusive", "Only 94.8 % of the offered load was achieved"),
@@ -131,7 +139,7 @@ def unasked_settling(_: Measures) -> dict[str, object]:
         (
             (untried_invariant,),
             "held",
-            "All 10 expectations are met, 11 invariants held (1 more had",
+            "All 10 expectations are met, 11 invariants held (1 more could",
         ),
     ],
     ids=lambda each: "+".join(c.__name__ for c in each) if isinstance(each, tuple) else None,
@@ -139,20 +147,20 @@ def unasked_settling(_: Measures) -> dict[str, object]:
 def test_precedence(
     judged: Callable[..., Verdict], changes: tuple[Change, ...], word: str, first_reason: str
 ) -> None:
-    """The gravest finding gives the word and the first reason."""
+    """The most severe finding decides the verdict and comes first among the reasons."""
     verdict = judged(*changes)
     assert verdict.verdict == word
     assert verdict.reasons[0].startswith(first_reason)
 
 
 def test_every_other_reason_is_kept(judged: Callable[..., Verdict]) -> None:
-    """A violation does not hide that the run was invalid and an expectation unmet."""
+    """After a violation, the reasons also list that the run was invalid and an expectation unmet."""
     reasons = judged(violated, unfelt, unmet).reasons
     assert [reason.split(" ")[0] for reason in reasons] == ["Invariant", "Fault", "Unmet:"]
 
 
-def test_a_stopped_run_says_only_that(judged: Callable[..., Verdict]) -> None:
-    """Missing load is no finding of its own when the run was stopped."""
+def test_a_stopped_run_has_no_other_reason(judged: Callable[..., Verdict]) -> None:
+    """Missing load is not reported for a run that was stopped."""
     reasons = judged(stopped, shortfall, unfelt).reasons
     assert reasons == ("The run ended early: stopped by a signal.",)
 
@@ -163,19 +171,19 @@ def test_load_just_above_the_limit_is_enough(judged: Callable[..., Verdict]) -> 
     assert verdict.verdict == "held"
 
 
-def test_a_named_invariant_that_nothing_could_break_is_unknown(
+def test_a_named_invariant_that_nothing_could_violate_is_unknown(
     good: Measures, slow_plan: Plan
 ) -> None:
-    """Naming an invariant claims that the run puts it to the test; ``all`` is a safety net."""
+    """A named invariant claims that the run tests it; ``all`` does not."""
     plan = slow_plan.model_copy(update={"invariants": ("seats_add_up",)})
     untried = good.invariants[0].model_copy(update={"exposure": 0})
     verdict = judge(plan, good.model_copy(update={"invariants": (untried,)}))
     assert verdict.verdict == "inconclusive"
-    assert "nothing in this run could have broken it" in verdict.reasons[0]
+    assert "nothing in this run could have violated it" in verdict.reasons[0]
 
 
-def test_an_untried_invariant_is_never_called_held(judged: Callable[..., Verdict]) -> None:
-    """Its own outcome is unknown, whatever the verdict."""
+def test_an_untested_invariant_never_holds(judged: Callable[..., Verdict]) -> None:
+    """Its outcome is unknown, whatever the verdict is."""
     assert judged(untried_invariant).invariants[0].outcome == "unknown"
 
 
@@ -202,15 +210,15 @@ def test_the_exit_code_compares_with_what_was_expected(
     assert judged(*changes, plan=plan).exit_code == code
 
 
-def test_results_say_where_the_expectation_stands(judged: Callable[..., Verdict]) -> None:
+def test_a_result_has_the_place_of_its_expectation(judged: Callable[..., Verdict]) -> None:
     """file:line of the list item."""
     result = judged().expectations[1]
     assert result.where.endswith("payments-slow.yaml:12")
     assert (result.kind, result.required, result.observed) == ("rate", ">= 2 %", "6.2 %")
 
 
-def test_the_headline_tells_the_run_in_numbers(judged: Callable[..., Verdict]) -> None:
-    """What was done, what came out and when, what held, how it ended."""
+def test_the_headline_sums_up_the_run_in_numbers(judged: Callable[..., Verdict]) -> None:
+    """Faults, failures in order of time, invariants, and recovery."""
     assert judged().headline == (
         "reservations-payments slowed by 3.5 s for 12 s: 429 semaphore_full after 1.0 s (17.5 %)"
         " and 504 timeout after 3.0 s (6.2 %), until the breaker on reservations-payments opened at"
@@ -220,8 +228,8 @@ def test_the_headline_tells_the_run_in_numbers(judged: Callable[..., Verdict]) -
     )
 
 
-def test_the_headline_of_a_broken_run_names_what_broke(judged: Callable[..., Verdict]) -> None:
-    """Violations and a missing recovery are said, not passed over."""
+def test_the_headline_of_a_deviated_run_names_the_violation(judged: Callable[..., Verdict]) -> None:
+    """It reports violations and a missing recovery."""
 
     def stuck(good: Measures) -> dict[str, object]:
         update = {"outcome": "metastable", "after_s": None, "detail": "goodput ended at 21 %"}
@@ -232,28 +240,28 @@ def test_the_headline_of_a_broken_run_names_what_broke(judged: Callable[..., Ver
     assert headline.endswith("goodput did not recover (metastable: goodput ended at 21 %).")
 
 
-def test_without_a_breaker_the_headline_has_no_turn(judged: Callable[..., Verdict]) -> None:
-    """Causes are listed in their order, and nothing opened."""
+def test_without_a_breaker_the_headline_mentions_no_opening(judged: Callable[..., Verdict]) -> None:
+    """Causes are listed in order of time."""
     headline = judged(lambda _: {"breakers": ()}).headline
     assert "opened" not in headline
     assert headline.index("429") < headline.index("504") < headline.index("503")
 
 
-def test_the_verdict_survives_its_file(judged: Callable[..., Verdict]) -> None:
-    """What is written to verdict.json is what is read from it."""
+def test_a_verdict_is_read_back_as_it_was_written(judged: Callable[..., Verdict]) -> None:
+    """verdict.json round-trips."""
     verdict = judged()
     assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
 
 
-def test_judging_twice_gives_the_same(judged: Callable[..., Verdict]) -> None:
-    """A pure function of its arguments."""
+def test_judging_twice_gives_the_same_verdict(judged: Callable[..., Verdict]) -> None:
+    """``judge`` is a pure function."""
     assert judged(unmet) == judged(unmet)
 
 
 def test_without_the_breaker_the_run_deviates(
     tmp_path: Path, slow_plan: Plan, shop: TestbedSpec
 ) -> None:
-    """The same fault with a gateway that stays full: reads fail, nothing opens, and the verdict says so."""
+    """With the same fault, the gateway stays full: reads fail, and no breaker opens."""
 
     def breakerless(each: Span) -> Span:
         return {**each, "events": "[]"}

@@ -1,4 +1,4 @@
-"""The JSON Schemas in ``schemas/``: current, and true of real files."""
+"""The JSON Schemas in ``schemas/`` are current, and real files match them."""
 
 import json
 from pathlib import Path
@@ -25,13 +25,13 @@ def schema(name: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("name", sorted(rendered()))
 def test_the_schemas_in_the_repository_are_current(name: str) -> None:
-    """Made from the classes: ``python -m aguante.report.schemas`` writes them anew."""
+    """They are generated from the classes; ``make schemas`` writes them."""
     assert (ROOT / "schemas" / name).read_text(encoding="utf-8") == rendered()[name]
 
 
 @pytest.mark.parametrize("name", sorted(rendered()))
-def test_the_schemas_are_schemas(name: str) -> None:
-    """Valid by the draft that they name."""
+def test_the_schemas_are_valid(name: str) -> None:
+    """They conform to the draft that they name."""
     jsonschema.Draft202012Validator.check_schema(schema(name))
 
 
@@ -39,7 +39,7 @@ def test_the_schemas_are_schemas(name: str) -> None:
     "path", sorted((ROOT / "chaos-experiments").glob("*.yaml")), ids=lambda path: path.stem
 )
 def test_every_experiment_fits_the_schema(path: Path) -> None:
-    """An editor finds no fault with what the runner accepts."""
+    """The schema accepts what the runner accepts."""
     jsonschema.validate(yaml.load(path), schema("experiment.schema.json"))
 
 
@@ -55,8 +55,8 @@ def test_every_experiment_fits_the_schema(path: Path) -> None:
         ("- attribution: {min: 0.99}", "- {attribution: {min: 0.99}, recovery: {within_s: 1}}"),
     ],
 )
-def test_an_editor_sees_the_common_faults(old: str, new: str) -> None:
-    """What the runner refuses by shape, the schema refuses too."""
+def test_the_schema_finds_common_faults(old: str, new: str) -> None:
+    """The schema rejects what the runner rejects by shape."""
     text = (ROOT / "tests" / "unit" / "payments-slow.yaml").read_text(encoding="utf-8")
     jsonschema.validate(yaml.load(text), schema("experiment.schema.json"))
     assert old in text
@@ -65,7 +65,7 @@ def test_an_editor_sees_the_common_faults(old: str, new: str) -> None:
 
 
 def test_a_verdict_fits_its_schema(tmp_path: Path, slow_plan: Plan, shop: TestbedSpec) -> None:
-    """verdict.json as it is written, with every key that the schema requires."""
+    """A written verdict.json has every key that the schema requires."""
     measures = measure(write_run(tmp_path, slow_plan), slow_plan, shop)
     verdict = json.loads(judge(slow_plan, measures).model_dump_json())
     jsonschema.validate(verdict, schema("verdict.schema.json"))

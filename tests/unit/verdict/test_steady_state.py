@@ -1,4 +1,4 @@
-"""A system that was not in its steady state before the fault proves nothing about the fault."""
+"""A system that was not in its steady state before the fault makes the run inconclusive."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,14 +16,14 @@ from aguante.verdict.verdict import Verdict
 REASON = (
     "The system was not in its steady state before the fault: rate of 200 in baseline >= 97 %,"
     " observed 78.3 % (94 of 120 requests); fix: offer less (--set load.rate_rps=...), warm up longer"
-    " (--set phases.warmup_s=...), or use a machine with less else to do."
+    " (--set phases.warmup_s=...), or use a less busy machine."
 )
 UNMET_IN_FAULT = "Unmet: rate of 504 in fault >= 2 %; observed 1.0 % (45 of 720 requests)."
 Judged = Callable[..., Verdict]
 
 
 def unsteady(measures: Measures, **update: object) -> Measures:
-    """The first expectation of payments-slow, which asks about the baseline, is unmet."""
+    """The first expectation of payments-slow, which is on the baseline, is unmet."""
     seen = {"observed": 94 / 120, "n": 120, "detail": "94 of 120 requests"}
     first = measures.measurements[0].model_copy(update=seen)
     return measures.model_copy(
@@ -32,7 +32,7 @@ def unsteady(measures: Measures, **update: object) -> Measures:
 
 
 def unmet_in_fault(measures: Measures) -> Measures:
-    """The second, which asks about the fault, is unmet."""
+    """The second expectation, which is on the fault phase, is unmet."""
     first, second, *rest = measures.measurements
     low = second.model_copy(update={"observed": 0.01})
     return measures.model_copy(update={"measurements": (first, low, *rest)})
@@ -40,7 +40,7 @@ def unmet_in_fault(measures: Measures) -> Measures:
 
 @pytest.fixture
 def judged_for(good: Measures, slow_plan: Plan) -> Judged:
-    """Judge one claim alone, by the number that was seen, in a run where all else is good."""
+    """Judge one claim with this observed value, in a run where everything else is as expected."""
 
     def judge_claim(claim: dict[str, Any], observed: float | None) -> Verdict:
         seen = Measurement(n=400, observed=observed, detail="evidence")
@@ -52,16 +52,14 @@ def judged_for(good: Measures, slow_plan: Plan) -> Judged:
 
 
 def test_an_unsteady_baseline_makes_the_run_inconclusive(good: Measures, slow_plan: Plan) -> None:
-    """One reason says what was asked, what was seen and how to fix it; the expectation stays unmet."""
+    """The reason names the expectation, the observed value and a fix; the expectation stays unmet."""
     verdict = judge(slow_plan, unsteady(good))
     assert (verdict.verdict, verdict.exit_code) == ("inconclusive", 2)
     assert verdict.reasons == (REASON,)
     assert verdict.expectations[0].outcome == "unmet"
 
 
-def test_without_a_fault_the_baseline_is_what_is_asked_about(
-    good: Measures, slow_plan: Plan
-) -> None:
+def test_without_a_fault_the_baseline_itself_is_under_test(good: Measures, slow_plan: Plan) -> None:
     """The same baseline in an experiment without faults deviates."""
     plan = slow_plan.model_copy(update={"faults": ()})
     verdict = judge(plan, unsteady(good, faults=()))
@@ -69,15 +67,15 @@ def test_without_a_fault_the_baseline_is_what_is_asked_about(
     assert verdict.reasons[0].startswith("Unmet: rate of 200 in baseline >= 97 %; observed 78.3 %")
 
 
-def test_what_is_unmet_under_the_fault_is_listed_beside_it(good: Measures, slow_plan: Plan) -> None:
-    """Inconclusive, and both are said, each once."""
+def test_expectations_on_the_fault_are_listed_too(good: Measures, slow_plan: Plan) -> None:
+    """The run is inconclusive, and each unmet expectation is listed once."""
     verdict = judge(slow_plan, unmet_in_fault(unsteady(good)))
     assert verdict.verdict == "inconclusive"
     assert verdict.reasons == (REASON, UNMET_IN_FAULT)
 
 
 def test_a_violation_outweighs_an_unsteady_baseline(good: Measures, slow_plan: Plan) -> None:
-    """What is proven wrong stays proven, however the system was before the fault."""
+    """A violation is proven, whatever the state of the system before the fault."""
     broken = good.invariants[0].model_copy(update={"violations": 2})
     measures = unsteady(good, invariants=(broken, *good.invariants[1:]))
     verdict = judge(slow_plan, measures)
@@ -85,14 +83,14 @@ def test_a_violation_outweighs_an_unsteady_baseline(good: Measures, slow_plan: P
     assert verdict.reasons == ("Invariant seats_add_up is violated: 2 offending rows.", REASON)
 
 
-def test_it_is_said_before_what_it_may_have_caused(good: Measures, slow_plan: Plan) -> None:
-    """A system that is slow by itself hides the fault: the fault that was not felt comes second."""
+def test_an_unsteady_baseline_is_the_first_reason(good: Measures, slow_plan: Plan) -> None:
+    """It may be the cause of the second reason, that the fault was not observed."""
     unfelt = good.faults[0].model_copy(update={"injection_observed": False})
     verdict = judge(slow_plan, unsteady(good, faults=(unfelt,)))
     assert [each.split(" ")[0] for each in verdict.reasons] == ["The", "Fault"]
 
 
-def test_a_run_that_must_deviate_cannot_do_so_by_its_baseline(
+def test_a_run_that_must_deviate_cannot_deviate_by_its_baseline(
     good: Measures, slow_plan: Plan
 ) -> None:
     """``expected_verdict: deviated`` is not met by a system that was broken before the fault."""
@@ -104,7 +102,7 @@ def test_a_run_that_must_deviate_cannot_do_so_by_its_baseline(
 def test_a_stopped_run_says_so_and_lists_the_baseline_as_unmet(
     good: Measures, slow_plan: Plan
 ) -> None:
-    """Its end is the reason; the expectation is not lost, and nothing is said of steadiness."""
+    """The stop is the first reason, and the steady state is not mentioned."""
     verdict = judge(slow_plan, unsteady(good, stopped="stopped by a signal"))
     assert verdict.verdict == "inconclusive"
     first, second = verdict.reasons
@@ -112,8 +110,10 @@ def test_a_stopped_run_says_so_and_lists_the_baseline_as_unmet(
     assert second.startswith("Unmet: rate of 200 in baseline >= 97 %")
 
 
-def test_an_unknown_baseline_is_unknown_and_nothing_else(good: Measures, slow_plan: Plan) -> None:
-    """No data does not prove the system unsteady."""
+def test_an_unknown_baseline_does_not_make_the_run_unsteady(
+    good: Measures, slow_plan: Plan
+) -> None:
+    """Without data, the expectation is unknown."""
     lost = good.measurements[0].model_copy(update={"observed": None, "unknown_because": "no data"})
     measures = good.model_copy(update={"measurements": (lost, *good.measurements[1:])})
     verdict = judge(slow_plan, measures)
@@ -133,8 +133,8 @@ def bad_value(claim: dict[str, Any]) -> float:
 
 
 @pytest.mark.parametrize("kind", KINDS_WITH_A_PHASE)
-def test_every_kind_that_asks_about_the_baseline_counts(kind: str, judged_for: Judged) -> None:
-    """Any kind with a phase makes the run invalid when it is unmet on the phase before the fault."""
+def test_every_kind_with_a_phase_counts(kind: str, judged_for: Judged) -> None:
+    """If it is unmet on the baseline, it makes the run invalid."""
     given = {
         key: value
         for key, value in CLAUSES[kind][kind].items()
@@ -163,16 +163,16 @@ def test_every_kind_that_asks_about_the_baseline_counts(kind: str, judged_for: J
     ],
     ids=lambda each: next(iter(each)) if isinstance(each, dict) else "",
 )
-def test_what_is_asked_of_another_time_still_deviates(
+def test_an_unmet_expectation_on_another_time_deviates(
     claim: dict[str, Any], bad: float | None, judged_for: Judged
 ) -> None:
-    """Another phase, the whole run, or a moment: no statement about the time before the fault."""
+    """Another phase, the whole run, or a point in time is not the time before the fault."""
     verdict = judged_for(claim, bad)
     assert verdict.verdict == "deviated"
     assert verdict.reasons[0].startswith("Unmet: ")
 
 
-def test_a_met_baseline_says_nothing(judged_for: Judged) -> None:
-    """A system in its steady state is no reason for anything."""
+def test_a_met_baseline_is_not_mentioned(judged_for: Judged) -> None:
+    """A system in its steady state gives no reason."""
     verdict = judged_for({"rate": {"phase": "baseline", "status": 200, "min": 0.97}}, 0.99)
     assert verdict.verdict == "held"
