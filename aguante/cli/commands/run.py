@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from aguante.cli.consoles import ProgressConsole, output_console
+from aguante.cli.diagnose.process_limits import require_process_limits
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.command_line import command_line
 from aguante.cli.options.completion_names import policies
@@ -33,6 +34,7 @@ from aguante.runtimes.sidecars import Sidecars
 from aguante.runtimes.testbed_state import default_parent
 from aguante.suite.many_runs import Entry, interleave
 from aguante.suite.suite_runner import SuiteSettings, suite_of_one
+from aguante.testbed.testbed_spec import TestbedSpec
 
 jobs_option = click.option(
     "--jobs",
@@ -127,7 +129,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
         return ExitCode.INVALID
     check_policy(loaded.spec, policy)
     progress = ProgressConsole(plain=ci)
-    if not heal_leftovers(runs, progress):
+    if not prepare(runs, loaded.spec, runtime.name, progress):
         return ExitCode.TESTBED
     entries = [Entry.of(*each, loaded.spec, policy) for each in loaded.experiments]
     planned = interleave(entries, repeat, seed)
@@ -158,12 +160,13 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     return suite.exit_code
 
 
-def heal_leftovers(runs: Path, console: Console) -> bool:
-    """Undo the faults that killed runs left behind; False if one could not be undone.
+def prepare(runs: Path, spec: TestbedSpec, runtime: RuntimeName, console: Console) -> bool:
+    """Check what a run needs, and undo the faults that killed runs left behind; False if one could not be undone.
 
     Raises:
-        TestbedError: the folder of all runs cannot be written, so no run could be journaled.
+        TestbedError: a run could not succeed, or could not be journaled.
     """
+    require_process_limits(runtime, spec)
     writable(runs)
     left = asyncio.run(recover(runs, default_parent()))
     for each in left:
