@@ -118,11 +118,8 @@ def run_command(  # noqa: PLR0913 - an argument for each option
 
     The exit code is the most severe one of all runs (see `aguante --help`). Ctrl-C heals the faults and then stops.
     """
-    if not experiments:
-        experiments = (choose_experiment(testbed, ask=not (as_json or quiet or ci)),)
-    if attach == str(STDIN) and STDIN in experiments:
-        message = "standard input can be used only once: give EXPERIMENT or --attach as a file"
-        raise click.UsageError(message)
+    experiments = experiments or (choose_experiment(testbed, ask=not (as_json or quiet or ci)),)
+    refuse_stdin_twice(experiments, attach)
     runtime = chosen(runtime_name, attach, at_once=jobs, sidecars=sidecars.names)
     loaded = select(experiments, tags, testbed, sets, runtime.name, keep_in=runs)
     if loaded.invalid:
@@ -151,6 +148,17 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     if as_json:
         click.echo(suite.model_dump_json(indent=2))
     return suite.exit_code
+
+
+def refuse_stdin_twice(experiments: tuple[Path, ...], attach: str | None) -> None:
+    """Standard input holds one file.
+
+    Raises:
+        click.UsageError: both the experiment and the testbed are to be read from it.
+    """
+    if attach == str(STDIN) and STDIN in experiments:
+        message = "standard input can be used only once: give EXPERIMENT or --attach as a file"
+        raise click.UsageError(message)
 
 
 def prepare(runs: Path, spec: TestbedSpec, runtime: RuntimeName, console: Console) -> bool:
