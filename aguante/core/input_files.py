@@ -34,7 +34,7 @@ def is_stream(file: Path) -> bool:
 
 
 def read_input(file: Path, bytes_max: int) -> bytes:
-    """The content, cut after ``bytes_max`` bytes. Waits for the writer of a pipe, but not for ever.
+    """The content, cut after ``bytes_max`` bytes. Waits a limited time for the writer of a pipe.
 
     Raises:
         NotReadableError: the file is missing, a device, or a pipe that nothing is written to.

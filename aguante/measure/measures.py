@@ -50,7 +50,7 @@ class AttributionMeasure(Value):
 
 
 class FaultMeasure(Value):
-    """One fault: planned against actual, and whether the caller's attempts show that it bit."""
+    """One fault: planned against actual, and whether the caller's attempts show its effect."""
 
     id: str
     link: str
@@ -62,9 +62,9 @@ class FaultMeasure(Value):
     planned_start_s: float
     planned_end_s: float
     actual_start_s: float | None
-    """When the driver began to apply it: nothing of it can have been felt before."""
+    """When the driver began to apply it; it had no effect before."""
     actual_held_s: float | None = None
-    """From when on it certainly held."""
+    """When it was certainly active."""
     actual_end_s: float | None
     undone_verified: bool
     attempts_in_window: int
