@@ -124,4 +124,7 @@ def test_late_conditions_are_named_before_anything_is_started(
         "abort_when[2].amplification",
     ]
     assert all("checked only at the end of the run" in note for note in notes)
-    assert preview(asking(slow_plan, *clauses), {}, 30).count("(checked only at the end of the run)") == 2
+    assert (
+        preview(asking(slow_plan, *clauses), {}, 30).count("(checked only at the end of the run)")
+        == 2
+    )
