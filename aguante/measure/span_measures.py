@@ -8,7 +8,7 @@ _HEALTH = "SELECT coalesce(sum(spans), 0)::BIGINT, count(trace_id) FROM traces"
 _AGREEMENT = """
     WITH failures AS (
         SELECT rowid AS id, trace_id, origin, mechanism FROM requests WHERE status <> 200 AND {named}
-    ), seen AS (  -- the spans and events of each failure's trace
+    ), seen AS (  -- the evidence in a trace, next to the failure that it belongs to
         SELECT f.id, s.error_type = f.mechanism AS said,
                s.kind = 'server' AND s.service = f.origin AS served
         FROM spans AS s JOIN failures AS f USING (trace_id)
