@@ -99,8 +99,9 @@ def _text(path: FilePath, value: object, _: Context) -> Problem:
 def _bound(sign: str, name: str) -> Translate:
     def translate(path: FilePath, value: object, context: Context) -> Problem:
         limit = context[name]
-        expected = f"{a_number(_key(path))} {sign} {limit:g}"
-        return Problem(path, shown(value), expected, f"give a value {sign} {limit:g}")
+        bound = f"{sign} {limit if isinstance(limit, int) else f'{limit:g}'}"
+        expected = f"{a_number(_key(path))} {bound}"
+        return Problem(path, shown(value), expected, f"give a value {bound}")
 
     return translate
 

@@ -414,8 +414,8 @@ async def test_a_removal_that_never_ends_is_an_error() -> None:
     ("answer", "said"),
     [
         (web.Response(status=500, text="out of goroutines"), "500 out of goroutines"),
-        (web.Response(text="<html>"), "do not understand"),
-        (web.Response(text=json.dumps({"proxy": 1})), "do not understand"),
+        (web.Response(text="<html>"), "an unexpected answer"),
+        (web.Response(text=json.dumps({"proxy": 1})), "an unexpected answer"),
     ],
 )
 async def test_an_answer_of_a_wrong_kind_is_an_error(answer: web.Response, said: str) -> None:

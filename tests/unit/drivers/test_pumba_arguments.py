@@ -3,18 +3,29 @@
 import pytest
 
 from aguante.drivers.pumba.pumba_arguments import (
-    Target,
     arguments,
+    dry_run,
     iptables_rules,
-    matching,
     seed_of,
     stressors,
 )
 from aguante.faults.planned_fault import PlannedFault
 from aguante.faults.pumba.pumba_commands import COMMANDS
-from aguante.faults.pumba.pumba_fault import PumbaFault
+from aguante.faults.pumba.pumba_fault import PumbaFault, PumbaUndo
 
-TARGET = Target("shop-1", "payments", "shop-1-payments-2")
+CONTAINERS = ("shop-1-payments-1", "shop-1-payments-2")
+UNDO = PumbaUndo(
+    fault_id="hit",
+    token="run.hit",  # noqa: S106 - it is no secret
+    project="shop-1",
+    service="payments",
+    command="kill",
+    containers=CONTAINERS,
+    started=("", ""),
+    within_s=0,
+    image="tools:1",
+)
+SEED = seed_of("run.hit")
 GLOBAL = [
     "--json",
     "--label=com.docker.compose.project=shop-1",
@@ -31,7 +42,7 @@ def fault(command: str, **given: object) -> PlannedFault:
 
 def told(command: str, **given: object) -> list[str]:
     """Behind what every call begins with."""
-    words = arguments(fault(command, **given), TARGET, "tools:1", 7)
+    words = arguments(fault(command, **given), UNDO, CONTAINERS[1])
     assert [each for each in words if each in GLOBAL] == GLOBAL
     return [each for each in words if each not in GLOBAL and "--log-level" not in each]
 
@@ -96,7 +107,10 @@ LOSS = ["iptables", "--duration=4500ms", "--iptables-image=tools:1", "--pull-ima
             {"cpu_workers": 2, "same_cgroup": True},
             [
                 *("stress", "--duration=4500ms", "--stress-image=tools:1", "--pull-image=false"),
-                *("--inject-cgroup", "--stressors=--cpu 2 --cpu-load 100 --seed 7 --timeout 6s"),
+                *(
+                    "--inject-cgroup",
+                    f"--stressors=--cpu 2 --cpu-load 100 --seed {SEED} --timeout 6s",
+                ),
             ],
         ),
     ],
@@ -113,15 +127,13 @@ def test_no_call_is_without_a_target(command: str) -> None:
     """Without one Pumba takes all containers; a pattern could match more than is meant."""
     wanted = {each.key: 1 for each in COMMANDS[command].options if each.default is None}
     words = told(command, **{**wanted, **({"run": "true"} if command == "exec" else {})})
-    assert words[-1] == TARGET.container
+    assert words[-1] == CONTAINERS[1]
     assert not any("re2:" in word for word in words)
 
 
 def test_what_pumba_matches_is_asked_by_a_dry_run() -> None:
     """Nothing is done, and every container is named."""
-    other = Target("shop-1", "payments", "shop-1-payments-1")
-    words = matching([other, TARGET])
-    assert words[-4:] == ["--dry-run", "kill", other.container, TARGET.container]
+    assert dry_run(UNDO)[-4:] == ["--dry-run", "kill", *CONTAINERS]
 
 
 def test_a_rule_is_written_as_pumba_writes_it() -> None:
