@@ -42,7 +42,7 @@ def no_worker_is_left() -> Iterator[None]:
 
 
 class Shop:
-    """A server that remembers every request by its trace id."""
+    """A server that keeps the trace id of every request."""
 
     def __init__(self) -> None:
         self.traces: list[str] = []
@@ -99,8 +99,8 @@ async def play(plan: LoadPlan, spec: TestbedSpec, tmp_path: Path) -> LoadSummary
         return await child.finish(LIMIT_S)
 
 
-async def test_two_workers_send_what_one_would_have_sent(tmp_path: Path, spec: TestbedSpec) -> None:
-    """The same schedule to the last trace id and key, half each, all by one clock; and all of it arrived."""
+async def test_two_workers_together_send_the_load_of_one(tmp_path: Path, spec: TestbedSpec) -> None:
+    """The same schedule with the same trace ids and keys, half each, by one clock, and all of it arrived."""
     both, one = tmp_path / "both", tmp_path / "one"
     for folder in (both, one):
         folder.mkdir()
@@ -121,10 +121,10 @@ async def test_two_workers_send_what_one_would_have_sent(tmp_path: Path, spec: T
     assert late_s[len(late_s) // 2] < 0.1
 
 
-async def test_workers_whose_clocks_show_another_time_keep_the_one_schedule(
+async def test_workers_with_other_clocks_keep_the_schedule(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Ahead by seconds or hours, each by another amount: all is sent when it is due, and the error is told."""
+    """Each clock is ahead by a different amount: all is sent when it is due, and the error is reported."""
     far = spec.load.model_copy(update={"locustfile": ROOT / "tests/contract/remote_workers.py"})
     async with Shop() as shop:
         plan = plan_for(tmp_path, shop.port)
@@ -141,7 +141,7 @@ async def test_workers_whose_clocks_show_another_time_keep_the_one_schedule(
 async def test_a_worker_that_is_killed_makes_the_load_fail(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Half a load is no load: exit 1, said which worker; what was handed over until then is kept."""
+    """Part of a load is no evidence: exit 1 and the number of the worker; records received until then are kept."""
     async with Shop() as shop:
         plan = plan_for(tmp_path, shop.port, duration_s=60.0)
         async with LoadChild.start(plan, spec, tmp_path / "load.log") as child:
@@ -156,7 +156,7 @@ async def test_a_worker_that_is_killed_makes_the_load_fail(
 
 
 async def test_a_stop_reaches_every_worker(tmp_path: Path, spec: TestbedSpec) -> None:
-    """SIGTERM in the middle: no more arrivals anywhere, and everything sent is recorded."""
+    """SIGTERM during the load: no more arrivals in any worker, and everything sent is recorded."""
     async with Shop() as shop:
         plan = plan_for(tmp_path, shop.port, duration_s=60.0)
         async with LoadChild.start(plan, spec, tmp_path / "load.log") as child:
@@ -170,8 +170,8 @@ async def test_a_stop_reaches_every_worker(tmp_path: Path, spec: TestbedSpec) ->
     assert summary.completed == summary.sent == len(rows_of(tmp_path)) == arrived
 
 
-async def test_plain_locust_splits_the_schedule_between_its_workers(tmp_path: Path) -> None:
-    """A master and two workers by hand: one records file, no arrival twice, none left out, Locust counts them."""
+async def test_plain_locust_divides_the_schedule_between_its_workers(tmp_path: Path) -> None:
+    """A master and two workers: one records file, every arrival exactly once, counted by Locust."""
     records = tmp_path / "requests.jsonl"
     locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py")]
     async with Shop() as shop:
@@ -204,8 +204,8 @@ async def test_plain_locust_splits_the_schedule_between_its_workers(tmp_path: Pa
     assert counted == len(rows)
 
 
-async def test_a_page_starts_one_load_after_another(tmp_path: Path) -> None:
-    """From Locust's web page, with workers: each load is the whole schedule, however long gathering took."""
+async def test_the_web_ui_starts_one_load_after_another(tmp_path: Path) -> None:
+    """With workers: each load is the complete schedule, however long the workers take to get ready."""
     locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py")]
     port, page = str(free_port()), free_port()
     settings = {"AGUANTE_RATE_RPS": "30", "AGUANTE_ARRIVALS": "fixed"}
@@ -226,10 +226,10 @@ async def test_a_page_starts_one_load_after_another(tmp_path: Path) -> None:
                     form = {"user_count": "1", "spawn_rate": "1", "run_time": "2s"}
                     async with http.post(f"{address}/swarm", data=form) as answer:
                         assert (await answer.json())["success"], await answer.text()
-                    while len(shop.traces) < loads * 60:  # noqa: ASYNC110 - its page tells of the state of 2 s ago
+                    while len(shop.traces) < loads * 60:  # noqa: ASYNC110 - its statistics are up to 2 s old
                         await asyncio.sleep(0.1)
                     await until(http, address, lambda told: told["state"] == "stopped")
-                    # a probe of whether anybody is there comes before each load, without a trace
+                    # a connection without a request tests the gateway before each load
                     assert len(shop.traces) == len(set(shop.traces)) == loads * 60
         finally:
             for process in (master, *workers):
@@ -240,7 +240,7 @@ async def test_a_page_starts_one_load_after_another(tmp_path: Path) -> None:
 async def until(
     http: aiohttp.ClientSession, address: str, true: Callable[[dict[str, Any]], bool]
 ) -> None:
-    """Ask Locust's page until it tells so."""
+    """Poll Locust's statistics until ``true`` accepts them."""
     while True:
         with contextlib.suppress(aiohttp.ClientError):
             async with http.get(f"{address}/stats/requests") as answer:
