@@ -165,8 +165,10 @@ _list = _collection("a list", "start each item on its own line with a hyphen (- 
 _TRANSLATIONS: dict[str, Translate] = {
     "missing": _missing,
     "float_type": _number,
+    "float_parsing": _number,
     "finite_number": _number,
     "int_type": _whole,
+    "int_parsing": _whole,
     "int_from_float": _whole,
     "string_type": _text,
     "string_too_short": _empty,

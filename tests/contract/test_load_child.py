@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -146,44 +148,94 @@ async def test_a_stall_shows_in_the_latency_of_every_request_that_was_meant_to_s
     assert late[len(late) // 2] < 0.05
 
 
-async def test_a_problem_is_recorded_with_its_origin(tmp_path: Path, spec: TestbedSpec) -> None:
-    """Attribution is what the answer itself says."""
+PROBLEM = b"""{"origin": "gateway", "link": null, "mechanism": "semaphore_full", "definite": true, "settled": true}"""
+MISBEHAVIOUR = ("problem", "disconnect", "half", "drip", "none")
+"""One for each event of ``misbehaved``. Five, so that each event gets reads and reserves in turn."""
 
-    async def refuse(request: web.Request) -> web.Response:
-        await request.read()
-        body = {
-            "origin": "gateway",
-            "link": None,
-            "mechanism": "semaphore_full",
-            "definite": True,
-            "settled": True,
-        }
-        return web.json_response(body, status=429, content_type="application/problem+json")
 
-    async with http_server(refuse) as port:
-        await play(plan_for(tmp_path, port), spec, tmp_path)
+@dataclass(frozen=True)
+class Misbehaved:
+    """The records of a load on a server that misbehaves, and the requests that it got, both by event."""
+
+    rows: dict[str, list[RequestRecord]]
+    requests: dict[str, list[bytes]]
+
+
+async def misbehave(
+    how: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
+) -> None:
+    """Respond, or not, in the given way."""
+    if how == "problem":
+        head = b"HTTP/1.1 429 X\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+        writer.write(head + b"Content-Length: %d\r\n\r\n" % len(PROBLEM) + PROBLEM)
+    elif how == "disconnect":
+        writer.transport.abort() if number % 3 == 0 else writer.close()
+    elif how == "half":
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+        await writer.drain()
+    elif how == "drip":
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        for _ in range(100):
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.1)
+    else:
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
+
+
+@pytest.fixture(scope="module")
+async def misbehaved(spec: TestbedSpec, tmp_path_factory: pytest.TempPathFactory) -> Misbehaved:
+    """One load of 40 requests, eight for each event."""
+    requests: dict[str, list[bytes]] = {how: [] for how in MISBEHAVIOUR}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        body = await reader.readexactly(int(length[1])) if length else b""
+        how = next(each for each in MISBEHAVIOUR if each.encode() in head.split(b"\r\n")[0] + body)
+        requests[how].append(head.split(b" ")[0])
+        await misbehave(how, reader, writer, len(requests[how]))
+
+    folder = tmp_path_factory.mktemp("misbehaved")
+    async with raw_server(serve) as port:
+        events = [f"event-{how}" for how in MISBEHAVIOUR]
+        await play(
+            plan_for(folder, port, duration_s=1.0, timeout_s=0.6, event_ids=events), spec, folder
+        )
+    rows = rows_of(folder)
+    by_event = {how: [r for r in rows if r.event_id == f"event-{how}"] for how in MISBEHAVIOUR}
+    assert {len(each) for each in by_event.values()} == {8}
+    return Misbehaved(by_event, requests)
+
+
+def test_a_problem_is_recorded_with_its_origin(misbehaved: Misbehaved) -> None:
+    """Attribution comes from the response itself."""
     assert {
         (row.status, row.origin, row.link, row.mechanism, row.definite, row.settled)
-        for row in rows_of(tmp_path)
+        for row in misbehaved.rows["problem"]
     } == {(429, "gateway", "", "semaphore_full", True, True)}
 
 
-async def test_a_server_that_hangs_up_is_asked_once(tmp_path: Path, spec: TestbedSpec) -> None:
-    """Disconnected, and not one hidden retry, neither of reads nor of reserves."""
-    requests: list[bytes] = []
-
-    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        requests.append(head.split(b" ")[0])
-        writer.transport.abort() if len(requests) % 3 == 0 else writer.close()
-
-    async with raw_server(hang_up) as port:
-        summary = await play(plan_for(tmp_path, port), spec, tmp_path)
-    assert summary.completed == 20
-    assert sorted(requests) == [b"GET"] * 10 + [b"POST"] * 10
-    assert {(row.status, row.origin, row.mechanism) for row in rows_of(tmp_path)} == {
+def test_a_request_whose_server_disconnects_is_sent_once(misbehaved: Misbehaved) -> None:
+    """Disconnected, without a hidden retry, for reads and reserves alike."""
+    assert sorted(misbehaved.requests["disconnect"]) == [b"GET"] * 4 + [b"POST"] * 4
+    assert {(row.status, row.origin, row.mechanism) for row in misbehaved.rows["disconnect"]} == {
         (0, "client", "client_disconnected")
     }
+
+
+def test_half_a_response_is_a_disconnect(misbehaved: Misbehaved) -> None:
+    """A body shorter than its Content-Length, whatever the status line."""
+    assert {(row.status, row.mechanism) for row in misbehaved.rows["half"]} == {
+        (0, "client_disconnected")
+    }
+
+
+def test_the_timeout_covers_the_whole_request(misbehaved: Misbehaved) -> None:
+    """A server that sends a byte now and then never lets a socket time out; the timeout holds all the same."""
+    for row in misbehaved.rows["drip"]:
+        assert (row.status, row.mechanism) == (0, "client_timeout")
+        assert 590 <= row.latency_ms < 3000  # the response would last 10 s
 
 
 async def test_a_kept_connection_that_dies_between_requests_is_not_asked_again(
@@ -206,42 +258,6 @@ async def test_a_kept_connection_that_dies_between_requests_is_not_asked_again(
     assert len(requests) == len(rows) == 6
     assert [row.status for row in rows] == [200, 0] * 3
     assert {row.mechanism for row in rows if row.status == 0} == {"client_disconnected"}
-
-
-async def test_half_an_answer_is_none(tmp_path: Path, spec: TestbedSpec) -> None:
-    """A body that ends before its length is a disconnect, whatever the status line said."""
-
-    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
-        await writer.drain()
-
-    async with raw_server(half) as port:
-        await play(plan_for(tmp_path, port, duration_s=0.2), spec, tmp_path)
-    assert {(row.status, row.mechanism) for row in rows_of(tmp_path)} == {
-        (0, "client_disconnected")
-    }
-
-
-async def test_the_timeout_holds_for_the_whole_request(tmp_path: Path, spec: TestbedSpec) -> None:
-    """A server that drips a byte now and then never lets a socket time out; the limit holds all the same."""
-
-    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-        for _ in range(100):
-            writer.write(b"x")
-            await writer.drain()
-            await asyncio.sleep(0.1)
-
-    async with raw_server(drip) as port:
-        plan = plan_for(tmp_path, port, timeout_s=0.6, duration_s=0.2)
-        await play(plan, spec, tmp_path)
-    rows = rows_of(tmp_path)
-    assert len(rows) == 8
-    for row in rows:
-        assert (row.status, row.mechanism) == (0, "client_timeout")
-        assert 590 <= row.latency_ms < 3000  # the drip would last 10 s
 
 
 async def test_a_port_that_closes_during_the_run_is_refused(
