@@ -5,6 +5,7 @@ import select
 import stat
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 STDIN = Path("-")
@@ -13,6 +14,13 @@ WRITER_WAIT_S = 2.0
 """How long a pipe may be without a writer before anything was written to it."""
 DATA_WAIT_S = 60.0
 """How long the writer of a pipe may write nothing."""
+
+
+_UNREADABLE: Mapping[type[Exception], str] = {
+    FileNotFoundError: "no such file",
+    IsADirectoryError: "a directory",
+    PermissionError: "a file without read permission",
+}
 
 
 class NotReadableError(Exception):
@@ -51,7 +59,7 @@ def read_input(file: Path, bytes_max: int) -> bytes:
         with file.open("rb") as opened:
             return opened.read(bytes_max)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why = _UNREADABLE.get(type(error)) or getattr(error, "strerror", None) or str(error)
         fix = "check the path and its permissions"
         raise NotReadableError(why, "a readable file", fix) from error
 
