@@ -1,11 +1,13 @@
-"""The load generator as a real child against real sockets."""
+"""The load generator as a real child process, against real sockets."""
 
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -27,7 +29,7 @@ Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[No
 
 @pytest.fixture(scope="module")
 def spec() -> TestbedSpec:
-    """The shop, whose locustfile is under test."""
+    """The shop's spec, whose locustfile is under test."""
     return load_testbed(ROOT / "testbed.yaml")
 
 
@@ -66,7 +68,7 @@ def rows_of(tmp_path: Path) -> list[RequestRecord]:
 
 @contextlib.asynccontextmanager
 async def raw_server(serve: Connection) -> AsyncIterator[int]:
-    """Responds with the output of ``serve``, and closes when it returns."""
+    """A server whose connections are handled by ``serve``, and closed when it returns."""
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -93,7 +95,7 @@ async def ok(request: web.Request) -> web.Response:
 async def test_every_arrival_is_one_request_with_its_own_trace_and_key(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """The requests that the server received are those in the records."""
+    """The server received exactly the requests that were recorded."""
     seen: list[tuple[str, str, str, str]] = []
 
     async def remember(request: web.Request) -> web.Response:
@@ -122,10 +124,10 @@ async def test_every_arrival_is_one_request_with_its_own_trace_and_key(
     assert {(row.status, row.origin, row.reservation_id) for row in rows} == {(200, "", "res-1")}
 
 
-async def test_a_stall_shows_in_the_latency_of_every_request_that_was_meant_to_start_in_it(
+async def test_a_stall_shows_in_the_latency_of_every_request_intended_during_it(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """No coordinated omission: while the server stalls for 1 s, arrivals continue and their waiting counts."""
+    """No coordinated omission: during a stall of 1 s arrivals continue, and their latency includes the wait."""
     first: list[float] = []
 
     async def stall(request: web.Request) -> web.Response:
@@ -139,59 +141,107 @@ async def test_a_stall_shows_in_the_latency_of_every_request_that_was_meant_to_s
     rows = rows_of(tmp_path)
     assert len(rows) == 150
     for row in rows:
-        # an answer may come later than the stall's end, on a busy machine; never earlier
+        # on a busy machine a response may come later than the end of the stall, never earlier
         assert row.latency_ms >= (1.0 - row.intended_s) * 1000 - 30
     assert sum(row.latency_ms > 500 for row in rows) >= 48
     late = sorted(row.started_s - row.intended_s for row in rows)
     assert late[len(late) // 2] < 0.05
 
 
-async def test_a_problem_is_recorded_with_its_origin(tmp_path: Path, spec: TestbedSpec) -> None:
+PROBLEM = b"""{"origin": "gateway", "link": null, "mechanism": "semaphore_full", "definite": true, "settled": true}"""
+MISBEHAVIOUR = ("problem", "disconnect", "half", "drip", "none")
+"""One for each event of ``misbehaved``. Five, so that each event gets reads and reserves in turn."""
+
+
+@dataclass(frozen=True)
+class Misbehaved:
+    """The records of a load on a server that misbehaves, and the requests that it got, both by event."""
+
+    rows: dict[str, list[RequestRecord]]
+    requests: dict[str, list[bytes]]
+
+
+async def misbehave(
+    how: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
+) -> None:
+    """Respond, or not, in the given way."""
+    if how == "problem":
+        head = b"HTTP/1.1 429 X\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+        writer.write(head + b"Content-Length: %d\r\n\r\n" % len(PROBLEM) + PROBLEM)
+    elif how == "disconnect":
+        writer.transport.abort() if number % 3 == 0 else writer.close()
+    elif how == "half":
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+        await writer.drain()
+    elif how == "drip":
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        for _ in range(100):
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.1)
+    else:
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
+
+
+@pytest.fixture(scope="module")
+async def misbehaved(spec: TestbedSpec, tmp_path_factory: pytest.TempPathFactory) -> Misbehaved:
+    """One load of 40 requests, eight for each event."""
+    requests: dict[str, list[bytes]] = {how: [] for how in MISBEHAVIOUR}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        body = await reader.readexactly(int(length[1])) if length else b""
+        how = next(each for each in MISBEHAVIOUR if each.encode() in head.split(b"\r\n")[0] + body)
+        requests[how].append(head.split(b" ")[0])
+        await misbehave(how, reader, writer, len(requests[how]))
+
+    folder = tmp_path_factory.mktemp("misbehaved")
+    async with raw_server(serve) as port:
+        events = [f"event-{how}" for how in MISBEHAVIOUR]
+        await play(
+            plan_for(folder, port, duration_s=1.0, timeout_s=0.6, event_ids=events), spec, folder
+        )
+    rows = rows_of(folder)
+    by_event = {how: [r for r in rows if r.event_id == f"event-{how}"] for how in MISBEHAVIOUR}
+    assert {len(each) for each in by_event.values()} == {8}
+    return Misbehaved(by_event, requests)
+
+
+def test_a_problem_is_recorded_with_its_origin(misbehaved: Misbehaved) -> None:
     """Attribution comes from the response itself."""
-
-    async def refuse(request: web.Request) -> web.Response:
-        await request.read()
-        body = {
-            "origin": "gateway",
-            "link": None,
-            "mechanism": "semaphore_full",
-            "definite": True,
-            "settled": True,
-        }
-        return web.json_response(body, status=429, content_type="application/problem+json")
-
-    async with http_server(refuse) as port:
-        await play(plan_for(tmp_path, port), spec, tmp_path)
     assert {
         (row.status, row.origin, row.link, row.mechanism, row.definite, row.settled)
-        for row in rows_of(tmp_path)
+        for row in misbehaved.rows["problem"]
     } == {(429, "gateway", "", "semaphore_full", True, True)}
 
 
-async def test_a_server_that_disconnects_gets_one_request(
-    tmp_path: Path, spec: TestbedSpec
-) -> None:
-    """The result is disconnected, without a hidden retry of reads or reserves."""
-    requests: list[bytes] = []
-
-    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        requests.append(head.split(b" ")[0])
-        writer.transport.abort() if len(requests) % 3 == 0 else writer.close()
-
-    async with raw_server(hang_up) as port:
-        summary = await play(plan_for(tmp_path, port), spec, tmp_path)
-    assert summary.completed == 20
-    assert sorted(requests) == [b"GET"] * 10 + [b"POST"] * 10
-    assert {(row.status, row.origin, row.mechanism) for row in rows_of(tmp_path)} == {
+def test_a_request_whose_server_disconnects_is_sent_once(misbehaved: Misbehaved) -> None:
+    """Disconnected, without a hidden retry, for reads and reserves alike."""
+    assert sorted(misbehaved.requests["disconnect"]) == [b"GET"] * 4 + [b"POST"] * 4
+    assert {(row.status, row.origin, row.mechanism) for row in misbehaved.rows["disconnect"]} == {
         (0, "client", "client_disconnected")
     }
 
 
-async def test_a_request_on_a_dead_kept_connection_is_not_repeated(
+def test_half_a_response_is_a_disconnect(misbehaved: Misbehaved) -> None:
+    """A body shorter than its Content-Length, whatever the status line."""
+    assert {(row.status, row.mechanism) for row in misbehaved.rows["half"]} == {
+        (0, "client_disconnected")
+    }
+
+
+def test_the_timeout_covers_the_whole_request(misbehaved: Misbehaved) -> None:
+    """A server that sends a byte now and then never lets a socket time out; the timeout holds all the same."""
+    for row in misbehaved.rows["drip"]:
+        assert (row.status, row.mechanism) == (0, "client_timeout")
+        assert 590 <= row.latency_ms < 3000  # the response would last 10 s
+
+
+async def test_a_request_on_a_dead_keep_alive_connection_is_not_sent_again(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """The server responds once and closes on the second request: one disconnect, one request."""
+    """A connection that is closed at its second request: one disconnect, and no second attempt."""
     requests: list[str] = []
 
     async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -208,42 +258,6 @@ async def test_a_request_on_a_dead_kept_connection_is_not_repeated(
     assert len(requests) == len(rows) == 6
     assert [row.status for row in rows] == [200, 0] * 3
     assert {row.mechanism for row in rows if row.status == 0} == {"client_disconnected"}
-
-
-async def test_half_a_response_is_none(tmp_path: Path, spec: TestbedSpec) -> None:
-    """A body that ends before its length is a disconnect, whatever the status line said."""
-
-    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
-        await writer.drain()
-
-    async with raw_server(half) as port:
-        await play(plan_for(tmp_path, port, duration_s=0.2), spec, tmp_path)
-    assert {(row.status, row.mechanism) for row in rows_of(tmp_path)} == {
-        (0, "client_disconnected")
-    }
-
-
-async def test_the_timeout_holds_for_the_whole_request(tmp_path: Path, spec: TestbedSpec) -> None:
-    """A server that sends a byte now and then never causes a socket timeout; the limit still applies."""
-
-    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-        for _ in range(100):
-            writer.write(b"x")
-            await writer.drain()
-            await asyncio.sleep(0.1)
-
-    async with raw_server(drip) as port:
-        plan = plan_for(tmp_path, port, timeout_s=0.6, duration_s=0.2)
-        await play(plan, spec, tmp_path)
-    rows = rows_of(tmp_path)
-    assert len(rows) == 8
-    for row in rows:
-        assert (row.status, row.mechanism) == (0, "client_timeout")
-        assert 590 <= row.latency_ms < 3000  # the drip would last 10 s
 
 
 async def test_a_port_that_closes_during_the_run_is_refused(
@@ -266,7 +280,7 @@ async def test_a_port_that_closes_during_the_run_is_refused(
 async def test_arrivals_beyond_the_limit_are_shed_and_counted(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Five may be outstanding; the others are not sent, and are counted."""
+    """With a limit of five pending requests the others are not sent, and counted as shed."""
 
     async def slow(request: web.Request) -> web.Response:
         await asyncio.sleep(1.0)
@@ -298,7 +312,7 @@ async def test_four_hundred_may_be_outstanding(tmp_path: Path, spec: TestbedSpec
 
 
 async def test_records_can_be_read_during_the_load(tmp_path: Path, spec: TestbedSpec) -> None:
-    """A tail sees responses long before the end."""
+    """A reader that follows the file sees responses long before the end."""
     async with http_server(ok) as port:
         plan = plan_for(tmp_path, port, duration_s=1.5)
         async with LoadChild.start(plan, spec, tmp_path / "load.log") as child:
@@ -312,10 +326,10 @@ async def test_records_can_be_read_during_the_load(tmp_path: Path, spec: Testbed
 
 
 @pytest.mark.parametrize("users", [0, 2])
-async def test_the_generator_stays_until_the_load_s_end(
+async def test_the_generator_stays_until_the_end_of_the_load(
     tmp_path: Path, spec: TestbedSpec, users: int
 ) -> None:
-    """Its last arrival may be long before the end; exiting early would look like a crash."""
+    """Its last arrival may be long before the end, and ending early would look like a crash."""
     async with http_server(ok) as port:
         plan = plan_for(tmp_path, port, rate_rps=1.0, duration_s=1.9, users=users)
         async with LoadChild.start(plan, spec, tmp_path / "load.log") as child:
@@ -328,10 +342,8 @@ async def test_the_generator_stays_until_the_load_s_end(
     assert rows_of(tmp_path)[-1].intended_s <= 1.1
 
 
-async def test_a_stop_ends_arrivals_and_awaits_the_responses(
-    tmp_path: Path, spec: TestbedSpec
-) -> None:
-    """After SIGTERM there are no more arrivals, and outstanding requests are recorded with their responses."""
+async def test_a_stop_ends_arrivals_and_awaits_responses(tmp_path: Path, spec: TestbedSpec) -> None:
+    """SIGTERM during the load: no more arrivals, and pending requests are recorded with their responses."""
 
     async def slow(request: web.Request) -> web.Response:
         await asyncio.sleep(0.5)
@@ -350,10 +362,10 @@ async def test_a_stop_ends_arrivals_and_awaits_the_responses(
     assert {row.status for row in rows_of(tmp_path)} == {200}
 
 
-async def test_the_generator_ends_without_load_if_the_runner_dies_before_t0(
+async def test_the_generator_ends_without_load_when_the_runner_is_gone_before_t0(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """At the end of stdin before t0: exit 0, and no request."""
+    """End of stdin before t0: exit 0, and no request."""
     async with (
         http_server(ok) as port,
         LoadChild.start(plan_for(tmp_path, port), spec, tmp_path / "load.log") as child,
@@ -366,7 +378,7 @@ async def test_the_generator_ends_without_load_if_the_runner_dies_before_t0(
     assert rows_of(tmp_path) == []
 
 
-async def test_the_generator_stops_if_the_runner_dies_during_the_run(
+async def test_the_generator_stops_when_the_runner_is_gone_during_the_load(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
     """A killed runner leaves no load behind."""
@@ -384,19 +396,19 @@ async def test_the_generator_stops_if_the_runner_dies_during_the_run(
     assert 0 < summary.offered < 80
 
 
-async def test_a_missing_gateway_is_reported_before_the_load(
+async def test_an_unreachable_gateway_is_reported_before_anything_runs(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Exit 2, with the fix."""
+    """Exit 2, with how to fix it."""
     with pytest.raises(LoadError, match=r"nothing answers at http://127\.0\.0\.1:1 ") as caught:
         await play(plan_for(tmp_path, 1), spec, tmp_path)
     assert caught.value.exit_code == 2
 
 
-async def test_an_invalid_plan_is_refused_with_every_finding(
+async def test_an_invalid_plan_is_refused_with_every_error(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Exit 3 and all findings at once."""
+    """Exit 3, and all errors at once."""
     with pytest.raises(LoadError, match=r"(?s)rate_rps: found 0.*profile: found 'x'") as caught:
         await play(plan_for(tmp_path, 1, rate_rps=0.0, profile="x"), spec, tmp_path)
     assert caught.value.exit_code == 3
@@ -405,7 +417,7 @@ async def test_an_invalid_plan_is_refused_with_every_finding(
 async def test_records_that_cannot_be_written_are_a_failure(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Load without evidence is useless: exit 1 with the reason."""
+    """Load without records is no evidence: exit 1 with the reason."""
     (tmp_path / "requests.jsonl").mkdir()
     async with http_server(ok) as port:
         with pytest.raises(LoadError, match="Is a directory") as caught:
@@ -416,7 +428,7 @@ async def test_records_that_cannot_be_written_are_a_failure(
 async def test_a_generator_that_dies_is_an_error_with_its_exit_code(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """After SIGKILL during the load."""
+    """SIGKILL in the middle of the load."""
     async with (
         http_server(ok) as port,
         LoadChild.start(
@@ -431,8 +443,8 @@ async def test_a_generator_that_dies_is_an_error_with_its_exit_code(
     assert caught.value.exit_code == -9
 
 
-async def test_a_generator_that_takes_too_long_is_ended(tmp_path: Path, spec: TestbedSpec) -> None:
-    """The runner does not wait forever."""
+async def test_a_generator_that_overruns_is_ended(tmp_path: Path, spec: TestbedSpec) -> None:
+    """The runner's wait has a limit."""
     async with (
         http_server(ok) as port,
         LoadChild.start(
