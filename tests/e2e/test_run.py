@@ -124,7 +124,7 @@ def test_an_invalid_file_starts_nothing(tmp_path: Path) -> None:
     path.write_text(slow(expect="  - rate: {phase: fualt, status: 504, min: 2}\n"))
     done = run_aguante("run", path, "--runs", tmp_path / "runs")
     assert done.returncode == 3
-    assert f"{path}:11" in done.stderr
+    assert f"{path}:10" in done.stderr
     assert "fault" in done.stderr
     assert not (tmp_path / "runs").exists()
 
