@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -10,6 +11,10 @@ import pytest
 from side_by_side import TURNS, Controller, Turns, Worker
 
 from aguante.runtimes.servers import SERVERS, ServerMissingError, find_server
+
+# Tests start some hundred processes. Without byte code each would compile everything that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_configure(config: pytest.Config) -> None:
