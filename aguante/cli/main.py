@@ -14,11 +14,12 @@ from aguante.cli.broken_pipe import (
     is_broken_pipe,
 )
 from aguante.cli.exit_code import ExitCode
+from aguante.cli.first_steps import first_steps
 from aguante.cli.lazy_group import LazyCommand, LazyGroup, Sections
 
 
 class Commands(LazyGroup):
-    """Every command of ``aguante``. A new one takes an entry here and a heading in docs/commands.md."""
+    """Every command of ``aguante``. A new command needs an entry here and a heading in docs/commands.md."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Hide what click would misinterpret."""
@@ -151,10 +152,12 @@ class Commands(LazyGroup):
 
 @click.group(
     cls=Commands,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="aguante")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Test the resilience of a distributed system: inject faults from outside, get a verdict with evidence.
 
     \b
@@ -175,6 +178,8 @@ def cli() -> None:
 
     Full documentation: docs/commands.md.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(first_steps())
 
 
 def main(args: list[str] | None = None) -> None:

@@ -1,11 +1,11 @@
-"""toxiproxy-python 0.1.1 with its gaps closed: its own address and limit per client, every error raised.
+"""A client for Toxiproxy on top of toxiproxy-python 0.1.1: an address and a timeout per client, every error raised.
 
-The library keeps host and port on one class, knows no timeout, raises for three status codes only,
-cannot update a toxic, and reads all proxies to find one. Its two modules are given a consumer that
-takes the address from a context variable, so that each thread (and each testbed) talks to its own
-Toxiproxy; code that uses the library beside us sees no change.
+The library keeps host and port in a class attribute, has no timeout, raises for only three status codes, cannot
+update a toxic, and reads all proxies to find one. Here its two modules get a consumer that takes the address from a
+context variable, so that each thread (and each testbed) uses its own Toxiproxy. Other code that uses the library in
+the same process is not affected.
 
-Everything here blocks, for at most the client's limit a call: use it in a thread.
+Every call blocks, for at most the client's timeout: use it in a thread.
 """
 
 import contextlib
@@ -38,15 +38,15 @@ class NotThereError(ToxiproxyError):
 
 
 class AlreadyThereError(ToxiproxyError):
-    """A proxy or toxic of this name is there already."""
+    """A proxy or toxic of this name already exists."""
 
 
 class NoAnswerError(ToxiproxyError):
-    """No answer in time: the call may or may not have taken effect."""
+    """No response in time: the call may or may not have taken effect."""
 
 
 class _Reported(Value):
-    """What Toxiproxy reports; it adds fields of its own (``Logger``) that are none of our business."""
+    """What Toxiproxy reports; fields that are not needed here (``Logger``) are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -76,7 +76,7 @@ class ProxyState(_Reported):
 
 
 class NewProxy(Value):
-    """One proxy to be made."""
+    """One proxy to create."""
 
     name: str
     listen: str
@@ -98,44 +98,44 @@ _SERVER: ContextVar[_Server] = ContextVar("toxiproxy_server")
 
 
 class _Consumer(APIConsumer):  # type: ignore[misc]  # the library has no types
-    """The library's consumer, asking the server of the current context."""
+    """The library's consumer for the server of the current context."""
 
     @classmethod
     def get(cls, url: str, params: object = None, **_: object) -> requests.Response:
-        return _ask("GET", url)
+        return _send("GET", url)
 
     @classmethod
     def delete(cls, url: str, **_: object) -> requests.Response:
-        return _ask("DELETE", url)
+        return _send("DELETE", url)
 
     @classmethod
     def post(
         cls, url: str, data: object = None, json: Any = None, **_: object
     ) -> requests.Response:
-        return _ask("POST", url, json)
+        return _send("POST", url, json)
 
 
-def _ask(method: str, url: str, json: Any = None) -> requests.Response:
+def _send(method: str, url: str, json: Any = None) -> requests.Response:
     server = _SERVER.get()
     with requests.Session() as session:
-        session.trust_env = False  # an HTTP proxy of the environment has no business on loopback
-        answer = session.request(method, server.base + url, json=json, timeout=server.timeout_s)
-    validate_response(answer)
-    if not answer.ok:  # the library lets every other status pass as a success
-        message = f"{method} {url}: {answer.status_code} {answer.text.strip()[:200]}"
+        session.trust_env = False  # an HTTP proxy of the environment must not be used on loopback
+        response = session.request(method, server.base + url, json=json, timeout=server.timeout_s)
+    validate_response(response)
+    if not response.ok:  # the library treats every other status as a success
+        message = f"{method} {url}: {response.status_code} {response.text.strip()[:200]}"
         raise ToxiproxyError(message)
-    return answer
+    return response
 
 
 class _Proxy(toxiproxy.proxy.Proxy):  # type: ignore[misc]  # the library has no types
-    """A proxy of the library, made without reading it first."""
+    """A proxy of the library, created without reading it first."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name=quote(name, safe=""), upstream="", enabled=True, listen="")
 
 
 class _Redirect:
-    """Stands in for ``APIConsumer`` in the library's modules: ours within a client, else the original."""
+    """Replaces ``APIConsumer`` in the library's modules: ``_Consumer`` within a client, else the original."""
 
     def __getattr__(self, name: str) -> object:
         return getattr(APIConsumer if _SERVER.get(None) is None else _Consumer, name)
@@ -152,7 +152,7 @@ class ToxiproxyClient:
 
     Args:
         api: base URL, ``http://127.0.0.1:8474``.
-        timeout_s: limit on connecting and on each silence of the server.
+        timeout_s: limit for connecting, and for each wait for data.
 
     Raises:
         NotThereError: no such proxy or toxic.
@@ -179,29 +179,29 @@ class ToxiproxyClient:
         return self._server.timeout_s
 
     def version(self) -> str:
-        """What the server says it is: ``2.12.0``, or ``git``."""
-        with self._talking():
+        """The version that the server reports: ``2.12.0``, or ``git``."""
+        with self._errors():
             return _Version.model_validate_json(_Consumer.get("/version").content).version
 
     def proxies(self) -> dict[str, ProxyState]:
         """All proxies with their toxics, by name."""
-        with self._talking():
+        with self._errors():
             return _PROXIES.validate_json(_Consumer.get("/proxies").content)
 
     def proxy(self, name: str) -> ProxyState:
         """One proxy with its toxics, in one read."""
-        with self._talking():
-            answer = _Consumer.get(f"/proxies/{quote(name, safe='')}")
-            return ProxyState.model_validate_json(answer.content)
+        with self._errors():
+            response = _Consumer.get(f"/proxies/{quote(name, safe='')}")
+            return ProxyState.model_validate_json(response.content)
 
     def populate(self, proxies: Sequence[NewProxy]) -> None:
-        """Make proxies, all in one call; the library takes two calls a proxy."""
-        with self._talking():
+        """Create proxies in one call; the library needs two calls per proxy."""
+        with self._errors():
             _Consumer.post("/populate", json=[proxy.model_dump() for proxy in proxies])
 
     def set_enabled(self, name: str, enabled: bool) -> None:
-        """Disable (cuts live connections) or enable a proxy; doing it twice does no harm."""
-        with self._talking():
+        """Disable (cuts live connections) or enable a proxy; idempotent."""
+        with self._errors():
             proxy = _Proxy(name)
             if enabled:
                 proxy.enable()
@@ -209,24 +209,24 @@ class ToxiproxyClient:
                 proxy.disable()
 
     def add_toxic(self, proxy: str, toxic: ToxicState) -> None:
-        """Put a new toxic on a proxy. Attributes must have passed ``drivers.toxics.findings``."""
-        with self._talking():
+        """Add a toxic to a proxy. Its attributes must be checked (``ToxiproxyFault.problems``)."""
+        with self._errors():
             _Proxy(proxy).add_toxic(**toxic.model_dump())
 
     def update_toxic(self, proxy: str, toxic: ToxicState) -> None:
-        """Change attributes and toxicity of a toxic that is there; type and stream cannot change."""
+        """Change attributes and toxicity of an existing toxic; type and stream cannot change."""
         body = {"attributes": toxic.attributes, "toxicity": toxic.toxicity}
         path = f"/proxies/{quote(proxy, safe='')}/toxics/{quote(toxic.name, safe='')}"
-        with self._talking():
+        with self._errors():
             _Consumer.post(path, json=body)
 
     def remove_toxic(self, proxy: str, name: str) -> None:
-        """Take a toxic off a proxy. Can go on inside Toxiproxy after NoAnswerError: read back."""
-        with self._talking():
+        """Remove a toxic. After NoAnswerError, Toxiproxy may still be removing it: read back."""
+        with self._errors():
             _Proxy(proxy).destroy_toxic(quote(name, safe=""))
 
     @contextlib.contextmanager
-    def _talking(self) -> Iterator[None]:
+    def _errors(self) -> Iterator[None]:
         token = _SERVER.set(self._server)
         try:
             yield
@@ -237,7 +237,7 @@ class ToxiproxyClient:
             message = f"Toxiproxy at {self.api} refused: {_text(why)}"
             raise _MEANING.get(type(why), ToxiproxyError)(message) from why
         except (requests.RequestException, ValidationError) as why:
-            message = f"Toxiproxy at {self.api} gave an answer we do not understand: {why}"
+            message = f"Toxiproxy at {self.api} gave an unexpected answer: {why}"
             raise ToxiproxyError(message) from why
         finally:
             _SERVER.reset(token)

@@ -5,6 +5,7 @@ import select
 import stat
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 STDIN = Path("-")
@@ -13,6 +14,11 @@ WRITER_WAIT_S = 2.0
 """How long a pipe may be without a writer before anything was written to it."""
 DATA_WAIT_S = 60.0
 """How long the writer of a pipe may write nothing."""
+_FOUND: Mapping[type[Exception], str] = {
+    FileNotFoundError: "no such file",
+    IsADirectoryError: "a directory",
+    PermissionError: "a file without read permission",
+}
 
 
 class NotReadableError(Exception):
@@ -34,7 +40,7 @@ def is_stream(file: Path) -> bool:
 
 
 def read_input(file: Path, bytes_max: int) -> bytes:
-    """The content, cut after ``bytes_max`` bytes. Waits for the writer of a pipe, but not for ever.
+    """The content, cut after ``bytes_max`` bytes. Waits a limited time for the writer of a pipe.
 
     Raises:
         NotReadableError: the file is missing, a device, or a pipe that nothing is written to.
@@ -51,9 +57,9 @@ def read_input(file: Path, bytes_max: int) -> bytes:
         with file.open("rb") as opened:
             return opened.read(bytes_max)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        found = _FOUND.get(type(error), str(getattr(error, "strerror", None) or error))
         fix = "check the path and its permissions"
-        raise NotReadableError(why, "a readable file", fix) from error
+        raise NotReadableError(found, "a readable file", fix) from error
 
 
 def _read_pipe(file: Path, bytes_max: int) -> bytes:

@@ -99,8 +99,9 @@ def _text(path: FilePath, value: object, _: Context) -> Problem:
 def _bound(sign: str, name: str) -> Translate:
     def translate(path: FilePath, value: object, context: Context) -> Problem:
         limit = context[name]
-        expected = f"{a_number(_key(path))} {sign} {limit:g}"
-        return Problem(path, shown(value), expected, f"give a value {sign} {limit:g}")
+        bound = f"{sign} {limit if isinstance(limit, int) else f'{limit:g}'}"
+        expected = f"{a_number(_key(path))} {bound}"
+        return Problem(path, shown(value), expected, f"give a value {bound}")
 
     return translate
 
@@ -164,8 +165,10 @@ _list = _collection("a list", "start each item on its own line with a hyphen (- 
 _TRANSLATIONS: dict[str, Translate] = {
     "missing": _missing,
     "float_type": _number,
+    "float_parsing": _number,
     "finite_number": _number,
     "int_type": _whole,
+    "int_parsing": _whole,
     "int_from_float": _whole,
     "string_type": _text,
     "string_too_short": _empty,

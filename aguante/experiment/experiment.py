@@ -155,7 +155,8 @@ class Experiment(Value):
     def late_conditions(self) -> Iterator[str]:
         """A sentence for each abort condition that cannot end the run early."""
         late = (
-            "is judged when the run is over: it can make the run inconclusive, but not end it early"
+            "is checked only at the end of the run: "
+            "it can make the run inconclusive, but not end it early"
         )
         for at, clause in enumerate(self.abort_when):
             if not clause.expectation.live:

@@ -118,7 +118,7 @@ class ServiceFault(Fault):
         links = testbed.links
         return [each.name for each in links if each.callee == self.service and each.kind == "http"]
 
-    def _did(self, past: str, length_s: float) -> str:
+    def did(self, past: str, length_s: float) -> str:
         """``payments killed for 4 s``; a restart has no length of its own."""
         length = "" if self.variant == "restart" else f" for {length_s:g} s"
         return f"{self.target} {past}{length}"

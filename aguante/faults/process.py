@@ -65,7 +65,7 @@ class ProcessFault(ServiceFault):
 
     def headline(self, length_s: float) -> str:
         """``payments killed for 4 s``."""
-        return self._did(ACTIONS[self.action].past, length_s)
+        return self.did(ACTIONS[self.action].past, length_s)
 
     def labels(self) -> tuple[str, ...]:
         """``kill payments-1``."""

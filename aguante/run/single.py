@@ -41,7 +41,8 @@ class SingleRun:
     """Path of the experiment file as given."""
     runs: Path
     """Folder of all runs."""
-    policy: str
+    policy: str | None = None
+    """None: the experiment's own."""
     seed: int | None = None
     """None: the experiment's seed, or a random one."""
     runtime: ChosenRuntime = NATIVE
@@ -50,7 +51,7 @@ class SingleRun:
         """A plan with a new run id."""
         seeds = (self.seed, self.experiment.seed, secrets.randbelow(2**32))
         plan = build_plan(
-            self.experiment.model_copy(update={"policy": self.policy}),
+            self.experiment.model_copy(update={"policy": self.policy or self.experiment.policy}),
             self.spec,
             run_id=new_run_id(self.experiment.name, datetime.now(UTC), secrets.token_hex(2)),
             seed=next(seed for seed in seeds if seed is not None),

@@ -6,21 +6,21 @@ LOG_MAX_BYTES = 64 * 2**20
 """Of a longer log only the end is copied."""
 
 
-def copy_logs(source: Path, target: Path) -> list[Path]:
+def copy_logs(source: Path, target: Path, max_bytes: int = LOG_MAX_BYTES) -> list[Path]:
     """Copy the files of ``source`` into ``target`` and return the copies; a missing ``source`` has no files.
 
     Raises:
         OSError: a log cannot be read or ``target`` cannot be written.
     """
     logs = sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else []
-    return [_copy_end(log, target / log.name) for log in logs]
+    return [_copy_end(log, target / log.name, max_bytes) for log in logs]
 
 
-def _copy_end(source: Path, target: Path) -> Path:
+def _copy_end(source: Path, target: Path, max_bytes: int) -> Path:
     with source.open("rb") as log:
         size = log.seek(0, 2)
-        log.seek(max(0, size - LOG_MAX_BYTES))
-        target.write_bytes(log.read(LOG_MAX_BYTES))
+        log.seek(max(0, size - max_bytes))
+        target.write_bytes(log.read(max_bytes))
     return target
 
 

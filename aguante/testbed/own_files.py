@@ -9,6 +9,8 @@ from pathlib import Path
 from aguante.core.yaml_files import named_yaml, yaml_files_below
 
 _PACKAGE = Path(__file__).parents[1]
+FIRST = "payments-slow"
+"""The experiment of our own library that shows most."""
 
 
 def own_folder() -> Path:
@@ -31,9 +33,14 @@ def library_folder(testbed: Path | None) -> Path:
 def library_names(testbed: Path | None) -> tuple[str, ...]:
     """The names of these experiments, e.g. ``payments-slow`` or ``containers/pumba-kill``; sorted."""
     folder = library_folder(testbed)
-    return tuple(
-        each.relative_to(folder).with_suffix("").as_posix() for each in yaml_files_below(folder)
-    )
+    found = yaml_files_below(folder)
+    return tuple(sorted(each.relative_to(folder).with_suffix("").as_posix() for each in found))
+
+
+def first_experiment(testbed: Path | None) -> str:
+    """The name of the experiment for a first run; empty if there is no library."""
+    names = library_names(testbed)
+    return FIRST if FIRST in names else next(iter(names), "")
 
 
 def as_argument(experiment: Path) -> str:

@@ -39,7 +39,7 @@ def load_testbed(path: Path) -> TestbedSpec:
     if findings:
         raise InvalidTestbed(findings)
     links, link_problems = _links(links_document)
-    spec, problems = _spec(_resolved(data, root, links))
+    spec, problems = _spec(data, root, links)
     if spec:
         problems += _missing_paths(spec) + _unknown_names(spec)
     findings = [document.locate(problem) for problem in problems]
@@ -60,45 +60,16 @@ def _links(document: Document | None) -> tuple[tuple[LinkSpec, ...], list[Proble
     return links, [*_bad_names("links", links), *_twice("links", links)]
 
 
-def _spec(data: dict[str, object]) -> tuple[TestbedSpec | None, list[Problem]]:
+def _spec(
+    data: dict[str, object], root: Path, links: Sequence[LinkSpec]
+) -> tuple[TestbedSpec | None, list[Problem]]:
+    known: dict[str, object] = {**data, "root": root, "given": ""}
+    if isinstance(data.get("links"), str):
+        known["links"] = links
     try:
-        return TestbedSpec.model_validate(data), []
+        return TestbedSpec.model_validate(known, context={"root": root}), []
     except ValidationError as error:
         return None, shape_problems(error, TestbedSpec)
-
-
-def _resolved(data: dict[str, object], root: Path, links: Sequence[LinkSpec]) -> dict[str, object]:
-    """Add root and links to the document's data, and make every path absolute."""
-    resolved = {**data, "root": root, "given": ""}
-    if isinstance(data.get("links"), str):
-        resolved["links"] = links
-    for keys in (
-        ("policies",),
-        ("load", "locustfile"),
-        ("settle", "query"),
-        ("compose",),
-        ("rules",),
-    ):
-        _resolve(resolved, keys, root)
-    for key in ("invariants", "reports"):
-        queries = data.get(key)
-        if isinstance(queries, list):
-            resolved[key] = [_with_path(each, "sql", root) for each in queries]
-    return resolved
-
-
-def _resolve(data: dict[str, object], keys: tuple[str, ...], root: Path) -> None:
-    first, *rest = keys
-    if rest and first in data:
-        data[first] = _with_path(data.get(first), rest[0], root)
-    elif not rest and isinstance(data.get(first), str):
-        data[first] = root / str(data[first])
-
-
-def _with_path(value: object, key: str, root: Path) -> object:
-    if isinstance(value, dict) and isinstance(value.get(key), str):
-        return {**value, key: root / value[key]}
-    return value
 
 
 def _missing_paths(spec: TestbedSpec) -> list[Problem]:

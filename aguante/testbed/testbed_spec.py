@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, ValidationInfo
 
 from aguante.core.values import Value
 from aguante.core.yaml_files import named_yaml, yaml_files
@@ -13,6 +13,15 @@ EVERY_SERVICE, COLLECTOR = "services", "telemetry"
 """Caller and callee of the link whose kind is ``otlp``."""
 REPLICAS_MAX = 8
 """Of one service: 8 of each of five still fit into the ports of one native testbed."""
+
+
+def _below_root(value: object, info: ValidationInfo) -> object:
+    """Resolve a path of a file against the ``root`` in the validation's context; without one, keep it."""
+    return info.context["root"] / value if info.context and isinstance(value, str) else value
+
+
+RootedPath = Annotated[Path, BeforeValidator(_below_root)]
+"""A path that ``testbed.yaml`` gives relative to its own folder."""
 
 
 class LinkSpec(Value):
@@ -52,7 +61,7 @@ class DatabaseSpec(Value):
 class LoadSpec(Value):
     """The load generator."""
 
-    locustfile: Path
+    locustfile: RootedPath
     profiles: tuple[str, ...] = ()
     """Allowed values of ``load.profile``; empty: only the load generator checks them."""
     operations: tuple[str, ...] = ()
@@ -93,7 +102,7 @@ class SettleSpec(Value):
 
     within_s: float = 0.0
     database: str = ""
-    query: Path | None = None
+    query: RootedPath | None = None
     """None: the system counts as settled at once."""
 
 
@@ -101,14 +110,14 @@ class InvariantSpec(Value):
     """A query whose rows are violations; its comment line ``-- exposure:`` counts the rows that it checks."""
 
     name: str
-    sql: Path
+    sql: RootedPath
 
 
 class ReportSpec(Value):
     """A query whose rows are listed: ``at`` is the time of each, ``story`` the text that a terminal shows."""
 
     name: str
-    sql: Path
+    sql: RootedPath
 
 
 class PumbaSpec(Value):
@@ -154,7 +163,7 @@ class TestbedSpec(Value):
     services: tuple[ServiceSpec, ...]
     databases: tuple[DatabaseSpec, ...] = ()
     entry: str
-    policies: Path
+    policies: RootedPath
     lint: LintSpec | None = None
     """None: the testbed has no check for policies."""
     load: LoadSpec
@@ -167,13 +176,13 @@ class TestbedSpec(Value):
     client_mechanisms: tuple[str, ...]
     settle: SettleSpec = SettleSpec()
     pumba: PumbaSpec = PumbaSpec()
-    compose: Path | None = None
+    compose: RootedPath | None = None
     """The compose file of `--runtime compose`; None: the testbed has none. It is checked only when it is used,
     because other runtimes do not need it and an installed package does not contain it."""
     invariants: tuple[InvariantSpec, ...] = ()
     reports: tuple[ReportSpec, ...] = ()
     """``aguante reconcile`` prints the one of that name."""
-    rules: Path | None = None
+    rules: RootedPath | None = None
     """Folder of ``*.yml`` files with recording rules and alerts for Prometheus; None: no rules."""
 
     @classmethod

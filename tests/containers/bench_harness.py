@@ -1,4 +1,4 @@
-"""Plays experiments as a user does, by the command line, and reads what came of them."""
+"""Runs experiments through the command line, as a user does, and reads the results."""
 
 import os
 import re
@@ -17,7 +17,7 @@ RETRIES = 2
 
 
 class Played(NamedTuple):
-    """What came of one run."""
+    """The result of one run."""
 
     exit_code: int
     said: str
@@ -25,12 +25,12 @@ class Played(NamedTuple):
 
     @property
     def outcomes(self) -> dict[str, str]:
-        """By expectation."""
+        """Outcomes by expectation."""
         return {each.text: each.outcome for each in self.verdict.expectations}
 
 
 class Bench:
-    """Experiment files, a runs folder, and a state folder of its own."""
+    """Experiment files, a folder for runs, and a private state folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -38,7 +38,7 @@ class Bench:
         self.runs = folder / "runs"
 
     def command(self, text: str, *options: str) -> list[str]:
-        """``aguante run`` of an experiment."""
+        """The command line of ``aguante run`` for an experiment."""
         name = re.search(r"^name: (\S+)$", text, re.MULTILINE)
         assert name
         file = self.folder / f"{name[1]}.yaml"
@@ -64,7 +64,7 @@ class Bench:
         )
 
     def play(self, text: str, *options: str) -> Played:
-        """Play it to its end; a run that is inconclusive on a busy machine is played anew."""
+        """Run it to its end; repeat a run that is inconclusive because the machine is busy."""
         before = set(self._verdicts())
         command = self.command(text, "--retry-inconclusive", str(RETRIES), *options)
         done = self.call(command, (1 + RETRIES) * RUN_LIMIT_S)
@@ -74,11 +74,11 @@ class Bench:
         return Played(done.returncode, said, Verdict.model_validate_json(fresh[-1].read_bytes()))
 
     def recover(self) -> subprocess.CompletedProcess[str]:
-        """``aguante recover`` of all that was killed here."""
+        """Run ``aguante recover`` for all runs that were killed here."""
         return self.call(aguante_command("recover", "--runs", str(self.runs)), 90)
 
     def folders(self) -> set[Path]:
-        """Of all runs so far, retried ones too."""
+        """The folders of all runs so far, including repeated ones."""
         return {each.parent for each in self.runs.glob("*/plan.json")}
 
     def _verdicts(self) -> list[Path]:

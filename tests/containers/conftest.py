@@ -1,4 +1,4 @@
-"""One stack of our own for the tests that look at the compose file, removed with all that belongs to it."""
+"""One stack for the tests of the compose file, removed completely afterwards."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from offline.wanted import read_wanted
 
 @pytest.fixture(scope="session")
 def stack(part_is_missing: Callable[[str], NoReturn]) -> Iterator[Stack]:
-    """The whole system as `docker compose up --wait` brings it up, on free ports; Grafana where its image is."""
+    """The system as `docker compose up --wait` starts it, on free ports; with Grafana if its image exists."""
     found = Stack(f"aguante-test-{os.getpid()}")
     if shutil.which("docker") is None or found.docker("version", check=False).returncode:
         part_is_missing("no Docker engine answers: install docker.io, start dockerd")
@@ -45,7 +45,7 @@ def stack(part_is_missing: Callable[[str], NoReturn]) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    """Not pytest's own folder: PostgreSQL, as another user, must be able to pass through it."""
+    """It does not use pytest's folder, which PostgreSQL's account could not traverse."""
     folder = Path(tempfile.mkdtemp(prefix="aguante-compose-runs-"))
     folder.chmod(0o711)
     yield Bench(folder)

@@ -1,4 +1,4 @@
-"""Experiments with Pumba on a stack that runs, and all by which one could tell afterwards that it was there."""
+"""Experiments with Pumba on a running stack, and every trace that Pumba could leave."""
 
 import json
 import os
@@ -19,7 +19,7 @@ ON_PAYMENTS = "link: reservations-payments"
 
 
 class Case(NamedTuple):
-    """One fault, and what its callers see of it."""
+    """One fault, and its effect on the callers."""
 
     command: str
     """With its options, as in an experiment."""
@@ -52,7 +52,7 @@ KILL = Case("kill", f"status: 503, {ON_PAYMENTS}, min: 0.2", anew=True)
 
 
 def experiment(case: Case, lasts_s: float = 4, recovery_s: float = 2) -> str:
-    """A short one, with this fault alone."""
+    """Return a short experiment with only this fault."""
     return f"""\
 name: pumba-{case.command.split(",")[0].replace(" ", "-")}
 title: Pumba, and what its fault costs {case.service}
@@ -69,7 +69,7 @@ invariants: all
 
 
 class Container(NamedTuple):
-    """What a fault must leave as it was."""
+    """The properties of a container that must be unchanged after a fault."""
 
     id: str
     status: str
@@ -78,13 +78,13 @@ class Container(NamedTuple):
 
 @dataclass(frozen=True)
 class Look:
-    """The containers of a stack, by name."""
+    """A snapshot of a stack's containers, by name."""
 
     containers: dict[str, Container]
     started: dict[str, str]
 
     def anew(self, before: "Look") -> set[str]:
-        """The services of those that were started again since."""
+        """Return the services whose containers were restarted since."""
         changed = {name for name, at in self.started.items() if at != before.started.get(name)}
         return {name.split("-")[-2] for name in changed}
 
@@ -106,15 +106,15 @@ def _health(state: dict[str, dict[str, str]]) -> str:
 
 
 def cpu_s(stack: Stack, service: str) -> float:
-    """Seconds of processor that the control group of a service has used, all that is in it included."""
+    """Return the processor seconds that the control group of a service has used."""
     first, second = "/sys/fs/cgroup/cpuacct/cpuacct.usage", "/sys/fs/cgroup/cpu.stat"
-    told = stack.inside(service, "sh", "-c", f"cat {first} 2>/dev/null || cat {second}").stdout
-    words = told.split()
+    said = stack.inside(service, "sh", "-c", f"cat {first} 2>/dev/null || cat {second}").stdout
+    words = said.split()
     return int(words[1]) / 1e6 if words[0] == "usage_usec" else int(words[0]) / 1e9
 
 
 def left_by_pumba(stack: Stack, service: str, run_id: str) -> list[str]:
-    """Rules, qdiscs, helper containers and processes of a run; toxics and disabled proxies."""
+    """Return the leftovers of a run: iptables rules, qdiscs, helper containers, processes, toxics, disabled proxies."""
     return [
         *in_network(stack, service),
         *_helpers(stack, run_id),
@@ -124,22 +124,22 @@ def left_by_pumba(stack: Stack, service: str, run_id: str) -> list[str]:
 
 
 def in_network(stack: Stack, service: str) -> list[str]:
-    """Every rule of iptables, and every netem, in the network of a service's first container."""
+    """Return every iptables rule and every netem in the network of a service's first container."""
     words = ("--cap-add", "NET_ADMIN", "--entrypoint", "sh", SETTINGS.iptables_image, "-c")
     where = ("run", "--rm", "--pull=never", "--network", f"container:{stack.project}-{service}-1")
-    told = stack.docker(*where, *words, "iptables -S && tc qdisc show").stdout
-    assert "-P INPUT ACCEPT" in told
-    return [line for line in told.splitlines() if line.startswith("-A") or "netem" in line]
+    said = stack.docker(*where, *words, "iptables -S && tc qdisc show").stdout
+    assert "-P INPUT ACCEPT" in said
+    return [line for line in said.splitlines() if line.startswith("-A") or "netem" in line]
 
 
 def _helpers(stack: Stack, run_id: str) -> Iterator[str]:
-    """Containers of Pumba's or ours that name the run, or one of the stack's containers."""
+    """Return helper containers that refer to the run, or to one of the stack's containers."""
     ours = {run_id, *(each["Id"] for each in stack.containers())}
     for label in (SKIP_LABEL, TOKEN_LABEL):
         ids = stack.docker("ps", "--all", "--quiet", "--filter", f"label={label}").stdout.split()
         # one of somebody else's may be gone by now, which makes the code 1
-        told = stack.docker("inspect", *ids, check=False).stdout if ids else "[]"
-        for each in json.loads(told):
+        said = stack.docker("inspect", *ids, check=False).stdout if ids else "[]"
+        for each in json.loads(said):
             if any(name in json.dumps(each) for name in ours):
                 yield f"container {each['Name']}"
 

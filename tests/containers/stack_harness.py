@@ -1,4 +1,4 @@
-"""A running stack, as a test sees it: through the command line alone."""
+"""A running stack, used only through the command line."""
 
 import json
 import os
@@ -26,7 +26,7 @@ COMPOSE: dict[str, Any] = YAML(typ="safe").load((ROOT / "docker-compose.yml").re
 
 @dataclass(eq=False)
 class Stack:
-    """One Compose project made of the repository's own file."""
+    """One Compose project of the repository's compose file."""
 
     project: str
     with_grafana: bool = False
@@ -56,19 +56,19 @@ class Stack:
         return self.docker("compose", "--project-name", self.project, *options, *args, check=check)
 
     def up(self, *args: str) -> None:
-        """Until every container is healthy."""
+        """Start it and wait until every container is healthy."""
         self.compose("up", "--wait", *args)
 
     def down(self) -> None:
-        """With volumes, whatever state it is in."""
+        """Remove it with its volumes, whatever state it is in."""
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "1")
 
     def address(self, service: str, port: int, index: int = 1) -> str:
-        """Where a port is published on this machine."""
+        """Return the published address of a port."""
         return self.compose("port", "--index", str(index), service, str(port)).stdout.strip()
 
     def containers(self) -> list[dict[str, Any]]:
-        """Every container of the project, as `docker inspect` tells it."""
+        """Return every container of the project, as `docker inspect` shows it."""
         label = f"label=com.docker.compose.project={self.project}"
         ids = self.docker("ps", "--all", "--quiet", "--filter", label).stdout.split()
         found: list[dict[str, Any]] = json.loads(self.docker("inspect", *ids).stdout)
@@ -87,7 +87,7 @@ def service_of(container: dict[str, Any]) -> str:
 
 
 def port_variables() -> list[str]:
-    """Those of the compose file that say where a port is published."""
+    """Return the variables of the compose file that set published ports."""
     return re.findall(r"\$\{(AGUANTE_\w+_PORT):-", (ROOT / "docker-compose.yml").read_text())
 
 
@@ -99,11 +99,11 @@ KINDS = (("ps", "--all"), ("network", "ls"), ("volume", "ls"))
 
 
 def left_of(stack: Stack, project: str, *kinds: tuple[str, ...]) -> str:
-    """Everything, or these kinds of it, that Docker still has of a project."""
+    """Return the objects that Docker still has of a project, of all kinds or of some."""
     only = ("--filter", f"label=com.docker.compose.project={project}")
     return "".join(stack.docker(*look, "--quiet", *only).stdout for look in kinds or KINDS)
 
 
 def container_names(stack: Stack) -> set[str]:
-    """Of all containers that there are, running or not, whosever they are."""
+    """Return the names of all containers on this machine, running or not."""
     return set(stack.docker("ps", "--all", "--format", "{{.Names}}").stdout.split())

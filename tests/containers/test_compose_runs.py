@@ -1,4 +1,4 @@
-"""The same experiment in containers and as plain processes has the same outcome, expectation by expectation.
+"""An experiment has the same outcome of each expectation in containers and as plain processes.
 
 Three short ones: a slow callee and one that refuses on a stack that `docker compose up` started
 (``--attach``), one that is killed on containers that the run itself starts and removes (``--runtime
@@ -80,7 +80,7 @@ invariants: all
 
 
 def project_of(bench: Bench, *, up: bool) -> str:
-    """The project of the run that is under way; with ``up``, once all of it runs."""
+    """Return the project of the current run; with ``up``, once all its containers run."""
     deadline = time.monotonic() + RUN_LIMIT_S
     while time.monotonic() < deadline:
         for root in folders(bench.beds):
@@ -93,7 +93,7 @@ def project_of(bench: Bench, *, up: bool) -> str:
 
 @pytest.fixture(scope="module")
 def natives(bench: Bench) -> dict[str, Played]:
-    """Each on plain processes, by its text. All at once: 36 requests a second in all, and each has its own testbed."""
+    """The results on plain processes, by the experiment's text. They run at once, each with its own testbed."""
     texts = (SLOW, REFUSED, KILLED)
     folders = [bench.folder / text.split()[1] for text in texts]
     for folder in folders:
@@ -105,10 +105,10 @@ def natives(bench: Bench) -> dict[str, Played]:
 
 
 @pytest.mark.parametrize("text", [SLOW, REFUSED], ids=["slow", "refused"])
-def test_a_stack_that_runs_is_played_on_as_plain_processes_are(
+def test_an_attached_stack_has_the_outcomes_of_plain_processes(
     text: str, natives: dict[str, Played], bench: Bench, stack: Stack
 ) -> None:
-    """Same outcome per expectation; afterwards the stack is as it was, and no proxy is left broken."""
+    """Each expectation has the same outcome, and the stack is unchanged afterwards."""
     native, borrowed = natives[text], bench.play(text, "--attach", stack.project)
     assert native.verdict.runtime == "native"
     assert borrowed.verdict.runtime == "attach"
@@ -121,14 +121,14 @@ def test_a_stack_that_runs_is_played_on_as_plain_processes_are(
 
 
 def is_lasting(container: dict[str, object]) -> bool:
-    """What makes the passwords ends by itself."""
+    """Whether the container keeps running; the one that generates passwords ends."""
     return not str(container["Name"]).endswith("-credentials-1")
 
 
-def test_a_killed_container_is_told_as_a_killed_process_is(
+def test_a_killed_container_has_the_outcomes_of_a_killed_process(
     natives: dict[str, Played], bench: Bench, stack: Stack
 ) -> None:
-    """In containers of the run's own: same outcome per expectation, held, and nothing is left of them."""
+    """In its own containers, the run has the same outcomes, is held, and leaves nothing."""
     native, before = natives[KILLED], container_names(stack)
     contained = bench.play(KILLED, "--runtime", "compose")
     assert contained.outcomes == native.outcomes, contained.said
@@ -140,8 +140,8 @@ def test_a_killed_container_is_told_as_a_killed_process_is(
     assert container_names(stack) == before
 
 
-def test_a_policy_that_the_stack_does_not_have_is_refused(bench: Bench, stack: Stack) -> None:
-    """Exit 4 before anything is done to it; the message says what differs, and both ways out."""
+def test_another_policy_than_the_stacks_is_rejected(bench: Bench, stack: Stack) -> None:
+    """It exits with 4 and changes nothing; the message names the difference and both fixes."""
     command = bench.command(SLOW, "--attach", stack.project, "--policy", "no-breaker")
     done = bench.call(command, 60)
     assert done.returncode == 4
@@ -150,7 +150,7 @@ def test_a_policy_that_the_stack_does_not_have_is_refused(bench: Bench, stack: S
 
 
 def test_ctrl_c_removes_every_container_also_while_they_start(bench: Bench, stack: Stack) -> None:
-    """SIGINT in the middle of `docker compose up`: exit 2, and Docker knows nothing of the project."""
+    """After SIGINT during `docker compose up`, it exits with 2 and Docker has nothing left of the project."""
     command = bench.command(KILLED, "--runtime", "compose")
     with subprocess.Popen(command, env=bench.environment) as runner:
         project = project_of(bench, up=False)
@@ -162,8 +162,8 @@ def test_ctrl_c_removes_every_container_also_while_they_start(bench: Bench, stac
     assert folders(bench.beds) == ()
 
 
-def test_recover_removes_what_a_killed_run_left(bench: Bench, stack: Stack) -> None:
-    """SIGKILL in the middle of a run leaves containers; `aguante recover` finds and removes them."""
+def test_recover_removes_the_leftovers_of_a_killed_run(bench: Bench, stack: Stack) -> None:
+    """SIGKILL during a run leaves containers, which `aguante recover` removes."""
     command = bench.command(KILLED, "--runtime", "compose")
     with subprocess.Popen(command, env=bench.environment) as runner:
         project = project_of(bench, up=True)
@@ -179,7 +179,7 @@ def test_recover_removes_what_a_killed_run_left(bench: Bench, stack: Stack) -> N
 def test_recover_starts_the_container_that_a_killed_run_had_killed(
     bench: Bench, stack: Stack
 ) -> None:
-    """SIGKILL of a runner that had borrowed the stack: payments stays dead, until `aguante recover` has it ready."""
+    """After SIGKILL of an attached runner, payments stays down until `aguante recover` restarts it."""
     known = bench.folders()
     command = bench.command(KILLED, "--attach", stack.project)
     with subprocess.Popen(command, env=bench.environment) as runner:
@@ -201,7 +201,7 @@ def test_recover_starts_the_container_that_a_killed_run_had_killed(
 
 
 def sells(stack: Stack) -> bool:
-    """Whether an order is confirmed; asking is also what lets an open breaker try again."""
+    """Whether an order is confirmed; the request also lets an open breaker try again."""
     event = f"http://{stack.address('inventory', 5002)}/events/recovered"
     requests.put(event, json={"capacity": 500}, timeout=10).raise_for_status()
     order = {"user_id": "ana", "event_id": "recovered", "quantity": 1}
@@ -210,7 +210,7 @@ def sells(stack: Stack) -> bool:
 
 
 def payments(stack: Stack) -> dict[str, Any]:
-    """Docker's word for how its container is."""
+    """Return the state of payments' container."""
     states = {str(each["Name"]): each["State"] for each in stack.containers()}
     found: dict[str, Any] = states[f"/{stack.project}-payments-1"]
     return found

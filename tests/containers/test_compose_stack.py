@@ -1,4 +1,4 @@
-"""`docker compose up --wait`, for real: healthy, confined, no way around Toxiproxy, seen by Prometheus and Jaeger."""
+"""The real `docker compose up --wait`: healthy, restricted, no path around Toxiproxy, monitored."""
 
 import json
 import os
@@ -65,7 +65,7 @@ asyncio.run(main(json.loads(sys.argv[1])))
 
 
 def ask(url: str, body: object = None, method: str = "GET") -> tuple[int, Any]:
-    """Status and JSON of one request; the answer's trace id is added to it."""
+    """Send a request and return status and JSON, to which the response's trace id is added."""
     answer = requests.request(method, url, json=body, timeout=10)
     return answer.status_code, {**answer.json(), "trace_id": answer.headers.get("X-Trace-Id")}
 
@@ -94,7 +94,7 @@ def reached_from(stack: Stack, source: str, targets: list[tuple[str, int]]) -> s
 
 
 def test_every_container_is_healthy_and_sells(stack: Stack, event: str) -> None:
-    """One command ends with a shop that takes an order through every real part, and has its boards."""
+    """One command starts a shop that confirms an order, with its dashboards."""
     states = {service_of(each): each["State"] for each in stack.containers()}
     for service, state in states.items():
         if service in ENDED:
@@ -110,7 +110,7 @@ def test_every_container_is_healthy_and_sells(stack: Stack, event: str) -> None:
 
 @pytest.mark.parametrize("source", SERVICES)
 def test_no_service_reaches_another_but_through_toxiproxy(stack: Stack, source: str) -> None:
-    """Not by name, by any address of its container, nor by a port published on the host; its links it does reach."""
+    """It can reach its links, but no other service by name, container address or published port."""
     containers, ports = stack.containers(), {**SERVICES, **AROUND, "prometheus": 9090}
     hosts, doors = {"localhost", "host.docker.internal"}, set()
     for each in containers:
@@ -133,8 +133,8 @@ def test_no_service_reaches_another_but_through_toxiproxy(stack: Stack, source: 
     assert reached_from(stack, source, [*forbidden, *allowed]) == set(allowed)
 
 
-def test_what_the_pairs_are_tried_on_is_there(stack: Stack) -> None:
-    """The same names and ports do answer where they should, or the test above would prove nothing."""
+def test_the_addresses_of_the_pairs_exist(stack: Stack) -> None:
+    """The same names and ports respond where they should; otherwise the test above would prove nothing."""
     for name, port in SERVICES.items():
         stack.inside("prometheus", "wget", "-q", "-O", "/dev/null", f"http://{name}:{port}/healthz")
     for name, path in {"telemetry": "healthz", "jaeger": "api/services"}.items():
@@ -142,8 +142,8 @@ def test_what_the_pairs_are_tried_on_is_there(stack: Stack) -> None:
         stack.inside("prometheus", "wget", "-q", "-O", "/dev/null", url)
 
 
-def test_a_service_can_change_nothing_and_is_nobody(stack: Stack) -> None:
-    """No root, no capability, no new privilege, no file that it could write outside /tmp."""
+def test_a_service_runs_without_privileges(stack: Stack) -> None:
+    """It has no root user, no capability, no new privilege, and no writable file outside /tmp."""
     for service in SERVICES:
         status = stack.inside(service, "cat", "/proc/1/status").stdout
         facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
@@ -160,7 +160,7 @@ def test_a_service_can_change_nothing_and_is_nobody(stack: Stack) -> None:
 
 
 def test_no_service_sees_anothers_password(stack: Stack) -> None:
-    """Each is given its own alone, in a file; none is in what `docker inspect` shows."""
+    """Each service has only its own password, in a file; `docker inspect` shows none."""
     passwords = stack.inside("postgres", "sh", "-c", "cat /run/credentials/*").stdout
     assert len(passwords) == 4 * 43
     shown = json.dumps(stack.containers())
@@ -176,7 +176,7 @@ def test_no_service_sees_anothers_password(stack: Stack) -> None:
 def test_a_killed_service_stays_killed_and_comes_back_when_started(
     stack: Stack, event: str
 ) -> None:
-    """No restart policy undoes an experiment's kill; a start does, with the passwords that it had."""
+    """Docker does not restart it; after a start it works with the same passwords."""
     pid = next(c["State"]["Pid"] for c in stack.containers() if service_of(c) == "payments")
     try:
         # not through Docker, which never starts again what it was asked to kill
@@ -193,7 +193,7 @@ def test_a_killed_service_stays_killed_and_comes_back_when_started(
 
 
 def test_the_runners_image_holds_the_whole_testbed(stack: Stack) -> None:
-    """Every file that testbed.yaml and the experiments name is in it."""
+    """It contains every file that testbed.yaml and the experiments name."""
     image = COMPOSE["services"]["telemetry"]["image"].rpartition(":-")[2].rstrip("}")
     stack.docker(
         "run", "--rm", "--network", "none", image, "plan", "chaos-experiments/payments-slow.yaml"
@@ -202,7 +202,7 @@ def test_the_runners_image_holds_the_whole_testbed(stack: Stack) -> None:
 
 @pytest.fixture
 def two_of_payments(stack: Stack) -> Iterator[None]:
-    """A second replica; whoever has the stack next finds one, as the file says."""
+    """Two replicas of payments; afterwards there is one again."""
     stack.up("--scale", "payments=2", "--no-recreate")
     yield
     stack.up("--scale", "payments=1", "--no-recreate")
@@ -210,7 +210,7 @@ def two_of_payments(stack: Stack) -> Iterator[None]:
 
 @pytest.mark.usefixtures("two_of_payments")
 def test_prometheus_sees_every_replica_and_jaeger_every_trace(stack: Stack, event: str) -> None:
-    """What one asks after an experiment is there: each target up, counts of answers, the order's whole trace."""
+    """Prometheus has every target and the request counts, and Jaeger the complete trace of the order."""
     prometheus = f"http://{stack.address('prometheus', 9090)}/api/v1/query"
     query = {"query": "count by (service) (up{job='services'} == 1)"}
 
@@ -231,8 +231,8 @@ def test_prometheus_sees_every_replica_and_jaeger_every_trace(stack: Stack, even
     assert wait_until(lambda: services() == set(SERVICES), "the whole trace", SEEN_LIMIT_S)
 
 
-def test_prometheus_reckons_every_rule_and_leads_to_traces(stack: Stack, event: str) -> None:
-    """Its rules are those of the repository and none fails; an order's latency is kept with its trace."""
+def test_prometheus_evaluates_every_rule_and_has_exemplars(stack: Stack, event: str) -> None:
+    """Its rules are those of the repository, none fails, and a latency has the trace id as exemplar."""
     api = f"http://{stack.address('prometheus', 9090)}/api/v1"
     loaded = requests.get(f"{api}/rules", timeout=10).json()["data"]["groups"]
     rules = {rule["name"]: rule["health"] for group in loaded for rule in group["rules"]}
@@ -259,7 +259,7 @@ def test_prometheus_reckons_every_rule_and_leads_to_traces(stack: Stack, event: 
 
 
 def has_every_dashboard(stack: Stack) -> bool:
-    """Whether Grafana provisions them under the uids that links name."""
+    """Whether Grafana has every dashboard under the uid that links use."""
     search = f"http://{stack.address('grafana', 3000)}/api/search"
     boards = {path.stem for path in (ROOT / "dashboards/grafana/dashboards").glob("*.json")}
 
@@ -270,8 +270,8 @@ def has_every_dashboard(stack: Stack) -> bool:
     return wait_until(provisioned, "every dashboard", SEEN_LIMIT_S)
 
 
-def test_the_stack_keeps_within_its_memory(stack: Stack, event: str) -> None:
-    """After some orders, all containers together are below 1.2 GB, and none was ended for want of memory."""
+def test_the_stack_stays_within_its_memory(stack: Stack, event: str) -> None:
+    """After some orders, all containers together use less than 1.2 GB, and none was killed for lack of memory."""
     for number in range(60):
         reserve(stack, event, f"user-{number}")
     names = [each["Name"].lstrip("/") for each in stack.containers() if each["State"]["Running"]]

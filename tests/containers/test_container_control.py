@@ -1,4 +1,4 @@
-"""Containers broken and restored through Docker: the process driver's contract, on a stack that really runs."""
+"""The contract of the process driver on real containers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ LIMIT_S = 20.0
 
 @pytest.fixture
 async def control(stack: Stack, tmp_path: Path) -> AsyncIterator[ContainerControl]:
-    """What can break the containers of the stack; its victim runs again afterwards."""
+    """Control over the stack's containers; the affected one runs again afterwards."""
     runtime = AttachRuntime(stack.project, parent=tmp_path)
     await runtime.up(SPEC, "default", "")
     found = runtime.control
@@ -55,10 +55,10 @@ def fault(action: Action) -> PlannedFault:
 
 
 @pytest.mark.parametrize("action", ["kill", "stop", "pause", "restart"])
-async def test_a_fault_is_real_undone_and_verified(
+async def test_a_fault_takes_effect_is_undone_and_verified(
     action: Action, control: ContainerControl
 ) -> None:
-    """Afterwards the container runs and serves, at an address that is known; another process where it ended."""
+    """Afterwards the container handles requests at a known address; if it had ended, as a new process."""
     driver = ProcessDriver(control, READY_PATHS, ready_limit_s=LIMIT_S)
     undo = await driver.prepare(fault(action))
     assert undo.testbed == control.testbed.id
@@ -76,23 +76,23 @@ async def test_a_fault_is_real_undone_and_verified(
     assert await is_ready(victim.url + READY_PATHS["notifications"])
 
 
-async def test_an_instance_that_is_not_there_is_told_with_those_that_are(
+async def test_an_unknown_instance_is_reported_with_the_known_ones(
     control: ContainerControl,
 ) -> None:
-    """Nothing is done to another one instead."""
+    """No other container is affected."""
     with pytest.raises(TestbedError, match=r"no instance 'refunds-1'; there are: gateway-1, "):
         await control.kill("refunds-1")
 
 
 async def test_what_does_not_run_cannot_be_paused(control: ContainerControl) -> None:
-    """Docker's own words come along."""
+    """The message quotes Docker."""
     await control.kill(VICTIM)
     with pytest.raises(TestbedError, match=r"`docker pause .* failed: .*is not running"):
         await control.pause(VICTIM)
 
 
-async def test_the_end_of_a_container_is_noticed(control: ContainerControl) -> None:
-    """Without asking Docker again and again."""
+async def test_the_end_of_a_container_is_detected(control: ContainerControl) -> None:
+    """The end is detected without polling."""
     watch = ContainerWatch(Docker())
     name = next(e.container for e in control.testbed.services if e.instance == VICTIM)
     await watch.begin({"part": name})

@@ -1,4 +1,4 @@
-"""`docker compose --profile load up`: Locust's pages and workers in containers, on the stack of these tests."""
+"""The profile `load`: Locust's page and workers in containers, on the stack of these tests."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ PARTS = ("load", "load-worker", "load-stock")
 
 @pytest.fixture(scope="module")
 def page(stack: Stack) -> Iterator[str]:
-    """Address of Locust's page; its containers are gone afterwards, and the stack is as it was."""
+    """The address of Locust's page; its containers are removed afterwards."""
     stack.compose(
         "--profile", "load", "up", "--wait", "--scale", f"load-worker={WORKERS}", *PARTS[:2]
     )
@@ -28,14 +28,14 @@ def page(stack: Stack) -> Iterator[str]:
     stack.compose("--profile", "load", "rm", "--stop", "--force", *PARTS)
 
 
-def told(page: str) -> dict[str, Any]:
+def said(page: str) -> dict[str, Any]:
     found: dict[str, Any] = requests.get(f"{page}/stats/requests", timeout=5).json()
     return found
 
 
 def test_a_load_is_started_from_the_page_and_shared_by_the_workers(page: str) -> None:
-    """As somebody does with a mouse: every arrival of the schedule is answered, none is a failure; and once more."""
-    assert len(told(page)["workers"]) == WORKERS
+    """Two loads, started as the page does, complete every arrival of the schedule without a failure."""
+    assert len(said(page)["workers"]) == WORKERS
     for loads in (1, 2):
         form = {
             "user_count": "1",
@@ -50,10 +50,10 @@ def test_a_load_is_started_from_the_page_and_shared_by_the_workers(page: str) ->
 
 
 def until_counted(page: str, requests_wanted: int) -> set[str]:
-    """Wait until Locust's page counts so many answers, all good, and says that it has stopped; which rows it has."""
+    """Wait until Locust has stopped with this many successful responses; return the rows of its table."""
     deadline = time.monotonic() + LIMIT_S
     while True:
-        now = told(page)
+        now = said(page)
         rows = {each["name"]: each for each in now["stats"]}
         done = rows["Aggregated"]["num_requests"]
         if now["state"] == "stopped" and done >= requests_wanted:

@@ -1,4 +1,4 @@
-"""`make stack` where a port is taken, for real: one message, and nothing of it is left but volumes."""
+"""The real `make stack` if a port is taken: one message, and only volumes are left."""
 
 import os
 import socket
@@ -17,8 +17,8 @@ pytestmark = [
 LIMIT_S = 200
 
 
-def test_a_port_taken_leaves_nothing_half_up(stack: Stack) -> None:
-    """Exit code 4 with cause and fix; no container and no network of it is there."""
+def test_a_port_that_is_taken_leaves_only_volumes(stack: Stack) -> None:
+    """It exits with 4, cause and fix, and leaves no container or network."""
     project = f"{stack.project}-taken"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])

@@ -1,4 +1,4 @@
-"""Pumba in the middle of load, on a stack that really runs: felt, undone, audited, and nothing of it left.
+"""Pumba under load on a real stack: the fault is observed, undone and audited, and leaves nothing.
 
 Skipped, also under CI, where there is no Pumba: docs/pumba.md says how to run it by hand.
 """
@@ -60,14 +60,14 @@ def tools(stack: Stack) -> None:
 
 @pytest.fixture(scope="module")
 def netem(stack: Stack, tools: None) -> bool:
-    """Whether this kernel has it."""
+    """Whether this kernel has netem."""
     words = ("--cap-add", "NET_ADMIN", "--entrypoint", "tc", SETTINGS.tc_image, *NETEM_PROBE)
     return stack.docker("run", "--rm", "--network", "none", *words, check=False).returncode == 0
 
 
 @pytest.fixture
 def well(stack: Stack) -> Iterator[None]:
-    """Let no failed test spoil the next."""
+    """Restore the stack, so that a failed test does not affect the next."""
     yield
     for service in ("payments", "inventory"):
         name = f"{stack.project}-{service}-1"
@@ -106,10 +106,10 @@ def as_before(before: Look, stack: Stack, case: Case, run_id: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_fault_in_the_middle_of_load_is_felt_and_leaves_nothing(
+def test_a_fault_under_load_is_observed_and_leaves_nothing(
     name: str, bench: Bench, stack: Stack, netem: bool
 ) -> None:
-    """Held, with every invariant true; the stack runs as before, without a rule, a helper or a toxic."""
+    """The run is held with all invariants, and the stack is unchanged, without rule, helper or toxic."""
     case = CASES[name]
     if name.startswith("netem") and not netem:
         pytest.skip("this kernel has no netem (sch_netem)")
@@ -121,10 +121,10 @@ def test_a_fault_in_the_middle_of_load_is_felt_and_leaves_nothing(
     as_before(before, stack, case, played.verdict.run_id)
 
 
-def test_what_a_run_started_itself_is_removed_and_made_anew_by_compose(
+def test_a_removed_container_of_the_runs_own_is_recreated_by_compose(
     bench: Bench, stack: Stack
 ) -> None:
-    """`rm` under `--runtime compose`: with the run's own ports and policy, by Compose's hash; nothing is left."""
+    """After `rm` under `--runtime compose`, Compose recreates the container with the same ports and policy."""
     before = container_names(stack)
     played = bench.play(experiment(RM, recovery_s=4), "--runtime", "compose")
     holds(played, RM)
@@ -134,7 +134,7 @@ def test_what_a_run_started_itself_is_removed_and_made_anew_by_compose(
 
 
 def test_the_librarys_experiment_with_pumba_holds(bench: Bench, stack: Stack) -> None:
-    """Payments frozen, on containers that the run itself starts and removes."""
+    """The experiment payments-frozen is held on containers that the run starts and removes."""
     text = (ROOT / "chaos-experiments" / "containers" / "payments-frozen.yaml").read_text()
     before = container_names(stack)
     played = bench.play(text, "--runtime", "compose")
@@ -142,10 +142,8 @@ def test_the_librarys_experiment_with_pumba_holds(bench: Bench, stack: Stack) ->
     assert container_names(stack) == before
 
 
-def test_netem_is_refused_where_the_kernel_has_none(
-    bench: Bench, stack: Stack, netem: bool
-) -> None:
-    """Exit 4 before any load, with what to load into the kernel and what to use instead; nothing was touched."""
+def test_netem_is_rejected_without_kernel_support(bench: Bench, stack: Stack, netem: bool) -> None:
+    """It exits with 4 before any load and changes nothing; the message names the kernel module and an alternative."""
     if netem:
         pytest.skip("this kernel has netem")
     before, case = look(stack), CASES["netem delay"]
@@ -160,7 +158,7 @@ def test_netem_is_refused_where_the_kernel_has_none(
 
 
 class Killed(NamedTuple):
-    """Payments, killed in the middle of load; and what the gateway had counted before."""
+    """The run in which payments is killed under load, and the gateway's counters before it."""
 
     before: Look
     counted: Counter[str]
@@ -175,13 +173,13 @@ def killed(bench: Bench, stack: Stack, tools: None) -> Killed:
 
 
 def test_a_kill_of_payments_loses_nothing(killed: Killed, stack: Stack) -> None:
-    """Held with every invariant true, and the container was started again."""
+    """The run is held with all invariants, and the container was restarted."""
     holds(killed.played, KILL)
     as_before(killed.before, stack, KILL, killed.played.verdict.run_id)
 
 
 def ledger(bench: Bench, played: Played) -> Counter[str]:
-    """Status -> answers of the gateway that clients of a run got."""
+    """Status -> number of responses that the run's clients received."""
     lines = (bench.runs / played.verdict.run_id / "requests.jsonl").read_bytes().splitlines()
     records = [msgspec.json.decode(line, type=RequestRecord) for line in lines]
     return Counter(str(each.status) for each in records if each.status)
@@ -195,7 +193,7 @@ def prometheus(stack: Stack, query: str) -> list[dict[str, Any]]:
 
 
 def counted_by_gateway(stack: Stack) -> Counter[str]:
-    """Status -> answers since the gateway began, as Prometheus tells it once it has scraped again."""
+    """Status -> number of responses since the gateway started, after Prometheus's next scrape."""
     asked = time.time()
 
     def scraped() -> bool:
@@ -210,13 +208,13 @@ def counted_by_gateway(stack: Stack) -> Counter[str]:
     )
 
 
-def test_prometheus_tells_the_kill_as_the_run_does(
+def test_prometheus_agrees_with_the_run_about_the_kill(
     killed: Killed, bench: Bench, stack: Stack
 ) -> None:
-    """As many answers of each status as clients got, the fault while it held, and the breaker that it opened."""
-    told = ledger(bench, killed.played)
-    assert told["503"] > 0
-    assert counted_by_gateway(stack) - killed.counted == told
+    """Prometheus has the clients' number of responses per status, the fault's duration, and the open breaker."""
+    said = ledger(bench, killed.played)
+    assert said["503"] > 0
+    assert counted_by_gateway(stack) - killed.counted == said
     run = f'run_id="{killed.played.verdict.run_id}"'
     (held,) = prometheus(stack, f"max_over_time(aguante_fault_active{{{run}}}[3m])")
     assert (held["metric"]["service"], held["metric"]["kind"]) == ("payments", "kill")
@@ -225,17 +223,17 @@ def test_prometheus_tells_the_kill_as_the_run_does(
     assert [each["value"][1] for each in prometheus(stack, f"max_over_time({state}[3m])")] == ["1"]
 
 
-def test_jaeger_finds_every_answer_of_the_run(killed: Killed, bench: Bench, stack: Stack) -> None:
-    """One trace for each, with the status that its client got; and whom the breaker refused."""
-    told = ledger(bench, killed.played)
+def test_jaeger_finds_every_response_of_the_run(killed: Killed, bench: Bench, stack: Stack) -> None:
+    """Jaeger has one trace per response with the client's status, and the calls that the breaker rejected."""
+    said = ledger(bench, killed.played)
     run = {"aguante.run_id": killed.played.verdict.run_id}
-    wait_until(lambda: traces(stack, "gateway", run, told.total()) == told, "every trace", 15)
+    wait_until(lambda: traces(stack, "gateway", run, said.total()) == said, "every trace", 15)
     refused = {"error.type": "breaker_open", "aguante.link": "reservations-payments"}
-    assert traces(stack, "reservations", {**run, **refused}, told.total())["503"] > 0
+    assert traces(stack, "reservations", {**run, **refused}, said.total())["503"] > 0
 
 
 def traces(stack: Stack, service: str, tags: dict[str, str], limit: int) -> Counter[str]:
-    """Status of the gateway's own span -> traces that a search finds, twice the limit at most."""
+    """Status of the gateway's span -> number of traces found, at most twice the limit."""
     asked = {"service": service, "tags": json.dumps(tags), "limit": str(2 * limit)}
     url = f"http://{stack.address('jaeger', 16686)}/api/traces"
     found = requests.get(url, asked, timeout=20).json()["data"]
@@ -251,8 +249,8 @@ def status_of(trace: dict[str, Any]) -> str:
     return ""
 
 
-def bitten(stack: Stack, case: Case) -> bool:
-    """Whether Docker, or the kernel, shows the fault."""
+def is_active(stack: Stack, case: Case) -> bool:
+    """Whether Docker or the kernel shows the fault."""
     if case.command.startswith("iptables"):
         return any("--mode random" in rule for rule in in_network(stack, case.service))
     state = look(stack).containers[f"{stack.project}-{case.service}-1"].status
@@ -262,18 +260,18 @@ def bitten(stack: Stack, case: Case) -> bool:
 @pytest.mark.parametrize(
     "case", [KILL, CASES["pause"], CASES["iptables loss"]], ids=lambda case: case.command[:8]
 )
-def test_recover_takes_back_what_a_killed_run_did(case: Case, bench: Bench, stack: Stack) -> None:
-    """SIGKILL of the runner while Pumba's fault holds: it stays, until `aguante recover` has everything as before."""
+def test_recover_undoes_the_faults_of_a_killed_run(case: Case, bench: Bench, stack: Stack) -> None:
+    """After SIGKILL of the runner, Pumba's fault stays active until `aguante recover` restores everything."""
     before, known = look(stack), bench.folders()
     command = bench.command(experiment(case, LASTING_S), "--attach", stack.project)
     with subprocess.Popen(command, env=bench.environment) as runner:
         try:
-            wait_until(lambda: bitten(stack, case, case.command))
+            wait_until(lambda: is_active(stack, case, case.command))
         finally:
             runner.kill()
             runner.wait(RUN_LIMIT_S)
     (run,) = bench.folders() - known
-    assert bitten(stack, case)
+    assert is_active(stack, case)
     done = bench.recover()
     assert (done.returncode, done.stderr) == (0, "")
     healed = f"{run.name}: hit: healed: restored {stack.project}-payments-1\n"

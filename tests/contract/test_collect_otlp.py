@@ -21,7 +21,7 @@ from aguante.run_folder.folder import RunFolder
 
 
 def export_two_spans(endpoint: str, compression: Compression) -> str:
-    """A failing attempt inside a request, each in an export of its own; the trace id."""
+    """Export a request and its failing attempt separately; returns the trace id."""
     provider = TracerProvider(
         resource=Resource({"service.name": "payments", "service.instance.id": "payments-1"}),
         shutdown_on_exit=False,
@@ -70,8 +70,8 @@ def _rows(folder: RunFolder) -> list[tuple[object, ...]]:
         )
 
 
-async def test_what_is_no_trace_export_is_refused(tmp_path: Path) -> None:
-    """JSON is not kept, nor a body beyond the limit; the file stays well formed."""
+async def test_an_invalid_export_is_refused(tmp_path: Path) -> None:
+    """JSON and bodies beyond the limit are not stored; the file stays valid."""
     path = tmp_path / "otlp.bin"
     async with Collector(path) as collector, aiohttp.ClientSession() as http:
         url = f"{collector.endpoint}/v1/traces"
@@ -90,7 +90,7 @@ async def test_what_is_no_trace_export_is_refused(tmp_path: Path) -> None:
 
 
 async def test_many_exporters_at_once_do_not_mix_their_frames(tmp_path: Path) -> None:
-    """Forty concurrent bodies of different sizes are all there, whole."""
+    """Forty concurrent bodies of different sizes are all stored completely."""
     path = tmp_path / "otlp.bin"
     bodies = [bytes([n]) * (n * 1000 + 1) for n in range(40)]
     headers = {"Content-Type": "application/x-protobuf"}

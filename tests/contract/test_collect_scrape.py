@@ -63,8 +63,8 @@ async def testbed_of(*services: Service) -> AsyncIterator[Testbed]:
 testbed_of.__test__ = False  # type: ignore[attr-defined]  # it only begins like one
 
 
-async def test_changes_are_kept_each_second_and_silence_is_noted(tmp_path: Path) -> None:
-    """A counter's steps with their times; a service that does not answer costs half a second and stops nobody."""
+async def test_changes_are_stored_each_second_and_failures_are_noted(tmp_path: Path) -> None:
+    """A counter's changes have their times; a service that does not respond delays others by at most half a second."""
     path = tmp_path / "metrics.jsonl"
     good, silent = Service(), Service()
     silent.delay_s = 60.0
@@ -89,7 +89,7 @@ async def test_changes_are_kept_each_second_and_silence_is_noted(tmp_path: Path)
 
 
 def steps_in(path: Path) -> list[tuple[str, str, float]]:
-    """What was kept of the drop counters until now, in its order."""
+    """The stored changes of the drop counters, in order."""
     if not path.exists():
         return []
     return [
@@ -99,14 +99,14 @@ def steps_in(path: Path) -> list[tuple[str, str, float]]:
 
 
 async def until(come: Callable[[], bool]) -> None:
-    """Wait for it."""
+    """Wait until it is true."""
     async with asyncio.timeout(20):
-        while not come():  # noqa: ASYNC110 - a file tells nobody
+        while not come():  # noqa: ASYNC110 - a file sends no events
             await asyncio.sleep(0.02)
 
 
 async def test_dropped_spans_are_summed_over_services_and_reasons() -> None:
-    """All drop counters of all services."""
+    """The sum has all drop counters of all services."""
     one, two = Service(), Service()
     one.dropped.labels("queue_full").inc(2)
     one.dropped.labels("export_failed").inc(3)
@@ -115,8 +115,8 @@ async def test_dropped_spans_are_summed_over_services_and_reasons() -> None:
         assert dropped_since({}, await spans_dropped(testbed)) == 9
 
 
-async def test_dropped_spans_are_not_known_when_one_service_is_silent_or_has_no_counter() -> None:
-    """Not knowing is never zero."""
+async def test_dropped_spans_are_unknown_if_a_service_is_silent_or_has_no_counter() -> None:
+    """Unknown is never zero."""
     silent, without = Service(), Service()
     silent.delay_s = 60.0
     without.registry = CollectorRegistry()

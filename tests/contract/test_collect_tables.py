@@ -1,4 +1,4 @@
-"""Tables and the settle query against a real PostgreSQL, and what DuckDB reads of them."""
+"""Table dumps and the settle query against a real PostgreSQL, read back by DuckDB."""
 
 import json
 import time
@@ -94,14 +94,14 @@ async def test_tables_survive_the_way_to_duckdb(tmp_path: Path, filled: str) -> 
 
 
 async def test_a_database_that_is_away_is_an_error_that_names_it(tmp_path: Path) -> None:
-    """Missing tables must never read as empty ones."""
+    """Missing tables must never look like empty ones."""
     with pytest.raises(DumpError, match=r"database reservations .* could not be read"):
         await dump_tables(testbed("postgresql://x@127.0.0.1:1/x").databases, tmp_path)
     assert not (tmp_path / "schema.json").exists()
 
 
 async def test_a_locked_table_ends_at_the_limit(tmp_path: Path, filled: str) -> None:
-    """Reading the evidence never hangs."""
+    """Reading a database never hangs."""
     blocker = await asyncpg.connect(filled)
     try:
         await blocker.execute("BEGIN; LOCK TABLE sagas IN ACCESS EXCLUSIVE MODE")
@@ -112,7 +112,7 @@ async def test_a_locked_table_ends_at_the_limit(tmp_path: Path, filled: str) -> 
 
 
 async def test_the_settle_query_counts_unfinished_work(filled: str) -> None:
-    """One saga is on its way: not settled; once it has ended, settled after two reads."""
+    """With an unfinished saga it is not settled; once the saga has ended, it is settled after two reads."""
     query = Path(__file__).parents[2] / "invariants" / "unsettled.sql"
     spec = SettleSpec(within_s=0.5, database="reservations", query=query)
     result = await settle(spec, testbed(filled))
@@ -126,7 +126,7 @@ async def test_the_settle_query_counts_unfinished_work(filled: str) -> None:
 
 
 async def test_a_database_that_is_away_does_not_settle() -> None:
-    """Not knowing is not resting."""
+    """Unknown is not settled."""
     query = Path(__file__).parents[2] / "invariants" / "unsettled.sql"
     spec = SettleSpec(within_s=0.1, database="reservations", query=query)
     result = await settle(spec, testbed("postgresql://x@127.0.0.1:1/x"))

@@ -19,8 +19,8 @@ sys.stdin.read()
 LIMIT_S = 20.0
 
 
-async def test_a_killed_runs_journal_can_be_had_and_says_what_to_restore(tmp_path: Path) -> None:
-    """While the process lives nobody may heal; SIGKILL gives the lock back, and the intent is there."""
+async def test_the_journal_of_a_killed_run_can_be_resumed(tmp_path: Path) -> None:
+    """While the process lives the journal is locked; SIGKILL releases the lock, and the intent is there."""
     path = tmp_path / "run-1" / "journal.jsonl"
     path.parent.mkdir()
     process = await asyncio.create_subprocess_exec(

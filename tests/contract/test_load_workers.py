@@ -1,4 +1,4 @@
-"""One load by two real worker processes: what the server saw, what the records say, and what failure looks like."""
+"""One load by two real worker processes: requests at the server, records, and failures."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ LIMIT_S = 40.0
 
 @pytest.fixture(scope="module")
 def spec() -> TestbedSpec:
-    """Our own system: its locustfile is the one under test."""
+    """The shop, whose locustfile is under test."""
     return load_testbed(ROOT / "testbed.yaml")
 
 
@@ -99,8 +99,8 @@ async def play(plan: LoadPlan, spec: TestbedSpec, tmp_path: Path) -> LoadSummary
         return await child.finish(LIMIT_S)
 
 
-async def test_two_workers_together_send_the_load_of_one(tmp_path: Path, spec: TestbedSpec) -> None:
-    """The same schedule with the same trace ids and keys, half each, by one clock, and all of it arrived."""
+async def test_two_workers_send_what_one_would_send(tmp_path: Path, spec: TestbedSpec) -> None:
+    """The same schedule to the last trace id and key, half each, on one clock; all of it arrives."""
     both, one = tmp_path / "both", tmp_path / "one"
     for folder in (both, one):
         folder.mkdir()
@@ -121,10 +121,10 @@ async def test_two_workers_together_send_the_load_of_one(tmp_path: Path, spec: T
     assert late_s[len(late_s) // 2] < 0.1
 
 
-async def test_workers_with_other_clocks_keep_the_schedule(
+async def test_workers_with_different_clocks_keep_one_schedule(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Each clock is ahead by a different amount: all is sent when it is due, and the error is reported."""
+    """Clocks are ahead by seconds or hours: every request is sent when it is due, and the clock error is reported."""
     far = spec.load.model_copy(update={"locustfile": ROOT / "tests/contract/remote_workers.py"})
     async with Shop() as shop:
         plan = plan_for(tmp_path, shop.port)
@@ -141,7 +141,7 @@ async def test_workers_with_other_clocks_keep_the_schedule(
 async def test_a_worker_that_is_killed_makes_the_load_fail(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Part of a load is no evidence: exit 1 and the number of the worker; records received until then are kept."""
+    """Half a load is no load: exit 1 with the worker's name; records received until then are kept."""
     async with Shop() as shop:
         plan = plan_for(tmp_path, shop.port, duration_s=60.0)
         async with LoadChild.start(plan, spec, tmp_path / "load.log") as child:
@@ -156,7 +156,7 @@ async def test_a_worker_that_is_killed_makes_the_load_fail(
 
 
 async def test_a_stop_reaches_every_worker(tmp_path: Path, spec: TestbedSpec) -> None:
-    """SIGTERM during the load: no more arrivals in any worker, and everything sent is recorded."""
+    """After SIGTERM no worker sends more requests, and everything sent is recorded."""
     async with Shop() as shop:
         plan = plan_for(tmp_path, shop.port, duration_s=60.0)
         async with LoadChild.start(plan, spec, tmp_path / "load.log") as child:
@@ -170,8 +170,8 @@ async def test_a_stop_reaches_every_worker(tmp_path: Path, spec: TestbedSpec) ->
     assert summary.completed == summary.sent == len(rows_of(tmp_path)) == arrived
 
 
-async def test_plain_locust_divides_the_schedule_between_its_workers(tmp_path: Path) -> None:
-    """A master and two workers: one records file, every arrival exactly once, counted by Locust."""
+async def test_plain_locust_splits_the_schedule_between_its_workers(tmp_path: Path) -> None:
+    """A manual master and two workers: one records file, every arrival exactly once, all counted by Locust."""
     records = tmp_path / "requests.jsonl"
     locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py")]
     async with Shop() as shop:
@@ -240,7 +240,7 @@ async def test_the_web_ui_starts_one_load_after_another(tmp_path: Path) -> None:
 async def until(
     http: aiohttp.ClientSession, address: str, true: Callable[[dict[str, Any]], bool]
 ) -> None:
-    """Poll Locust's statistics until ``true`` accepts them."""
+    """Poll Locust's page until it is in this state."""
     while True:
         with contextlib.suppress(aiohttp.ClientError):
             async with http.get(f"{address}/stats/requests") as answer:

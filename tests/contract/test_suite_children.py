@@ -1,4 +1,4 @@
-"""A run as a child process: what it is asked, and what is made of how it ends. A small script stands in."""
+"""A run as a child process: its arguments, and its result however it ends. A small script takes its place."""
 
 import asyncio
 import sys
@@ -43,7 +43,7 @@ async def play(
 
 
 async def test_the_childs_json_is_its_result(tmp_path: Path) -> None:
-    """Its verdict, headline and run id, with its output kept in a file."""
+    """With verdict, headline and run id; its output is stored in a file."""
     output = suite(line("deviated", headline="reads failed")).model_dump_json()
     result = await play(tmp_path, TALKS.format(output=output, code=1))
     assert (result.verdict, result.exit_code, result.headline) == ("deviated", 1, "reads failed")
@@ -55,15 +55,15 @@ async def test_the_childs_json_is_its_result(tmp_path: Path) -> None:
 async def test_a_child_without_a_verdict_is_an_error(
     tmp_path: Path, code: int, counts_as: int
 ) -> None:
-    """Silence is never a pass, not even with exit code 0; a killed child counts as a crash."""
+    """No output is never a pass, even with exit code 0; a killed child counts as a crash."""
     ending = f"import os, signal; os.kill(os.getpid(), {-code})" if code < 0 else f"exit({code})"
     result = await play(tmp_path, ending)
     assert (result.verdict, result.exit_code) == ("error", counts_as)
     assert str(code) in result.headline
 
 
-async def test_a_signal_is_passed_on_and_the_child_is_awaited(tmp_path: Path) -> None:
-    """It heals in its own time; its result is kept."""
+async def test_a_signal_is_forwarded_and_the_child_is_awaited(tmp_path: Path) -> None:
+    """It heals within its own limits, and its result is used."""
     stop = asyncio.Event()
     output = suite(line("inconclusive")).model_dump_json()
     playing = asyncio.ensure_future(play(tmp_path, WAITS.format(output=output), stop=stop))
@@ -73,18 +73,18 @@ async def test_a_signal_is_passed_on_and_the_child_is_awaited(tmp_path: Path) ->
 
 
 async def test_a_child_may_take_as_long_as_its_plan(tmp_path: Path) -> None:
-    """The margin counts from the plan's end: a run of several hours is not ended after one."""
+    """The margin counts from the planned end, so a run of several hours is not ended after one."""
     output = suite(line("held")).model_dump_json()
     script = f"import time; time.sleep(0.5); print({output!r})"
     result = await play(tmp_path, script, margin_s=0.01, lasts_s=4 * 3600)
     assert (result.verdict, result.exit_code) == ("held", 0)
 
 
-async def test_a_child_that_takes_longer_than_planned_is_told_to_stop(tmp_path: Path) -> None:
-    """Everything has a limit."""
+async def test_a_child_that_takes_too_long_is_asked_to_stop(tmp_path: Path) -> None:
+    """After the planned duration and the margin."""
     output = suite(line("inconclusive")).model_dump_json()
     result = await play(tmp_path, WAITS.format(output=output), margin_s=1.0)
-    assert result.exit_code in (2, 5)  # 5: told before it had its handler
+    assert result.exit_code in (2, 5)  # 5: asked before it had its handler
     assert result.took_s < 20
 
 

@@ -1,4 +1,4 @@
-"""A real service whose collector is dead in every way: it serves as if there were none, and ends in time."""
+"""A real service whose collector fails in every way serves as if there were none, and ends in time."""
 
 import http.client
 import json
@@ -38,7 +38,7 @@ def notify(connection: http.client.HTTPConnection, number: int) -> tuple[int, fl
 
 
 def spans(connection: http.client.HTTPConnection) -> tuple[float, float]:
-    """Exported and dropped so far, by the service's own count."""
+    """Exported and dropped spans so far, by the service's counters."""
     connection.request("GET", "/metrics")
     values = parse(connection.getresponse().read().decode())
     dropped = sum(v for series, v in values.items() if series.startswith(SPANS_DROPPED))
@@ -47,7 +47,7 @@ def spans(connection: http.client.HTTPConnection) -> tuple[float, float]:
 
 @pytest.mark.parametrize("kind", DEAD)
 def test_a_dead_collector_costs_spans_and_nothing_else(kind: str) -> None:
-    """Every request is answered at once, and SIGTERM ends the service in two seconds, with exit code 0."""
+    """Every request gets a fast response, and SIGTERM ends the service within two seconds with exit code 0."""
     with DEAD[kind]() as endpoint, running(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint) as (process, port):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         answers = [notify(connection, number) for number in range(REQUESTS)]
@@ -65,8 +65,8 @@ def test_a_dead_collector_costs_spans_and_nothing_else(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["refused", "black-holed"])
-def test_what_a_dead_collector_did_not_take_is_counted(kind: str) -> None:
-    """A batch that could not be sent is on /metrics as dropped, soon after its timeout."""
+def test_spans_for_a_dead_collector_are_counted(kind: str) -> None:
+    """A batch that could not be sent counts as dropped on /metrics soon after its timeout."""
     with DEAD[kind]() as endpoint, running(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint) as (_, port):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         for number in range(10):
@@ -80,7 +80,7 @@ def test_what_a_dead_collector_did_not_take_is_counted(kind: str) -> None:
 
 
 class Hanging(SpanExporter):
-    """Takes a batch, and returns when it is told to."""
+    """Accepts a batch, and returns once it is released."""
 
     def __init__(self) -> None:
         self.release = threading.Event()
@@ -91,7 +91,7 @@ class Hanging(SpanExporter):
 
 
 def test_a_dead_collector_fills_a_bounded_queue_and_no_more() -> None:
-    """Three queues' worth of spans: two are dropped and counted, and memory holds one."""
+    """Of three queues' worth of spans, two are dropped and counted, and memory holds one."""
     metrics, hanging, memory = Metrics(), Hanging(), psutil.Process().memory_info
     tracing = Tracing("notifications", None, {}, metrics)
     tracing.export_to(hanging, metrics)

@@ -1,4 +1,4 @@
-"""Real servers for the integration tests: found once, and every testbed must leave nothing behind."""
+"""Fixtures of the integration tests: real servers, and folders in which no testbed may be left."""
 
 import shutil
 import tempfile
@@ -41,12 +41,12 @@ links:
 
 @pytest.fixture(scope="session", autouse=True)
 def _toxiproxy(toxiproxy_binary: Path) -> None:
-    """Without toxiproxy-server nothing here can run."""
+    """All integration tests need toxiproxy-server."""
 
 
 @pytest.fixture
 def parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder for testbeds of this test alone; afterwards no folder and no process of theirs may be left.
+    """A folder for the testbeds of one test; afterwards none of their folders and processes may be left.
 
     Not pytest's own: below a folder of mode 0700 PostgreSQL could not run as another user.
     """
@@ -57,14 +57,14 @@ def parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def own_parent() -> Iterator[Path]:
-    """A folder for the one testbed of a module; none may be left in it."""
+    """A folder for the testbed of one module; none may be left in it."""
     with private_folder() as parent:
         yield parent
 
 
 @pytest.fixture(scope="session")
 def standin_file() -> Iterator[Path]:
-    """``testbed.yaml`` of two stand-ins, in a folder of its own."""
+    """The ``testbed.yaml`` of two stand-in services, in a separate folder."""
     with tempfile.TemporaryDirectory(prefix="aguante-standin-") as name:
         root = Path(name)
         (root / "testbed.yaml").write_text(STANDIN_TESTBED)
@@ -80,7 +80,7 @@ def standin_file() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def standin(standin_file: Path) -> TestbedSpec:
-    """The spec of two stand-ins, front and back, of which back has a database."""
+    """The spec of two stand-in services, front and back; back has a database."""
     return load_testbed(standin_file)
 
 

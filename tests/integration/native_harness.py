@@ -13,7 +13,7 @@ from aguante.runtimes.testbed_state import folders
 
 
 def processes_in(folder: Path) -> list[psutil.Process]:
-    """Processes whose standard output is a file below ``folder``: all that a testbed there started."""
+    """Return the processes whose standard output is a file below ``folder``, which a testbed there has started."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -27,7 +27,7 @@ def processes_in(folder: Path) -> list[psutil.Process]:
 
 @contextlib.contextmanager
 def private_folder() -> Iterator[Path]:
-    """A folder for testbeds, that PostgreSQL's account can pass through; none may be left in it."""
+    """Provide a folder for testbeds that PostgreSQL's account can traverse; none may be left in it."""
     parent = Path(tempfile.mkdtemp(prefix="aguante-test-"))
     parent.chmod(0o711)
     try:

@@ -1,4 +1,4 @@
-"""Borrowing a testbed that runs: found in every way, refused when it is another one, left as it was."""
+"""Attaching to a running testbed: finding it, rejecting an unsuitable one, leaving it unchanged."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ LIMIT_S = 10.0
 
 @pytest.fixture(scope="module")
 async def running(own_parent: Path, standin: TestbedSpec) -> AsyncIterator[Testbed]:
-    """One testbed with a relay, for all that only look at it."""
+    """A testbed with a relay that tests only read."""
     runtime = NativeRuntime(own_parent, relay=True)
     async with runtime.running(standin, "default") as testbed:
         yield testbed
@@ -41,7 +41,7 @@ def stems_in(folder: Path) -> set[str]:
 async def refusal(
     spec: TestbedSpec, parent: Path, which: str = "", policy: str = "default", **replicas: int
 ) -> str:
-    """What ``up`` says."""
+    """The message of a failed ``up``."""
     runtime = AttachRuntime(which, parent=parent)
     with pytest.raises(TestbedError) as caught:
         await runtime.up(spec, policy, "", replicas)
@@ -49,10 +49,10 @@ async def refusal(
 
 
 @pytest.mark.parametrize("how", ["only", "id", "file"])
-async def test_a_testbed_is_found_and_goes_on_afterwards(
+async def test_a_testbed_is_found_and_keeps_running(
     how: str, running: Testbed, own_parent: Path, standin: TestbedSpec, tmp_path: Path
 ) -> None:
-    """By its id, by what `up --json` printed, or as the only one; same addresses, same processes after."""
+    """It is found by its id, by the output of `up --json`, or as the only one, and is not changed."""
     file = tmp_path / "testbed.json"
     file.write_text(running.model_dump_json())
     which = {"only": "", "id": running.id, "file": str(file)}[how]
@@ -70,7 +70,7 @@ async def test_a_testbed_is_found_and_goes_on_afterwards(
 async def test_logs_are_copied(
     running: Testbed, own_parent: Path, standin: TestbedSpec, tmp_path: Path
 ) -> None:
-    """One file per process, the relay's too."""
+    """There is one file per process, including the relay."""
     runtime = AttachRuntime(parent=own_parent)
     await runtime.up(standin, "default", "")
     try:
@@ -80,10 +80,10 @@ async def test_logs_are_copied(
     assert {"front-1", "back-1", "toxiproxy", "telemetry"} <= stems_in(tmp_path)
 
 
-async def test_processes_of_a_borrowed_testbed_are_not_broken(
+async def test_processes_of_an_attached_testbed_are_not_controlled(
     running: Testbed, own_parent: Path, standin: TestbedSpec
 ) -> None:
-    """Only whoever started a process knows how to start it again."""
+    """Only the runtime that started a process can restart it."""
     runtime = AttachRuntime(parent=own_parent)
     await runtime.up(standin, "default", "")
     control = runtime.control
@@ -94,43 +94,43 @@ async def test_processes_of_a_borrowed_testbed_are_not_broken(
 async def test_another_policy_is_refused(
     running: Testbed, own_parent: Path, standin: TestbedSpec
 ) -> None:
-    """The first instance that differs is named, with what it has, and both ways out."""
-    told = await refusal(standin, own_parent, policy="other")
-    assert "front-1 does not run with policy other: name is default, not other" in told
-    assert "aguante up --policy other" in told
+    """The message names the first instance that differs, its value, and both fixes."""
+    said = await refusal(standin, own_parent, policy="other")
+    assert "front-1 does not run with policy other: name is default, not other" in said
+    assert "aguante up --policy other" in said
 
 
 async def test_other_replicas_are_refused(
     running: Testbed, own_parent: Path, standin: TestbedSpec
 ) -> None:
-    """How many there are, how many are wanted, and how to have them."""
-    told = await refusal(standin, own_parent, back=2)
-    assert f"testbed {running.id} runs 1 of back, the experiment needs 2" in told
-    assert "--replicas back=2" in told
+    """The message contains the actual and the wanted number, and the fix."""
+    said = await refusal(standin, own_parent, back=2)
+    assert f"testbed {running.id} runs 1 of back, the experiment needs 2" in said
+    assert "--replicas back=2" in said
 
 
-async def test_what_is_broken_already_is_refused(
+async def test_a_testbed_with_a_fault_is_rejected(
     running: Testbed, own_parent: Path, standin: TestbedSpec
 ) -> None:
-    """A proxy that is disabled would be taken for the experiment's doing."""
+    """A disabled proxy would look like a fault of the experiment."""
     client = ToxiproxyClient(running.toxiproxy)
     await asyncio.to_thread(client.set_enabled, "front-back", False)
     try:
-        told = await refusal(standin, own_parent)
+        said = await refusal(standin, own_parent)
     finally:
         await asyncio.to_thread(client.set_enabled, "front-back", True)
-    assert "already has a fault: front-back is disabled; `aguante heal` removes it" in told
+    assert "already has a fault: front-back is disabled; `aguante heal` removes it" in said
 
 
 async def test_two_runs_cannot_share_a_testbed(
     running: Testbed, own_parent: Path, standin: TestbedSpec
 ) -> None:
-    """The second is refused while the first has it, and only then."""
+    """The second run is rejected while the first is attached, and accepted afterwards."""
     first = AttachRuntime(parent=own_parent)
     await first.up(standin, "default", "")
-    told = await refusal(standin, own_parent)
+    said = await refusal(standin, own_parent)
     await first.down()
-    assert f"another run is attached to testbed {running.id}" in told
+    assert f"another run is attached to testbed {running.id}" in said
     await first.up(standin, "default", "")
     await first.down()
 
@@ -138,48 +138,48 @@ async def test_two_runs_cannot_share_a_testbed(
 async def test_another_system_is_refused(
     running: Testbed, own_parent: Path, shop_spec: TestbedSpec
 ) -> None:
-    """Links that it does not have are named."""
-    told = await refusal(shop_spec, own_parent)
-    assert "has no link client-gateway, " in told
-    assert "it does not run aguante-shop" in told
+    """The message names the missing links."""
+    said = await refusal(shop_spec, own_parent)
+    assert "has no link client-gateway, " in said
+    assert "it does not run aguante-shop" in said
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "said"),
     [
         ("{}", "does not describe a testbed (id: found nothing, expected the key id"),
         ("[", "does not describe a testbed"),
     ],
 )
 async def test_a_file_that_describes_no_testbed_is_refused(
-    text: str, told: str, own_parent: Path, standin: TestbedSpec, tmp_path: Path
+    text: str, said: str, own_parent: Path, standin: TestbedSpec, tmp_path: Path
 ) -> None:
-    """What is wrong, and what prints a right one."""
+    """The message contains the error, and the command whose output is expected."""
     file = tmp_path / "testbed.json"
     file.write_text(text)
     said = await refusal(standin, own_parent, str(file))
-    assert told in said
+    assert said in said
     assert "pass the output of `aguante up --detach --json`" in said
 
 
-async def test_a_testbed_that_is_not_there_is_told_with_those_that_are(
+async def test_an_unknown_testbed_is_reported_with_the_running_ones(
     running: Testbed, own_parent: Path, standin: TestbedSpec
 ) -> None:
-    """By id."""
-    told = await refusal(standin, own_parent, "017-beef")
-    assert "there is no testbed '017-beef'; running: " in told
-    assert running.id in told
+    """The message lists the ids of running testbeds."""
+    said = await refusal(standin, own_parent, "017-beef")
+    assert "there is no testbed '017-beef'; running: " in said
+    assert running.id in said
 
 
 async def test_a_testbed_without_a_relay_is_refused(parent: Path, standin: TestbedSpec) -> None:
-    """Its spans could not be read, so nothing could be attributed."""
+    """Without its spans, failures could not be attributed."""
     async with NativeRuntime(parent).running(standin, "default"):
-        told = await refusal(standin, parent)
-    assert "has no relay of spans, so failures could not be attributed" in told
+        said = await refusal(standin, parent)
+    assert "has no relay of spans, so failures could not be attributed" in said
 
 
-async def test_spans_of_a_borrowed_testbed_reach_the_runner(running: Testbed) -> None:
-    """What is posted while the stream is open is kept, and what comes within a second after the run's last step."""
+async def test_spans_of_an_attached_testbed_reach_the_runner(running: Testbed) -> None:
+    """Spans are kept if they arrive while the stream is open or within a second after the run's last step."""
     kept: list[bytes] = []
     url = f"{running.telemetry}/v1/traces"
 
@@ -201,13 +201,13 @@ async def test_spans_of_a_borrowed_testbed_reach_the_runner(running: Testbed) ->
     assert stream.lost(0) == 0
 
 
-async def test_a_relay_that_is_killed_leaves_it_unknown_what_is_missing(
+async def test_after_a_killed_relay_it_is_unknown_which_spans_are_missing(
     parent: Path, standin: TestbedSpec
 ) -> None:
-    """A stream that broke off is never taken for a complete one."""
+    """An interrupted stream does not count as complete."""
 
     async def keep(_: bytes) -> None:
-        """Nothing comes."""
+        """Discard the spans."""
 
     async with NativeRuntime(parent, relay=True).running(standin, "default") as testbed:
         stream = SpanStream(testbed.telemetry, keep)
@@ -221,12 +221,12 @@ async def test_a_relay_that_is_killed_leaves_it_unknown_what_is_missing(
         assert stream.lost(0) is None
 
 
-async def test_no_relay_where_one_is_said_to_be_is_one_message(unused_tcp_port: int) -> None:
-    """Before any load is sent."""
+async def test_a_relay_that_does_not_respond_is_one_message(unused_tcp_port: int) -> None:
+    """It is an error before any load is sent."""
 
     async def keep(_: bytes) -> None:
-        """Nothing comes."""
+        """Discard the spans."""
 
-    with pytest.raises(TestbedError, match=r"gives no stream .*nothing can be attributed"):
+    with pytest.raises(TestbedError, match=r"gives no stream .*no failure can be attributed"):
         async with SpanStream(f"http://127.0.0.1:{unused_tcp_port}", keep):
             pass

@@ -19,7 +19,7 @@ Up = tuple[NativeRuntime, Testbed]
 
 @pytest.fixture(scope="module")
 async def held(own_parent: Path, standin: TestbedSpec) -> AsyncIterator[NativeRuntime]:
-    """The runtime that holds the one testbed of this module."""
+    """The runtime of this module's testbed."""
     runtime = NativeRuntime(own_parent)
     async with runtime.running(standin, "default"):
         yield runtime
@@ -27,7 +27,7 @@ async def held(own_parent: Path, standin: TestbedSpec) -> AsyncIterator[NativeRu
 
 @pytest.fixture
 async def up(held: NativeRuntime) -> AsyncIterator[Up]:
-    """That runtime and its testbed, whole; what a test ended is started again after it."""
+    """The runtime with its complete testbed; instances that a test ends are started again afterwards."""
     yield held, held.testbed
     back = instance(held.testbed, "back-1")
     if not psutil.pid_exists(back.pid):
@@ -42,7 +42,7 @@ def instance(testbed: Testbed, name: str) -> RunningService:
 
 
 async def answers(url: str, limit_s: float = 2.0) -> bool:
-    """Whether a GET gets its 200 within the limit."""
+    """Whether a GET returns 200 within the limit."""
     limit = aiohttp.ClientTimeout(total=limit_s)
     try:
         async with aiohttp.ClientSession(timeout=limit) as session, session.get(url) as answer:
@@ -52,10 +52,8 @@ async def answers(url: str, limit_s: float = 2.0) -> bool:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-async def test_a_killed_instance_is_gone_and_nobody_starts_it_again(
-    how: signal.Signals, up: Up
-) -> None:
-    """Its address refuses; the others go on, and so does the testbed."""
+async def test_a_killed_instance_is_not_restarted(how: signal.Signals, up: Up) -> None:
+    """Its address refuses connections; the other instances and the testbed keep running."""
     runtime, testbed = up
     await runtime.kill("back-1", how)
     assert not psutil.pid_exists(instance(testbed, "back-1").pid)
@@ -64,7 +62,7 @@ async def test_a_killed_instance_is_gone_and_nobody_starts_it_again(
 
 
 async def test_a_started_instance_has_its_address_and_environment_and_a_new_pid(up: Up) -> None:
-    """It is ready when ``start`` returns; the testbed, and what other tools read of it, name the new pid."""
+    """It is ready when ``start`` returns, and the testbed and ``state.json`` contain the new pid."""
     runtime, before = up
     old = instance(before, "back-1")
     environment = psutil.Process(old.pid).environ()
@@ -82,7 +80,7 @@ async def test_a_started_instance_has_its_address_and_environment_and_a_new_pid(
 
 
 async def test_start_need_not_wait_until_the_instance_is_ready(up: Up) -> None:
-    """For one that cannot get ready yet, since its database is away."""
+    """This is needed if the instance cannot become ready yet, e.g. without its database."""
     runtime, _ = up
     await runtime.kill("back-1")
     after = await runtime.start("back-1", wait_ready=False)
@@ -90,23 +88,23 @@ async def test_start_need_not_wait_until_the_instance_is_ready(up: Up) -> None:
 
 
 async def test_a_running_instance_is_not_started_twice(up: Up) -> None:
-    """The message says what to do first."""
+    """The message says that it must be killed first."""
     runtime, testbed = up
-    with pytest.raises(TestbedError, match=r"back-1 .* runs: kill it"):
+    with pytest.raises(TestbedError, match=r"back-1 .* is running: kill it"):
         await runtime.start("back-1")
     assert await answers(instance(testbed, "back-1").url)
 
 
 @pytest.mark.parametrize("name", ["back-2", "back", "postgres"])
 async def test_an_unknown_instance_is_named(name: str, up: Up) -> None:
-    """Toxiproxy and PostgreSQL are no instances: without them nothing could be judged."""
+    """Toxiproxy and PostgreSQL are not instances, because no run can be judged without them."""
     runtime, _ = up
     with pytest.raises(TestbedError, match=rf"no instance '{name}'.*front-1, back-1"):
         await runtime.kill(name)
 
 
-async def test_a_paused_instance_accepts_and_does_not_answer_until_it_is_resumed(up: Up) -> None:
-    """Unlike a killed one: its callers wait instead of being refused."""
+async def test_a_paused_instance_accepts_connections_but_does_not_respond(up: Up) -> None:
+    """Its callers wait, while callers of a killed instance are refused."""
     runtime, testbed = up
     url = instance(testbed, "back-1").url
     await runtime.pause("back-1")
@@ -130,7 +128,7 @@ async def test_an_ended_instance_cannot_be_paused(up: Up) -> None:
 async def test_a_testbed_with_a_paused_instance_ends_at_once(
     parent: Path, standin: TestbedSpec
 ) -> None:
-    """A process that stands still would never see SIGTERM, and cost its whole grace."""
+    """A stopped process would not handle SIGTERM, and its end would take the whole grace period."""
     runtime = NativeRuntime()
     await runtime.up(standin, "default", "")
     await runtime.pause("back-1")
@@ -140,6 +138,6 @@ async def test_a_testbed_with_a_paused_instance_ends_at_once(
 
 
 async def test_without_a_testbed_nothing_can_be_killed() -> None:
-    """The message says so."""
+    """The message says that no testbed is up."""
     with pytest.raises(TestbedError, match="no testbed is up"):
         await NativeRuntime().kill("back-1")

@@ -41,7 +41,7 @@ def alive(testbed: Testbed) -> set[int]:
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    """A port on which somebody else listens."""
+    """A port on which another program listens."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
@@ -50,13 +50,13 @@ def taken_port() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 async def looked_at(own_parent: Path, standin: TestbedSpec) -> AsyncIterator[Testbed]:
-    """One testbed for those that only look at it."""
+    """A testbed that tests only read."""
     async with NativeRuntime(own_parent).running(standin, "default") as testbed:
         yield testbed
 
 
 async def test_up_serves_through_the_entry_link(own_parent: Path, looked_at: Testbed) -> None:
-    """The gateway's address is the entry link's proxy, and it answers."""
+    """The gateway's address is the proxy of the entry link, and it responds."""
     assert await get(f"{looked_at.gateway}/") == '"default"'
     entry = next(link for link in looked_at.links if link.name == "client-front")
     assert looked_at.gateway == f"http://{entry.listen}"
@@ -65,7 +65,7 @@ async def test_up_serves_through_the_entry_link(own_parent: Path, looked_at: Tes
 
 
 async def test_each_database_belongs_to_a_role_of_its_name(looked_at: Testbed) -> None:
-    """A service reaches its database through its link; the auditor goes around it."""
+    """A service uses its database through its link; the auditor bypasses the link."""
     link = next(each for each in looked_at.links if each.name == "back-db")
     for dsn in (f"postgresql://back@{link.listen}/back", looked_at.databases[0].dsn):
         connection = await asyncpg.connect(dsn)
@@ -74,7 +74,7 @@ async def test_each_database_belongs_to_a_role_of_its_name(looked_at: Testbed) -
 
 
 async def test_down_leaves_no_process_and_no_folder(parent: Path, standin: TestbedSpec) -> None:
-    """All that was started is ended, and ending again does no harm."""
+    """Every process has ended, and a second ``down`` does nothing."""
     runtime = NativeRuntime()
     testbed = await runtime.up(standin, "default", "")
     assert alive(testbed) == pids(testbed)
@@ -84,10 +84,10 @@ async def test_down_leaves_no_process_and_no_folder(parent: Path, standin: Testb
     assert folders(parent) == ()
 
 
-async def test_a_service_is_told_its_own_links_and_no_address_of_a_peer(
+async def test_a_service_receives_its_own_links_and_no_address_of_a_peer(
     parent: Path, standin: TestbedSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the user's environment holds (a proxy, a collector) does not reach the services either."""
+    """The user's HTTP proxy and collector do not reach the services either."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     async with NativeRuntime().running(standin, "default", "http://127.0.0.1:4318") as testbed:
         front, back = testbed.services
@@ -104,7 +104,7 @@ async def test_a_service_is_told_its_own_links_and_no_address_of_a_peer(
 
 
 async def test_two_testbeds_run_side_by_side(parent: Path, standin: TestbedSpec) -> None:
-    """They share nothing, and ending one leaves the other as it is."""
+    """They share nothing, and ending one does not affect the other."""
     first, second = NativeRuntime(), NativeRuntime()
     one, two = await asyncio.gather(
         first.up(standin, "default", ""), second.up(standin, "other", "")
@@ -121,7 +121,7 @@ async def test_two_testbeds_run_side_by_side(parent: Path, standin: TestbedSpec)
 
 
 async def test_a_fixed_gateway_port_is_used(parent: Path, standin: TestbedSpec) -> None:
-    """``--gateway-port`` is where the entry link listens."""
+    """The entry link listens on ``--gateway-port``."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -130,24 +130,24 @@ async def test_a_fixed_gateway_port_is_used(parent: Path, standin: TestbedSpec) 
         await get(f"{testbed.gateway}/")
 
 
-async def test_a_taken_gateway_port_is_said_before_anything_starts(
+async def test_a_taken_gateway_port_is_reported_before_anything_starts(
     parent: Path, standin: TestbedSpec, taken_port: int
 ) -> None:
-    """The message names the port, the option, and who has it."""
+    """The message names the port, the option, and the program that uses the port."""
     with pytest.raises(TestbedError, match=rf"port {taken_port} .*--gateway-port.* is taken by "):
         await NativeRuntime(gateway_port=taken_port).up(standin, "default", "")
     assert folders(parent) == ()
 
 
 @pytest.mark.parametrize("part", ["toxiproxy", "postgres", "front", "front-back"])
-async def test_a_lost_race_for_a_port_is_mended_by_other_ports(
+async def test_a_port_taken_in_between_is_replaced_by_another(
     part: str,
     parent: Path,
     standin: TestbedSpec,
     taken_port: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whichever part finds its port taken between our look and its use, the next try succeeds."""
+    """If another program takes the port of any part after our check, the next attempt succeeds."""
     layouts: list[PortMap] = []
 
     def unlucky(*given: Any, **beside: Any) -> PortMap:
@@ -176,16 +176,16 @@ def _with_port(layout: PortMap, part: str, port: int) -> PortMap:
 
 
 async def test_a_service_that_dies_at_start_is_quoted(parent: Path, standin: TestbedSpec) -> None:
-    """One message with exit code and last words; what else had been started is gone."""
+    """One message with exit code and last output; all other processes have ended."""
     with pytest.raises(TestbedError, match=r"(?s)-1 ended with exit code 7 .*out of cheese"):
         await NativeRuntime().up(standin, "dies", "")
     assert folders(parent) == ()
 
 
-async def test_a_service_that_never_gets_ready_is_given_up(
+async def test_a_service_that_never_gets_ready_is_an_error(
     parent: Path, standin: TestbedSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message quotes what /readyz answered."""
+    """The message quotes the response of /readyz."""
     monkeypatch.setattr(services, "READY_LIMIT_S", 0.8)
     with pytest.raises(TestbedError, match=r"(?s)not ready within 0.8 s. .*503"):
         await NativeRuntime().up(standin, "deaf", "")
@@ -194,7 +194,7 @@ async def test_a_service_that_never_gets_ready_is_given_up(
 async def test_a_stubborn_service_is_killed(
     parent: Path, standin: TestbedSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SIGTERM has a limit."""
+    """SIGKILL follows SIGTERM after the grace period."""
     monkeypatch.setattr(ending, "SERVICE_GRACE_S", 0.2)
     async with NativeRuntime().running(standin, "stubborn") as testbed:
         pass
@@ -202,16 +202,16 @@ async def test_a_stubborn_service_is_killed(
 
 
 async def test_an_unknown_policy_is_named(parent: Path, standin: TestbedSpec) -> None:
-    """The message lists the policies that there are; nothing is started."""
+    """The message lists the existing policies; nothing is started."""
     with pytest.raises(TestbedError, match=r"no policy 'defualt' .*deaf, default, dies"):
         await NativeRuntime().up(standin, "defualt", "")
     assert folders(parent) == ()
 
 
-async def test_a_missing_server_names_all_the_ways(
+async def test_a_missing_server_lists_every_way_to_provide_it(
     parent: Path, standin: TestbedSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A configured path with nothing there is an error at once; all that had been started is gone."""
+    """A configured path without a program is an error; all processes have ended."""
     monkeypatch.setenv("AGUANTE_TOXIPROXY", str(tmp_path / "nothing"))
     with pytest.raises(
         TestbedError, match=r"AGUANTE_TOXIPROXY is .*nothing, which is no executable"
@@ -223,17 +223,15 @@ async def test_a_missing_server_names_all_the_ways(
 async def test_a_testbed_runs_on_a_disk_where_memory_has_no_room(
     parent: Path, standin: TestbedSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PostgreSQL's data then lies in the testbed's own folder."""
+    """PostgreSQL's data is then in the testbed's own folder."""
     monkeypatch.setattr(native, "MEMORY", parent / "no-memory")
     async with NativeRuntime().running(standin, "default") as testbed:
         assert (testbed.state / "data").resolve().parent == testbed.state
         await get(f"{testbed.gateway}/")
 
 
-async def test_cancelling_up_takes_down_what_had_been_started(
-    parent: Path, standin: TestbedSpec
-) -> None:
-    """Ctrl-C halfway leaves nothing."""
+async def test_cancelling_up_ends_every_process(parent: Path, standin: TestbedSpec) -> None:
+    """Ctrl-C during the start leaves no process and no folder."""
     ready = asyncio.Event()
     runtime = NativeRuntime(on_ready=lambda *_: ready.set())
     starting = asyncio.create_task(runtime.up(standin, "deaf", ""))
@@ -245,7 +243,7 @@ async def test_cancelling_up_takes_down_what_had_been_started(
 
 
 async def test_services_restart_with_another_policy(parent: Path, standin: TestbedSpec) -> None:
-    """Addresses, PostgreSQL and Toxiproxy stay; the services' processes are new."""
+    """The services' processes are new; addresses, PostgreSQL and Toxiproxy stay."""
     runtime = NativeRuntime()
     async with runtime.running(standin, "default") as before:
         after = await runtime.restart_services("other", "")
@@ -256,14 +254,14 @@ async def test_services_restart_with_another_policy(parent: Path, standin: Testb
 
 
 async def _leave_behind(parent: Path, ref: ProcessRef) -> Path:
-    """What a killed run leaves: a folder with its state, and a lock that nobody holds."""
+    """Create the leftovers of a killed run: a folder with its state, and a lock that is free."""
     workspace = await claim(parent)
     workspace.save(SavedState(id=workspace.id, owner=ref, detached=False, processes=(ref,)))
     workspace.release()
     return workspace.root
 
 
-async def test_what_a_killed_run_left_is_swept(parent: Path) -> None:
+async def test_leftovers_of_a_killed_run_are_removed(parent: Path) -> None:
     """Its processes are ended and its folder is removed."""
     process = await asyncio.create_subprocess_exec("sleep", "60")
     started = psutil.Process(process.pid).create_time()
@@ -273,8 +271,8 @@ async def test_what_a_killed_run_left_is_swept(parent: Path) -> None:
     assert not root.exists()
 
 
-async def test_a_reused_pid_is_left_alone(parent: Path) -> None:
-    """A pid whose start time differs belongs to somebody else."""
+async def test_a_reused_pid_is_not_killed(parent: Path) -> None:
+    """A pid with another start time belongs to another process."""
     process = await asyncio.create_subprocess_exec("sleep", "60")
     started = psutil.Process(process.pid).create_time() - 3600
     await _leave_behind(parent, ProcessRef(name="front-1", pid=process.pid, started=started))
@@ -290,19 +288,19 @@ async def test_a_living_testbed_is_not_swept(own_parent: Path, looked_at: Testbe
     assert alive(looked_at) == pids(looked_at)
 
 
-def test_a_folder_of_somebody_else_is_refused(
+def test_a_folder_of_another_user_is_rejected(
     parent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A temporary folder that another user made first would let them read and replace our files."""
+    """In a temporary folder that another user has created, that user could read and replace our files."""
     monkeypatch.setattr("os.geteuid", lambda: 4711)
-    with pytest.raises(TestbedError, match=r"belongs to somebody else.*AGUANTE_STATE"):
+    with pytest.raises(TestbedError, match=r"is not a folder of this user.*AGUANTE_STATE"):
         make_private(parent)
 
 
-async def test_a_folder_that_postgres_cannot_enter_is_named(
+async def test_a_folder_that_postgres_cannot_access_is_named(
     parent: Path, standin: TestbedSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message says who cannot enter what, and which variable moves it."""
+    """The message names the account, the folder, and the variable that sets another folder."""
     monkeypatch.setattr(native, "MEMORY", parent / "no-memory")
     closed = parent / "closed"
     closed.mkdir(mode=0o700)

@@ -32,7 +32,7 @@ _SEEN = re.compile(
 
 @dataclass(frozen=True)
 class Shop:
-    """The real testbed with two inventories, an event, and where its spans go."""
+    """The real testbed with two instances of inventory, an event, and a collector for its spans."""
 
     runtime: NativeRuntime
     event_id: str
@@ -47,7 +47,7 @@ class Shop:
         return [each for each in self.testbed.services if each.name == "inventory"]
 
     async def read_over(self, connections: int) -> Counter[int | str]:
-        """Statuses of as many reads through the proxy, each over a connection of its own."""
+        """Send reads through the proxy, each over a new connection, and return their statuses."""
         listen = next(e.listen for e in self.testbed.links if e.name == "gateway-inventory")
         url = f"http://{listen}/events/{self.event_id}"
         connector = aiohttp.TCPConnector(force_close=True, limit=8)
@@ -57,7 +57,7 @@ class Shop:
             )
 
     async def seen(self) -> dict[str, float]:
-        """How many reads each inventory says it has answered."""
+        """Return the number of reads that each instance of inventory reports."""
         async with aiohttp.ClientSession() as session:
             found = {}
             for each in self.inventories:
@@ -68,7 +68,7 @@ class Shop:
         return found
 
     async def reserve(self) -> int | str:
-        """The status of one reservation through the gateway."""
+        """Make a reservation through the gateway and return the status."""
         body = {"user_id": "ann", "event_id": self.event_id, "quantity": 1}
         limit = aiohttp.ClientTimeout(total=10)
         async with (
@@ -102,7 +102,7 @@ async def shop(
 
 
 async def test_each_replica_is_a_process_with_an_address_of_its_own(shop: Shop) -> None:
-    """The links lead to neither of these, but to the port that they share."""
+    """The links lead to the shared port, not to these addresses."""
     one, two = shop.inventories
     assert (one.instance, two.instance) == ("inventory-1", "inventory-2")
     assert one.pid != two.pid
@@ -112,7 +112,7 @@ async def test_each_replica_is_a_process_with_an_address_of_its_own(shop: Shop) 
 
 
 async def test_both_replicas_get_traffic(shop: Shop) -> None:
-    """Each connection's requests are answered by one of them, and none is lost in between."""
+    """Each request is handled by one of them, and none is lost."""
     before = await shop.seen()
     assert await shop.read_over(CONNECTIONS) == {200: CONNECTIONS}
     after = await shop.seen()
@@ -122,7 +122,7 @@ async def test_both_replicas_get_traffic(shop: Shop) -> None:
 
 
 async def test_killing_one_leaves_the_service_usable(shop: Shop) -> None:
-    """The kernel gives every new connection to the survivor; started again, the other gets its share."""
+    """The survivor receives every new connection; after a restart the other receives its share again."""
     await shop.runtime.kill("inventory-1")
     assert await shop.read_over(CONNECTIONS) == {200: CONNECTIONS}
     # The gateway's and reservations' own connections to the dead replica were cut; theirs are made anew.
@@ -132,16 +132,16 @@ async def test_killing_one_leaves_the_service_usable(shop: Shop) -> None:
     assert (await shop.seen())["inventory-1"] > 0
 
 
-async def test_spans_tell_replicas_apart(shop: Shop) -> None:
-    """By ``service.instance.id``, under one service name."""
+async def test_spans_identify_the_replica(shop: Shop) -> None:
+    """They have one service name and different values of ``service.instance.id``."""
     await shop.read_over(CONNECTIONS)
     async with asyncio.timeout(10):
         while True:
             await asyncio.sleep(0.5)  # spans are exported twice a second
             decode_spans(shop.folder)
-            told = duckdb.sql(
+            said = duckdb.sql(
                 f"SELECT DISTINCT instance FROM '{shop.folder.spans}' WHERE service = 'inventory'"  # noqa: S608
             ).fetchall()
-            if len(told) == 2:
+            if len(said) == 2:
                 break
-    assert sorted(name for (name,) in told) == ["inventory-1", "inventory-2"]
+    assert sorted(name for (name,) in said) == ["inventory-1", "inventory-2"]

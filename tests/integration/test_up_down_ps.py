@@ -1,4 +1,4 @@
-"""``aguante up``, ``down`` and ``ps`` as a user meets them: processes, signals, exit codes."""
+"""The commands ``aguante up``, ``down`` and ``ps``: processes, signals, exit codes."""
 
 import json
 import signal
@@ -45,7 +45,7 @@ def alive(testbed: Testbed) -> bool:
 
 
 def wait_until_scraped(testbed: Testbed) -> None:
-    """Wait until its Prometheus has asked every service; it takes up its targets some seconds after it is ready."""
+    """Wait until its Prometheus has scraped every service, which takes some seconds after it is ready."""
     deadline = time.monotonic() + LIMIT_S
     url, wanted = f"{testbed.prometheus}/api/v1/query", {each.instance for each in testbed.services}
     while True:
@@ -58,7 +58,7 @@ def wait_until_scraped(testbed: Testbed) -> None:
 
 @pytest.fixture
 def attached(parent: Path, standin_file: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A runner that holds a testbed until it is told to end."""
+    """A runner that keeps a testbed up until it receives a signal."""
     command = aguante_command("up", "--testbed", str(standin_file))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as runner:
         yield runner
@@ -69,7 +69,7 @@ def attached(parent: Path, standin_file: Path) -> Iterator["subprocess.Popen[str
 def test_a_signal_ends_an_attached_testbed(
     how: signal.Signals, attached: "subprocess.Popen[str]", parent: Path
 ) -> None:
-    """Ctrl-C: exit 0, no process and no folder left; the table had named the addresses."""
+    """After Ctrl-C it exits with 0 and leaves no process or folder; the table contained the addresses."""
     testbed = wait_for_testbed(parent)
     attached.send_signal(how)
     output, _ = attached.communicate(timeout=LIMIT_S)
@@ -79,7 +79,7 @@ def test_a_signal_ends_an_attached_testbed(
 
 
 def test_a_signal_during_the_start_takes_everything_down(parent: Path, standin_file: Path) -> None:
-    """Ctrl-C while a service is not ready yet."""
+    """Ctrl-C before a service is ready leaves nothing."""
     command = aguante_command("up", "--testbed", str(standin_file), "--policy", "deaf")
     with subprocess.Popen(command) as runner:
         deadline = time.monotonic() + LIMIT_S
@@ -93,7 +93,7 @@ def test_a_signal_during_the_start_takes_everything_down(parent: Path, standin_f
 
 @pytest.mark.skipif(setpriv() is None, reason="the kernel ends orphans only through setpriv")
 def test_a_killed_runner_leaves_no_process(attached: "subprocess.Popen[str]", parent: Path) -> None:
-    """SIGKILL: the kernel ends the children; the next start removes the folder."""
+    """After SIGKILL the kernel ends the children, and the next start removes the folder."""
     testbed = wait_for_testbed(parent)
     attached.kill()
     wait_until_gone(parent)
@@ -105,7 +105,7 @@ def test_a_killed_runner_leaves_no_process(attached: "subprocess.Popen[str]", pa
 def test_down_ends_an_attached_testbed_through_its_runner(
     attached: "subprocess.Popen[str]", parent: Path
 ) -> None:
-    """The runner is asked, and cleans up by itself."""
+    """The runner receives a signal and cleans up."""
     testbed = wait_for_testbed(parent)
     assert run("down", testbed.id).returncode == 0
     assert attached.wait(LIMIT_S) == 0
@@ -113,7 +113,7 @@ def test_down_ends_an_attached_testbed_through_its_runner(
 
 
 def test_down_ends_exactly_the_detached_testbed_named(parent: Path, standin_file: Path) -> None:
-    """Two detached testbeds outlive their runners; ``down ID`` ends one, ``ps`` still shows the other."""
+    """Two detached testbeds survive their runners; ``down ID`` ends one, and ``ps`` still lists the other."""
     up = ("up", "--testbed", str(standin_file), "--detach", "--json")
     one, two = (Testbed.model_validate_json(run(*up).stdout) for _ in range(2))
     assert [each["id"] for each in json.loads(run("ps", "--json").stdout)] == sorted(
@@ -135,7 +135,7 @@ def test_down_ends_exactly_the_detached_testbed_named(parent: Path, standin_file
 def test_a_detached_testbed_is_not_swept_by_the_next_start(
     parent: Path, standin_file: Path
 ) -> None:
-    """Its own processes hold its lock, and the Prometheus that was asked for goes on scraping them."""
+    """Its processes hold its lock, and its Prometheus keeps scraping them."""
     up = ("up", "--testbed", str(standin_file), "--detach", "--json")
     observed = run(*up, "--with", "prometheus")
     one, two = (Testbed.model_validate_json(each.stdout) for each in (observed, run(*up)))
@@ -148,7 +148,7 @@ def test_a_detached_testbed_is_not_swept_by_the_next_start(
 
 
 def test_a_failed_start_exits_4_with_one_message(parent: Path, standin_file: Path) -> None:
-    """No traceback; the message says what died and what it said."""
+    """There is no traceback; the message names the process and quotes its last output."""
     failed = run("up", "--testbed", str(standin_file), "--policy", "dies")
     assert failed.returncode == 4
     assert "Traceback" not in failed.stderr
@@ -157,7 +157,7 @@ def test_a_failed_start_exits_4_with_one_message(parent: Path, standin_file: Pat
 
 
 def test_replicas_are_listed_each_with_its_own_address(parent: Path, standin_file: Path) -> None:
-    """``up --replicas`` prints one line each; links lead to neither of their addresses."""
+    """``up --replicas`` prints one line per replica; links lead to none of their own addresses."""
     up = ("up", "--testbed", str(standin_file), "--replicas", "back=2", "--detach", "--json")
     testbed = Testbed.model_validate_json(run(*up).stdout)
     try:
@@ -170,10 +170,8 @@ def test_replicas_are_listed_each_with_its_own_address(parent: Path, standin_fil
 
 
 @pytest.mark.parametrize("given", ["back=9", "bcak=2"])
-def test_replicas_that_cannot_be_are_wrong_usage(
-    given: str, parent: Path, standin_file: Path
-) -> None:
-    """Exit 3 before anything starts; the message says what was found."""
+def test_impossible_replicas_are_wrong_usage(given: str, parent: Path, standin_file: Path) -> None:
+    """It exits with 3 before anything starts; the message contains the value."""
     failed = run("up", "--testbed", str(standin_file), "--replicas", given)
     assert failed.returncode == 3
     assert given.partition("=")[0] in failed.stderr
@@ -181,7 +179,7 @@ def test_replicas_that_cannot_be_are_wrong_usage(
 
 
 def test_an_unknown_id_is_wrong_usage(parent: Path) -> None:
-    """Exit 3, and the message lists what runs."""
+    """It exits with 3, and the message lists the running testbeds."""
     failed = run("down", "017-beef")
     assert failed.returncode == 3
     assert "no testbed '017-beef'; running: none" in failed.stderr

@@ -1,4 +1,4 @@
-"""docker-compose.yml says nothing that another file owns otherwise, and confines every container alike."""
+"""docker-compose.yml agrees with the files that own its facts, and restricts every container in the same way."""
 
 import ast
 import re
@@ -41,7 +41,7 @@ def variables_of(name: str) -> dict[str, str]:
 
 
 def publications() -> list[tuple[str, str, str, str]]:
-    """(service, host address, variable:-default, port inside) of every published port."""
+    """Return (service, host address, variable:-default, port in the container) of every published port."""
     form = re.compile(r"(\S+):\$\{(\w+):-(\d+)\}:(\d+)")
     found = []
     for name, service in SERVICES.items():
@@ -52,8 +52,8 @@ def publications() -> list[tuple[str, str, str, str]]:
     return found
 
 
-def test_prometheus_is_started_as_natively() -> None:
-    """What a run, an exemplar and a query rest on is the same; where it keeps things, and how much, is its own."""
+def test_prometheus_has_the_flags_of_the_native_one() -> None:
+    """Its flags equal the native ones, except for paths and the size of the storage."""
     places = PrometheusFiles(Path("/c.yml"), Path("/samples"), Path("/log"))
     natively, there = set(arguments(places, 9090)), set(SERVICES["prometheus"]["command"])
     own = ("--config.file", "--storage.", "--web.listen-address")
@@ -61,15 +61,15 @@ def test_prometheus_is_started_as_natively() -> None:
     assert len([flag for flag in there if not flag.startswith(own)]) == 4
 
 
-def test_the_proxies_of_the_containers_are_made_from_the_links() -> None:
-    """proxies/toxiproxy.json is what `python proxies/make.py` writes."""
+def test_the_proxies_of_the_containers_are_generated_from_the_links() -> None:
+    """proxies/toxiproxy.json equals the output of `python proxies/make.py`."""
     render = runpy.run_path(str(ROOT / "proxies" / "make.py"))["render"]
     assert (ROOT / "proxies" / "toxiproxy.json").read_text() == render(SPEC)
 
 
 @pytest.mark.parametrize("service", SPEC.services, ids=lambda service: service.name)
-def test_a_service_is_given_its_own_links_and_no_other_address(service: Any) -> None:
-    """Each of its links by the proxy's port; no variable names a peer, a database or another port."""
+def test_a_service_receives_its_own_links_and_no_other_address(service: Any) -> None:
+    """Variables contain the proxy's port of each of its links, and no address of another service or database."""
     own = {
         "LINK_" + link.name.upper().replace("-", "_"): f"toxiproxy:{link.port}"
         for link in SPEC.links
@@ -91,7 +91,7 @@ def test_a_service_is_given_its_own_links_and_no_other_address(service: Any) -> 
 
 
 def test_what_the_runner_needs_is_published_on_loopback_alone() -> None:
-    """Every service at its own port, the gateway through Toxiproxy; each where a variable of its own says."""
+    """Every service publishes its port, the gateway through Toxiproxy; a variable sets each published port."""
     found = publications()
     assert {address for _, address, _, _ in found} == {"127.0.0.1"}
     variables = [variable for _, _, variable, _ in found]
@@ -104,7 +104,7 @@ def test_what_the_runner_needs_is_published_on_loopback_alone() -> None:
 
 
 def test_a_service_shares_its_network_with_toxiproxy_and_prometheus_alone() -> None:
-    """So no address of another service, nor of PostgreSQL, leads anywhere."""
+    """It therefore cannot reach another service or PostgreSQL directly."""
     members = {
         network: {name for name, each in SERVICES.items() if network in each.get("networks", [])}
         for network in STACK["networks"]
@@ -123,8 +123,8 @@ def test_a_service_shares_its_network_with_toxiproxy_and_prometheus_alone() -> N
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_container_is_confined(name: str) -> None:
-    """No root, no capability, nothing to write to, a bound on everything, and dead when it was killed."""
+def test_a_container_is_restricted(name: str) -> None:
+    """It has no root user, no capability, no writable file system, limits, and no restart policy."""
     service = SERVICES[name]
     assert service["restart"] == "no"
     assert service["read_only"] is True
@@ -139,27 +139,27 @@ def test_a_container_is_confined(name: str) -> None:
     assert ("healthcheck" in service) == (name not in TO_THE_END)
 
 
-def test_a_dial_into_the_void_does_not_hold_a_link_for_minutes() -> None:
-    """Toxiproxy dials one callee at a time: what the kernel does not give up blocks every caller of the link."""
+def test_a_failing_connect_does_not_block_a_link_for_minutes() -> None:
+    """Toxiproxy dials a link's callee one call at a time, so a long connect attempt blocks every caller."""
     assert SERVICES["toxiproxy"]["sysctls"] == {"net.ipv4.tcp_syn_retries": 1}
 
 
 def test_the_stack_needs_less_than_1_2_gb() -> None:
-    """By the limits of all that `docker compose up` leaves running; docs/containers.md repeats the sum."""
+    """The sum of the memory limits is below 1.2 GB and equals the one in docs/containers.md."""
     running = [n for n, each in SERVICES.items() if "profiles" not in each and n not in TO_THE_END]
     total = sum(memory_of(name) for name in running)
     assert total <= MEMORY_MAX_BYTES
     assert f"{total // 2**20} MiB" in (ROOT / "docs" / "containers.md").read_text()
 
 
-def test_only_the_runner_is_given_the_engine() -> None:
-    """Its socket is all power over the machine."""
+def test_only_the_runner_has_access_to_docker() -> None:
+    """Access to Docker's socket means full control of the machine."""
     given = [n for n, each in SERVICES.items() if "docker.sock" in str(each.get("volumes"))]
     assert given == ["chaos"]
 
 
 def test_a_container_waits_for_health_of_what_it_needs() -> None:
-    """Never merely for a start; what ends is waited for to the end."""
+    """Dependencies wait for healthy containers, or for containers to end, never only for their start."""
     for name, service in SERVICES.items():
         for needed, how in service.get("depends_on", {}).items():
             ending = needed in TO_THE_END
@@ -167,13 +167,13 @@ def test_a_container_waits_for_health_of_what_it_needs() -> None:
             assert how["condition"] == expected, f"{name} -> {needed}"
 
 
-def test_grafana_may_take_its_time_at_its_first_start() -> None:
-    """It makes its database then; the others' limit, tries times interval, would end the whole `up --wait`."""
+def test_grafana_has_a_longer_limit_at_its_first_start() -> None:
+    """It creates its database first; with the other containers' limit, `up --wait` would fail."""
     assert SERVICES["grafana"]["healthcheck"]["start_period"] == "60s"
 
 
 def test_no_password_is_in_the_file() -> None:
-    """Passwords are files in volumes, made by the stack itself."""
+    """Passwords are files in volumes, generated by the stack."""
     for name in SERVICES:
         for variable, value in variables_of(name).items():
             secret = re.search(r"PASSW|SECRET|TOKEN", variable)
@@ -182,7 +182,7 @@ def test_no_password_is_in_the_file() -> None:
 
 
 def test_images_are_pinned_and_are_the_versions_that_run_natively() -> None:
-    """The same experiment meets the same Toxiproxy and PostgreSQL on both runtimes."""
+    """Both runtimes use the same versions of Toxiproxy and PostgreSQL."""
     wanted = read_wanted(environ={})
     for tag in wanted.public.values():
         assert re.search(r":v?\d", tag), tag
@@ -193,19 +193,19 @@ def test_images_are_pinned_and_are_the_versions_that_run_natively() -> None:
 
 
 def test_the_runners_image_has_the_pumba_that_faults_take_by_default() -> None:
-    """One version, whether Pumba runs beside the runner or as a container."""
+    """Pumba has one version, as a program and as a container."""
     taken = bases_of(ROOT / "docker" / "chaos" / "Dockerfile")
     assert SPEC.pumba.image in taken
     assert PumbaSpec().image in taken
 
 
 def test_every_public_image_has_a_stand_in_or_a_reason() -> None:
-    """`make images-offline` leaves nothing out without a word."""
+    """`make images-offline` either builds an image or explains why not."""
     assert {*read_wanted(environ={}).public, "chaos"} == {PYTHON, *STAND_INS, *LEFT_OUT}
 
 
 def test_postgres_has_the_settings_of_the_native_runtime() -> None:
-    """Where it listens aside: another durability would be another system under test."""
+    """Apart from addresses, the settings are equal; with other durability it would be another system under test."""
     command = SERVICES["postgres"]["command"]
     here = set(re.findall(r"-c (\S+)", command))
     native = {each for each in _SERVER_OPTIONS if not each.startswith(("listen_", "unix_socket"))}
@@ -213,7 +213,7 @@ def test_postgres_has_the_settings_of_the_native_runtime() -> None:
 
 
 def test_each_database_of_the_testbed_is_made() -> None:
-    """By the script that PostgreSQL plays, with the passwords that the first container makes."""
+    """PostgreSQL's init script creates it, with the passwords that the first container generates."""
     names = [database.name for database in SPEC.databases]
     script = (ROOT / "docker" / "postgres" / "10-databases.sh").read_text()
     assert f"for name in {' '.join(names)}; do" in script
@@ -231,8 +231,8 @@ def imported_by_the_services() -> set[str]:
     return found
 
 
-def test_the_services_image_holds_what_they_import() -> None:
-    """Its requirements are their imports, at the versions of the project's lock file."""
+def test_the_services_image_contains_their_imports() -> None:
+    """Its requirements equal the services' imports, in the versions of the project's lock file."""
     folder = ROOT / "docker" / "services"
     asked = [
         line for line in (folder / "requirements.in").read_text().splitlines() if line[0] != "#"
@@ -260,15 +260,15 @@ def test_the_services_image_holds_what_they_import() -> None:
 
 
 @pytest.mark.parametrize("image", ["services", "runner"])
-def test_an_image_is_made_of_the_locked_versions(image: str) -> None:
-    """What runs in containers is what the tests ran."""
+def test_an_image_has_the_locked_versions(image: str) -> None:
+    """Containers use the versions that the tests use."""
     pinned = pins(ROOT / "requirements.txt")
     for name, version in pins(ROOT / "docker" / image / "requirements.txt").items():
         assert pinned[name] == version, name
 
 
-def test_the_runners_image_holds_what_the_project_needs() -> None:
-    """`make lock` writes its requirements too."""
+def test_the_runners_image_contains_the_projects_requirements() -> None:
+    """`make lock` also writes its requirements."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = {re.split(r"[<>=]", each)[0].replace(".", "-") for each in project["dependencies"]}
     assert needed <= set(pins(ROOT / "docker" / "runner" / "requirements.txt"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from aguante.cli.commands.run import heal_leftovers, jobs_option, passed_on, retry_option
+from aguante.cli.commands.run import jobs_option, passed_on, prepare, retry_option
 from aguante.cli.consoles import ProgressConsole
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.command_line import command_line
@@ -202,7 +202,7 @@ def _play(
     for policy in policies:
         check_policy(loaded.spec, policy)
     console = ProgressConsole()
-    if not heal_leftovers(how.runs, console):
+    if not prepare(how.runs, loaded.spec, how.runtime.name, console):
         message = "a fault left behind by a killed run cannot be undone: see `aguante recover`"
         raise TestbedError(message)
     ((file, experiment),) = loaded.experiments

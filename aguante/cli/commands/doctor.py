@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from aguante.cli.consoles import output_console
-from aguante.cli.diagnose.machine_check import SUPPORTED, Check, Machine, examine
+from aguante.cli.diagnose.check import Check
+from aguante.cli.diagnose.machine_check import SUPPORTED, Machine, examine
 from aguante.cli.diagnose.telemetry_check import examine_telemetry
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.run_folders import runs_option

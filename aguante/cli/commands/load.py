@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from aguante.cli.commands.run import heal_leftovers
+from aguante.cli.commands.run import prepare
 from aguante.cli.consoles import ProgressConsole, output_console
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.completion_names import policies
@@ -162,7 +162,7 @@ def load_command(  # noqa: PLR0913 - an argument for each option
     if loaded.invalid:
         return ExitCode.INVALID
     progress = ProgressConsole(plain=ci)
-    if not heal_leftovers(runs, progress):
+    if not prepare(runs, loaded.spec, runtime.name, progress):
         return ExitCode.TESTBED
     verdicts = progress if as_json else output_console(plain=ci)
     live = progress.is_terminal and not ci

@@ -8,15 +8,16 @@ import click
 from rich.console import Console
 
 from aguante.cli.consoles import ProgressConsole, output_console
+from aguante.cli.diagnose.process_limits import require_process_limits
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.command_line import command_line
 from aguante.cli.options.completion_names import policies
 from aguante.cli.options.experiment_files import (
-    experiment_argument,
     select,
     set_option,
     tag_option,
 )
+from aguante.cli.options.library_choice import choose_experiment
 from aguante.cli.options.run_folders import runs_option, writable
 from aguante.cli.options.runtime_choice import attach_option, chosen, refuse_stdin, runtime_option
 from aguante.cli.options.testbed_option import check_policy, testbed_option
@@ -33,6 +34,7 @@ from aguante.runtimes.sidecars import Sidecars
 from aguante.runtimes.testbed_state import default_parent
 from aguante.suite.many_runs import Entry, interleave
 from aguante.suite.suite_runner import SuiteSettings, suite_of_one
+from aguante.testbed.testbed_spec import TestbedSpec
 
 jobs_option = click.option(
     "--jobs",
@@ -53,7 +55,7 @@ retry_option = click.option(
 
 
 @click.command("run")
-@experiment_argument
+@click.argument("experiments", nargs=-1, metavar="[EXPERIMENT...]", type=click.Path(path_type=Path))
 @testbed_option
 @set_option
 @click.option(
@@ -105,7 +107,7 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     """Run EXPERIMENT files on the real system, and print a verdict for each.
 
     EXPERIMENT is a file, a folder (all its YAML files), a quoted pattern, a name from the library (see `aguante list`),
-    or - for standard input.
+    or - for standard input; without one, the experiments of the library are offered.
 
     Starts the services, PostgreSQL and Toxiproxy, natively or in containers (or uses a running testbed), generates
     open-loop load, injects the faults, heals them, audits the databases, and writes a run folder with verdict.json
@@ -116,30 +118,20 @@ def run_command(  # noqa: PLR0913 - an argument for each option
 
     The exit code is the most severe one of all runs (see `aguante --help`). Ctrl-C heals the faults and then stops.
     """
-    if attach == str(STDIN) and STDIN in experiments:
-        message = "standard input can be used only once: give EXPERIMENT or --attach as a file"
-        raise click.UsageError(message)
+    experiments = experiments or (choose_experiment(testbed, ask=not (as_json or quiet or ci)),)
+    refuse_stdin_twice(experiments, attach)
     runtime = chosen(runtime_name, attach, at_once=jobs, sidecars=sidecars.names)
     loaded = select(experiments, tags, testbed, sets, runtime.name, keep_in=runs)
     if loaded.invalid:
         return ExitCode.INVALID
     check_policy(loaded.spec, policy)
     progress = ProgressConsole(plain=ci)
-    if not heal_leftovers(runs, progress):
+    if not prepare(runs, loaded.spec, runtime.name, progress):
         return ExitCode.TESTBED
-    entries = [Entry.of(*each, loaded.spec, policy) for each in loaded.experiments]
-    planned = interleave(entries, repeat, seed)
     verdicts = progress if as_json else output_console(plain=ci)
-    if len(planned) == 1:
-        wanted = SingleRun(
-            loaded.experiments[0][1],
-            loaded.spec,
-            planned[0].path,
-            runs,
-            planned[0].policy,
-            seed,
-            runtime,
-        )
+    if len(loaded.experiments) * repeat == 1:
+        ((path, experiment),) = loaded.experiments
+        wanted = SingleRun(experiment, loaded.spec, str(path), runs, policy, seed, runtime)
         live = progress.is_terminal and not ci
         terminal = Terminal(progress, verdicts, quiet=quiet, live=live)
         started = datetime.now(UTC)
@@ -149,6 +141,8 @@ def run_command(  # noqa: PLR0913 - an argument for each option
         refuse_stdin(runtime)
         given = passed_on(testbed, runs, sets, runtime)
         settings = SuiteSettings(runs, jobs, retry_inconclusive, given, command_line())
+        entries = [Entry.of(*each, loaded.spec, policy) for each in loaded.experiments]
+        planned = interleave(entries, repeat, seed)
         suite, folder = play_suite(planned, settings, progress, quiet=quiet)
         print_suite(verdicts, suite, folder)
     if as_json:
@@ -156,12 +150,24 @@ def run_command(  # noqa: PLR0913 - an argument for each option
     return suite.exit_code
 
 
-def heal_leftovers(runs: Path, console: Console) -> bool:
-    """Undo the faults that killed runs left behind; False if one could not be undone.
+def refuse_stdin_twice(experiments: tuple[Path, ...], attach: str | None) -> None:
+    """Standard input holds one file.
 
     Raises:
-        TestbedError: the folder of all runs cannot be written, so no run could be journaled.
+        click.UsageError: both the experiment and the testbed are to be read from it.
     """
+    if attach == str(STDIN) and STDIN in experiments:
+        message = "standard input can be used only once: give EXPERIMENT or --attach as a file"
+        raise click.UsageError(message)
+
+
+def prepare(runs: Path, spec: TestbedSpec, runtime: RuntimeName, console: Console) -> bool:
+    """Check what a run needs, and undo the faults that killed runs left behind; False if one could not be undone.
+
+    Raises:
+        TestbedError: a run could not succeed, or could not be journaled.
+    """
+    require_process_limits(runtime, spec)
     writable(runs)
     left = asyncio.run(recover(runs, default_parent()))
     for each in left:

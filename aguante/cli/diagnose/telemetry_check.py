@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from aguante.cli.diagnose.machine_check import Check
+from aguante.cli.diagnose.check import Check
 from aguante.clients.prometheus_queries import Prometheus, PrometheusError
 from aguante.collect.metrics_scraper import parse, spans_dropped
 from aguante.testbed.runtime import Testbed

@@ -4,69 +4,56 @@ import hashlib
 import ipaddress
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from aguante.clients.docker_cli import PROJECT_LABEL, SERVICE_LABEL
 from aguante.faults.fault_options import Option, OptionValue, PortList, Whole, as_text
 from aguante.faults.planned_fault import PlannedFault
 from aguante.faults.pumba.pumba_commands import COMMANDS, PumbaCommand
-from aguante.faults.pumba.pumba_fault import PumbaFault
+from aguante.faults.pumba.pumba_fault import PumbaFault, PumbaUndo
 from aguante.faults.pumba.pumba_rules import STRESSORS
 
 SEED_LIMIT = 2**31
 
 
-@dataclass(frozen=True)
-class Target:
-    """One container, with its project and service."""
-
-    project: str
-    service: str
-    container: str
-    """Its exact name."""
+def dry_run(undo: PumbaUndo) -> list[str]:
+    """Pumba logs which of the containers it would kill, and does nothing."""
+    return [*_global(undo, "info"), "--dry-run", "kill", *undo.containers]
 
 
-def matching(targets: "list[Target] | tuple[Target, ...]") -> list[str]:
-    """A dry run: Pumba logs which of these it would kill, and does nothing."""
-    chosen = [each.container for each in targets]
-    return [*_global(targets[0], "info"), "--dry-run", "kill", *chosen]
-
-
-def arguments(fault: PlannedFault, target: Target, image: str, seed: int) -> list[str]:
-    """Everything behind ``pumba`` for one container.
+def arguments(fault: PlannedFault, undo: PumbaUndo, container: str) -> list[str]:
+    """The arguments of Pumba for one container.
 
     The target is always one exact name together with its labels: without a name Pumba acts on all containers, and it
     inspects every container that the labels do not exclude.
 
     Args:
         fault: planned, and therefore checked.
-        target: the container.
-        image: of the helper container; ignored where there is none.
-        seed: identifies the container of stress-ng, and makes its random draws repeatable.
+        undo: names project, service and helper image.
+        container: its exact name.
     """
     wanted = fault.of(PumbaFault)
     command, values = COMMANDS[wanted.command], dict(wanted.options)
     parent, _, child = command.name.partition(" ")
     own = [each for each in command.options if each not in command.shared]
     return [
-        *_global(target, "debug" if command.helper else "info"),
+        *_global(undo, "debug" if command.helper else "info"),
         parent,
         *_duration(command, fault),
-        *_image(command, image),
+        *_image(command, undo.image),
         *(word for option in command.shared for word in _flag(option, values)),
         *([child] if child else []),
         *(word for option in own if _wanted(option, values) for word in _flag(option, values)),
-        *_more(command, fault, values, seed),
-        target.container,
+        *_more(command, fault, values, seed_of(undo.token)),
+        container,
     ]
 
 
-def _global(target: Target, level: str) -> list[str]:
+def _global(undo: PumbaUndo, level: str) -> list[str]:
     return [
         "--json",
         f"--log-level={level}",
-        f"--label={PROJECT_LABEL}={target.project}",
-        f"--label={SERVICE_LABEL}={target.service}",
+        f"--label={PROJECT_LABEL}={undo.project}",
+        f"--label={SERVICE_LABEL}={undo.service}",
     ]
 
 
@@ -74,7 +61,7 @@ def _duration(command: PumbaCommand, fault: PlannedFault) -> list[str]:
     """Pumba also requires it for ``stop``, but ignores it there without ``--restart``."""
     if not command.lasts and command.name != "stop":
         return []
-    return [f"--duration={round((fault.length_s) * 1000)}ms"]
+    return [f"--duration={round(fault.length_s * 1000)}ms"]
 
 
 def _image(command: PumbaCommand, image: str) -> list[str]:

@@ -11,12 +11,12 @@ import time
 from aguante.clients.docker_causes import FREEZE_TRIES, NOT_FROZEN
 from aguante.clients.docker_cli import Container, Docker, DockerError
 from aguante.drivers.driver import FaultError, as_fault_error
-from aguante.drivers.pumba.pumba_arguments import Target, arguments, seed_of
+from aguante.drivers.pumba.pumba_arguments import arguments
 from aguante.drivers.pumba.pumba_begin import begins
 from aguante.drivers.pumba.pumba_cli import PumbaCli
 from aguante.drivers.pumba.pumba_containers import Containers
 from aguante.drivers.pumba.pumba_helpers import Helpers
-from aguante.drivers.pumba.pumba_prepare import Preparing, targets_of
+from aguante.drivers.pumba.pumba_prepare import Preparing
 from aguante.drivers.pumba.pumba_run import PumbaRun
 from aguante.faults.planned_fault import PlannedFault
 from aguante.faults.pumba.pumba_commands import COMMANDS
@@ -87,21 +87,21 @@ class PumbaDriver:
         with as_fault_error(what, FaultError, DockerError):
             undo = self._undos[fault.id] = await self._as_of_now(self._undos[fault.id])
             self._began.add(fault.id)
-            work = (self._begin(fault, undo, target) for target in targets_of(undo))
+            work = (self._begin(fault, undo, container) for container in undo.containers)
             # until the last one ends: none may start a Pumba while the undo is under way
             for failure in await asyncio.gather(*work, return_exceptions=True):
                 if failure is not None:
                     raise failure
 
-    async def _begin(self, fault: PlannedFault, undo: PumbaUndo, target: Target) -> None:
+    async def _begin(self, fault: PlannedFault, undo: PumbaUndo, container: str) -> None:
         """Start a Pumba for one container, and another if the container could not be frozen at that moment."""
         runs = self.runs.setdefault(fault.id, [])
-        words = arguments(fault, target, undo.image, seed_of(undo.token))
+        words = arguments(fault, undo, container)
         for left in reversed(range(FREEZE_TRIES)):
             run = await self.pumba.start(words, undo.token)
             runs.append(run)
             try:
-                await begins(self._containers, undo, run, target.container)
+                await begins(self._containers, undo, run, container)
             except FaultError as why:
                 if not left or NOT_FROZEN not in str(why):
                     raise

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aguante.clients.docker_cli import Container
 from aguante.drivers.driver import FaultError
-from aguante.drivers.pumba.pumba_arguments import Target, iptables_rules, matching
+from aguante.drivers.pumba.pumba_arguments import dry_run, iptables_rules
 from aguante.drivers.pumba.pumba_cli import PumbaCli, have_image
 from aguante.drivers.pumba.pumba_containers import Containers
 from aguante.drivers.pumba.pumba_helpers import Helpers
@@ -124,7 +124,7 @@ class Preparing:
 
     async def _seen_by_pumba(self, fault: PlannedFault, undo: PumbaUndo) -> None:
         """A dry run: Pumba would silently do nothing to a container that it does not match."""
-        run = await self.pumba.start(matching(targets_of(undo)), undo.token)
+        run = await self.pumba.start(dry_run(undo), undo.token)
         if not await run.end(DRY_RUN_LIMIT_S):
             await run.kill()
         seen = {each.name for each in run.lines if each.message == COMMANDS["kill"].begun}
@@ -136,11 +136,6 @@ class Preparing:
                 "label com.gaiaadm.pumba.skip"
             )
             raise FaultError(message)
-
-
-def targets_of(undo: PumbaUndo) -> list[Target]:
-    """The containers of a fault, one by one."""
-    return [Target(undo.project, undo.service, each) for each in undo.containers]
 
 
 def _ends_within_s(command: PumbaCommand, options: Mapping[str, OptionValue]) -> float:

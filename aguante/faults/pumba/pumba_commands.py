@@ -5,7 +5,7 @@ jitter, ``rm`` removes volumes, ``exec`` kills process 1). Flags, messages and b
 these are narrower, a comment gives the reason.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,10 +22,8 @@ from aguante.faults.fault_options import (
     Words,
 )
 from aguante.faults.fault_variants import Rule, Variant, no_rule
-from aguante.faults.observation import ObservationRule
-from aguante.faults.pumba import pumba_observation as shown_by
+from aguante.faults.observation import EVERY_FAILURE, ObservationRule, by_errors, by_shift
 from aguante.faults.pumba import pumba_rules as rules
-from aguante.faults.pumba.pumba_observation import Options
 
 GRACE_S = (1, 20)
 """The undo waits until a container that was stopped has ended: at most so long."""
@@ -33,6 +31,9 @@ SHARE = (0.01, 1.0)
 LEAST_PERCENT = (0.01, 100.0)
 """Pumba writes shares with two decimals: less would be sent as 0, and do nothing."""
 PERCENT = (0.0, 100.0)
+_SLOWER = by_shift()
+SHARE_LEAST = 0.25
+"""Of a loss whose share is small or not known: a tenth of the attempts must then show it."""
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2")
 """Of those that Pumba knows; ``pause`` takes the place of SIGSTOP, since it has an undo."""
 
@@ -52,7 +53,10 @@ class PumbaCommand(Variant):
     """Pumba stays for the whole window, and takes a ``--duration``."""
     helper: Literal["", "tc", "iptables", "stress"] = ""
     """The image of the helper container that Pumba starts first; that takes about a second."""
-    observed: Callable[[Options], ObservationRule]
+    shown_by: ObservationRule = _SLOWER
+    """How attempts show it; of a delay and of a loss, the options say more (``PumbaFault.observation``)."""
+    lossy: bool = False
+    """It loses or corrupts a share of the packets, which the options give."""
 
     @property
     def schema_description(self) -> str:
@@ -72,7 +76,7 @@ _LIFE = (
         past="killed",
         begun="killing container",
         options=(_SIGNAL,),
-        observed=shown_by.failures,
+        shown_by=by_errors(*EVERY_FAILURE),
     ),
     PumbaCommand(
         name="stop",
@@ -81,7 +85,7 @@ _LIFE = (
         past="stopped",
         begun="stopping container",
         options=(Whole("grace_s", "--time", _GRACE, GRACE_S, default=5),),
-        observed=shown_by.failures,
+        shown_by=by_errors(*EVERY_FAILURE),
     ),
     PumbaCommand(
         name="pause",
@@ -90,7 +94,7 @@ _LIFE = (
         past="paused",
         begun="pausing container",
         lasts=True,
-        observed=shown_by.failures,
+        shown_by=by_errors(*EVERY_FAILURE),
     ),
     PumbaCommand(
         name="rm",
@@ -99,7 +103,7 @@ _LIFE = (
         past="removed",
         begun="removing container",
         rule=rules.whole_service,
-        observed=shown_by.failures,
+        shown_by=by_errors(*EVERY_FAILURE),
     ),
     PumbaCommand(
         name="restart",
@@ -108,7 +112,7 @@ _LIFE = (
         past="restarted",
         begun="restart container",
         options=(Whole("grace_s", "--timeout", _GRACE, GRACE_S, default=5, unit="s"),),
-        observed=shown_by.restart,
+        shown_by=ObservationRule(EVERY_FAILURE, new_process=True),
     ),
     PumbaCommand(
         name="exec",
@@ -121,7 +125,6 @@ _LIFE = (
             TextList("args", "--args", "its arguments"),
             TextList("undo_command", "", "program and arguments that undo it"),
         ),
-        observed=shown_by.slower,
     ),
 )
 
@@ -143,7 +146,8 @@ def _netem(
     name: str,
     meaning: str,
     *options: Option,
-    observed: Callable[[Options], ObservationRule],
+    shown_by: ObservationRule = _SLOWER,
+    lossy: bool = False,
     rule: Rule = no_rule,
 ) -> PumbaCommand:
     """One emulation of the kernel's netem, on what the service sends."""
@@ -156,7 +160,8 @@ def _netem(
         shared=_EMULATED,
         lasts=True,
         helper="tc",
-        observed=observed,
+        shown_by=shown_by,
+        lossy=lossy,
         rule=rule,
     )
 
@@ -172,10 +177,9 @@ _NETEM = (
         ),
         _CORRELATION,
         Words("distribution", "--distribution", "of the jitter", _DISTRIBUTIONS, default=""),
-        observed=shown_by.delayed,
         rule=rules.delay,
     ),
-    _netem("loss", "loses", _PACKETS, _CORRELATION, observed=shown_by.lossy),
+    _netem("loss", "loses", _PACKETS, _CORRELATION, lossy=True),
     _netem(
         "loss-state",
         "loses, by a Markov chain of four states,",
@@ -187,7 +191,7 @@ _NETEM = (
         ),
         Number("p23_percent", "--p23", "from (2) to (3)", PERCENT, default=100.0),
         Number("p14_percent", "--p14", "from (1) to a single loss (4)", PERCENT, default=0.0),
-        observed=shown_by.some_slower,
+        shown_by=by_shift(SHARE_LEAST),
     ),
     _netem(
         "loss-gemodel",
@@ -196,7 +200,7 @@ _NETEM = (
         Number("pb_percent", "--pb", "from bad to good", PERCENT, default=100.0),
         Number("lost_in_bad_percent", "--one-h", "lost in the bad state", PERCENT, default=100.0),
         Number("lost_in_good_percent", "--one-k", "lost in the good state", PERCENT, default=0.0),
-        observed=shown_by.some_slower,
+        shown_by=by_shift(SHARE_LEAST),
     ),
     _netem(
         "rate",
@@ -213,11 +217,10 @@ _NETEM = (
         Whole(
             *("cell_overhead_bytes", "--celloverhead", "added to each cell", (0, 1500)), default=0
         ),
-        observed=shown_by.slower,
         rule=rules.rate,
     ),
-    _netem("duplicate", "sends twice", _PACKETS, _CORRELATION, observed=shown_by.some_slower),
-    _netem("corrupt", "flips a bit of", _PACKETS, _CORRELATION, observed=shown_by.lossy),
+    _netem("duplicate", "sends twice", _PACKETS, _CORRELATION, shown_by=by_shift(SHARE_LEAST)),
+    _netem("corrupt", "flips a bit of", _PACKETS, _CORRELATION, lossy=True),
 )
 
 _PROTOCOLS = ("any", "tcp", "udp", "icmp")
@@ -247,7 +250,7 @@ _LOSS = PumbaCommand(
     lasts=True,
     helper="iptables",
     rule=rules.loss,
-    observed=shown_by.lossy,
+    lossy=True,
 )
 
 _WORKERS = (0, 64)
@@ -269,7 +272,6 @@ _STRESS = PumbaCommand(
     lasts=True,
     helper="stress",
     rule=rules.stress,
-    observed=shown_by.slower,
 )
 
 COMMANDS: Mapping[str, PumbaCommand] = {

@@ -9,14 +9,16 @@ from aguante.core.values import Text
 from aguante.faults.fault_kind import ServiceFault, ServiceSection, Undo
 from aguante.faults.fault_options import OptionValue, as_text
 from aguante.faults.fault_variants import Written
-from aguante.faults.observation import ObservationRule
+from aguante.faults.observation import ObservationRule, by_delay, by_shift
 from aguante.faults.process import ACTIONS
-from aguante.faults.pumba.pumba_commands import COMMANDS, PumbaCommand
+from aguante.faults.pumba.pumba_commands import COMMANDS, SHARE_LEAST, PumbaCommand
 
 ONSET_ERROR_MAX_S = 1.0
 """Pumba is a program that is started for the fault: 0.1 to 0.4 s on two cores."""
 HELPER_ONSET_ERROR_MAX_S = 2.5
 """Where Pumba starts a helper container before the fault: 0.6 to 1.4 s on two cores."""
+PACKETS = 3
+"""Of a call that a lost one delays: the request, and the answers of the database; on kept connections no more."""
 
 
 class PumbaUndo(Undo):
@@ -73,14 +75,23 @@ class PumbaFault(ServiceFault):
         return HELPER_ONSET_ERROR_MAX_S if COMMANDS[self.command].helper else ONSET_ERROR_MAX_S
 
     def observation(self) -> ObservationRule:
-        """As the command's row says."""
-        return COMMANDS[self.command].observed(dict(self.options))
+        """By errors, by a delay, or by a shift of the attempts, as the command's row says.
+
+        TCP repeats a lost packet: attempts get slower (by 0.2 s and more a packet), and only some fail.
+        ``1 - (1 - p)^PACKETS`` of the calls lose at least one of the packets that matter.
+        """
+        command, options = COMMANDS[self.command], dict(self.options)
+        if command.lossy:
+            return by_shift(max(SHARE_LEAST, 1 - (1 - _lost(options)) ** PACKETS))
+        if "delay_ms" in options:
+            return by_delay(_whole(options, "delay_ms"), _whole(options, "jitter_ms"))
+        return command.shown_by
 
     def headline(self, length_s: float) -> str:
         """``payments killed for 4 s``, or ``netem delay on payments for 12 s``."""
         past = COMMANDS[self.command].past
         return (
-            self._did(past, length_s)
+            self.did(past, length_s)
             if past
             else f"{self.command} on {self.target} for {length_s:g} s"
         )
@@ -94,6 +105,21 @@ class PumbaFault(ServiceFault):
         listed = f" ({', '.join(chosen)})" if chosen else ""
         place = f"on {self.target}"
         return (f"{self.command}{listed} {place}", f"{self.command} {place}")
+
+
+def _lost(options: Mapping[str, OptionValue]) -> float:
+    """Share of the packets that iptables or netem drops or corrupts."""
+    percent, every = options.get("percent"), _whole(options, "every")
+    if isinstance(percent, int | float):
+        return percent / 100
+    probability = options.get("probability")
+    share = probability if isinstance(probability, int | float) else 0.0
+    return 1 / every if every else share
+
+
+def _whole(options: Mapping[str, OptionValue], key: str) -> int:
+    value = options.get(key, 0)
+    return value if isinstance(value, int) else 0
 
 
 class PumbaSection(ServiceSection):

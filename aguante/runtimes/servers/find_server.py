@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,17 @@ class SearchPaths:
     @classmethod
     def usual(cls, environ: Mapping[str, str] = os.environ) -> "SearchPaths":
         """The XDG cache folder, and Aguante's own ``tools/``."""
-        base = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        configured = environ.get("XDG_CACHE_HOME")
+        base = Path(configured) if configured else _home() / ".cache"
         return cls(environ, base / "aguante" / "servers", own_folder() / "tools")
+
+
+def _home() -> Path:
+    """The home folder; a folder of this user among the temporary files if it has none."""
+    try:
+        return Path.home()
+    except RuntimeError:  # neither HOME nor an entry in the user database
+        return Path(tempfile.gettempdir()) / f"aguante-{os.getuid()}"
 
 
 def _say_on_stderr(message: str) -> None:

@@ -1,4 +1,4 @@
-"""OTLP bodies made by hand, and a run folder that holds them."""
+"""Handmade OTLP bodies, and a run folder with them."""
 
 from pathlib import Path
 

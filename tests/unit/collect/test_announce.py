@@ -1,4 +1,4 @@
-"""Phases and faults as metrics: what is said when, and that nobody has to listen."""
+"""Phases and faults as metrics: what is pushed when, with and without a Prometheus."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -51,13 +51,13 @@ def said(body: bytes) -> tuple[Said, set[int]]:
     [(-0.1, ""), (0, "warmup"), (2, "baseline"), (7.99, "baseline"), (8, "fault"), (30, "")],
 )
 def test_one_phase_is_on_at_a_time(plan: Plan, at_s: float, phase: str) -> None:
-    """From its start up to the next; before and after the run none is."""
+    """Each phase lasts until the next begins; before and after the run no phase is on."""
     on = [each for each in gauges(plan, at_s, frozenset()) if each.value]
     assert [each.labels["phase"] for each in on] == ([phase] if phase else [])
 
 
-def test_a_fault_is_on_while_it_holds_whatever_the_plan_says(plan: Plan) -> None:
-    """With what it is done to; every fault of the plan is there at 0 from the start."""
+def test_a_fault_is_on_while_it_is_active_whatever_the_plan_says(plan: Plan) -> None:
+    """Its labels name the target; every planned fault starts at 0."""
     for active, value in ((frozenset(("slow",)), 1.0), (frozenset[str](), 0.0)):
         found, times = said(encode(gauges(plan, 1.0, active), EPOCH_NS))
         assert found["aguante_fault_active", "slow", "reservations-payments", "latency"] == value
@@ -65,45 +65,45 @@ def test_a_fault_is_on_while_it_holds_whatever_the_plan_says(plan: Plan) -> None
 
 
 def test_the_next_edge_is_a_phases_start_or_the_runs_end(plan: Plan) -> None:
-    """So that a phase is told when it begins, not up to a second later."""
+    """A phase is published when it begins, not up to a second later."""
     assert [next_edge_s(plan, at_s) for at_s in (-1, 0, 1.9, 8, 29)] == [0, 2, 2, 20, 30]
     assert next_edge_s(plan, 30) == float("inf")
 
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[tuple[str, list[Said]]]:
-    """What takes the pushes, as Prometheus does, and what it was told."""
-    told: list[Said] = []
+    """A server that accepts pushes as Prometheus does, and what it received."""
+    received: list[Said] = []
 
     async def take(request: web.Request) -> web.Response:
-        told.append(said(await request.read())[0])
+        received.append(said(await request.read())[0])
         return web.Response()
 
     app = web.Application()
     app.router.add_post("/api/v1/otlp/v1/metrics", take)
     async with TestServer(app) as server:
-        yield str(server.make_url("")).rstrip("/"), told
+        yield str(server.make_url("")).rstrip("/"), received
 
 
-async def test_the_end_of_a_run_is_said_with_what_still_holds(
+async def test_the_end_of_a_run_is_published_with_the_active_faults(
     plan: Plan, receiver: tuple[str, list[Said]]
 ) -> None:
-    """No phase is on any more, also of a run that was stopped; a fault that could not be lifted still is."""
-    address, told = receiver
+    """No phase is on any more, even in a run that was stopped; a fault that could not be undone still is."""
+    address, received = receiver
     async with PhasePublisher(
         plan, address, EPOCH_NS, lambda: 9.0, lambda: frozenset(("slow",))
     ) as one:
         pass
     assert one.failed == 0
-    last = told[-1]
+    last = received[-1]
     assert {name for name, value in last.items() if value} == {
         ("aguante_fault_active", "slow", "reservations-payments", "latency")
     }
 
 
 @pytest.mark.parametrize("address", ["", "http://127.0.0.1:9"])
-async def test_nobody_has_to_listen(plan: Plan, address: str) -> None:
-    """Without a Prometheus nothing is pushed; one that is dead costs a count."""
+async def test_a_missing_prometheus_costs_at_most_a_count(plan: Plan, address: str) -> None:
+    """Without a Prometheus nothing is pushed; pushes to a dead one are counted."""
     async with PhasePublisher(plan, address, EPOCH_NS, lambda: 9.0, frozenset) as one:
         pass
     assert one.accepted == 0
@@ -111,7 +111,7 @@ async def test_nobody_has_to_listen(plan: Plan, address: str) -> None:
 
 
 class Terminal(QuietProgress):
-    """Keeps what is said."""
+    """Keeps the steps."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -129,7 +129,7 @@ class Terminal(QuietProgress):
         (28, 2, PhasesPublished(taken=28, failed=2), ["Prometheus accepted 28 of 30 pushes"]),
     ],
 )
-def test_what_prometheus_did_not_take_is_written_down_and_said(
+def test_failed_pushes_are_logged_and_reported(
     plan: Plan,
     tmp_path: Path,
     taken: int,
@@ -137,12 +137,12 @@ def test_what_prometheus_did_not_take_is_written_down_and_said(
     written: PhasesPublished | None,
     said: list[str],
 ) -> None:
-    """In the run's diary where there is a Prometheus; on the terminal only where a push failed."""
+    """The run log counts pushes if there is a Prometheus; the terminal shows them only if one failed."""
     publisher = PhasePublisher(plan, "", EPOCH_NS, lambda: 9.0, frozenset)
     publisher.accepted, publisher.failed = taken, failed
-    terminal, diary = Terminal(), tmp_path / "events.jsonl"
-    with EventLog(diary) as log:
+    terminal, path = Terminal(), tmp_path / "events.jsonl"
+    with EventLog(path) as log:
         note_publishing(log, terminal, publisher)
-    assert read_run_log(diary).announced == written
+    assert read_run_log(path).announced == written
     assert len(terminal.said) == len(said)
     assert all(words in line for words, line in zip(said, terminal.said, strict=True))

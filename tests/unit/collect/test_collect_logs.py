@@ -1,10 +1,7 @@
-"""Logs come along."""
+"""Process logs are copied into the run folder."""
 
 from pathlib import Path
 
-import pytest
-
-from aguante.run_folder import log_files as logs
 from aguante.run_folder.log_files import copy_logs
 
 
@@ -20,19 +17,16 @@ def test_every_log_is_copied(tmp_path: Path) -> None:
     assert (target / "payments-1.log").read_text() == "paid\n"
 
 
-def test_of_a_log_beyond_the_limit_the_end_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The last lines are those that explain an end."""
-    monkeypatch.setattr(logs, "LOG_MAX_BYTES", 4)
+def test_of_a_log_beyond_the_limit_the_end_is_copied(tmp_path: Path) -> None:
+    """The last lines explain why a process ended."""
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "a.log").write_text("0123456789")
     target = tmp_path / "run"
     target.mkdir()
-    copy_logs(tmp_path / "logs", target)
+    copy_logs(tmp_path / "logs", target, max_bytes=4)
     assert (target / "a.log").read_text() == "6789"
 
 
 def test_a_testbed_without_logs_gives_none(tmp_path: Path) -> None:
-    """Containers keep theirs elsewhere."""
+    """Docker stores the logs of containers elsewhere."""
     assert copy_logs(tmp_path / "logs", tmp_path) == []

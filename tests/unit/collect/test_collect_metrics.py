@@ -1,4 +1,4 @@
-"""What is kept of scrapes, and read back."""
+"""What is stored of each scrape, and how it is read back."""
 
 import math
 from pathlib import Path
@@ -11,7 +11,7 @@ from aguante.collect.metrics_scraper import Scrape, changes, parse, read_series
 
 
 def test_samples_are_read_from_what_prometheus_client_writes() -> None:
-    """Labels that hold spaces and quotes too."""
+    """Labels may contain spaces and quotes."""
     registry = CollectorRegistry()
     Counter("spans_dropped", "x", ("reason",), registry=registry).labels('a "b" c').inc(3)
     Histogram("seconds", "x", buckets=(0.5, 1.0), registry=registry).observe(0.7)
@@ -28,7 +28,7 @@ def test_a_page_that_is_no_metrics_is_an_error() -> None:
 
 
 def test_only_what_changed_is_kept() -> None:
-    """New and different values; null for what is gone or not finite."""
+    """New and changed values are stored; null stands for a series that is gone or not finite."""
     before = {"a": 1.0, "b": 2.0, "c": 3.0}
     assert changes(before, {"a": 1.0, "b": 2.5, "d": 0.0, "e": math.inf}) == {
         "b": 2.5,
@@ -40,7 +40,7 @@ def test_only_what_changed_is_kept() -> None:
 
 
 def test_a_series_is_read_back_with_its_labels(tmp_path: Path) -> None:
-    """By exact name: another metric that begins alike is another metric; a torn line is passed over."""
+    """Only the exact name matches, not a common prefix; an incomplete line is ignored."""
     path = tmp_path / "metrics.jsonl"
     scrapes = [
         Scrape(at_s=1.0, instance="p-1", samples={'hits{link="a"}': 1.0, "hits_created": 9.0}),

@@ -1,4 +1,4 @@
-"""What is asked of Prometheus for an experiment, and what is written down of its answers."""
+"""Which queries an experiment sends to Prometheus, and what is stored of the results."""
 
 import json
 from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ ANSWERS: dict[str, tuple[int, object]] = {
 
 @pytest.fixture
 async def prometheus() -> AsyncIterator[tuple[str, list[dict[str, str]]]]:
-    """What answers as Prometheus does, and what it was asked."""
+    """A server that responds as Prometheus does, and the queries that it received."""
     seen: list[dict[str, str]] = []
 
     async def answer(request: web.Request) -> web.Response:
@@ -62,10 +62,10 @@ async def prometheus() -> AsyncIterator[tuple[str, list[dict[str, str]]]]:
         yield str(server.make_url("")).rstrip("/"), seen
 
 
-async def test_a_query_is_asked_over_its_window_by_the_wall_clock(
+async def test_a_query_covers_its_window_by_the_wall_clock(
     prometheus: tuple[str, list[dict[str, str]]],
 ) -> None:
-    """Once a second; and its points come back in seconds since t0, with what is no number as none."""
+    """One point per second, stored in seconds since t0; a value that is not a number is None."""
     address, seen = prometheus
     (line,) = await run_queries((QUERY,), address, EPOCH_S)
     assert seen == [
@@ -77,7 +77,7 @@ async def test_a_query_is_asked_over_its_window_by_the_wall_clock(
 async def test_several_series_are_counted_and_some_are_named(
     prometheus: tuple[str, list[dict[str, str]]],
 ) -> None:
-    """Their values are not kept: they are no answer."""
+    """Their values are not stored, since only one series is a valid result."""
     (line,) = await run_queries((Query("up", 8, 10),), prometheus[0], EPOCH_S)
     assert (line.series, len(line.labels), line.points) == (7, 5, ())
 
@@ -86,17 +86,17 @@ async def test_several_series_are_counted_and_some_are_named(
     ("query", "why"),
     [("wrong", "parse error: wrong"), ("html", "is not Prometheus")],
 )
-async def test_a_refusal_is_written_down(
+async def test_a_failed_query_is_stored_with_its_error(
     query: str, why: str, prometheus: tuple[str, list[dict[str, str]]]
 ) -> None:
-    """The other queries are asked all the same."""
+    """The other queries are sent all the same."""
     broken, good = await run_queries((Query(query, 8, 10), QUERY), prometheus[0], EPOCH_S)
     assert why in broken.error
     assert good.error == ""
 
 
-async def test_a_prometheus_that_is_not_there_is_said() -> None:
-    """Of one that does not answer the address, of none at all how to get one."""
+async def test_a_missing_prometheus_is_reported() -> None:
+    """If it does not respond, the error has its address; if there is none, how to get one."""
     (refused,) = await run_queries((QUERY,), "http://127.0.0.1:9", EPOCH_S)
     (absent,) = await run_queries((QUERY,), "", EPOCH_S)
     assert "http://127.0.0.1:9 did not respond" in refused.error
@@ -106,7 +106,7 @@ async def test_a_prometheus_that_is_not_there_is_said() -> None:
 async def test_what_is_written_is_read_back(
     prometheus: tuple[str, list[dict[str, str]]], tmp_path: Path
 ) -> None:
-    """And an experiment that asks nothing leaves no file."""
+    """An experiment without queries leaves no file."""
     lines = await run_queries((QUERY, Query("none", 1, 2)), prometheus[0], EPOCH_S)
     write_promql(tmp_path / "promql.jsonl", lines)
     assert read_promql(tmp_path / "promql.jsonl") == lines
@@ -123,8 +123,8 @@ def asking(shop: TestbedSpec, *asked: dict[str, object]) -> Experiment:
     return experiment.model_copy(update={"expect": clauses[:-1], "abort_when": clauses[-1:]})
 
 
-def test_the_same_question_is_asked_once(shop: TestbedSpec) -> None:
-    """Of ``expect`` and ``abort_when`` alike, over the part of the phase that was meant."""
+def test_the_same_query_is_sent_once(shop: TestbedSpec) -> None:
+    """For ``expect`` and ``abort_when`` together, over the given part of the phase."""
     experiment = asking(
         shop,
         {"phase": "fault", "after_s": 3, "before_s": 5},
@@ -139,8 +139,8 @@ def test_the_same_question_is_asked_once(shop: TestbedSpec) -> None:
     )
 
 
-def test_the_last_scrape_is_waited_for() -> None:
-    """Of the window that ends last, and never once it is long past."""
+def test_the_last_scrape_is_awaited() -> None:
+    """It is that of the window that ends last; a window long past needs no wait."""
     late = Query("x", 8, 30)
     assert scraped_in_s((QUERY, late), 29) == pytest.approx(1 + SETTLE_S)
     assert scraped_in_s((QUERY, late), 60) == 0

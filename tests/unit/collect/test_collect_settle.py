@@ -42,22 +42,22 @@ async def wait(counts: list[int | None], within_s: float = 30.0) -> Settled:
 async def test_two_empty_reads_in_a_row_are_settled(
     counts: list[int | None], took_s: float
 ) -> None:
-    """One empty read is not enough, and one that failed is not empty."""
+    """One empty read is not enough, and a failed read is not empty."""
     assert await wait(counts) == Settled(settled=True, took_s=took_s, unsettled=0)
 
 
 async def test_work_that_never_ends_is_not_settled() -> None:
-    """Within the limit, with how many are left."""
+    """At the limit, with the number of rows left."""
     result = await wait([3], within_s=5.0)
     assert result == Settled(settled=False, took_s=5.0, unsettled=3)
 
 
-async def test_a_system_that_flickers_is_not_settled() -> None:
-    """Never two empty reads in a row."""
+async def test_alternating_reads_are_not_settled() -> None:
+    """There are never two empty reads in a row."""
     result = await wait([0, 1] * 20, within_s=10.0)
     assert not result.settled
 
 
 async def test_a_database_that_cannot_be_read_is_not_settled() -> None:
-    """No data is never a pass."""
+    """Missing data is never a pass."""
     assert (await wait([None], within_s=3.0)).settled is False

@@ -12,7 +12,7 @@ from aguante.collect.span_decoder import COLUMNS, SpanRow, decode_spans
 
 
 def test_the_columns_and_their_types_are_those_that_the_measures_read(tmp_path: Path) -> None:
-    """Also when nothing was received at all."""
+    """Even if nothing was received."""
     folder = folder_with(tmp_path, b"")
     folder.otlp.unlink()
     assert decode_spans(folder).spans == 0
@@ -23,7 +23,7 @@ def test_the_columns_and_their_types_are_those_that_the_measures_read(tmp_path: 
 
 
 def test_a_client_span_is_an_attempt_over_a_link(tmp_path: Path) -> None:
-    """The link of an attempt, its number, and what it ended with."""
+    """With the link, the number and the outcome of the attempt."""
     attempt = span(
         7,
         kind=Span.SPAN_KIND_CLIENT,
@@ -71,7 +71,7 @@ def test_a_client_span_is_an_attempt_over_a_link(tmp_path: Path) -> None:
 
 
 def test_a_server_spans_link_is_where_its_failure_came_from(tmp_path: Path) -> None:
-    """The same attribute means the error's edge there, and must not count as an attempt."""
+    """There the same attribute is the link of the error and does not count as an attempt."""
     answered = span(
         1,
         kind=Span.SPAN_KIND_SERVER,
@@ -91,7 +91,7 @@ def test_a_server_spans_link_is_where_its_failure_came_from(tmp_path: Path) -> N
     ]  # fmt: skip
 
 
-def test_events_and_links_are_kept_as_json(tmp_path: Path) -> None:
+def test_events_and_links_are_stored_as_json(tmp_path: Path) -> None:
     """Names, times and attributes of events; traces and spans of links."""
     parent = span(1)
     event = parent.events.add(name="breaker.transition", time_unix_nano=1500)
@@ -113,35 +113,35 @@ def test_events_and_links_are_kept_as_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 5, 30])
-def test_a_torn_last_frame_is_cut(tmp_path: Path, cut: int) -> None:
-    """Killed while writing: everything before it is read, and the loss is said."""
+def test_an_incomplete_last_frame_is_ignored(tmp_path: Path, cut: int) -> None:
+    """After a kill during a write, everything before it is read and the loss is reported."""
     whole, torn = frame(body(span(1))), frame(body(span(2)))
     folder = folder_with(tmp_path, whole + torn[:-cut])
     report = decode_spans(folder)
     assert (report.spans, report.bodies, report.cut_bytes) == (1, 1, len(torn) - cut)
 
 
-def test_a_torn_frame_header_is_cut(tmp_path: Path) -> None:
+def test_an_incomplete_frame_header_is_ignored(tmp_path: Path) -> None:
     """Even the length may be incomplete."""
     folder = folder_with(tmp_path, frame(body(span(1))) + b"\x00\x00")
     assert decode_spans(folder).cut_bytes == 2
 
 
-def test_a_body_that_is_no_trace_is_counted_and_passed_over(tmp_path: Path) -> None:
-    """One bad body costs its own spans alone."""
+def test_an_invalid_body_is_counted_and_skipped(tmp_path: Path) -> None:
+    """Only its own spans are lost."""
     raw = frame(b"\xff\xff\xff") + frame(body(span(1)))
     report = decode_spans(folder_with(tmp_path, raw))
     assert (report.spans, report.bodies, report.undecodable) == (1, 2, 1)
 
 
 def test_a_span_that_was_exported_twice_is_one_row(tmp_path: Path) -> None:
-    """An exporter sends a batch again when the answer came too late."""
+    """An exporter repeats a batch whose response came too late."""
     raw = frame(body(span(1), span(2))) * 2
     assert decode_spans(folder_with(tmp_path, raw)).spans == 2
 
 
 def test_decoding_again_gives_the_same(tmp_path: Path) -> None:
-    """Analysis can be repeated at will, and leaves no temporary file."""
+    """Decoding can be repeated and leaves no temporary file."""
     folder = folder_with(tmp_path, frame(body(span(2), span(1))))
     decode_spans(folder)
     first = read(folder)

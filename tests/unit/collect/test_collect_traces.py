@@ -1,4 +1,4 @@
-"""Which traces are kept as text."""
+"""Which traces are sampled."""
 
 import json
 from pathlib import Path
@@ -68,7 +68,7 @@ def traces(folder: RunFolder) -> list[dict[str, object]]:
 
 
 def test_every_failing_trace_is_kept_whole(tmp_path: Path) -> None:
-    """All spans of a failure, in order of start, with what its client saw."""
+    """All spans of a failure, in order of start, with the client's result."""
     rows = [row(seq, 504 if seq % 2 else 200) for seq in range(1, 101)]
     folder = run_folder(tmp_path, rows, traced=list(range(1, 101)))
     write_traces(folder)
@@ -81,7 +81,7 @@ def test_every_failing_trace_is_kept_whole(tmp_path: Path) -> None:
 
 
 def test_good_traces_are_twenty_a_phase_spread_over_it(tmp_path: Path) -> None:
-    """Not the first twenty: a phase is shown from its beginning to its end."""
+    """They are spread over the phase, and are not the first twenty."""
     folder = run_folder(tmp_path, [row(seq) for seq in range(200)], traced=[1, 2])
     assert write_traces(folder) == 2 * GOOD_PER_PHASE
     fault = [int(str(trace["seq"])) for trace in traces(folder) if trace["phase"] == "fault"]
@@ -89,7 +89,7 @@ def test_good_traces_are_twenty_a_phase_spread_over_it(tmp_path: Path) -> None:
 
 
 def test_of_very_many_failures_each_cause_keeps_some_and_says_of_how_many(tmp_path: Path) -> None:
-    """A flood of one cause crowds out no other; the file is for reading, all spans are in the Parquet file."""
+    """A frequent cause does not displace the others; the Parquet file has all spans."""
     many = 2 * FAILING_PER_CAUSE + 500
     rows = [row(seq, 504) for seq in range(1, 4)] + [row(seq, 503) for seq in range(4, 4 + many)]
     moved = [msgspec.structs.replace(each, intended_s=10 + each.seq / 1e4) for each in rows]
@@ -104,15 +104,15 @@ def test_of_very_many_failures_each_cause_keeps_some_and_says_of_how_many(tmp_pa
 
 
 def test_a_failure_whose_trace_never_came_is_kept_without_spans(tmp_path: Path) -> None:
-    """A request that never arrived has no spans, and that is evidence."""
+    """A request that never arrived has no spans, which is evidence too."""
     folder = run_folder(tmp_path, [row(1, 0)], traced=[2])
     write_traces(folder)
     (trace,) = traces(folder)
     assert (trace["seq"], not trace["spans"]) == (1, True)
 
 
-def test_a_torn_last_record_is_passed_over(tmp_path: Path) -> None:
-    """The generator may have been killed in the middle of a line."""
+def test_an_incomplete_last_record_is_ignored(tmp_path: Path) -> None:
+    """The generator may have been killed while writing it."""
     folder = run_folder(tmp_path, [row(1, 504)], traced=[1])
     with folder.records.open("ab") as file:
         file.write(b'{"seq":2,"status":5')
@@ -120,7 +120,7 @@ def test_a_torn_last_record_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_a_run_without_records_has_no_traces(tmp_path: Path) -> None:
-    """Stopped before the first request: an empty file."""
+    """A run that stops before the first request has an empty file."""
     folder = folder_with(tmp_path, b"")
     decode_spans(folder)
     assert write_traces(folder) == 0

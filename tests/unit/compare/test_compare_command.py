@@ -25,7 +25,7 @@ Stage = dict[str, float]
 @pytest.fixture(autouse=True)
 def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(command, "heal_leftovers", lambda *_: True)
+    monkeypatch.setattr(command, "prepare", lambda *_: True)
 
 
 def as_if_played(
@@ -113,7 +113,7 @@ def test_what_cannot_be_healed_is_no_wrong_usage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A testbed that stays broken is exit code 4, as for `run`; nothing is played."""
-    monkeypatch.setattr(command, "heal_leftovers", lambda *_: False)
+    monkeypatch.setattr(command, "prepare", lambda *_: False)
     given = ("--policies", "default,no-breaker", EXPERIMENT, "--runs", str(tmp_path))
     assert code_of(*given) == 4
     assert "aguante recover" in capsys.readouterr().err

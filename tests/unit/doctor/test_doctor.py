@@ -1,6 +1,10 @@
 """`aguante doctor` on machines made by hand: what is missing is said, with how to get it."""
 
 import json
+import os
+import subprocess
+import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +15,7 @@ from aguante.cli.diagnose.machine_check import Check, Machine, examine
 from aguante.runtimes.servers.find_server import SearchPaths, cached_path
 from aguante.runtimes.servers.server_spec import SERVERS
 
+ROOT = Path(__file__).parents[3]
 SPEC = SERVERS["toxiproxy"]
 
 
@@ -45,6 +50,69 @@ def executable(path: Path, says: str) -> Path:
     return path
 
 
+def test_a_user_id_without_an_entry_is_missing(machine: Machine) -> None:
+    """PostgreSQL looks its own user up, and refuses to start."""
+    assert check(machine, "user").state == "ok"
+    found = check(replace(machine, known_user=False), "user")
+    assert found.state == "missing"
+    assert "has no entry in /etc/passwd" in found.found
+    assert "useradd" in found.fix
+
+
+def test_too_few_open_files_are_missing(machine: Machine) -> None:
+    """A stall under load keeps hundreds of connections open."""
+    assert check(machine, "open files").state == "ok"
+    found = check(replace(machine, open_files_max=256), "open files")
+    assert (found.state, found.found) == ("missing", "a process may open 256 files")
+    assert "1024 or more" in found.fix
+
+
+def test_a_server_cannot_be_built_into_a_folder_that_is_not_writable(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then another cache, or the server itself, must be given."""
+    assert check(machine, "toxiproxy").state == "note"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    found = check(machine, "toxiproxy")
+    assert found.state == "missing"
+    assert "is not writable" in found.found
+    assert "XDG_CACHE_HOME" in found.fix
+
+
+def test_a_run_names_what_would_stop_it_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    """Exit 4, with the fix that doctor names."""
+    script = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256));"
+        "from aguante.cli.main import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "run", "no-fault", "--runs", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 4
+    assert "a process may open 256 files; nothing was started; fix: raise" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_user_without_a_home_has_a_cache_among_the_temporary_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in a container with ``--user 12345``: neither HOME nor an entry in the user database."""
+
+    def nowhere() -> Path:
+        message = "Could not determine home directory."
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    assert str(SearchPaths.usual({}).cache).startswith(tempfile.gettempdir())
+
+
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
@@ -66,7 +134,7 @@ def test_an_unsupported_machine_is_said_with_what_is_supported(
 def test_toxiproxy_is_looked_for_in_the_order_of_a_run(machine: Machine, tmp_path: Path) -> None:
     """Built later, then the cache, then PATH, then the configured path: each is found and named."""
     assert check(machine, "toxiproxy").state == "note"
-    assert "make servers" in check(machine, "toxiproxy").fix
+    assert "aguante.runtimes.servers toxiproxy" in check(machine, "toxiproxy").fix
     cached = executable(cached_path(SPEC, machine.places.cache), "version 2.12.0")
     assert check(machine, "toxiproxy").found == str(cached)
     on_path = executable(tmp_path / "bin" / SPEC.binary, "toxiproxy-server version 2.12.0")

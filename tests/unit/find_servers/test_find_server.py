@@ -1,4 +1,4 @@
-"""The order in which a server is looked for."""
+"""The order in which servers are searched."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def fake(path: Path, version: str) -> Path:
-    """A program that reports a version."""
+    """Create a program that reports a version."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\necho toxiproxy-server version {version}\n")
     path.chmod(0o755)
@@ -21,19 +21,19 @@ def fake(path: Path, version: str) -> Path:
 
 @pytest.fixture
 def said() -> list[str]:
-    """What the user was told."""
+    """The messages that the user receives."""
     return []
 
 
 def places(tmp_path: Path, **environ: str) -> SearchPaths:
-    """Nothing anywhere, but what the test puts there; no Go either."""
+    """Search paths without any server or Go toolchain; a test adds what it needs."""
     (tmp_path / "bin").mkdir(exist_ok=True)
     path = {"PATH": f"{tmp_path / 'bin'}", "AGUANTE_GO": str(tmp_path / "no-go")}
     return SearchPaths({**path, **environ}, tmp_path / "cache", ROOT / "tools")
 
 
 def test_a_configured_path_comes_first(tmp_path: Path, said: list[str]) -> None:
-    """Even where another is on PATH."""
+    """It is preferred to a server on PATH."""
     fake(tmp_path / "bin" / SPEC.binary, "2.12.0")
     own = fake(tmp_path / "own", "2.12.1")
     where = places(tmp_path, AGUANTE_TOXIPROXY=str(own))
@@ -41,42 +41,42 @@ def test_a_configured_path_comes_first(tmp_path: Path, said: list[str]) -> None:
     assert said == []
 
 
-def test_a_configured_path_of_another_version_is_used_and_said(
+def test_a_configured_path_of_another_version_is_used_with_a_warning(
     tmp_path: Path, said: list[str]
 ) -> None:
-    """Whoever names a path knows what lies there; a plain build reports ``git``."""
+    """An explicit path is trusted, because a plain build reports ``git``; the user is warned."""
     own = fake(tmp_path / "own", "git")
     assert find_server(SPEC, places(tmp_path, AGUANTE_TOXIPROXY=str(own)), said.append) == own
     assert said == [f"{own} (AGUANTE_TOXIPROXY) reports version git, not 2.12.x"]
 
 
 def test_a_configured_path_with_nothing_there_is_an_error(tmp_path: Path) -> None:
-    """Looking further would hide the mistake."""
+    """The search does not continue, because that would hide the mistake."""
     fake(tmp_path / "bin" / SPEC.binary, "2.12.0")
     with pytest.raises(ServerMissingError, match=r"AGUANTE_TOXIPROXY is .*no executable file"):
         find_server(SPEC, places(tmp_path, AGUANTE_TOXIPROXY=str(tmp_path / "gone")))
 
 
 def test_path_comes_before_the_cache(tmp_path: Path, said: list[str]) -> None:
-    """A server that the user installed is preferred."""
+    """A server that the user has installed is preferred."""
     fake(tmp_path / "cache" / "toxiproxy-2.12.0" / SPEC.binary, "2.12.0")
     on_path = fake(tmp_path / "bin" / SPEC.binary, "2.12.3")
     assert find_server(SPEC, places(tmp_path), said.append) == on_path
 
 
 @pytest.mark.parametrize("version", ["2.9.0", "2.120.0", "git", ""])
-def test_another_version_on_path_is_passed_over_and_said(
+def test_another_version_on_path_is_skipped_with_a_message(
     version: str, tmp_path: Path, said: list[str]
 ) -> None:
-    """The toxics' attributes and faults are those of 2.12."""
+    """Aguante relies on the toxics of 2.12, so other versions are skipped with a message."""
     on_path = fake(tmp_path / "bin" / SPEC.binary, version)
     cached = fake(tmp_path / "cache" / "toxiproxy-2.12.0" / SPEC.binary, "2.12.0")
     assert find_server(SPEC, places(tmp_path), said.append) == cached
     assert f"{on_path} reports version {version or 'none'}, not 2.12.x" in said[0]
 
 
-def test_nowhere_and_no_way_to_build_names_all_the_ways(tmp_path: Path) -> None:
-    """One message, with each way to provide it."""
+def test_a_server_that_cannot_be_had_lists_every_way_to_provide_it(tmp_path: Path) -> None:
+    """One message lists every way to provide the server."""
     with pytest.raises(ServerMissingError) as caught:
         find_server(SPEC, places(tmp_path))
     message = str(caught.value)
@@ -92,7 +92,7 @@ def test_a_missing_go_module_is_named(tmp_path: Path) -> None:
 
 
 def test_a_failed_build_quotes_the_compiler(tmp_path: Path, said: list[str]) -> None:
-    """And leaves nothing half built in the cache."""
+    """The message contains the compiler's error, and the cache contains no partial build."""
     go = tmp_path / "go"
     go.write_text("#!/bin/sh\necho no network >&2\nexit 1\n")
     go.chmod(0o755)
@@ -102,7 +102,7 @@ def test_a_failed_build_quotes_the_compiler(tmp_path: Path, said: list[str]) -> 
 
 
 def test_a_build_lands_in_the_cache_and_is_found_there(tmp_path: Path, said: list[str]) -> None:
-    """Built once: the second look builds nothing."""
+    """The second search finds the cached server and builds nothing."""
     go = tmp_path / "go"
     # Writes its -o argument's file, as the compiler does.
     go.write_text(
@@ -118,13 +118,13 @@ def test_a_build_lands_in_the_cache_and_is_found_there(tmp_path: Path, said: lis
 
 
 def test_a_go_toolchain_on_path_is_used(tmp_path: Path) -> None:
-    """Before anything is downloaded."""
+    """A toolchain on PATH is preferred to a download."""
     go = fake(tmp_path / "bin" / "go", "any")
     assert find_go({"PATH": str(go.parent)}, tmp_path, print) == go
 
 
 def test_the_pinned_module_is_of_the_version_we_name() -> None:
-    """Each go.mod under tools/ and the registry of servers agree, and the sums are there."""
+    """Each go.mod under tools/ names the version in the registry of servers, and has a go.sum."""
     for spec in SERVERS.values():
         module = ROOT / "tools" / spec.folder
         pinned = f"{spec.package.partition('/cmd/')[0]} v{spec.pinned_version}"
@@ -134,7 +134,7 @@ def test_the_pinned_module_is_of_the_version_we_name() -> None:
 
 
 def test_a_servers_build_tags_reach_the_compiler(tmp_path: Path, said: list[str]) -> None:
-    """Prometheus without them is six times the size."""
+    """Without its tags, Prometheus would be six times as large."""
     go = tmp_path / "go"
     go.write_text('#!/bin/sh\necho "$@" >&2\nexit 1\n')
     go.chmod(0o755)
@@ -143,7 +143,7 @@ def test_a_servers_build_tags_reach_the_compiler(tmp_path: Path, said: list[str]
 
 
 def test_a_server_is_built_without_c(tmp_path: Path, said: list[str]) -> None:
-    """Linked with this machine's libc it would not start in an image that has none, or an older one."""
+    """A binary linked with this machine's libc would not start in an image without libc, or with an older one."""
     go = tmp_path / "go"
     go.write_text('#!/bin/sh\necho "CGO_ENABLED=$CGO_ENABLED" >&2\nexit 1\n')
     go.chmod(0o755)
@@ -162,10 +162,10 @@ def test_a_server_is_built_without_c(tmp_path: Path, said: list[str]) -> None:
         ),
     ],
 )
-def test_each_server_is_asked_its_version_in_its_own_way(
+def test_each_server_prints_its_version_with_its_own_option(
     name: str, says: str, tmp_path: Path, said: list[str]
 ) -> None:
-    """A flag, another flag, a word; a program that is asked wrongly would be passed over."""
+    """Each server has its own option to print its version; with a wrong one it would be skipped."""
     spec = SERVERS[name]
     program = tmp_path / "bin" / spec.binary
     program.parent.mkdir()

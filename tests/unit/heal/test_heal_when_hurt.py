@@ -1,4 +1,4 @@
-"""Healing goes on when the disk is full, and ends at once when the tool that held the faults is gone."""
+"""Healing continues on a full disk, and ends at once when Toxiproxy and its toxics are gone."""
 
 import asyncio
 import errno
@@ -26,7 +26,7 @@ FAULTS = tuple(
 
 
 class FullDisk(Files):
-    """Takes everything until it is full."""
+    """Accepts every write until it is full."""
 
     full = False
 
@@ -37,12 +37,12 @@ class FullDisk(Files):
 
 
 class MemoryDriver:
-    """FaultExecutor in memory; ``dead``: nothing answers any more."""
+    """Faults in memory; ``dead``: it does not respond."""
 
     def __init__(self) -> None:
         self.active: set[str] = set()
         self.dead = False
-        self.asked = 0
+        self.calls = 0
 
     async def prepare(self, fault: PlannedFault) -> ToxiproxyUndo:
         return ToxiproxyUndo(fault_id=fault.id, api="http://t", proxy="a-b", toxic=fault.id)
@@ -51,7 +51,7 @@ class MemoryDriver:
         self.active.add(fault.id)
 
     async def undo(self, undo: ToxiproxyUndo) -> None:
-        self.asked += 1
+        self.calls += 1
         if self.dead:
             message = "no answer"
             raise FaultError(message)
@@ -66,8 +66,8 @@ class MemoryDriver:
         return ""
 
 
-async def test_a_full_disk_keeps_no_fault_from_being_healed(tmp_path: Path) -> None:
-    """Every fault is undone and verified first; that it could not be noted is raised after."""
+async def test_a_full_disk_does_not_prevent_healing(tmp_path: Path) -> None:
+    """Every fault is undone and verified before the disk error is raised."""
     driver, disk = MemoryDriver(), FullDisk()
     with (
         Journal.open(tmp_path / "journal.jsonl", "r", disk) as journal,
@@ -85,8 +85,8 @@ async def test_a_full_disk_keeps_no_fault_from_being_healed(tmp_path: Path) -> N
     assert {undo.fault_id for undo in pending(tmp_path / "journal.jsonl")} == {"one", "two"}
 
 
-async def test_faults_that_went_with_their_tool_are_not_waited_for(tmp_path: Path) -> None:
-    """Nothing is asked of a tool that has ended; nothing is pending; and nothing counts as read back."""
+async def test_faults_that_ended_with_toxiproxy_are_not_healed(tmp_path: Path) -> None:
+    """No call is made, nothing stays pending, and nothing is logged as verified."""
     driver, path = MemoryDriver(), tmp_path / "journal.jsonl"
     with Journal.open(path, "r") as journal, EventLog(tmp_path / "events.jsonl") as log:
         faults = FaultExecutor(
@@ -95,7 +95,7 @@ async def test_faults_that_went_with_their_tool_are_not_waited_for(tmp_path: Pat
         await faults.apply(FAULTS[0])
         driver.dead = True
         await faults.heal(lambda: True)
-    assert (driver.asked, pending(path)) == (0, [])
+    assert (driver.calls, pending(path)) == (0, [])
     assert '"action":"verified"' not in (tmp_path / "events.jsonl").read_text()
 
 
@@ -104,30 +104,30 @@ def child(code: str) -> "subprocess.Popen[bytes]":
 
 
 async def test_a_part_that_ends_by_itself_stops_the_run() -> None:
-    """Also as a zombie that nobody has waited for; the reason names the part and the second."""
+    """A zombie counts as ended; the reason names the part and the time."""
     part, stop = child("pass"), asyncio.Event()
-    watch = LivenessMonitor({"toxiproxy": process_alive(part.pid)})
-    await asyncio.wait_for(watch.run(stop, lambda: 3.21, 30.0), 10)
-    assert (watch.reason, stop.is_set()) == (
+    monitor = LivenessMonitor({"toxiproxy": process_alive(part.pid)})
+    await asyncio.wait_for(monitor.run(stop, lambda: 3.21, 30.0), 10)
+    assert (monitor.reason, stop.is_set()) == (
         "toxiproxy ended by itself, 3.2 s into the run",
         True,
     )
-    assert watch.ended("toxiproxy")
+    assert monitor.ended("toxiproxy")
     part.wait()
 
 
 async def test_the_load_generator_may_end_when_its_time_is_over() -> None:
-    """From the end of load on, its end stops nothing."""
+    """After the end of the load, its end does not stop the run."""
     part, stop = child("pass"), asyncio.Event()
     part.wait()
-    watch = LivenessMonitor({LOAD: process_alive(part.pid)})
+    monitor = LivenessMonitor({LOAD: process_alive(part.pid)})
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(watch.run(stop, lambda: 30.0, 30.0), 0.05)
-    assert (watch.reason, stop.is_set()) == ("", False)
+        await asyncio.wait_for(monitor.run(stop, lambda: 30.0, 30.0), 0.05)
+    assert (monitor.reason, stop.is_set()) == ("", False)
 
 
-def test_an_unreadable_database_leaves_open_whether_the_system_settled() -> None:
-    """Not settled because nobody could look is unknown; not settled with rows left is a fact."""
+def test_whether_the_system_settled_is_unknown_if_its_database_was_not_read() -> None:
+    """With unfinished rows it did not settle; without a reading it is unknown."""
     unread = Settled(settled=False, took_s=30.0, unsettled=-1)
     assert RunLog(settled=unread).rest is None
     assert RunLog().rest is None

@@ -1,4 +1,4 @@
-"""Live progress from records that are being written, and the plan handed to the generator."""
+"""Live progress from records that are being written, and the plan for the generator."""
 
 from pathlib import Path
 
@@ -28,14 +28,14 @@ def append(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def test_no_file_yet_reads_as_nothing_yet(tmp_path: Path) -> None:
-    """The generator opens its file when it is ready, the terminal may ask before."""
+def test_a_missing_file_has_no_records(tmp_path: Path) -> None:
+    """The generator creates its file when it is ready; progress may be read before."""
     live = RecordTail(tmp_path / "requests.jsonl").poll(0.0)
     assert (live.completed, live.codes, live.achieved_rps) == (0, {}, 0.0)
 
 
 def test_a_tail_counts_all_so_far_and_the_last_second_apart(tmp_path: Path) -> None:
-    """Old answers stay in the total and leave the rate."""
+    """Old responses stay in the total but not in the rate."""
     path = tmp_path / "requests.jsonl"
     tail = RecordTail(path)
     append(path, line(0.5) + line(0.6, 503) + line(0.7))
@@ -46,8 +46,8 @@ def test_a_tail_counts_all_so_far_and_the_last_second_apart(tmp_path: Path) -> N
     assert (live.completed, live.achieved_rps) == (4, 1.0)
 
 
-def test_a_line_that_is_half_written_is_read_once_it_is_whole(tmp_path: Path) -> None:
-    """A flush may cut a line anywhere; it is neither lost nor counted twice."""
+def test_an_incomplete_line_is_read_once_it_is_complete(tmp_path: Path) -> None:
+    """A flush may end anywhere in a line, which is neither lost nor counted twice."""
     path = tmp_path / "requests.jsonl"
     tail = RecordTail(path)
     row = line(0.5)
@@ -58,7 +58,7 @@ def test_a_line_that_is_half_written_is_read_once_it_is_whole(tmp_path: Path) ->
     assert tail.poll(1.0).completed == 2
 
 
-def test_without_a_time_the_last_second_ends_at_the_latest_answer(tmp_path: Path) -> None:
+def test_without_a_time_the_last_second_ends_at_the_latest_response(tmp_path: Path) -> None:
     """The default horizon follows the records."""
     path = tmp_path / "requests.jsonl"
     append(path, line(0.5) + line(5.0) + line(5.5))
@@ -66,7 +66,7 @@ def test_without_a_time_the_last_second_ends_at_the_latest_answer(tmp_path: Path
 
 
 def test_the_load_plan_is_the_runs_plan_with_addresses(tmp_path: Path) -> None:
-    """Everything the generator needs, and where its records go."""
+    """It has everything that the generator needs, and the path of its records."""
     plan = Plan(
         run_id="r",
         experiment="e",

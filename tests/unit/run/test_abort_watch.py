@@ -1,4 +1,4 @@
-"""Abort conditions: which are asked while a run is played, and what one that holds does."""
+"""Abort conditions: which are judged during a run, and what happens when one is met."""
 
 import asyncio
 from pathlib import Path
@@ -27,7 +27,7 @@ RETRIED = Clause(amplification=Amplification(link="reservations-payments", max=9
 
 
 class Ticks(Clock):
-    """A clock whose waits are over at once, up to a number of them."""
+    """A clock whose first ``ticks`` waits end at once."""
 
     def __init__(self, ticks: int) -> None:
         super().__init__(0.0)
@@ -51,7 +51,7 @@ def asking(plan: Plan, *clauses: Clause) -> Plan:
 def test_the_first_condition_that_holds_is_the_reason(
     folder: RunFolder, slow_plan: Plan, shop: TestbedSpec
 ) -> None:
-    """Told with what was observed; one that does not hold is passed over."""
+    """The reason has the observed value; a condition that is not met is skipped."""
     live = LiveEvidence(folder, slow_plan, shop).refresh()
     assert abort_reason(live, asking(slow_plan, WELL)) == ""
     reason = abort_reason(live, asking(slow_plan, WELL, UNWELL))
@@ -62,7 +62,7 @@ def test_the_first_condition_that_holds_is_the_reason(
 def test_a_handful_of_requests_is_not_judged(
     folder: RunFolder, slow_plan: Plan, shop: TestbedSpec
 ) -> None:
-    """A first answer is no catastrophe: 20 must stand behind a condition."""
+    """A condition needs at least 20 requests."""
     lines = folder.records.read_bytes().splitlines(keepends=True)
     warmup = 120
     folder.records.write_bytes(b"".join(lines[: warmup + abort.MIN_N - 1]))
@@ -72,10 +72,10 @@ def test_a_handful_of_requests_is_not_judged(
     assert abort_reason(live.refresh(), asking(slow_plan, UNWELL)) != ""
 
 
-def test_what_spans_tell_is_not_asked_of_a_run_that_has_none_yet(
+def test_conditions_on_spans_are_not_judged_during_a_run(
     folder: RunFolder, slow_plan: Plan, shop: TestbedSpec
 ) -> None:
-    """Its answers would be those of an empty run."""
+    """There are no spans yet, so their result would be that of an empty run."""
     live = LiveEvidence(folder, slow_plan, shop).refresh()
     assert abort_reason(live, asking(slow_plan, OPENED, RETRIED)) == ""
 
@@ -83,39 +83,39 @@ def test_what_spans_tell_is_not_asked_of_a_run_that_has_none_yet(
 async def test_a_condition_that_holds_ends_the_run(
     folder: RunFolder, slow_plan: Plan, shop: TestbedSpec
 ) -> None:
-    """``stop`` is set, the reason is kept, and nothing is asked any more."""
-    watch = AbortMonitor(folder, asking(slow_plan, UNWELL), shop)
+    """``stop`` is set, the reason is kept, and nothing more is judged."""
+    monitor = AbortMonitor(folder, asking(slow_plan, UNWELL), shop)
     stop, clock = asyncio.Event(), Ticks(9)
-    await watch.run(clock, stop)
+    await monitor.run(clock, stop)
     assert (stop.is_set(), clock.waited) == (True, 2)
-    assert watch.reason.startswith("abort condition: ")
+    assert monitor.reason.startswith("abort condition: ")
 
 
-async def test_nothing_is_opened_where_nothing_can_be_asked(
+async def test_without_a_live_condition_no_evidence_is_opened(
     slow_plan: Plan, shop: TestbedSpec, tmp_path: Path
 ) -> None:
-    """Only late conditions, or none: the watch ends at once."""
+    """With only late conditions, or none, the monitor ends at once."""
     for clauses in ((), (OPENED, RETRIED)):
         clock = Ticks(9)
-        watch = AbortMonitor(RunFolder(tmp_path), asking(slow_plan, *clauses), shop)
-        await watch.run(clock, asyncio.Event())
-        assert (clock.waited, watch.reason) == (0, "")
+        monitor = AbortMonitor(RunFolder(tmp_path), asking(slow_plan, *clauses), shop)
+        await monitor.run(clock, asyncio.Event())
+        assert (clock.waited, monitor.reason) == (0, "")
 
 
 def test_a_ledger_that_cannot_be_read_ends_the_run(
     folder: RunFolder, slow_plan: Plan, shop: TestbedSpec
 ) -> None:
-    """Without conditions nobody limits the damage: the run is given up, with the reason."""
+    """Without working conditions nothing limits the damage, so the run stops and gives the reason."""
     folder.records.write_bytes(b"nonsense\n")
-    watch = AbortMonitor(folder, asking(slow_plan, WELL), shop)
-    asyncio.run(watch.run(Ticks(3), asyncio.Event()))
-    assert watch.reason.startswith("abort conditions cannot be judged: ")
+    monitor = AbortMonitor(folder, asking(slow_plan, WELL), shop)
+    asyncio.run(monitor.run(Ticks(3), asyncio.Event()))
+    assert monitor.reason.startswith("abort conditions cannot be judged: ")
 
 
 def test_late_conditions_are_named_before_anything_is_started(
     slow_plan: Plan, slow: Experiment
 ) -> None:
-    """By validate as a note with its place, by plan beside the condition."""
+    """``validate`` prints a note with the place; ``plan`` prints it beside the condition."""
     clauses = (WELL, OPENED, RETRIED)
     experiment = slow.model_copy(update={"abort_when": clauses})
     notes = list(experiment.late_conditions())
@@ -123,8 +123,6 @@ def test_late_conditions_are_named_before_anything_is_started(
         "abort_when[1].breaker",
         "abort_when[2].amplification",
     ]
-    assert all("judged when the run is over" in note for note in notes)
-    assert (
-        preview(asking(slow_plan, *clauses), {}, 30).count("(checked only at the end of the run)")
-        == 2
-    )
+    assert all("checked only at the end of the run" in note for note in notes)
+    shown = preview(asking(slow_plan, *clauses), {}, 30)
+    assert shown.count("(checked only at the end of the run)") == 2

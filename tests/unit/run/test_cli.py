@@ -1,4 +1,4 @@
-"""Exit codes of the command line: a contract with whoever calls it."""
+"""The exit codes of the command line are a contract."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_each_outcome_has_its_exit_code(
     code: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A crash is 5 and never reads as a verdict; what failed is said on stderr."""
+    """A crash is 5 and never looks like a verdict; the failure is printed on stderr."""
     command(outcome)
     assert code_of("probe") == code
     if isinstance(outcome, Exception):
@@ -63,21 +63,21 @@ def test_each_outcome_has_its_exit_code(
     [("rnu",), ("run",), ("run", "x.yaml", "--sed", "1"), ("run", "x.yaml", "--seed", "-1")],
 )
 def test_wrong_usage_is_3(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    """An unknown command or option, a missing or impossible argument: nothing is started."""
+    """An unknown command or option, or a missing or invalid argument, starts nothing."""
     assert code_of(*arguments) == 3
     assert "Error" in capsys.readouterr().err
 
 
-def test_a_missing_file_is_said_with_its_name(capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 3, as for any other fault of a file."""
+def test_a_missing_file_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 3, as for any other error of a file."""
     assert code_of("validate", "no-such.yaml") == 3
     assert "no-such.yaml" in capsys.readouterr().err
 
 
-def test_an_unknown_policy_names_those_that_are_there(
+def test_an_unknown_policy_lists_the_known_ones(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """Before anything starts."""
+    """Nothing is started."""
     experiment = Path(__file__).parents[3] / "chaos-experiments" / "payments-slow.yaml"
     assert code_of("run", str(experiment), "--policy", "defualt", "--runs", str(tmp_path)) == 3
     assert "default" in capsys.readouterr().err

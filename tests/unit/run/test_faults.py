@@ -1,4 +1,4 @@
-"""FaultExecutor are written down first, and healed and verified whatever happens in between."""
+"""Faults are journaled first, and healed and verified whatever happens in between."""
 
 from pathlib import Path
 
@@ -64,8 +64,8 @@ async def prepared(
     return FaultExecutor(intents, driver, journal, log, lambda: 1.25), intents
 
 
-async def test_every_intent_is_on_disk_before_any_fault_is_real(tmp_path: Path) -> None:
-    """What must be restored is in the journal while nothing has been applied yet."""
+async def test_every_undo_is_on_disk_before_any_fault_is_applied(tmp_path: Path) -> None:
+    """The journal holds the undo while no fault has been applied."""
     driver = FakeDriver()
     path = tmp_path / "journal.jsonl"
     with Journal.open(path, "r") as journal, EventLog(tmp_path / "events.jsonl") as log:
@@ -74,8 +74,8 @@ async def test_every_intent_is_on_disk_before_any_fault_is_real(tmp_path: Path) 
         assert [undo.fault_id for undo in pending(path)] == ["slow"]
 
 
-async def test_both_ends_of_applying_are_noted(tmp_path: Path) -> None:
-    """It takes effect somewhere between: measures must not take the later end for the beginning."""
+async def test_beginning_and_end_of_applying_are_logged(tmp_path: Path) -> None:
+    """The fault takes effect between the two; measures must not use the end as the beginning."""
     path, ticks = tmp_path / "events.jsonl", iter([1.0, 1.3])
     with Journal.open(tmp_path / "j", "r") as journal, EventLog(path) as log:
         intents = await journal_faults((FAULT,), FakeDriver(), journal)
@@ -85,7 +85,7 @@ async def test_both_ends_of_applying_are_noted(tmp_path: Path) -> None:
 
 
 async def test_heal_restores_and_verifies_what_was_applied(tmp_path: Path) -> None:
-    """After heal the fault is gone, and the journal has nothing pending."""
+    """After healing the fault is gone and the journal has nothing pending."""
     driver = FakeDriver()
     path = tmp_path / "journal.jsonl"
     with Journal.open(path, "r") as journal, EventLog(tmp_path / "events.jsonl") as log:
@@ -97,8 +97,8 @@ async def test_heal_restores_and_verifies_what_was_applied(tmp_path: Path) -> No
         assert pending(path) == []
 
 
-async def test_heal_does_nothing_to_what_is_already_verified(tmp_path: Path) -> None:
-    """A fault that was lifted on time and verified is not touched again."""
+async def test_heal_skips_a_verified_fault(tmp_path: Path) -> None:
+    """A fault that was undone on time and verified is not touched again."""
     driver = FakeDriver()
     with (
         Journal.open(tmp_path / "journal.jsonl", "r") as journal,
@@ -112,8 +112,8 @@ async def test_heal_does_nothing_to_what_is_already_verified(tmp_path: Path) -> 
         assert len(driver.calls) == calls
 
 
-async def test_a_failed_apply_is_written_down_and_raised(tmp_path: Path) -> None:
-    """The diary keeps the reason, so that the verdict can name it."""
+async def test_a_failed_apply_is_logged_and_raised(tmp_path: Path) -> None:
+    """The run log has the reason, so that the verdict can name it."""
     driver = FakeDriver("apply")
     events = tmp_path / "events.jsonl"
     with Journal.open(tmp_path / "journal.jsonl", "r") as journal, EventLog(events) as log:
@@ -124,7 +124,7 @@ async def test_a_failed_apply_is_written_down_and_raised(tmp_path: Path) -> None
 
 
 async def test_what_cannot_be_healed_is_an_error_with_its_fix(tmp_path: Path) -> None:
-    """Heal gives up at its limit, names the fault and the command that tries again; the journal keeps it."""
+    """Healing ends at its limit and names the fault and the fix; the journal keeps the undo."""
     driver = FakeDriver()
     path = tmp_path / "journal.jsonl"
     with Journal.open(path, "r") as journal, EventLog(tmp_path / "events.jsonl") as log:

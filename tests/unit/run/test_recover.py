@@ -1,4 +1,4 @@
-"""What killed runs left behind is healed from their journals."""
+"""Faults that killed runs left behind are healed from their journals."""
 
 from pathlib import Path
 
@@ -81,7 +81,7 @@ async def healed_with(driver: FakeDriver, folder: RunFolder) -> list[tuple[str, 
 
 
 async def test_a_fault_on_a_shared_testbed_is_restored_and_read_back(dead_run: RunFolder) -> None:
-    """Once; a second recovery finds nothing to do."""
+    """It happens once; a second recovery has nothing to do."""
     driver = FakeDriver()
     assert await healed_with(driver, dead_run) == [("slow", "restored p", "")]
     assert driver.restored == ["slow"]
@@ -89,14 +89,14 @@ async def test_a_fault_on_a_shared_testbed_is_restored_and_read_back(dead_run: R
 
 
 async def test_what_cannot_be_restored_stays_in_the_journal(dead_run: RunFolder) -> None:
-    """It is said, and tried again next time."""
+    """The error is reported, and the next recovery tries again."""
     found = await healed_with(FakeDriver(broken=True), dead_run)
     assert found == [("slow", "", "no answer from Toxiproxy")]
     assert [undo.fault_id for undo in pending(dead_run.journal)] == ["slow"]
 
 
 async def test_the_toxics_of_a_private_testbed_are_gone_with_it(dead_run: RunFolder) -> None:
-    """Nobody is called: its address may belong to another testbed by now."""
+    """No driver is called: the address may belong to another testbed by now."""
     dead_run.plan.write_text(plan("native").model_dump_json())
     driver = FakeDriver()
     assert [how for _, how, _ in await healed_with(driver, dead_run)] == [
@@ -107,15 +107,15 @@ async def test_the_toxics_of_a_private_testbed_are_gone_with_it(dead_run: RunFol
 
 
 async def test_a_run_that_is_alive_is_left_alone(dead_run: RunFolder) -> None:
-    """Its lock cannot be had."""
+    """Its lock is taken."""
     journal = Journal.resume(dead_run.journal)
     assert journal is not None
     with journal:
         assert await healed_with(FakeDriver(), dead_run) == []
 
 
-def gibberish(folder: RunFolder) -> None:
-    """A line that a full disk once made of two, before what was intended and after it."""
+def garble(folder: RunFolder) -> None:
+    """Insert a line that a full disk made of two, before the intent."""
     lines = folder.journal.read_bytes().splitlines(keepends=True)
     glued = b'{"kind":"mark","fault_{"kind":"mark","fault_id":"slow","state":"undone"}\n'
     folder.journal.write_bytes(b"".join([lines[0], glued, *lines[1:]]))
@@ -124,7 +124,7 @@ def gibberish(folder: RunFolder) -> None:
 async def test_one_bad_journal_leaves_no_other_run_unhealed(
     dead_run: RunFolder, tmp_path: Path
 ) -> None:
-    """It is a failure of its own, with its line and what to do, whatever it is that makes it bad."""
+    """It is reported with its line and the fix, whatever is wrong with it."""
     runs = tmp_path / "runs"
     for name in ("a-folder", "b-garbage", "c-empty"):
         RunFolder.create(runs, name)
@@ -139,19 +139,19 @@ async def test_one_bad_journal_leaves_no_other_run_unhealed(
     assert "then remove this journal" in garbage[2]
 
 
-async def test_what_a_bad_journal_still_says_is_healed(dead_run: RunFolder) -> None:
-    """A line that makes no sense hides at most itself: it is told of until somebody has looked."""
-    gibberish(dead_run)
-    healed, told = await healed_with(FakeDriver(), dead_run)
+async def test_the_readable_part_of_a_bad_journal_is_healed(dead_run: RunFolder) -> None:
+    """An unreadable line is reported at every recovery, and hides no other line."""
+    garble(dead_run)
+    healed, reported = await healed_with(FakeDriver(), dead_run)
     assert healed == ("slow", "restored p", "")
-    assert "journal.jsonl:2" in told[2]
-    assert await healed_with(FakeDriver(), dead_run) == [told]
+    assert "journal.jsonl:2" in reported[2]
+    assert await healed_with(FakeDriver(), dead_run) == [reported]
 
 
 async def test_a_bad_journal_of_a_testbed_that_is_gone_is_set_aside(dead_run: RunFolder) -> None:
-    """No fault that it could hide is still active, so it is kept and not tried again."""
+    """No fault can still be active, so the journal is renamed and not read again."""
     dead_run.plan.write_text(plan("native").model_dump_json())
-    gibberish(dead_run)
+    garble(dead_run)
     _, (name, how, error) = await healed_with(FakeDriver(), dead_run)
     assert (name, error) == ("journal", "")
     assert how.endswith("kept as journal.jsonl.broken")

@@ -50,14 +50,14 @@ def test_actions_come_in_the_order_of_their_offsets() -> None:
 
 
 def test_of_two_actions_at_one_moment_undo_comes_first() -> None:
-    """Two faults back to back on one link never hold at the same time."""
+    """Two consecutive faults on one link are never active at the same time."""
     actions = actions_of(plan(fault("second", 2, 3), fault("first", 1, 2)))
     at_two = [a for a in actions if a.at_s == 2]
     assert [type(a) for a in at_two] == [UndoFault, ApplyFault]
 
 
 async def test_a_stop_ends_the_play_between_two_actions() -> None:
-    """After stop no further action is begun, and play says that it was cut short."""
+    """After ``stop`` no further action begins, and ``play`` returns False."""
     stop = asyncio.Event()
     begun: list[Action] = []
 
@@ -70,8 +70,8 @@ async def test_a_stop_ends_the_play_between_two_actions() -> None:
     assert begun == [EndOfRun(0)]
 
 
-async def test_a_play_to_the_end_says_so() -> None:
-    """Every action was carried out, in order."""
+async def test_a_complete_play_returns_true() -> None:
+    """Every action is carried out, in order."""
     begun: list[Action] = []
 
     async def act(action: Action) -> None:
@@ -83,7 +83,7 @@ async def test_a_play_to_the_end_says_so() -> None:
 
 
 async def test_an_action_that_fails_ends_the_play() -> None:
-    """The error reaches the runner, which heals; later actions are not begun."""
+    """The error reaches the runner, which heals; later actions do not begin."""
 
     async def act(action: Action) -> None:
         raise ValueError(str(action.at_s))

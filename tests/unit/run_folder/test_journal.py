@@ -1,4 +1,4 @@
-"""The undo journal: what is on disk when, and what a dead run leaves to do."""
+"""The undo journal: what is on disk at which time, and what a dead run leaves to undo."""
 
 import errno
 from pathlib import Path
@@ -21,7 +21,7 @@ def undo(fault_id: str) -> ToxiproxyUndo:
 
 
 class WatchedFiles(Files):
-    """Real files that note the order of operations, and break on request."""
+    """Real files that record the order of operations, and fail on request."""
 
     def __init__(self, broken: str = "") -> None:
         self.done: list[str] = []
@@ -50,7 +50,7 @@ class WatchedFiles(Files):
 
 
 class FillingFiles(Files):
-    """A disk that takes some bytes of a line and no more, while it is full."""
+    """A full disk that accepts only the first bytes of a line."""
 
     def __init__(self) -> None:
         self.takes: int | None = None
@@ -70,14 +70,14 @@ def journal_path(tmp_path: Path) -> Path:
 
 
 def test_a_journal_has_its_name_only_once_it_is_locked_and_on_disk(tmp_path: Path) -> None:
-    """Lock, write, sync, and only then the name: no reader ever sees an unlocked live journal."""
+    """Lock, write, sync, and only then the name, so that no reader sees an unlocked live journal."""
     files = WatchedFiles()
     Journal.open(journal_path(tmp_path), RUN, files).close()
     assert files.done == ["lock", "write", "sync", "publish"]
 
 
 def test_an_intent_is_synced_before_intend_returns(tmp_path: Path) -> None:
-    """An intent is written and fsynced; a mark is written only."""
+    """An intent is written and fsynced; a mark is only written."""
     files = WatchedFiles()
     journal = Journal.open(journal_path(tmp_path), RUN, files)
     files.done.clear()
@@ -89,8 +89,8 @@ def test_an_intent_is_synced_before_intend_returns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", ["write", "sync", "publish"])
-def test_a_journal_that_cannot_be_made_leaves_nothing(tmp_path: Path, broken: str) -> None:
-    """Whichever step fails at creation, there is an error that says how to fix it, and no file."""
+def test_a_journal_that_cannot_be_created_leaves_no_file(tmp_path: Path, broken: str) -> None:
+    """Whichever step fails, the error has its fix and no file is left."""
     path = journal_path(tmp_path)
     with pytest.raises(JournalError, match=r"No space left.*no fault is applied"):
         Journal.open(path, RUN, WatchedFiles(broken))
@@ -99,7 +99,7 @@ def test_a_journal_that_cannot_be_made_leaves_nothing(tmp_path: Path, broken: st
 
 @pytest.mark.parametrize("broken", ["write", "sync"])
 def test_an_intent_that_is_not_durable_is_refused(tmp_path: Path, broken: str) -> None:
-    """No durable intent, no fault: intend raises."""
+    """``intend`` raises, so that the fault is not applied."""
     files = WatchedFiles()
     journal = Journal.open(journal_path(tmp_path), RUN, files)
     files.broken = broken
@@ -116,8 +116,8 @@ def test_a_second_journal_of_the_same_name_is_refused(tmp_path: Path) -> None:
         Journal.open(path, RUN)
 
 
-def test_pending_is_what_was_intended_and_not_verified_last_first(tmp_path: Path) -> None:
-    """Applied or undone is not enough: only verified takes a fault off the list."""
+def test_pending_lists_intents_without_verification_last_first(tmp_path: Path) -> None:
+    """Only ``verified`` removes a fault from the list; ``applied`` and ``undone`` do not."""
     path = journal_path(tmp_path)
     journal = Journal.open(path, RUN)
     for fault_id in ("a", "b", "c", "d"):
@@ -130,8 +130,10 @@ def test_pending_is_what_was_intended_and_not_verified_last_first(tmp_path: Path
 
 
 @pytest.mark.parametrize("takes", [0, 1, 20, 1000])
-def test_what_a_full_disk_took_of_a_line_is_gone_from_the_next(tmp_path: Path, takes: int) -> None:
-    """A disk that was full for a moment glues no two lines into one that nobody can read."""
+def test_an_incomplete_line_of_a_full_disk_is_removed_before_the_next(
+    tmp_path: Path, takes: int
+) -> None:
+    """A disk that was full for a moment does not join two lines into an unreadable one."""
     path, files = journal_path(tmp_path), FillingFiles()
     journal = Journal.open(path, RUN, files)
     for fault_id in ("one", "two", "three"):
@@ -146,8 +148,8 @@ def test_what_a_full_disk_took_of_a_line_is_gone_from_the_next(tmp_path: Path, t
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 40])
-def test_a_torn_last_line_is_passed_over(tmp_path: Path, cut: int) -> None:
-    """Killed in the middle of an intent: that fault was never applied, the ones before still count."""
+def test_an_incomplete_last_line_is_ignored(tmp_path: Path, cut: int) -> None:
+    """A run that is killed while it writes an intent has not applied that fault; earlier intents still count."""
     path = journal_path(tmp_path)
     journal = Journal.open(path, RUN)
     journal.intend(undo("whole"))
@@ -157,8 +159,8 @@ def test_a_torn_last_line_is_passed_over(tmp_path: Path, cut: int) -> None:
     assert pending(path) == [undo("whole")]
 
 
-def test_a_resumed_journal_cuts_the_torn_line_and_goes_on(tmp_path: Path) -> None:
-    """What the healer writes is not lost behind a torn line."""
+def test_a_resumed_journal_removes_the_incomplete_line(tmp_path: Path) -> None:
+    """What recovery writes is not appended to an incomplete line."""
     path = journal_path(tmp_path)
     journal = Journal.open(path, RUN)
     journal.intend(undo("slow"))
@@ -171,8 +173,8 @@ def test_a_resumed_journal_cuts_the_torn_line_and_goes_on(tmp_path: Path) -> Non
     assert pending(path) == []
 
 
-def test_a_whole_line_that_makes_no_sense_is_an_error_with_its_number(tmp_path: Path) -> None:
-    """Garbage in the middle may hide an intent: somebody must look."""
+def test_an_invalid_line_is_an_error_with_its_number(tmp_path: Path) -> None:
+    """An invalid line inside the journal may hide an intent."""
     path = journal_path(tmp_path)
     Journal.open(path, RUN).close()
     path.write_bytes(path.read_bytes() + b"garbage\n")
@@ -180,8 +182,8 @@ def test_a_whole_line_that_makes_no_sense_is_an_error_with_its_number(tmp_path: 
         pending(path)
 
 
-def test_a_live_run_keeps_its_journal(tmp_path: Path) -> None:
-    """While it is open nobody else may heal; once closed, the pending one is listed and can be had."""
+def test_the_journal_of_a_live_run_is_locked(tmp_path: Path) -> None:
+    """While it is open it can be neither listed nor resumed; after closing, it can."""
     path = journal_path(tmp_path)
     journal = Journal.open(path, RUN)
     journal.intend(undo("slow"))
@@ -198,14 +200,14 @@ def test_a_live_run_keeps_its_journal(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_journal_is_listed(tmp_path: Path) -> None:
-    """Recovery does not pass over what it cannot read."""
+    """Recovery does not ignore a journal that it cannot read."""
     path = journal_path(tmp_path)
     path.write_bytes(b"garbage\n")
     assert recoverable(tmp_path) == [path]
 
 
-def test_runs_without_a_journal_are_nothing_to_recover(tmp_path: Path) -> None:
-    """No runs folder, or one without journals, is an empty list."""
+def test_runs_without_a_journal_need_no_recovery(tmp_path: Path) -> None:
+    """A missing runs folder, or one without journals, gives an empty list."""
     assert recoverable(tmp_path / "none") == []
     (tmp_path / "run").mkdir()
     assert recoverable(tmp_path) == []

@@ -1,4 +1,4 @@
-"""A recorded stand-in of docker: a script on disk that answers each call as the real one was seen to."""
+"""A fake docker: a script that responds to each call as the real program did when it was recorded."""
 
 import json
 import shlex
@@ -48,7 +48,7 @@ LATE = "application not healthy after 3m0s"
 
 @dataclass(frozen=True)
 class FakeDocker:
-    """A program in a folder of its own; what it was asked is kept, one call a line."""
+    """The fake program, and the record of its calls, one per line."""
 
     program: Path
     calls_file: Path
@@ -60,14 +60,14 @@ class FakeDocker:
         return self.calls_file.read_text().splitlines()
 
     def asked(self, part: str) -> list[str]:
-        """The calls that hold this text."""
+        """The calls that contain this text."""
         return [call for call in self.calls if part in call]
 
 
 def fake_docker(folder: Path, answers: Mapping[str, Said], otherwise: Said = FINE) -> FakeDocker:
-    """Make the program: the first pattern (of the shell's ``case``) that matches all arguments answers.
+    """Create the program: the first pattern (of the shell's ``case``) that matches all arguments decides the response.
 
-    Once it was told to remove containers, it lists none.
+    Once it was configured to remove containers, it lists none.
     """
     folder.mkdir(exist_ok=True)
     program, calls = folder / "docker", folder / "calls"
@@ -84,7 +84,7 @@ def fake_docker(folder: Path, answers: Mapping[str, Said], otherwise: Said = FIN
 
 
 def inspected(service: str, **changes: object) -> dict[str, object]:
-    """One object of ``docker container inspect``, with the fields that are read, as engine 20.10 writes them."""
+    """One object of ``docker container inspect`` with the fields that we read, as engine 20.10 writes them."""
     state = {
         "Status": "running",
         "OOMKilled": False,
@@ -119,7 +119,7 @@ def inspected(service: str, **changes: object) -> dict[str, object]:
 
 
 def listed(*containers: dict[str, object]) -> Mapping[str, Said]:
-    """Docker's answers where these containers are there."""
+    """Docker's responses if these containers exist."""
     ids = "\n".join(str(each["Id"]) for each in containers)
     return {
         "'ps --all '*": (0, ids, ""),

@@ -1,4 +1,4 @@
-"""What the runner must know of a compose file, and what it says of one that will not do."""
+"""Reading a compose file, and the messages about unsuitable ones."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def spec() -> TestbedSpec:
 
 
 def spoilt(folder: Path, old: str, new: str) -> Path:
-    """Our own file with a text replaced."""
+    """A copy of our compose file with a text replaced."""
     text = (ROOT / "docker-compose.yml").read_text()
     assert old in text
     path = folder / "docker-compose.yml"
@@ -27,7 +27,7 @@ def spoilt(folder: Path, old: str, new: str) -> Path:
 
 
 def test_our_own_file_holds_all_that_a_run_needs(spec: TestbedSpec) -> None:
-    """Every service, Toxiproxy, PostgreSQL and the relay; and nothing that is there for people alone."""
+    """It contains every service, Toxiproxy, PostgreSQL and the relay; only these are started."""
     found = read_compose_file(ROOT / "docker-compose.yml", spec)
     assert set(found.started(spec)) == {
         *(each.name for each in spec.services),
@@ -40,7 +40,7 @@ def test_our_own_file_holds_all_that_a_run_needs(spec: TestbedSpec) -> None:
 
 
 def test_a_service_that_is_missing_is_named(spec: TestbedSpec, tmp_path: Path) -> None:
-    """Every service of testbed.yaml must be there by its name."""
+    """The file must contain every service of testbed.yaml under the same name."""
     path = spoilt(tmp_path, "\n  payments:\n    <<: *service", "\n  billing:\n    <<: *service")
     with pytest.raises(
         TestbedError,
@@ -52,7 +52,7 @@ def test_a_service_that_is_missing_is_named(spec: TestbedSpec, tmp_path: Path) -
 def test_a_port_that_no_variable_publishes_is_named_with_the_line_to_write(
     spec: TestbedSpec, tmp_path: Path
 ) -> None:
-    """A fixed port could not be had by two testbeds, nor kept over a container's restart."""
+    """A fixed port cannot be used by two testbeds; the message shows the line to write."""
     path = spoilt(tmp_path, "127.0.0.1:${AGUANTE_PAYMENTS_PORT:-5003}:5003", "127.0.0.1:5003:5003")
     with pytest.raises(TestbedError, match=r"port 5003 of payments.*PAYMENTS_PORT:-5003"):
         read_compose_file(path, spec)
@@ -62,7 +62,7 @@ def test_a_port_that_no_variable_publishes_is_named_with_the_line_to_write(
 def test_a_file_that_cannot_be_read_is_one_message(
     text: str, spec: TestbedSpec, tmp_path: Path
 ) -> None:
-    """And no traceback."""
+    """The user sees one message, no traceback."""
     (tmp_path / "c.yml").write_text(text)
     with pytest.raises(TestbedError, match=r"c.yml cannot be read"):
         read_compose_file(tmp_path / "c.yml", spec)

@@ -1,4 +1,4 @@
-"""The compose runtime where something cannot be had: one message with cause and fix, nothing left half up."""
+"""Failures of the compose runtime: one message with cause and fix, and no leftovers."""
 
 import json
 import socket
@@ -38,7 +38,7 @@ def spec() -> TestbedSpec:
 
 
 async def refused(spec: TestbedSpec, parent: Path, fake: FakeDocker, **options: int) -> str:
-    """What ``up`` says when it fails; no folder may be left then."""
+    """The message of a failed ``up``, after which no folder may be left."""
     runtime = ComposeRuntime(parent, docker=Docker(str(fake.program)), **options)
     with pytest.raises(TestbedError) as caught:
         await runtime.up(spec, "default", "")
@@ -46,14 +46,16 @@ async def refused(spec: TestbedSpec, parent: Path, fake: FakeDocker, **options: 
     return str(caught.value)
 
 
-async def test_no_docker_is_told_before_anything_is_made(spec: TestbedSpec, tmp_path: Path) -> None:
-    """With the way that needs none."""
+async def test_a_missing_docker_is_an_error_before_anything_is_created(
+    spec: TestbedSpec, tmp_path: Path
+) -> None:
+    """The message names the runtime that needs no Docker."""
     nowhere = FakeDocker(tmp_path / "no-docker", tmp_path / "calls")
     assert "native runtime needs none" in await refused(spec, tmp_path, nowhere)
 
 
 @pytest.mark.parametrize(
-    ("answers", "told"),
+    ("answers", "configured"),
     [
         ({"'version '*": (1, "", world.NO_DAEMON)}, "the Docker daemon does not respond: start it"),
         ({"'version '*": (1, "", world.NO_PERMISSION)}, "no permission on the Docker socket"),
@@ -63,41 +65,41 @@ async def test_no_docker_is_told_before_anything_is_made(spec: TestbedSpec, tmp_
         ({"compose*": (0, "", "")}, "(of unknown version) is too old"),
     ],
 )
-async def test_a_docker_that_will_not_do_is_told_before_anything_is_made(
-    answers: Mapping[str, Said], told: str, spec: TestbedSpec, tmp_path: Path
+async def test_an_unsuitable_docker_is_an_error_before_anything_is_created(
+    answers: Mapping[str, Said], configured: str, spec: TestbedSpec, tmp_path: Path
 ) -> None:
-    """One message; no container was asked for."""
+    """One message is printed and no container is started."""
     fake = fake_docker(
         tmp_path / "bin",
         {**answers, **{key: said for key, said in HERE.items() if key not in answers}},
     )
-    assert told in await refused(spec, tmp_path, fake)
+    assert configured in await refused(spec, tmp_path, fake)
     assert not fake.asked(" up ")
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "configured"),
     [
         (world.PORT_TAKEN, "port 18998 of this machine is taken by another program"),
         (world.NO_IMAGE, "build stand-ins from package mirrors (`make images-offline`)"),
     ],
 )
 async def test_what_cannot_be_started_is_removed_again(
-    words: str, told: str, spec: TestbedSpec, tmp_path: Path
+    words: str, configured: str, spec: TestbedSpec, tmp_path: Path
 ) -> None:
-    """A port taken, an image that is not there: containers, networks and volumes that were made are removed."""
+    """If a port is taken or an image is missing, all containers, networks and volumes are removed."""
     made = inspected("toxiproxy")
     fake = fake_docker(
         tmp_path / "bin", {"compose*' up '*": (1, "", words), **HERE, **listed(made)}
     )
-    assert told in await refused(spec, tmp_path, fake)
+    assert configured in await refused(spec, tmp_path, fake)
     assert fake.asked("rm --force --volumes toxiproxy-id")
     assert fake.asked("network ls")
     assert fake.asked("volume ls")
 
 
 @pytest.mark.parametrize(
-    ("state", "told"),
+    ("state", "configured"),
     [
         (
             {"Health": {"Status": "unhealthy"}},
@@ -110,10 +112,10 @@ async def test_what_cannot_be_started_is_removed_again(
         ({"Status": "exited", "ExitCode": 137, "OOMKilled": True}, "exceeded its memory limit"),
     ],
 )
-async def test_a_container_that_never_gets_healthy_is_told_with_its_last_words(
-    state: Mapping[str, object], told: str, spec: TestbedSpec, tmp_path: Path
+async def test_a_container_that_never_gets_healthy_is_reported_with_its_last_output(
+    state: Mapping[str, object], configured: str, spec: TestbedSpec, tmp_path: Path
 ) -> None:
-    """Compose says only which; what the container said is what helps."""
+    """Compose names only the container; the message adds the container's last output."""
     sick, well = inspected("payments", **state), inspected("gateway")
     fake = fake_docker(
         tmp_path / "bin",
@@ -129,7 +131,7 @@ async def test_a_container_that_never_gets_healthy_is_told_with_its_last_words(
         },
     )
     message = await refused(spec, tmp_path, fake)
-    assert told in message
+    assert configured in message
     assert "gateway" not in message
 
 
@@ -139,7 +141,7 @@ PULLED = " payments Warning pull access denied for shop/payments, repository doe
 
 
 @pytest.mark.parametrize(
-    ("words", "payments", "told", "untold"),
+    ("words", "payments", "configured", "untold"),
     [
         (world.PORT_TAKEN, STARTING, "port 18998 of this machine is taken", "payments"),
         (world.PORT_TAKEN, SICK, "port 18998 of this machine is taken", "payments"),
@@ -158,42 +160,42 @@ PULLED = " payments Warning pull access denied for shop/payments, repository doe
 async def test_one_that_is_still_starting_hides_no_cause(
     words: str,
     payments: Mapping[str, object],
-    told: str,
+    configured: str,
     untold: str,
     spec: TestbedSpec,
     tmp_path: Path,
 ) -> None:
-    """Others are, whatever went wrong: Compose's cause goes first, then who is ill, then who took too long."""
+    """The message shows Compose's cause first, then failed containers, then those that are not healthy yet."""
     made = listed(inspected("payments", **payments), inspected("gateway", **STARTING))
     fake = fake_docker(tmp_path / "bin", {"compose*' up '*": (1, "", words), **HERE, **made})
     message = await refused(spec, tmp_path, fake)
-    assert told in message
+    assert configured in message
     assert untold not in message
 
 
-async def test_a_gateway_port_that_is_taken_is_told_before_docker_is_asked_for_it(
+async def test_a_gateway_port_that_is_taken_is_reported_before_docker_is_called(
     spec: TestbedSpec, tmp_path: Path, unused_tcp_port: int
 ) -> None:
-    """By our own look, which can say who has it."""
+    """Our own check finds it, because it can name the program that uses the port."""
     fake = fake_docker(tmp_path / "bin", dict(HERE))
     with socket.create_server(("127.0.0.1", unused_tcp_port)):
-        told = await refused(spec, tmp_path, fake, gateway_port=unused_tcp_port)
-    assert f"port {unused_tcp_port} on 127.0.0.1 (--gateway-port) is taken" in told
+        configured = await refused(spec, tmp_path, fake, gateway_port=unused_tcp_port)
+    assert f"port {unused_tcp_port} on 127.0.0.1 (--gateway-port) is taken" in configured
     assert not fake.asked(" up ")
 
 
-async def test_a_testbed_without_a_compose_file_is_told_so(
+async def test_a_testbed_without_a_compose_file_is_an_error(
     spec: TestbedSpec, tmp_path: Path
 ) -> None:
-    """Before Docker is asked anything."""
+    """It is an error before Docker is called."""
     fake = fake_docker(tmp_path / "bin", {})
-    told = await refused(spec.model_copy(update={"compose": None}), tmp_path, fake)
-    assert "add `compose: docker-compose.yml`" in told
+    configured = await refused(spec.model_copy(update={"compose": None}), tmp_path, fake)
+    assert "add `compose: docker-compose.yml`" in configured
     assert fake.calls == []
 
 
 async def left_behind(parent: Path, *, detached: bool) -> Path:
-    """The folder of a testbed of containers whose runner was killed."""
+    """Create the folder of a testbed of containers whose runner was killed."""
     workspace = await claim(parent, prefix=PROJECT_PREFIX)
     owner = this_process("runner") if detached else ProcessRef(name="r", pid=2**22 + 1, started=0)
     workspace.save(
@@ -206,7 +208,7 @@ async def left_behind(parent: Path, *, detached: bool) -> Path:
 async def test_what_a_killed_runner_left_is_removed_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the labels of its project, containers before networks and volumes; then its folder."""
+    """Containers, then networks and volumes with the project's labels, then the folder."""
     root = await left_behind(tmp_path / "beds", detached=False)
     fake = fake_docker(tmp_path / "bin", listed(inspected("payments")))
     monkeypatch.setenv("PATH", f"{fake.program.parent}:/usr/bin:/bin")
@@ -219,7 +221,7 @@ async def test_what_a_killed_runner_left_is_removed_at_the_next_start(
 async def test_what_cannot_be_removed_now_is_kept_for_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A native run must not fail since Docker is down; and nothing may be forgotten."""
+    """A native run does not fail if Docker is down, and the leftovers stay recorded."""
     root = await left_behind(tmp_path / "beds", detached=False)
     fake = fake_docker(tmp_path / "bin", {}, otherwise=(1, "", world.NO_DAEMON))
     monkeypatch.setenv("PATH", f"{fake.program.parent}:/usr/bin:/bin")
@@ -227,10 +229,10 @@ async def test_what_cannot_be_removed_now_is_kept_for_the_next_start(
     assert folders(tmp_path / "beds") == (root,)
 
 
-async def test_a_detached_testbed_of_containers_lives_though_no_process_holds_its_lock(
+async def test_a_detached_testbed_of_containers_is_alive_without_a_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until `aguante down`: a sweep leaves it alone, and `ps` lists it."""
+    """A sweep does not remove it, and `ps` lists it, until `aguante down`."""
     root = await left_behind(tmp_path / "beds", detached=True)
     fake = fake_docker(tmp_path / "bin", listed(inspected("payments")))
     monkeypatch.setenv("PATH", f"{fake.program.parent}:/usr/bin:/bin")
@@ -240,7 +242,7 @@ async def test_a_detached_testbed_of_containers_lives_though_no_process_holds_it
 
 
 def test_states_of_earlier_versions_are_still_read(tmp_path: Path) -> None:
-    """They name no project: plain processes."""
+    """A state without a project means plain processes."""
     state = {"id": "001-beef", "owner": {"name": "r", "pid": 1, "started": 0}, "detached": False}
     (tmp_path / "state.json").write_text(json.dumps(state))
     saved = read_state(tmp_path)

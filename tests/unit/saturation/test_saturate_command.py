@@ -1,4 +1,4 @@
-"""``aguante saturate`` on a testbed that is none: what becomes of levels when something fails."""
+"""``aguante saturate`` without a testbed: which levels are kept after a failure."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ FAILS = [
 
 
 class NoTestbed:
-    """Comes up, and remembers that it was taken down."""
+    """Starts nothing, and counts how often it was brought up and taken down."""
 
     ups, downs = 0, 0
 
@@ -44,7 +44,7 @@ def _no_testbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def levels(monkeypatch: pytest.MonkeyPatch, failure: Exception | None, at: int = 3) -> None:
-    """From 100 rps on goodput stays at 60; the level of this number fails."""
+    """Goodput stays at 60 from 100 rps on; the level with number ``at`` fails."""
     played: list[float] = []
 
     async def level(
@@ -79,21 +79,21 @@ def test_a_failure_keeps_the_levels_before_it(
     capsys: pytest.CaptureFixture[str],
     failure: Exception,
 ) -> None:
-    """The second policy's first level fails: exit 4 with the reason, and the first sweep is written, with its page."""
+    """The first level of the second policy fails: exit 4 with the reason; the first sweep and its page are written."""
     levels(monkeypatch, failure)
     assert saturate(tmp_path) == 4
-    told = capsys.readouterr()
-    assert f"error: no-semaphore: {failure}" in told.err
-    (sweep,) = json.loads(told.out)["sweeps"]
+    output = capsys.readouterr()
+    assert f"error: no-semaphore: {failure}" in output.err
+    (sweep,) = json.loads(output.out)["sweeps"]
     assert [each["target_rps"] for each in sweep["levels"]] == [50, 100]
     (page,) = tmp_path.glob("*/saturation.html")
     assert "the knee is at 50 rps" in page.read_text()
 
 
-def test_a_sweep_that_is_cut_short_says_so(
+def test_a_sweep_that_is_cut_short_has_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its second level fails: one level is kept, why is kept with it, and no other policy is begun."""
+    """Its second level fails: one level is kept with the reason, and no other policy begins."""
     levels(monkeypatch, LoadError("a worker was lost", 1), at=2)
     assert saturate(tmp_path) == 4
     (sweep,) = json.loads(capsys.readouterr().out)["sweeps"]
@@ -103,10 +103,10 @@ def test_a_sweep_that_is_cut_short_says_so(
     assert NoTestbed.ups == 1
 
 
-def test_a_failure_of_the_very_first_level_leaves_nothing_to_show(
+def test_a_failure_of_the_first_level_leaves_no_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit 4 with the reason, and no page."""
+    """Exit 4 with the reason."""
     levels(monkeypatch, LoadError("a worker was lost", 1), at=1)
     assert saturate(tmp_path) == 4
     assert "error: default: a worker was lost" in capsys.readouterr().err
@@ -116,7 +116,7 @@ def test_a_failure_of_the_very_first_level_leaves_nothing_to_show(
 def test_a_knee_under_every_policy_is_a_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """60 rps are less than 95 % of 100: exit 0."""
+    """60 rps is less than 95 % of 100: exit 0."""
     levels(monkeypatch, None)
     assert saturate(tmp_path) == 0
     assert [each["policy"] for each in json.loads(capsys.readouterr().out)["sweeps"]] == [
@@ -128,7 +128,7 @@ def test_a_knee_under_every_policy_is_a_success(
 def test_a_policy_that_is_named_twice_is_refused_before_anything_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit 3: it was played whole before its folder was in the way."""
+    """Exit 3: both sweeps would write to the same folder."""
     assert saturate(tmp_path, "--policies", "default,no-semaphore,default") == 3
     assert "default is given twice; give each policy once" in capsys.readouterr().err
     assert NoTestbed.ups == 0

@@ -1,4 +1,4 @@
-"""Where goodput stops following: worked examples of levels, sweeps and their page."""
+"""Where goodput stops following the load: worked examples of levels, sweeps and their page."""
 
 from pathlib import Path
 
@@ -43,20 +43,20 @@ def test_the_knee_is_the_last_level_up_to_which_goodput_followed() -> None:
     )
 
 
-def test_a_collapse_is_told_by_what_is_left() -> None:
-    """20 rps of the 100 that there had been: 20 %."""
+def test_a_collapse_is_reported_by_what_is_left() -> None:
+    """20 rps of a peak of 100 is 20 %."""
     assert COLLAPSE.retained == pytest.approx(0.2)
     assert "20% of that is left at 150 rps" in words(COLLAPSE)
 
 
-def test_a_level_that_follows_after_one_that_did_not_is_no_knee() -> None:
-    """Luck beyond the knee does not move it."""
+def test_a_later_level_that_follows_does_not_move_the_knee() -> None:
+    """A lucky level beyond the knee does not count."""
     sweep = Sweep(policy="p", levels=(level(50, 50), level(100, 60), level(150, 150)))
     assert sweep.knee == level(50, 50)
 
 
 def test_without_saturation_no_knee_is_claimed() -> None:
-    """The highest level tried is a bound of the search, not of the system."""
+    """The highest level is a limit of the search, not of the system."""
     sweep = Sweep(policy="p", levels=(level(50, 50), level(100, 99)))
     assert not sweep.reached
     assert "no knee was reached" in words(sweep)
@@ -65,8 +65,8 @@ def test_without_saturation_no_knee_is_claimed() -> None:
 LIMITED = level(150, 90, achieved_rps=100.0)
 
 
-def test_a_level_at_the_load_generators_own_limit_makes_no_knee() -> None:
-    """It sent 100 of the 150: neither is saturation reached, nor does the level end the search or count as a peak."""
+def test_a_level_at_the_limit_of_the_load_generator_is_no_knee() -> None:
+    """It sent 100 of 150: the level is not saturation, does not end the search and is no peak."""
     sweep = Sweep(policy="p", levels=(level(50, 50), level(100, 80, late_p99_ms=90.0), LIMITED))
     assert (sweep.knee, sweep.reached, sweep.peak_rps) == (level(50, 50), False, 50)
     assert not enough(sweep.levels, beyond=2)
@@ -76,8 +76,8 @@ def test_a_level_at_the_load_generators_own_limit_makes_no_knee() -> None:
     )
 
 
-def test_a_knee_between_levels_that_say_something_stands() -> None:
-    """A limited level in between does not follow either, and does not hide the knee; it is said that it is left out."""
+def test_a_level_at_the_limit_of_the_load_generator_does_not_hide_a_knee() -> None:
+    """Such a level between others is left out, and the text says so."""
     levels = (level(50, 50), level(100, 99, late_p99_ms=90.0), level(150, 110), LIMITED)
     sweep = Sweep(policy="p", levels=levels)
     assert (sweep.knee, sweep.reached, sweep.retained) == (level(50, 50), True, 1.0)
@@ -88,8 +88,8 @@ def test_a_knee_between_levels_that_say_something_stands() -> None:
     assert enough((*levels, level(200, 110)), beyond=2)
 
 
-def test_a_sweep_of_nothing_but_the_load_generators_limit_says_so() -> None:
-    """Nothing is claimed of the system."""
+def test_a_sweep_with_only_levels_at_the_limit_of_the_load_generator_has_no_knee() -> None:
+    """The text claims nothing about the system."""
     sweep = Sweep(policy="p", levels=(LIMITED,))
     assert (sweep.knee, sweep.reached, sweep.retained) == (None, False, None)
     assert (
@@ -97,8 +97,8 @@ def test_a_sweep_of_nothing_but_the_load_generators_limit_says_so() -> None:
     )
 
 
-def test_a_sweep_ends_after_so_many_levels_in_a_row_beyond_the_knee() -> None:
-    """One bad level is not enough, and a good one starts the count anew."""
+def test_a_sweep_ends_after_consecutive_saturated_levels() -> None:
+    """One saturated level is not enough, and a level that follows resets the count."""
     good, bad = level(50, 50), level(100, 50)
     assert not enough((good, bad), beyond=2)
     assert enough((good, bad, bad), beyond=2)
@@ -109,10 +109,10 @@ def test_a_sweep_ends_after_so_many_levels_in_a_row_beyond_the_knee() -> None:
     ("changed", "limited"),
     [({}, False), ({"achieved_rps": 98.9}, True), ({"late_p99_ms": 51.0}, True)],
 )
-def test_a_generator_that_does_not_follow_is_told_apart(
+def test_a_level_that_the_generator_could_not_send_is_marked(
     changed: dict[str, object], limited: bool
 ) -> None:
-    """What was not sent, or sent late, says nothing of the system."""
+    """Requests that were not sent, or sent late, say nothing about the system."""
     found = level(100, 90, **changed)
     assert found.generator_limited is limited
     assert ("limited by the load generator" in level_line("p", found)) is limited
@@ -127,7 +127,7 @@ def row(seq: int, intended_s: float, status: int, mechanism: str = "") -> bytes:
 
 
 def test_a_level_is_judged_by_intended_start_after_it_settled_in(tmp_path: Path) -> None:
-    """40 rps for 10 s, the first 2 s left out: 320 requests, every fourth 429, a quarter shed beside them."""
+    """40 rps for 10 s without the first 2 s: 320 requests, every fourth a 429, and a quarter shed."""
     ledger = tmp_path / "requests.jsonl"
     refused = ("semaphore_full",)
     ledger.write_bytes(
@@ -148,14 +148,14 @@ def found() -> Saturation:
     )  # fmt: skip
 
 
-def test_the_chart_is_true_vega_lite() -> None:
-    """altair's copy of the schema finds nothing wrong, at every width."""
+def test_the_chart_is_valid_vega_lite() -> None:
+    """It matches altair's copy of the schema at every width."""
     for frame in FRAMES:
         altair.VConcatChart.from_dict(charts.specification(panels((PLATEAU, COLLAPSE), frame)))
 
 
 def test_the_page_has_every_level_as_a_number() -> None:
-    """What the chart shows stands in a table too, and the knees in words; nothing is loaded from outside."""
+    """A table has the numbers of the chart, a text has the knees, and nothing external is loaded."""
     page = saturation_html(found())
     assert page.count("data-goodput=") == 6
     assert 'data-policy="default" data-knee="100.0"' in page

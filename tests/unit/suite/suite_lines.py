@@ -1,4 +1,4 @@
-"""Lines of suites, made by hand."""
+"""Handmade results of suites."""
 
 from aguante.suite.many_runs import Entry, Job
 from aguante.verdict.suite_result import Suite, SuiteRun
@@ -9,7 +9,7 @@ WORDS = {"held": 0, "deviated": 1, "inconclusive": 2, "error": 4}
 
 
 def line(verdict: str = "held", **changes: object) -> SuiteRun:
-    """A run of payments-slow that ended so, expected to hold."""
+    """A run of payments-slow with this verdict, expected to hold."""
     return SuiteRun.model_validate(
         {
             "experiment": "payments-slow",
@@ -28,7 +28,7 @@ def line(verdict: str = "held", **changes: object) -> SuiteRun:
 
 
 def line_of(job: Job, verdict: str = "held") -> SuiteRun:
-    """What came of this job."""
+    """The result of this job."""
     return line(
         verdict,
         experiment=job.experiment,
@@ -41,7 +41,7 @@ def line_of(job: Job, verdict: str = "held") -> SuiteRun:
 
 
 def suite(*runs: SuiteRun, planned: int | None = None) -> Suite:
-    """A suite of these runs, played one at a time."""
+    """A suite of these runs, one at a time."""
     return Suite(
         suite_id="suite-20260102T030405Z-0000",
         command="aguante run slow.yaml --repeat 2",

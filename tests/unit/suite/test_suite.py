@@ -1,4 +1,4 @@
-"""Which runs a suite plays, in which order, and what comes of them; nothing is started."""
+"""Which runs a suite has, in which order, and with which results; nothing is started."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from aguante.verdict.suite_result import SuiteRun, worst
 
 
 class Player:
-    """Plays jobs by a script of verdicts per experiment, and notes what it was asked."""
+    """Returns verdicts from a script per experiment, and records the jobs."""
 
     def __init__(self, script: dict[str, Sequence[str]] | None = None) -> None:
         self._script = {name: list(words) for name, words in (script or {}).items()}
@@ -49,39 +49,39 @@ async def play(
 
 
 def test_rounds_are_interleaved_and_every_second_goes_backwards() -> None:
-    """A B, B A, A B: what drifts with time meets both alike, and none is always the first."""
+    """A B, B A, A B: slow changes of the machine affect both alike, and neither is always first."""
     order = [(job.experiment[0], job.repeat) for job in interleave([SLOW, DOWN], 3, None)]
     assert order == [("p", 1), ("i", 1), ("i", 2), ("p", 2), ("p", 3), ("i", 3)]
 
 
 def test_every_run_keeps_the_place_of_its_entry() -> None:
-    """Whichever way a round goes, and also where two entries are the same."""
+    """In either order of a round, and even if two entries are the same."""
     assert [job.entry for job in interleave([SLOW, SLOW], 3, None)] == [0, 1, 1, 0, 0, 1]
 
 
 def test_a_given_seed_counts_up_with_the_rounds() -> None:
-    """Each pair shares its draws, and no two rounds do; without a seed each run draws its own."""
+    """The runs of one round share a seed, and each round has another; without a seed each run draws its own."""
     assert [job.seed for job in interleave([SLOW, DOWN], 2, 40)] == [40, 40, 41, 41]
     assert [job.seed for job in interleave([SLOW], 2, None)] == [None, None]
 
 
 async def test_results_come_in_the_order_of_the_jobs() -> None:
-    """However many are played at once."""
+    """However many run at once."""
     jobs = interleave([SLOW, DOWN], 3, None)
     results = await play(jobs, Player(), at_once=4)
     assert [(r.experiment, r.repeat) for r in results] == [(j.experiment, j.repeat) for j in jobs]
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
-async def test_no_more_are_played_at_once_than_asked(at_once: int) -> None:
-    """The bound is used, and never passed."""
+async def test_as_many_run_at_once_as_allowed(at_once: int) -> None:
+    """The limit is used, and never exceeded."""
     player = Player()
     await play(interleave([SLOW], 6, None), player, at_once=at_once)
     assert (player.most, len(player.played)) == (at_once, 6)
 
 
-async def test_an_inconclusive_run_is_played_again_up_to_the_limit() -> None:
-    """The last attempt counts, and says how many there were."""
+async def test_an_inconclusive_run_is_repeated_up_to_the_limit() -> None:
+    """The last attempt counts and has the number of attempts."""
     player = Player({"payments-slow": ["inconclusive", "inconclusive", "held"]})
     (result,) = await play(interleave([SLOW], 1, None), player, retries=2)
     assert (result.verdict, result.attempts) == ("held", 3)
@@ -91,15 +91,15 @@ async def test_an_inconclusive_run_is_played_again_up_to_the_limit() -> None:
 
 
 @pytest.mark.parametrize("word", ["deviated", "error", "held"])
-async def test_nothing_but_an_inconclusive_run_is_played_again(word: str) -> None:
-    """Playing a deviated run until it holds would hide what was found."""
+async def test_only_an_inconclusive_run_is_repeated(word: str) -> None:
+    """Repeating a deviated run until it holds would hide what was found."""
     player = Player({"payments-slow": [word, "held"]})
     (result,) = await play(interleave([SLOW], 1, None), player, retries=3)
     assert (result.verdict, result.attempts, len(player.played)) == (word, 1, 1)
 
 
-async def test_after_a_signal_nothing_new_is_begun_nor_played_again() -> None:
-    """What is under way ends by itself; the rest is missing from the results."""
+async def test_after_a_signal_no_run_begins_or_is_repeated() -> None:
+    """The current run ends by itself; the others are missing from the results."""
     stop = asyncio.Event()
 
     class Stopping(Player):
@@ -123,20 +123,20 @@ def test_the_gravest_exit_code_is_the_suites(codes: list[int], code: int) -> Non
 
 
 def test_a_suite_that_was_stopped_is_inconclusive() -> None:
-    """Runs that were not begun prove nothing, even when all others held."""
+    """Runs that did not begin prove nothing, even if all others held."""
     assert suite(line(), planned=1).exit_code == 0
     assert suite(line(), planned=2).exit_code == 2
     assert suite(line("deviated"), planned=2).exit_code == 1
 
 
-def test_an_expected_deviation_is_no_fault_of_the_suite() -> None:
+def test_an_expected_deviation_is_a_success() -> None:
     """`expected_verdict: deviated`, when met, exits 0."""
     met = line("deviated", expected_verdict="deviated", exit_code=0)
     assert suite(met).exit_code == 0
 
 
-def test_a_suites_id_sorts_by_time_and_wants_a_time_zone() -> None:
-    """As a run's does."""
+def test_the_id_of_a_suite_sorts_by_time_and_needs_a_time_zone() -> None:
+    """Like that of a run."""
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert new_suite_id(at, "beef") == "suite-20260102T030405Z-beef"
     with pytest.raises(ValueError, match="aware"):

@@ -1,4 +1,4 @@
-"""Who listens where, and what each service is told of it."""
+"""The ports of a native testbed, and the addresses in each service's environment."""
 
 from pathlib import Path
 
@@ -19,87 +19,87 @@ from aguante.testbed.up_arguments import check_replicas
 
 
 @pytest.fixture
-def layout(shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch) -> PortMap:
-    """Of our own system, with every port free."""
+def port_map(shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch) -> PortMap:
+    """The ports of our own system, with every port free."""
     monkeypatch.setattr(ports, "is_free", lambda _: True)
     return assign_ports(shop, Ports(0), None)
 
 
-def instance(layout: PortMap, name: str) -> Instance:
-    return next(each for each in layout.instances if each.name == name)
+def instance(port_map: PortMap, name: str) -> Instance:
+    return next(each for each in port_map.instances if each.name == name)
 
 
-def test_no_two_parts_share_a_port(layout: PortMap) -> None:
-    """Services, links, Toxiproxy and PostgreSQL."""
-    listening = [link.listen for link in layout.links.values()]
-    own = [f"127.0.0.1:{port}" for port in layout.services.values()]
-    servers = [f"127.0.0.1:{layout.toxiproxy}", f"127.0.0.1:{layout.postgres}"]
+def test_no_two_parts_share_a_port(port_map: PortMap) -> None:
+    """Services, links, Toxiproxy and PostgreSQL have different ports."""
+    listening = [link.listen for link in port_map.links.values()]
+    own = [f"127.0.0.1:{port}" for port in port_map.services.values()]
+    servers = [f"127.0.0.1:{port_map.toxiproxy}", f"127.0.0.1:{port_map.postgres}"]
     assert len({*listening, *own, *servers}) == len(listening) + len(own) + 2
 
 
-def test_a_link_leads_to_its_callee(layout: PortMap, shop: TestbedSpec) -> None:
-    """A service's own port, or PostgreSQL's."""
+def test_a_link_leads_to_its_callee(port_map: PortMap, shop: TestbedSpec) -> None:
+    """A link's upstream is the service's port, or PostgreSQL's."""
     for link in shop.call_links:
-        port = layout.services[link.callee] if link.kind == "http" else layout.postgres
-        assert layout.links[link.name].upstream == f"127.0.0.1:{port}"
+        port = port_map.services[link.callee] if link.kind == "http" else port_map.postgres
+        assert port_map.links[link.name].upstream == f"127.0.0.1:{port}"
 
 
-def test_the_link_of_the_spans_leads_to_whoever_takes_them(
-    layout: PortMap, shop: TestbedSpec
-) -> None:
-    """At first to a port that is kept free; then to the collector of the run, while everything else stays."""
+def test_the_link_of_the_spans_leads_to_the_collector(port_map: PortMap, shop: TestbedSpec) -> None:
+    """It leads to a reserved port first, then to the collector of the run; nothing else changes."""
     link = shop.telemetry_link
     assert link
-    led = layout.with_spans_to(link, "http://127.0.0.1:4318")
+    led = port_map.with_spans_to(link, "http://127.0.0.1:4318")
     assert led.links[link.name].upstream == "127.0.0.1:4318"
-    assert led.links[link.name].listen == layout.links[link.name].listen
-    nobody = layout.links[link.name].upstream
-    assert nobody not in {each.listen for each in layout.links.values()}
+    assert led.links[link.name].listen == port_map.links[link.name].listen
+    nobody = port_map.links[link.name].upstream
+    assert nobody not in {each.listen for each in port_map.links.values()}
     assert {k: v for k, v in led.links.items() if k != link.name} == {
-        k: v for k, v in layout.links.items() if k != link.name
+        k: v for k, v in port_map.links.items() if k != link.name
     }
 
 
 def test_a_fixed_gateway_port_is_the_entry_links_alone(
     shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The gateway itself keeps a port of its own, so that the entry stays a link."""
+    """The gateway itself has another port, so that the entry is still a link."""
     monkeypatch.setattr(ports, "is_free", lambda _: True)
-    layout = assign_ports(shop, Ports(0), 5000)
-    assert layout.links["client-gateway"].listen == "127.0.0.1:5000"
-    assert layout.services["gateway"] != 5000
+    port_map = assign_ports(shop, Ports(0), 5000)
+    assert port_map.links["client-gateway"].listen == "127.0.0.1:5000"
+    assert port_map.services["gateway"] != 5000
 
 
 @pytest.mark.parametrize("name", ["gateway", "reservations", "inventory", "payments"])
-def test_a_service_is_told_exactly_its_own_links(
-    name: str, layout: PortMap, shop: TestbedSpec
+def test_a_service_receives_exactly_its_own_links(
+    name: str, port_map: PortMap, shop: TestbedSpec
 ) -> None:
-    """One variable per link on which it is the caller."""
-    env = service_environment(shop, instance(layout, f"{name}-1"), layout.links, Path("p.yaml"), "")
-    told = {key for key in env if key.startswith("LINK_")}
-    assert told == {link_variable(link) for link in shop.links if link.caller == name}
+    """There is one variable per link on which the service is the caller."""
+    env = service_environment(
+        shop, instance(port_map, f"{name}-1"), port_map.links, Path("p.yaml"), ""
+    )
+    configured = {key for key in env if key.startswith("LINK_")}
+    assert configured == {link_variable(link) for link in shop.links if link.caller == name}
 
 
-def test_addresses_are_those_of_the_contract(layout: PortMap, shop: TestbedSpec) -> None:
-    """HTTP links are base URLs, database links are DSNs with role and database."""
-    payments = instance(layout, "payments-1")
-    env = service_environment(shop, payments, layout.links, Path("p.yaml"), "http://c:4318")
+def test_addresses_are_those_of_the_contract(port_map: PortMap, shop: TestbedSpec) -> None:
+    """HTTP links are base URLs; database links are DSNs with role and database."""
+    payments = instance(port_map, "payments-1")
+    env = service_environment(shop, payments, port_map.links, Path("p.yaml"), "http://c:4318")
     assert env["LINK_PAYMENTS_DB"] == (
-        f"postgresql://payments@{layout.links['payments-db'].listen}/payments"
+        f"postgresql://payments@{port_map.links['payments-db'].listen}/payments"
     )
     assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://c:4318"
     assert env["AGUANTE_POLICY"] == "p.yaml"
 
 
 def test_a_service_inherits_little_of_the_users_environment(
-    layout: PortMap, shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    port_map: PortMap, shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """No HTTP proxy and no OpenTelemetry setting of the user's changes what is tried."""
+    """The user's HTTP proxy and OpenTelemetry settings do not affect a run."""
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     monkeypatch.setenv("PYTHONWARNINGS", "error")
-    command = service_command(shop, layout.instances[0], {}, tmp_path)
-    assert command.env["PORT"] == str(layout.instances[0].port)
+    command = service_command(shop, port_map.instances[0], {}, tmp_path)
+    assert command.env["PORT"] == str(port_map.instances[0].port)
     assert command.env["PYTHONWARNINGS"] == "error"
     assert not {"HTTPS_PROXY", "OTEL_SDK_DISABLED"} & set(command.env)
     assert command.argv[1:] == ("-m", shop.services[0].module)
@@ -108,7 +108,7 @@ def test_a_service_inherits_little_of_the_users_environment(
 
 @pytest.fixture
 def doubled(shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch) -> PortMap:
-    """Two inventories, one of everything else."""
+    """Two instances of inventory, one of everything else."""
     monkeypatch.setattr(ports, "is_free", lambda _: True)
     return assign_ports(shop, Ports(0), None, {"inventory": 2})
 
@@ -116,7 +116,7 @@ def doubled(shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch) -> PortMap:
 def test_replicas_share_the_port_that_links_lead_to(
     doubled: PortMap, shop: TestbedSpec, tmp_path: Path
 ) -> None:
-    """Each has a port of its own besides, which is what the runner asks."""
+    """Each instance also has its own port, which the runner uses."""
     one, two = instance(doubled, "inventory-1"), instance(doubled, "inventory-2")
     shared = one.shared_port
     assert two.shared_port == shared
@@ -126,8 +126,8 @@ def test_replicas_share_the_port_that_links_lead_to(
     assert (env["PORT"], env["OWN_PORT"]) == (str(shared), str(two.port))
 
 
-def test_replicas_are_told_apart_by_their_instance_id(doubled: PortMap, shop: TestbedSpec) -> None:
-    """Hence in spans and metrics; their logs are files of their own."""
+def test_replicas_have_different_instance_ids(doubled: PortMap, shop: TestbedSpec) -> None:
+    """Spans and metrics contain the instance id, and each instance has its own log."""
     for name in ("inventory-1", "inventory-2"):
         env = service_environment(shop, instance(doubled, name), doubled.links, Path("p.yaml"), "")
         assert env["OTEL_RESOURCE_ATTRIBUTES"] == f"service.instance.id={name}"
@@ -138,7 +138,7 @@ def test_replicas_are_told_apart_by_their_instance_id(doubled: PortMap, shop: Te
 def test_a_service_that_has_no_replica_has_one_port(
     doubled: PortMap, shop: TestbedSpec, tmp_path: Path
 ) -> None:
-    """Which nobody can share by accident."""
+    """No other process can share that port by accident."""
     payments = instance(doubled, "payments-1")
     assert payments.port == payments.shared_port
     assert "OWN_PORT" not in service_command(shop, payments, {}, tmp_path).env
@@ -147,7 +147,7 @@ def test_a_service_that_has_no_replica_has_one_port(
 def test_eight_of_everything_fit_into_the_ports_of_one_testbed(
     shop: TestbedSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The limit is one that can be reached."""
+    """The maximum number of replicas fits into one testbed's ports."""
     monkeypatch.setattr(ports, "is_free", lambda _: True)
     everything = {service.name: REPLICAS_MAX for service in shop.services}
     assert len(assign_ports(shop, Ports(0), None, everything).instances) == 5 * REPLICAS_MAX
@@ -164,6 +164,6 @@ def test_eight_of_everything_fit_into_the_ports_of_one_testbed(
 def test_replicas_that_cannot_be_are_named(
     replicas: dict[str, int], said: str, shop: TestbedSpec
 ) -> None:
-    """An unknown service, none at all, or too many."""
+    """An unknown service, zero replicas and too many replicas are rejected."""
     with pytest.raises(TestbedError, match=said):
         check_replicas(shop, replicas)
