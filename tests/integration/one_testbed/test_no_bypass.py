@@ -5,10 +5,9 @@ the callee itself saw nothing (its own request counter, or PostgreSQL's own view
 or is connected to, any other address.
 """
 
-import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal
 
