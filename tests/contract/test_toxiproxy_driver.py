@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import unused_port
 from aiohttp import web
+from aiohttp.test_utils import unused_port
 from toxiproxy.api import APIConsumer
 
 from aguante.clients.toxiproxy_client import (
