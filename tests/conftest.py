@@ -1,7 +1,8 @@
-"""What every kind of test may need: a missing part skips a test on a laptop, and fails it under CI."""
+"""Shared by all tests. A missing component skips a test, and fails it under CI."""
 
 import atexit
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -11,9 +12,13 @@ from side_by_side import TURNS, Controller, Turns, Worker
 
 from aguante.runtimes.servers import SERVERS, ServerMissingError, find_server
 
+# Tests start some hundred processes. Without byte code each would compile everything that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Under xdist the workers share one machine by turns."""
+    """Under xdist, register the scheduling of ``side_by_side``."""
     if config.getoption("numprocesses"):
         config.pluginmanager.register(Controller())
     elif hasattr(config, "workerinput"):
@@ -21,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def missing(what: str) -> NoReturn:
-    """Skip, or under CI fail: a part that is missing must never let a test pass unseen."""
+    """Skip the test, or fail it under CI, where nothing may be missing."""
     if os.environ.get("CI"):
         pytest.fail(f"under CI nothing may be missing: {what}")
     pytest.skip(what)
@@ -29,13 +34,13 @@ def missing(what: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def part_is_missing() -> Callable[[str], NoReturn]:
-    """What a fixture elsewhere calls when its real part is not here."""
+    """Called by a fixture whose real component is missing."""
     return missing
 
 
 @pytest.fixture(scope="session")
 def toxiproxy_binary() -> Path:
-    """toxiproxy-server, found or built once for the whole session."""
+    """toxiproxy-server, found or built once per session."""
     try:
         return find_server(SERVERS["toxiproxy"])
     except ServerMissingError as why:
@@ -44,7 +49,7 @@ def toxiproxy_binary() -> Path:
 
 @pytest.fixture(scope="session")
 def observer_binaries() -> dict[str, Path]:
-    """Prometheus, promtool and Jaeger by name, found or built once for the whole session."""
+    """Prometheus, promtool and Jaeger by name, found or built once per session."""
     try:
         return {name: find_server(SERVERS[name]) for name in ("prometheus", "promtool", "jaeger")}
     except ServerMissingError as why:
@@ -53,10 +58,10 @@ def observer_binaries() -> dict[str, Path]:
 
 @atexit.register
 def nothing_after_the_summary() -> None:
-    """Let pytest's summary be the last line: DuckDB's binding reports leaks at exit that are not ours to fix.
+    """Keep pytest's summary the last line: DuckDB's binding reports leaks at exit that we cannot fix.
 
-    Not in a hook of pytest: its capture puts stderr back after the last of them. All that pytest has to say
-    is said by now, and the exit code is not touched.
+    A hook of pytest would be too early, because its capture restores stderr after the last hook. The exit code
+    does not change.
     """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

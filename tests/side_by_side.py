@@ -1,8 +1,7 @@
-"""Under ``pytest -n 2``: modules are played on two workers at once, save those that need the machine to themselves.
+"""Scheduling under ``pytest -n 2``: two workers execute modules in parallel, except modules that are marked ``alone``.
 
-A module is marked ``alone`` where its outcome rests on what the machine gives: on real runs under load, on
-how long something takes, on Docker. Such modules come last, and none begins before the other worker's test
-has ended. Without ``-n`` nothing of this applies: one test after another.
+A module is marked ``alone`` if its outcome depends on the machine's free capacity. Such modules come last, and
+none starts before the other worker's current test has ended. Without ``-n`` none of this applies.
 """
 
 import fcntl
@@ -23,6 +22,8 @@ TOGETHER = (
     "tests/integration/one_testbed/",
 )
 """Folders whose tests share a testbed or real runs, and therefore a worker."""
+ORDER = ("tests/e2e/", "tests/integration/", "tests/contract/", "tests/browser/")
+"""What takes longest starts first; everything else follows."""
 
 
 class ByModule(LoadScopeScheduling):
@@ -34,7 +35,7 @@ class ByModule(LoadScopeScheduling):
 
 
 class Turns:
-    """Who may play now: any number side by side, or one alone. In order of asking, so that nobody waits for ever."""
+    """A lock between workers: any number of modules in parallel, or one alone. First come, first served."""
 
     def __init__(self, folder: Path) -> None:
         self._queue = (folder / "queue").open("a")
@@ -42,7 +43,7 @@ class Turns:
         self._mine: Path | None = None
 
     def take(self, item: pytest.Item) -> None:
-        """Wait for the machine; a module that has it alone keeps it from test to test."""
+        """Wait for the lock; a module that is alone keeps it from test to test."""
         if self._mine == item.path:
             return
         alone = is_alone(item)
@@ -52,23 +53,20 @@ class Turns:
         self._mine = item.path if alone else None
 
     def leave(self, following: pytest.Item | None) -> None:
-        """Let others play, unless the module that had it alone goes on."""
+        """Release the lock, unless the next test is of the same module that is alone."""
         if self._mine is None or following is None or following.path != self._mine:
             fcntl.flock(self._machine, fcntl.LOCK_UN)
             self._mine = None
 
     def close(self) -> None:
-        """Give back what is held, and ask no more."""
+        """Release the lock for good."""
         self._queue.close()
         self._machine.close()
 
 
 def is_alone(item: pytest.Item) -> bool:
-    """Whether the test's module is marked so."""
+    """Whether the test is marked so."""
     return item.get_closest_marker("alone") is not None
-
-
-ORDER = ("tests/e2e/", "tests/integration/", "tests/contract/", "tests/browser/")
 
 
 def _rank(item: pytest.Item) -> tuple[bool, int]:
@@ -77,45 +75,45 @@ def _rank(item: pytest.Item) -> tuple[bool, int]:
 
 
 class Controller:
-    """The plugin of the process that hands out modules."""
+    """The plugin of the process that distributes modules."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="aguante-turns-"))
 
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker where to ask for its turn."""
+        """Pass the folder of the lock to a worker."""
         node.workerinput[TURNS] = str(self._folder)
 
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> ByModule:
-        """Modules in the order of the collection."""
+        """Distribute modules in the order of the collection."""
         config.option.loadscopereorder = False
         return ByModule(config, log)
 
     def pytest_unconfigure(self) -> None:
-        """Nothing of it is left."""
+        """Remove the folder of the lock."""
         shutil.rmtree(self._folder)
 
 
 class Worker:
-    """The plugin of a process that plays them."""
+    """The plugin of a process that executes modules."""
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Longest first: real runs, then other real parts, then what is pure; what needs the machine alone is last."""
+        """Sort by ORDER; modules that are alone come last, so that both workers have work until then."""
         items.sort(key=_rank)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Iterator[None]:
-        """From the first fixture's start to the last one's end."""
+        """Hold the lock from the first fixture's setup to the last one's teardown."""
         self._turns.take(item)
         yield
         self._turns.leave(nextitem)
 
     def pytest_unconfigure(self) -> None:
-        """Give back what is held."""
+        """Release the lock."""
         self._turns.close()

@@ -5,7 +5,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -15,7 +14,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient, TestServer, unused_port
 from apps import PATIENT_S, Start
 from msgspec.structs import replace
 
@@ -40,12 +39,6 @@ FAST = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writ
 def _as_user() -> dict[str, int]:
     """PostgreSQL refuses to run as root: step down to the account that owns the data folder."""
     return {} if ACCOUNT is None else {"user": ACCOUNT.uid, "group": ACCOUNT.gid}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _make_cluster(folder: Path) -> None:
@@ -74,7 +67,7 @@ def _wait_ready(server: subprocess.Popen[bytes], folder: Path) -> None:
 def postgres() -> Iterator[str]:
     """Yield the address of a fresh server, without a database name."""
     folder = Path(tempfile.mkdtemp(prefix="aguante-test-pg-"))
-    port = _free_port()
+    port = unused_port()
     try:
         _make_cluster(folder)
         server = subprocess.Popen(

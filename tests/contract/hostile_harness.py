@@ -59,7 +59,7 @@ class Service:
     def open_connections(self) -> int:
         return len(self.server.connections)
 
-    async def until_connections(self, count: int, limit_s: float = 3.0) -> None:
+    async def until_connections(self, count: int, limit_s: float = 15.0) -> None:
         """Wait until so many connections are open."""
         async with asyncio.timeout(limit_s):
             while self.open_connections() != count:  # noqa: ASYNC110 - nobody could set an event
@@ -119,7 +119,7 @@ class Wire:
     def send(self, data: bytes) -> None:
         self.writer.write(data)
 
-    async def answer(self, limit_s: float = 3.0) -> Answer:
+    async def answer(self, limit_s: float = 15.0) -> Answer:
         """Read one complete answer."""
         async with asyncio.timeout(limit_s):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -128,7 +128,7 @@ class Wire:
             body = await self.reader.readexactly(int(headers["content-length"]))
             return Answer(int(first.split(" ")[1]), headers, body)
 
-    async def closed(self, limit_s: float = 3.0) -> bool:
+    async def closed(self, limit_s: float = 15.0) -> bool:
         """Whether the other side closes, sending nothing more."""
         try:
             async with asyncio.timeout(limit_s):

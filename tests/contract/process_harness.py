@@ -3,11 +3,11 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
 import psutil
+from aiohttp.test_utils import unused_port
 
 from aguante.clients.readiness import is_ready
 from aguante.runtimes.processes import ProcessRef, process_state
@@ -93,7 +93,7 @@ class Real:
 
     def __init__(self) -> None:
         self.never_ready = False
-        self._ports = {name: free_port() for name in INSTANCES}
+        self._ports = {name: unused_port() for name in INSTANCES}
         self._children: dict[str, asyncio.subprocess.Process] = {}
         self._services: dict[str, RunningService] = {}
 
@@ -142,9 +142,3 @@ class Real:
             if child.returncode is None:
                 child.kill()
                 await child.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -15,15 +15,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from aiohttp.test_utils import unused_port
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def start(port: int, service: str = "notifications", **environ: str) -> subprocess.Popen[str]:
@@ -44,7 +39,7 @@ def running(
     service: str = "notifications", **environ: str
 ) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Yield a service that is ready, and end it whatever happens."""
-    port = free_port()
+    port = unused_port()
     process = start(port, service, **environ)
     try:
         wait_ready(process, port)
@@ -57,7 +52,7 @@ def running(
 @contextmanager
 def replica(shared: int) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Yield one of several notifications that share a port, and the port of its own."""
-    own = free_port()
+    own = unused_port()
     process = start(shared, OWN_PORT=str(own))
     try:
         wait_ready(process, own)
@@ -113,7 +108,7 @@ def test_a_faulty_policy_is_reported_with_its_path_and_ends_with_2(tmp_path: Pat
 
 def test_a_service_logs_its_timeout_budget_when_it_starts() -> None:
     """What its own times amount to: a JSON line each, a warning for a setting that does not take effect."""
-    port, nowhere = free_port(), "http://127.0.0.1:9"
+    port, nowhere = unused_port(), "http://127.0.0.1:9"
     policy = str(ROOT / "policies" / "no-timeout.yaml")
     links = {"LINK_GATEWAY_INVENTORY": nowhere, "LINK_GATEWAY_RESERVATIONS": nowhere}
     process = start(port, "gateway", AGUANTE_POLICY=policy, **links)
@@ -133,7 +128,7 @@ def test_a_service_logs_its_timeout_budget_when_it_starts() -> None:
 
 def test_a_failed_answer_is_found_in_the_log_by_its_trace_id() -> None:
     """One line of the process has the `X-Trace-Id` of a 503, what made it and where; none has that of a 404."""
-    port, nowhere = free_port(), f"http://127.0.0.1:{free_port()}"
+    port, nowhere = unused_port(), f"http://127.0.0.1:{unused_port()}"
     links = {"LINK_GATEWAY_INVENTORY": nowhere, "LINK_GATEWAY_RESERVATIONS": nowhere}
     process = start(port, "gateway", **links)
     try:
@@ -177,7 +172,7 @@ def test_a_taken_port_is_one_clear_message_and_ends_with_1() -> None:
 
 def test_replicas_share_a_port_and_each_has_its_own() -> None:
     """Two processes on one PORT: both are ready, and ending one leaves the other serving on it."""
-    shared = free_port()
+    shared = unused_port()
     with replica(shared) as (one, _), replica(shared) as (_, own):
         assert ask(shared, "/healthz") == ask(own, "/healthz") == 200
         one.send_signal(signal.SIGTERM)
@@ -187,8 +182,8 @@ def test_replicas_share_a_port_and_each_has_its_own() -> None:
 
 def test_a_replica_joins_the_shared_port_once_it_is_ready() -> None:
     """While it has no database it answers on its own port alone, so that no caller meets its 503."""
-    shared, own = free_port(), free_port()
-    database = f"postgresql://inventory@127.0.0.1:{free_port()}/inventory"
+    shared, own = unused_port(), unused_port()
+    database = f"postgresql://inventory@127.0.0.1:{unused_port()}/inventory"
     process = start(shared, "inventory", OWN_PORT=str(own), LINK_INVENTORY_DB=database)
     try:
         wait_answer(process, own, "/healthz", 200)
@@ -205,7 +200,7 @@ def test_a_taken_shared_port_ends_a_replica_with_1() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        process = start(taken.getsockname()[1], OWN_PORT=str(free_port()))
+        process = start(taken.getsockname()[1], OWN_PORT=str(unused_port()))
         _, told = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 1
     assert told.startswith("cannot listen on 127.0.0.1:")
@@ -245,7 +240,7 @@ def test_sigterm_lets_requests_in_flight_end_and_exits_with_0() -> None:
 
 def test_a_dead_collector_delays_the_end_by_two_seconds_at_most() -> None:
     """With spans waiting for a collector that is not there, SIGTERM still ends it in time."""
-    with running(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}") as (process, port):
+    with running(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{unused_port()}") as (process, port):
         for _ in range(20):
             ask(port, "/nowhere")
         started_s = time.monotonic()

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import sys
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ import msgspec
 import psutil
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import unused_port
 
 from aguante.load.generator import LoadChild, LoadError
 from aguante.load_protocol.records import LoadPlan, LoadSummary, RequestRecord
@@ -176,7 +176,7 @@ async def test_plain_locust_splits_the_schedule_between_its_workers(tmp_path: Pa
     locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py")]
     async with Shop() as shop:
         settings = {"AGUANTE_RATE_RPS": "60", "AGUANTE_RECORDS": str(records)}
-        port = str(free_port())
+        port = str(unused_port())
         master = await started(
             *locust, "--master", "--expect-workers", "2", "--headless", "--json", "-t", "2s",
             "--host", f"http://127.0.0.1:{shop.port}", "--master-bind-port", port, **settings,
@@ -207,7 +207,7 @@ async def test_plain_locust_splits_the_schedule_between_its_workers(tmp_path: Pa
 async def test_the_web_ui_starts_one_load_after_another(tmp_path: Path) -> None:
     """With workers: each load is the complete schedule, however long the workers take to get ready."""
     locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py")]
-    port, page = str(free_port()), free_port()
+    port, page = str(unused_port()), unused_port()
     settings = {"AGUANTE_RATE_RPS": "30", "AGUANTE_ARRIVALS": "fixed"}
     async with Shop() as shop:
         master = await started(
@@ -247,12 +247,6 @@ async def until(
                 if answer.status == 200 and true(await answer.json()):
                     return
         await asyncio.sleep(0.1)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 async def started(*command: str, **environment: str) -> asyncio.subprocess.Process:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import unused_port
 from toxiproxy.api import APIConsumer
 
 from aguante.clients.toxiproxy_client import (
@@ -44,17 +44,11 @@ def planned(toxic: str, attributes: Mapping[str, int], link: str = "a-b") -> Pla
     return PlannedFault(id="bad-net", fault=fault, start_s=0, end_s=1)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Server:
     """One toxiproxy-server."""
 
     def __init__(self, binary: Path) -> None:
-        port = free_port()
+        port = unused_port()
         command = [binary, "-host", "127.0.0.1", "-port", str(port)]
         self.process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -69,7 +63,7 @@ class Server:
             time.sleep(0.01)
 
     def add_proxy(self, name: str, upstream: int) -> int:
-        port = free_port()
+        port = unused_port()
         self.client.populate(
             [NewProxy(name=name, listen=f"127.0.0.1:{port}", upstream=f"127.0.0.1:{upstream}")]
         )

@@ -24,7 +24,7 @@ from stress.audit import audit, take_tables
 from stress.client import Client, ReservationRequest
 from stress.ledger import Ledger
 
-WAIT_S = 6.0
+WAIT_S = 30.0
 WIDENED_MS = 150
 """On every answer of inventory's database: it keeps open the window between reading seats and writing them."""
 LOCKS = ("row", "process", "none")

@@ -133,7 +133,7 @@ async def left(
 async def paying(testbed: Testbed) -> None:
     """Wait until every reservation has its seats and waits for its payment's answer."""
     sql = "SELECT count(*) FROM sagas WHERE state = 'RESERVED'"
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         while (await rows(testbed, sql))[0]["count"] < RESERVATIONS:  # noqa: ASYNC110 - a database
             await asyncio.sleep(0.02)
 

@@ -5,12 +5,13 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
+from waiting import until
 
 from aguante.collect.relay import READERS_MAX
 from aguante.runtimes.native.service_processes import wait_ready_at
@@ -92,12 +93,6 @@ async def metric(session: aiohttp.ClientSession, series: str) -> float:
     async with session.get("/metrics") as answer:
         lines = (await answer.text()).splitlines()
     return float(next(line for line in lines if line.startswith(series + " ")).split()[-1])
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(LIMIT_S):
-        while not await holds():  # noqa: ASYNC110 - another process, that sets no event
-            await asyncio.sleep(0.02)
 
 
 DROPPED_BY_COLLECTOR = 'aguante_relay_bodies_dropped{to="collector"}'

@@ -28,6 +28,7 @@ PARTS += (
     "tools/toxiproxy",
 )
 HELP_LIMIT_S = 0.3
+INSTALLED = pytest.mark.long("installs the wheel with all its dependencies into a new environment")
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,7 @@ def test_the_source_distribution_holds_no_leftovers(built: tuple[Path, Path]) ->
     assert {"LICENSE", "tests", "Makefile"} <= parts
 
 
+@INSTALLED
 def test_an_installed_package_adds_no_other_module(installed: Installed) -> None:
     """A user's own ``services`` or ``tests`` cannot be shadowed."""
     assert installed.importable("aguante")
@@ -94,11 +96,13 @@ def test_an_installed_package_adds_no_other_module(installed: Installed) -> None
         assert not installed.importable(name)
 
 
+@INSTALLED
 def test_help_answers_at_once(installed: Installed) -> None:
     """`aguante --help` takes less than 0.3 s of processor time, the best of three."""
     assert min(installed.processor_s("--help") for _ in range(3)) < HELP_LIMIT_S
 
 
+@INSTALLED
 def test_list_shows_the_library(installed: Installed) -> None:
     """In an empty folder `aguante list` lists the experiments under the names that `run` takes."""
     listed = installed.json_of("list", "--json")
@@ -107,6 +111,7 @@ def test_list_shows_the_library(installed: Installed) -> None:
     assert {each["findings"] for each in listed} == {0}
 
 
+@INSTALLED
 def test_up_and_down_work_from_an_empty_folder(installed: Installed) -> None:
     """The packaged services start, serve, and end."""
     testbed = installed.json_of("up", "--detach", "--json")
@@ -118,6 +123,7 @@ def test_up_and_down_work_from_an_empty_folder(installed: Installed) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+@INSTALLED
 def test_load_works_from_an_empty_folder(installed: Installed) -> None:
     """The packaged load generator sends requests, and the run's folder is in the current one."""
     done = installed.run("load", "--rate", "20", "--duration", "2", "--ci")
@@ -125,6 +131,7 @@ def test_load_works_from_an_empty_folder(installed: Installed) -> None:
     assert list(installed.folder.glob("runs/*-load-*/verdict.json"))
 
 
+@INSTALLED
 def test_an_experiment_is_played_by_its_name(installed: Installed) -> None:
     """`aguante run NAME` ends with a verdict, whichever, and a report that names the extra for charts."""
     short = ("load.rate_rps=20", "phases.baseline_s=3", "phases.fault_s=3")

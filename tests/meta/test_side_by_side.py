@@ -1,4 +1,4 @@
-"""Modules that are marked ``alone`` have the machine to themselves, whatever the other worker plays."""
+"""A module that is marked ``alone`` is executed while the other worker waits."""
 
 import contextlib
 import threading
@@ -19,19 +19,19 @@ Worker = Callable[[], Turns]
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[Worker]:
-    """Makes one more worker of the same run."""
+    """Makes another worker of the same session."""
     with contextlib.ExitStack() as stack:
         yield lambda: stack.enter_context(contextlib.closing(Turns(tmp_path)))
 
 
 def item(name: str, *, alone: bool = False) -> Any:
-    """What a turn looks at."""
+    """A fake test of a module."""
     mark = pytest.mark.alone if alone else None
     return SimpleNamespace(path=Path(name), get_closest_marker=lambda _: mark)
 
 
-def asking(turns: Turns, asked: Any) -> threading.Event:
-    """Another worker that waits for its turn, told as it comes."""
+def waiting(turns: Turns, asked: Any) -> threading.Event:
+    """Another worker that waits for its turn; the event is set when it has it."""
     came = threading.Event()
 
     def take() -> None:
@@ -42,29 +42,31 @@ def asking(turns: Turns, asked: Any) -> threading.Event:
     return came
 
 
-def test_others_are_played_side_by_side(worker: Worker) -> None:
-    """Neither waits for the other."""
+def test_other_modules_are_executed_in_parallel(worker: Worker) -> None:
+    """Neither worker waits for the other."""
     worker().take(item("a.py"))
-    came = asking(worker(), item("b.py"))
+    came = waiting(worker(), item("b.py"))
     assert came.wait(SOON_S)
 
 
 @pytest.mark.parametrize(("first", "second"), [(True, False), (False, True), (True, True)])
-def test_who_is_alone_is_waited_for_and_waits(worker: Worker, *, first: bool, second: bool) -> None:
-    """From the start of one to its end the other does not begin."""
+def test_a_module_that_is_alone_waits_and_is_waited_for(
+    worker: Worker, *, first: bool, second: bool
+) -> None:
+    """Neither module begins during the other."""
     one = worker()
     one.take(item("a.py", alone=first))
-    came = asking(worker(), item("b.py", alone=second))
+    came = waiting(worker(), item("b.py", alone=second))
     assert not came.wait(NOT_YET_S)
     one.leave(None)
     assert came.wait(SOON_S)
 
 
 def test_a_module_that_is_alone_keeps_the_machine_between_its_tests(worker: Worker) -> None:
-    """Its fixtures may have something running; the next module gives it away."""
+    """Its fixtures may still run something; the lock is released before the next module."""
     one, own = worker(), item("a.py", alone=True)
     one.take(own)
-    came = asking(worker(), item("b.py"))
+    came = waiting(worker(), item("b.py"))
     one.leave(own)
     one.take(own)
     assert not came.wait(NOT_YET_S)
@@ -72,13 +74,13 @@ def test_a_module_that_is_alone_keeps_the_machine_between_its_tests(worker: Work
     assert came.wait(SOON_S)
 
 
-def test_who_waits_to_be_alone_is_not_passed_by(worker: Worker) -> None:
-    """A third who could play beside the first comes after the one who asked before him."""
+def test_a_waiting_module_is_not_overtaken(worker: Worker) -> None:
+    """A module that could be executed beside the first one comes after a module that waited before."""
     one, two, three = (worker() for _ in range(3))
     one.take(item("a.py"))
-    second = asking(two, item("b.py", alone=True))
+    second = waiting(two, item("b.py", alone=True))
     assert not second.wait(NOT_YET_S)
-    third = asking(three, item("c.py"))
+    third = waiting(three, item("c.py"))
     assert not third.wait(NOT_YET_S)
     one.leave(None)
     assert second.wait(SOON_S)

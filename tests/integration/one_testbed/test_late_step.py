@@ -76,7 +76,7 @@ async def one_round(shop: Shop, step: Step) -> set[str]:
 
 async def warmed(shop: Shop, event_id: str) -> None:
     """Wait until reservations succeed: the breaker of an earlier round has closed again."""
-    async with asyncio.timeout(12):
+    async with asyncio.timeout(60):
         for order in shop.orders(event_id, 1_000):
             record = await shop.client.reserve(order)
             if record.status == 200:
