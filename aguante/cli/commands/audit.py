@@ -18,6 +18,7 @@ from aguante.cli.options.run_folders import recorded_spec
 from aguante.cli.options.running_testbeds import attached, which_argument
 from aguante.cli.options.runtime_choice import attach_option
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
+from aguante.cli.render.elapsed import elapsed_line
 from aguante.cli.render.verdict_text import STYLE
 from aguante.collect.database_dump import DumpError, dump_tables
 from aguante.collect.settle import settle
@@ -114,7 +115,9 @@ async def _of_testbed(
     wanted, settled = _wanted(spec, names), None
     if within_s != 0:
         patience = {} if within_s is None else {"within_s": within_s}
-        settled = (await settle(spec.settle.model_copy(update=patience), testbed)).settled
+        limits = spec.settle.model_copy(update=patience)
+        with elapsed_line("Waiting for the system to settle ...", limits.within_s):
+            settled = (await settle(limits, testbed)).settled
     with tempfile.TemporaryDirectory(prefix="aguante-audit-") as name:
         await dump_tables(testbed.databases, Path(name))
         return audit(
