@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from aguante.cli.consoles import output_console
+from aguante.cli.consoles import STYLE, output_console
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.duration import Duration
 from aguante.cli.options.regular_file import INPUT_FILE, regular_file
@@ -19,7 +19,6 @@ from aguante.cli.options.running_testbeds import attached, which_argument
 from aguante.cli.options.runtime_choice import attach_option
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.cli.render.elapsed import elapsed_line
-from aguante.cli.render.verdict_text import STYLE
 from aguante.collect.database_dump import DumpError, dump_tables
 from aguante.collect.settle import settle
 from aguante.measure.audit.invariant_audit import Audit, AuditedInvariant, audit

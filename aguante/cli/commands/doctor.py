@@ -15,8 +15,8 @@ from aguante.cli.diagnose.check import Check
 from aguante.cli.diagnose.machine_check import SUPPORTED, Machine, examine
 from aguante.cli.diagnose.telemetry_check import examine_telemetry
 from aguante.cli.exit_code import ExitCode
-from aguante.cli.options.run_folders import runs_option
 from aguante.cli.options.running_testbeds import attached
+from aguante.cli.options.runs_option import runs_option
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.cli.render.elapsed import elapsed_line
 

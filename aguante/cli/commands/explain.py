@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from aguante.cli.options.run_folders import or_usage, run_folder, runs_option
+from aguante.cli.options.run_folders import or_usage, run_folder
+from aguante.cli.options.runs_option import runs_option
 from aguante.cli.render.elapsed import elapsed_line
 from aguante.report.analyse import analyse
 from aguante.report.explain import UnknownSubjectError, explain, parse_question

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from aguante.cli.exit_code import ExitCode
-from aguante.cli.options.run_folders import runs_option
+from aguante.cli.options.runs_option import runs_option
 from aguante.cli.render.elapsed import elapsed_line
 from aguante.run.recover_runs import recover
 from aguante.runtimes.testbed_state import default_parent

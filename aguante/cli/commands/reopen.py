@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from aguante.cli.options.run_folders import run_folder, runs_option
+from aguante.cli.options.run_folders import run_folder
+from aguante.cli.options.runs_option import runs_option
 from aguante.cli.options.stop_signals import stop_on_signals
 from aguante.cli.render.elapsed import elapsed_line
 from aguante.run.reopen import opened

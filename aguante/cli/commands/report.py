@@ -6,7 +6,8 @@ import click
 
 from aguante.cli.consoles import output_console
 from aguante.cli.options import completion_names as names
-from aguante.cli.options.run_folders import or_usage, run_folder, runs_option
+from aguante.cli.options.run_folders import or_usage, run_folder
+from aguante.cli.options.runs_option import runs_option
 from aguante.cli.render.elapsed import elapsed_line
 from aguante.cli.render.verdict_text import print_verdict
 from aguante.core.stored_values import read_value

@@ -10,7 +10,7 @@ from aguante.cli.diagnose.process_limits import require_process_limits
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.command_line import command_line
 from aguante.cli.options.duration import Duration
-from aguante.cli.options.run_folders import runs_option
+from aguante.cli.options.runs_option import runs_option
 from aguante.cli.options.runtime_choice import own_runtime_option
 from aguante.cli.options.stop_signals import run_with_stop
 from aguante.cli.options.testbed_option import check_policy, find_testbed, testbed_option

@@ -39,7 +39,7 @@ class ElapsedLine:
             if self._limit_s is None
             else f", at most {max(0, self._limit_s - elapsed_s):.0f} s left"
         )
-        return f"{self._text} {elapsed_s:.0f} s{left}"
+        return f"{self._text} {elapsed_s:.0f} s{left}".strip()
 
     def _show(self) -> None:
         if self._done.wait(SHOWN_AFTER_S):
@@ -48,9 +48,12 @@ class ElapsedLine:
             if self._announce:
                 self._console.print(self._text, highlight=False, markup=False)
             return
-        with self._console.status("") as status:
+        with self._console.status(self._now()) as status:
             while not self._done.wait(REDRAWN_EVERY_S):
-                status.update(escape(self.line(time.monotonic() - self._began_s)))
+                status.update(self._now())
+
+    def _now(self) -> str:
+        return escape(self.line(time.monotonic() - self._began_s))
 
 
 @contextmanager
