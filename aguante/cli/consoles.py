@@ -3,6 +3,17 @@
 from rich.console import Console
 
 PLAIN_WIDTH = 130
+STYLE = {
+    "held": "bold green",
+    "deviated": "bold red",
+    "inconclusive": "bold yellow",
+    "met": "green",
+    "unmet": "red",
+    "unknown": "yellow",
+    "violated": "red",
+    "error": "bold red",
+}
+"""The style of each outcome."""
 
 
 class OutputConsole(Console):

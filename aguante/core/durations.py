@@ -35,3 +35,14 @@ def duration_text(seconds: float) -> str:
         if seconds and seconds % SECONDS[unit] == 0:
             return f"{seconds / SECONDS[unit]:g}{unit}"
     return f"{seconds:g}s"
+
+
+def about(seconds: float) -> str:
+    """A rounded duration for estimates.
+
+    >>> about(41), about(100), about(5400)
+    ('40 s', '2 min', '1.5 h')
+    """
+    if seconds < 60:
+        return f"{max(10, round(seconds, -1)):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

@@ -34,7 +34,8 @@ async def gather_evidence(context: RunContext, testbed: Testbed) -> dict[str, in
 
 
 async def _read_databases(context: RunContext, testbed: Testbed) -> None:
-    context.report("Waiting for the system to settle ...")
+    limit_s = context.spec.settle.within_s
+    context.report(f"Waiting for the system to settle (at most {limit_s:g} s) ...")
     context.log.write(await settle(context.spec.settle, testbed))
     context.report("Reading the databases ...")
     try:

@@ -187,9 +187,10 @@ async def _tick(context: RunContext, clock: Clock) -> None:
 
 async def _finish_load(context: RunContext, load: LoadChild, clock: Clock) -> None:
     """Wait for the last responses and log the generator's summary."""
-    context.report("Load ended; waiting for the last responses ...")
+    limit_s = context.plan.load.timeout_s + GRACE_S
+    context.report(f"Load ended; waiting for the last responses (at most {limit_s:g} s) ...")
     try:
-        summary = await load.finish(context.plan.load.timeout_s + GRACE_S)
+        summary = await load.finish(limit_s)
     except LoadError as error:  # what was recorded is still evidence, of an inconclusive run
         context.log.write(Stopped(at_s=clock.now_s(), reason=str(error)))
         return

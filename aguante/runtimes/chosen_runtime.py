@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from aguante.clients.docker_cli import Docker
 from aguante.testbed.runtime import Runtime
+
+if TYPE_CHECKING:  # importing it takes 30 ms, and most commands need only the name of the runtime
+    from aguante.clients.docker_cli import Docker
 
 RuntimeName = Literal["native", "compose", "attach"]
 
@@ -14,7 +16,7 @@ class RuntimeWithDocker(Runtime, Protocol):
     """A runtime that may have started its services as containers."""
 
     @property
-    def docker(self) -> Docker | None:
+    def docker(self) -> "Docker | None":
         """What calls Docker, once the testbed is up; None: its services are plain processes."""
         ...
 

@@ -240,7 +240,10 @@ def test_sigterm_lets_requests_in_flight_end_and_exits_with_0() -> None:
 
 def test_a_dead_collector_delays_the_end_by_two_seconds_at_most() -> None:
     """With spans waiting for a collector that is not there, SIGTERM still ends it in time."""
-    with running(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{unused_port()}") as (process, port):
+    with running(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{unused_port()}") as (
+        process,
+        port,
+    ):
         for _ in range(20):
             ask(port, "/nowhere")
         started_s = time.monotonic()

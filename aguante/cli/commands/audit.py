@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from aguante.cli.consoles import output_console
+from aguante.cli.consoles import STYLE, output_console
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.duration import Duration
 from aguante.cli.options.regular_file import INPUT_FILE, regular_file
@@ -18,7 +18,7 @@ from aguante.cli.options.run_folders import recorded_spec
 from aguante.cli.options.running_testbeds import attached, which_argument
 from aguante.cli.options.runtime_choice import attach_option
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
-from aguante.cli.render.verdict_text import STYLE
+from aguante.cli.render.elapsed import elapsed_line
 from aguante.collect.database_dump import DumpError, dump_tables
 from aguante.collect.settle import settle
 from aguante.measure.audit.invariant_audit import Audit, AuditedInvariant, audit
@@ -114,7 +114,9 @@ async def _of_testbed(
     wanted, settled = _wanted(spec, names), None
     if within_s != 0:
         patience = {} if within_s is None else {"within_s": within_s}
-        settled = (await settle(spec.settle.model_copy(update=patience), testbed)).settled
+        limits = spec.settle.model_copy(update=patience)
+        with elapsed_line("Waiting for the system to settle ...", limits.within_s):
+            settled = (await settle(limits, testbed)).settled
     with tempfile.TemporaryDirectory(prefix="aguante-audit-") as name:
         await dump_tables(testbed.databases, Path(name))
         return audit(

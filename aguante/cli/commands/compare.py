@@ -9,15 +9,17 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from aguante.cli.commands.run import jobs_option, passed_on, prepare, retry_option
 from aguante.cli.consoles import ProgressConsole
 from aguante.cli.exit_code import ExitCode
+from aguante.cli.options.child_options import jobs_option, passed_on, retry_option
 from aguante.cli.options.command_line import command_line
 from aguante.cli.options.experiment_files import select, set_option
-from aguante.cli.options.run_folders import or_usage, run_folder, runs_option
+from aguante.cli.options.run_folders import or_usage, run_folder
+from aguante.cli.options.runs_option import runs_option
 from aguante.cli.options.runtime_choice import chosen, own_runtime_option
 from aguante.cli.options.testbed_option import check_policy, testbed_option
 from aguante.cli.play_suite import play_suite
+from aguante.cli.prepare_run import prepare
 from aguante.report.comparison_page import comparison_text, difference, interval, write_comparison
 from aguante.report.differences import Comparison, compare
 from aguante.report.stored_run import read_judged

@@ -15,9 +15,10 @@ from aguante.cli.diagnose.check import Check
 from aguante.cli.diagnose.machine_check import SUPPORTED, Machine, examine
 from aguante.cli.diagnose.telemetry_check import examine_telemetry
 from aguante.cli.exit_code import ExitCode
-from aguante.cli.options.run_folders import runs_option
 from aguante.cli.options.running_testbeds import attached
+from aguante.cli.options.runs_option import runs_option
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
+from aguante.cli.render.elapsed import elapsed_line
 
 STYLE = {"ok": "green", "note": "yellow", "missing": "bold red", "broken": "bold red"}
 
@@ -40,11 +41,13 @@ def doctor_command(runs: Path, testbed: Path | None, attach: str | None, as_json
     Exit 0: a run can be started, or telemetry works; 4: something is missing or broken.
     """
     if attach is None:
-        checks = examine(Machine.here(runs))
+        with elapsed_line("Checking this machine ..."):
+            checks = examine(Machine.here(runs))
         good, bad = "A run can be started.", "a run cannot be started"
     else:
         running = attached(None, attach, find_testbed(testbed))
-        checks = asyncio.run(examine_telemetry(running))
+        with elapsed_line("Following a request ..."):
+            checks = asyncio.run(examine_telemetry(running))
         good, bad = "Telemetry works.", "telemetry does not work"
     wrong = [each for each in checks if each.state in ("missing", "broken")]
     code = ExitCode.TESTBED if wrong else ExitCode.OK

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
-from aguante.cli.options.run_folders import or_usage, run_folder, runs_option
+from aguante.cli.options.run_folders import or_usage, run_folder
+from aguante.cli.options.runs_option import runs_option
+from aguante.cli.render.elapsed import elapsed_line
 from aguante.report.analyse import analyse
 from aguante.report.explain import UnknownSubjectError, explain, parse_question
 from aguante.report.stored_run import read_frozen, read_judged
@@ -32,8 +34,10 @@ def explain_command(words: tuple[str, ...], runs: Path) -> int:
     try:
         run = or_usage(read_frozen, folder)
         stored = run.folder.verdict.exists() and run.folder.measures.exists()
-        judged = or_usage(read_judged, folder) if stored else analyse(run)
-        click.echo(explain(run, judged, parse_question(rest)))
+        with elapsed_line("Reading the evidence ..."):
+            judged = or_usage(read_judged, folder) if stored else analyse(run)
+            text = explain(run, judged, parse_question(rest))
+        click.echo(text)
     except (UnknownSubjectError, EvidenceError) as error:
         raise click.UsageError(str(error)) from error
     return 0

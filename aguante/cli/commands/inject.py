@@ -11,8 +11,8 @@ import click
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options import completion_names as names
 from aguante.cli.options.duration import Duration
-from aguante.cli.options.run_folders import runs_option
 from aguante.cli.options.running_testbeds import attached
+from aguante.cli.options.runs_option import runs_option
 from aguante.cli.options.runtime_choice import attach_option, old_attach_option
 from aguante.cli.options.stop_signals import stop_on_signals
 from aguante.cli.options.testbed_option import find_testbed, testbed_option

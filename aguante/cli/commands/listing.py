@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from pydantic import ValidationError
@@ -11,17 +12,17 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from aguante.cli.consoles import output_console
+from aguante.cli.consoles import STYLE, output_console
 from aguante.cli.options.experiment_files import expand, tag_option
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
-from aguante.cli.render.verdict_text import STYLE
 from aguante.core.input_files import STDIN
 from aguante.core.values import Value
 from aguante.experiment import Experiment, InvalidExperiment, load_experiment
-from aguante.plan.plan import Plan
 from aguante.testbed.own_files import as_argument, library_folder
 from aguante.testbed.testbed_spec import TestbedSpec
-from aguante.verdict.verdict import Verdict
+
+if TYPE_CHECKING:
+    from aguante.plan.plan import Plan
 
 BESIDE_NAMES = 50
 """Characters that the other columns of a table need to be readable."""
@@ -108,6 +109,8 @@ def _there(places: tuple[Path, ...]) -> tuple[Path, ...]:
 
 def listed_runs(runs: Path) -> list[ListedRun]:
     """Every run below a folder, latest first; unreadable ones are left out."""
+    from aguante.plan.plan import Plan  # not needed for a list of experiments
+
     found = []
     for path in sorted(runs.glob("*/plan.json"), reverse=True):
         try:
@@ -118,7 +121,9 @@ def listed_runs(runs: Path) -> list[ListedRun]:
     return found
 
 
-def _run(folder: Path, plan: Plan) -> ListedRun:
+def _run(folder: Path, plan: "Plan") -> ListedRun:
+    from aguante.verdict.verdict import Verdict
+
     word, headline = "", ""
     try:
         verdict = Verdict.model_validate_json((folder / "verdict.json").read_bytes())

@@ -5,17 +5,17 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from aguante.cli.commands.run import prepare
 from aguante.cli.consoles import ProgressConsole, output_console
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.completion_names import policies
 from aguante.cli.options.duration import Duration
 from aguante.cli.options.experiment_files import Loaded, select
 from aguante.cli.options.regular_file import INPUT_FILE, content_of
-from aguante.cli.options.run_folders import runs_option
+from aguante.cli.options.runs_option import runs_option
 from aguante.cli.options.runtime_choice import attach_option, chosen, runtime_option
 from aguante.cli.options.testbed_option import check_policy, find_testbed, testbed_option
 from aguante.cli.play_single import play_single
+from aguante.cli.prepare_run import prepare
 from aguante.cli.render.run_text import Terminal
 from aguante.experiment.load_test import ACHIEVED, LoadTest
 from aguante.load_protocol.rates import Shape

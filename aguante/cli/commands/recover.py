@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from aguante.cli.exit_code import ExitCode
-from aguante.cli.options.run_folders import runs_option
+from aguante.cli.options.runs_option import runs_option
+from aguante.cli.render.elapsed import elapsed_line
 from aguante.run.recover_runs import recover
 from aguante.runtimes.testbed_state import default_parent
 
@@ -21,7 +22,8 @@ def recover_command(runs: Path) -> int:
 
     Exit 0: nothing is left to undo; 4: a fault could not be undone (the message says why).
     """
-    results = asyncio.run(recover(runs, default_parent()))
+    with elapsed_line("Undoing faults ..."):
+        results = asyncio.run(recover(runs, default_parent()))
     for each in results:
         if each.error:
             click.echo(f"{each.run_id}: {each.fault_id}: not healed: {each.error}", err=True)

@@ -1,12 +1,15 @@
 """``aguante reopen``: a past run in Prometheus and Jaeger."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import click
 
-from aguante.cli.options.run_folders import run_folder, runs_option
+from aguante.cli.options.run_folders import run_folder
+from aguante.cli.options.runs_option import runs_option
 from aguante.cli.options.stop_signals import stop_on_signals
+from aguante.cli.render.elapsed import elapsed_line
 from aguante.run.reopen import opened
 from aguante.run_folder.folder import RunFolder
 
@@ -35,11 +38,11 @@ def observe_command(run: str | None, runs: Path) -> int:
 
 
 async def _serve(folder: RunFolder) -> None:
-    with stop_on_signals() as stop:
-        async with opened(folder) as where:
-            click.echo(f"Jaeger      {where.jaeger}")
-            click.echo(
-                f"Prometheus  {where.prometheus or '(no samples: run with --with prometheus)'}"
-            )
-            click.echo("Press Ctrl-C to end.", err=True)
-            await stop.wait()
+    async with contextlib.AsyncExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
+        with elapsed_line("Starting Jaeger and Prometheus ..."):
+            where = await stack.enter_async_context(opened(folder))
+        click.echo(f"Jaeger      {where.jaeger}")
+        click.echo(f"Prometheus  {where.prometheus or '(no samples: run with --with prometheus)'}")
+        click.echo("Press Ctrl-C to end.", err=True)
+        await stop.wait()

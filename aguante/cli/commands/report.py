@@ -6,7 +6,9 @@ import click
 
 from aguante.cli.consoles import output_console
 from aguante.cli.options import completion_names as names
-from aguante.cli.options.run_folders import or_usage, run_folder, runs_option
+from aguante.cli.options.run_folders import or_usage, run_folder
+from aguante.cli.options.runs_option import runs_option
+from aguante.cli.render.elapsed import elapsed_line
 from aguante.cli.render.verdict_text import print_verdict
 from aguante.core.stored_values import read_value
 from aguante.report.analyse import analyse
@@ -34,7 +36,8 @@ def report_command(run: str | None, runs: Path) -> int:
         click.echo(folder / "overview.html")
         return 0
     judged = or_usage(read_judged, folder)
-    or_usage(judged.write_reports)
+    with elapsed_line("Writing the reports ..."):
+        or_usage(judged.write_reports)
     click.echo(judged.folder.report_html)
     return 0
 
@@ -54,7 +57,8 @@ def verdict_command(run: str | None, runs: Path, write: bool, as_json: bool) -> 
     """
     folder = run_folder(run, runs)
     try:
-        judged = analyse(or_usage(read_frozen, folder))
+        with elapsed_line("Reading the evidence ..."):
+            judged = analyse(or_usage(read_frozen, folder))
     except EvidenceError as error:
         raise click.UsageError(str(error)) from error
     text = judged.verdict.model_dump_json(indent=2)

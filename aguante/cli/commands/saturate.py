@@ -10,10 +10,11 @@ from aguante.cli.diagnose.process_limits import require_process_limits
 from aguante.cli.exit_code import ExitCode
 from aguante.cli.options.command_line import command_line
 from aguante.cli.options.duration import Duration
-from aguante.cli.options.run_folders import runs_option
+from aguante.cli.options.runs_option import runs_option
 from aguante.cli.options.runtime_choice import own_runtime_option
 from aguante.cli.options.stop_signals import run_with_stop
 from aguante.cli.options.testbed_option import check_policy, find_testbed, testbed_option
+from aguante.core.durations import about
 from aguante.measure.saturation_levels import Level, Saturation, Sweep, words
 from aguante.report.saturation_page import level_line, write_saturation
 from aguante.runtimes.chosen_runtime import ChosenRuntime, RuntimeName
@@ -21,6 +22,8 @@ from aguante.suite.saturation_sweep import Search, search_saturation
 from aguante.testbed.testbed_spec import TestbedSpec
 
 MIX = (("reserve", 0.75), ("read_event", 0.25))
+LEVEL_OVERHEAD_S = 3.0
+"""Preparing a level, outstanding responses, and the pause after it."""
 POSITIVE = click.FloatRange(min=0, min_open=True, max=10_000)
 
 
@@ -121,8 +124,9 @@ def saturate_command(  # noqa: PLR0913 - an argument for each option
         folder=runs / run_id,
     )
     make_runtime = ChosenRuntime(runtime_name or "native").make
+    progress = SearchProgress(search)
     sweeps = run_with_stop(
-        lambda stop: search_saturation(search, spec, make_runtime, stop, _show_level)
+        lambda stop: search_saturation(search, spec, make_runtime, stop, progress.report)
     )
     failed = [f"error: {each.policy}: {each.cut_short}" for each in sweeps if each.cut_short]
     for line in failed:
@@ -136,8 +140,23 @@ def saturate_command(  # noqa: PLR0913 - an argument for each option
     return ExitCode.TESTBED if failed else code
 
 
-def _show_level(policy: str, level: Level) -> None:
-    click.echo(level_line(policy, level), err=True)
+class SearchProgress:
+    """Prints a line for each level, with the time that is left at most."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+
+    def report(self, policy: str, level: Level) -> None:
+        """Print a line."""
+        click.echo(f"{level_line(policy, level)}  ({self.time_left(policy, level)})", err=True)
+
+    def time_left(self, policy: str, level: Level) -> str:
+        """As if every level that is left had to be played."""
+        search = self._search
+        others = len(search.policies) - 1 - search.policies.index(policy)
+        higher = sum(rate > level.target_rps for rate in search.rates_rps)
+        levels = others * len(search.rates_rps) + higher
+        return f"at most {about(levels * (search.hold_s + LEVEL_OVERHEAD_S))} left"
 
 
 def _found(

@@ -18,6 +18,7 @@ from aguante.cli.options.runtime_choice import own_runtime_option
 from aguante.cli.options.stop_signals import stop_on_signals
 from aguante.cli.options.testbed_option import find_testbed, testbed_option
 from aguante.cli.options.with_option import with_option
+from aguante.cli.render.elapsed import elapsed_line
 from aguante.runtimes.chosen_runtime import RuntimeName
 from aguante.runtimes.compose.compose_runtime import ComposeRuntime
 from aguante.runtimes.native.native_runtime import NativeRuntime
@@ -157,7 +158,8 @@ async def _up(
     runtime: NativeRuntime | ComposeRuntime, start: Start, *, stay: bool, as_json: bool
 ) -> int:
     with stop_on_signals() as stop:
-        testbed = await _unless(stop, start)
+        with elapsed_line("Starting the testbed ..."):
+            testbed = await _unless(stop, start)
         if testbed is None:
             return 0
         try:
@@ -185,7 +187,8 @@ async def _unless(stop: asyncio.Event, start: Start) -> Testbed | None:
 
 async def _down(states: Sequence[SavedState]) -> None:
     for state in states:
-        await end_testbed(state)
+        with elapsed_line(f"Stopping {state.id} ..."):
+            await end_testbed(state)
         click.echo(f"{state.id} stopped")
     await sweep(default_parent())
 

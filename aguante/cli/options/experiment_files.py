@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from aguante.cli.options.run_folders import writable
+from aguante.cli.options.runs_option import writable
 from aguante.cli.options.testbed_option import find_testbed
 from aguante.core.findings import did_you_mean
 from aguante.core.input_files import STDIN, is_stream

@@ -1,6 +1,5 @@
 """Which run folder a command works on."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -11,16 +10,7 @@ from aguante.core.stored_values import NotARunError, read_value
 from aguante.report.stored_run import latest_run
 from aguante.run_folder.folder import RunFolder
 from aguante.run_folder.run_log import EvidenceError
-from aguante.testbed.runtime import TestbedError
 from aguante.testbed.testbed_spec import TestbedSpec
-
-runs_option = click.option(
-    "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="The folder that contains all runs.",
-)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,25 +48,6 @@ def recorded_spec(folder: RunFolder) -> TestbedSpec:
     except (OSError, NotARunError) as error:
         message = f"{folder.testbed} cannot be read: {error}. Give the folder of a single run"
         raise EvidenceError(message) from error
-
-
-def writable(runs: Path) -> None:
-    """Create the folder of all runs and write to it once, before anything is started.
-
-    Raises:
-        TestbedError: it cannot be written; gives the reason.
-    """
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=runs, prefix=".writable-") as file:
-            file.write(b"a run writes here")
-            file.flush()
-    except OSError as why:
-        reason = why.strerror or type(why).__name__
-        message = (
-            f"--runs {runs}: {reason}; nothing was started. Give a writable folder with free space"
-        )
-        raise TestbedError(message) from why
 
 
 def or_usage(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from aguante.cli.render.elapsed import ElapsedLine
 from aguante.cli.render.verdict_text import print_verdict
 from aguante.run.progress import LiveStatus, Progress, QuietProgress
 from aguante.run.single import RunEnd
@@ -61,6 +62,10 @@ def _codes(codes: dict[str, int]) -> str:
     return "  ".join(f"{code}: {count}" for code, count in codes.items()) or "none yet"
 
 
+def _left(status: LiveStatus) -> str:
+    return f"{max(0.0, status.end_s - status.at_s):.0f} s of load left"
+
+
 class PlainProgress:
     """Plain lines for CI and files."""
 
@@ -80,7 +85,7 @@ class PlainProgress:
         self._last = (status.phase, status.at_s)
         self._console.print(
             f"{status.at_s:5.1f} s  {status.phase:<9} offered {status.offered_rps:5.1f}/s "
-            f"answered {status.achieved_rps:5.1f}/s  {_codes(status.codes)}",
+            f"answered {status.achieved_rps:5.1f}/s  {_codes(status.codes)}  {_left(status)}",
             highlight=False,
             soft_wrap=True,
         )
@@ -92,21 +97,27 @@ class LiveProgress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live: Live | None = None
+        self._step: ElapsedLine | None = None
 
     def close(self) -> None:
         """Leave the table as it was last drawn."""
+        if self._step is not None:
+            self._step.end()
+            self._step = None
         if self._live is not None:
             self._live.stop()
             self._live = None
 
     def step(self, text: str) -> None:
-        """Print the step."""
+        """Print the step, and show how long it takes."""
         self.close()
         self._console.print(text, highlight=False, markup=False)
+        self._step = ElapsedLine(self._console, "", announce=False)
 
     def tick(self, status: LiveStatus) -> None:
         """Redraw the table."""
         if self._live is None:
+            self.close()
             self._live = Live(console=self._console, auto_refresh=False)
             self._live.start()
         self._live.update(render(status), refresh=True)
@@ -115,7 +126,9 @@ class LiveProgress:
 def render(status: LiveStatus) -> Group:
     """The table of one moment."""
     table = Table.grid(padding=(0, 2))
-    table.add_row("phase", f"{status.phase} ({status.at_s:.0f} of {status.end_s:.0f} s)")
+    table.add_row(
+        "phase", f"{status.phase} ({status.at_s:.0f} of {status.end_s:.0f} s, {_left(status)})"
+    )
     table.add_row("fault", escape(", ".join(status.faults)) or "none")
     table.add_row("offered", f"{status.offered_rps:.1f} /s")
     table.add_row("answered", f"{status.achieved_rps:.1f} /s")

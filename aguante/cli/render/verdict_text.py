@@ -7,20 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from aguante.cli.consoles import STYLE
 from aguante.run_folder.folder import RunFolder
 from aguante.verdict.suite_result import Suite, SuiteRun
 from aguante.verdict.verdict import Verdict
-
-STYLE = {
-    "held": "bold green",
-    "deviated": "bold red",
-    "inconclusive": "bold yellow",
-    "met": "green",
-    "unmet": "red",
-    "unknown": "yellow",
-    "violated": "red",
-    "error": "bold red",
-}
 
 
 def _styled(word: str) -> str:

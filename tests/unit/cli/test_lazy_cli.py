@@ -61,6 +61,15 @@ def test_what_reads_no_evidence_does_not_wait_for_duckdb(command: list[str]) -> 
     assert imported == ""
 
 
+@pytest.mark.parametrize(
+    "command", [["validate", "chaos-experiments/no-fault.yaml"], ["list"], ["run"]]
+)
+def test_what_only_reads_files_imports_no_network_and_no_database(command: list[str]) -> None:
+    """pydantic and ruamel.yaml are needed, and take most of the time; asyncio and DuckDB are not."""
+    imported, _ = imported_by(command, ("asyncio", "aiohttp", "duckdb", "vl_convert"))
+    assert imported == ""
+
+
 def test_a_typo_is_answered_with_the_nearest_name(capsys: pytest.CaptureFixture[str]) -> None:
     """Wrong usage is exit code 3, with a hint."""
     with pytest.raises(SystemExit) as ended:

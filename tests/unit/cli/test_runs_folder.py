@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from aguante.cli import main as cli
-from aguante.cli.options.run_folders import writable
+from aguante.cli.options.runs_option import writable
 
 ROOT = Path(__file__).parents[3]
 

@@ -125,6 +125,18 @@ def test_a_knee_under_every_policy_is_a_success(
     ]
 
 
+def test_each_level_is_shown_with_the_time_that_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At most: as if every level of every policy had to be played."""
+    levels(monkeypatch, None)
+    assert saturate(tmp_path) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("default: offered 50 rps")
+    assert lines[0].endswith("(at most 1 min left)")  # 5 levels of 10 s, and 3 s between them
+    assert lines[-1].endswith("(at most 10 s left)")
+
+
 def test_a_policy_that_is_named_twice_is_refused_before_anything_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
