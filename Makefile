@@ -37,7 +37,7 @@ test-long: setup ## run the tests marked long: containers, storms, long runs; ea
 	$(BIN)/python -m pytest -n 2 -m long
 
 undo-storm: setup ## stop and kill 120 runs, on own and attached testbeds, at random moments; check that no fault remains
-	$(BIN)/python -m pytest -m long -k undo_storm tests/e2e
+	$(BIN)/python -m pytest -m nightly -k undo_storm tests/e2e
 
 storm: setup ## N=2000 reservations while links break and services are killed, then an audit; SEED=n repeats one
 	$(BIN)/python -m stress.storm --reservations $(or $(N),2000) $(if $(SEED),--seed $(SEED))
@@ -54,7 +54,7 @@ wheel: $(STAMP) ## build dist/aguante-*.whl and the source distribution; docs/in
 	@ls dist/*
 
 wheel-pythons: setup ## install the wheel on newer Pythons (Debian's, in a chroot; as root, with mmdebstrap) and use it
-	$(BIN)/python -m pytest -m long tests/integration/test_wheel_pythons.py
+	$(BIN)/python -m pytest -m nightly tests/integration/test_wheel_pythons.py
 
 lint: $(STAMP) ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .

@@ -185,7 +185,7 @@ def test_the_overviews_tiles_count_its_runs(pages: Pages) -> None:
     assert tiles["As expected"] == f"{good} of {suite.planned}"
     for label in ("Held", "Deviated", "Inconclusive"):
         assert tiles[label] == str(words.count(label.lower())), label
-    assert tiles["Played again"] == str(sum(run.attempts - 1 for run in suite.runs))
+    assert tiles["Repeated"] == str(sum(run.attempts - 1 for run in suite.runs))
 
 
 def test_each_bar_is_as_long_as_its_share(pages: Pages) -> None:

@@ -370,7 +370,7 @@ async def test_a_pumba_that_is_told_to_end_cleans_up_by_itself(world: World) -> 
 async def test_an_image_that_is_not_to_be_had_is_said_before_the_fault(standin: StandIn) -> None:
     """The error says what needs it, and Docker's reason."""
     standin.write(images=[])
-    with pytest.raises(FaultError, match=r"fault hit needs tools:1.*is not here"):
+    with pytest.raises(FaultError, match=r"fault hit needs tools:1.*is missing"):
         await standin.driver().prepare(fault("iptables loss", **LOSS))
 
 

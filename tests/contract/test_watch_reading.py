@@ -95,7 +95,7 @@ async def test_who_hangs_or_talks_nonsense_is_named_and_holds_up_nobody() -> Non
         async with asyncio.timeout(RESPONSE_LIMIT_S + 2):
             seen = await read_of(api, good, slow, other, endless, "http://127.0.0.1:1")
     assert list(seen.instances) == ["s-0"]
-    assert seen.silent["s-1"] == "no answer within 0.8 s"
+    assert seen.silent["s-1"] == "no response within 0.8 s"
     assert seen.silent["s-2"].startswith("ValueError")
     assert seen.silent["s-3"] == f"ValueError: more than {TEXT_BYTES_MAX} bytes"
     assert "ClientConnectorError" in seen.silent["s-4"]

@@ -130,7 +130,7 @@ def test_a_signal_ends_a_suite_healed_and_begins_no_further_run(suites: Suites) 
     interrupted = suites["interrupted"]
     suite, output = interrupted.suite, interrupted.stdout + interrupted.stderr
     assert (interrupted.exit_code, len(suite.runs), suite.planned) == (2, 1, 3), output
-    assert "2 of 3 runs were not begun" in output
+    assert "2 of 3 runs were not started" in output
     events = "".join(path.read_text() for path in interrupted.runs.glob("*/events.jsonl"))
     assert '"action":"applied"' not in events
 

@@ -72,7 +72,7 @@ def test_an_attached_testbed_is_unchanged_whatever_ended_the_run(
     assert attached_runs["interrupted"] == 1
 
 
-@pytest.mark.long("60 runs, one after the other in three lanes")
+@pytest.mark.nightly("60 runs, one after the other in three lanes")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_undo_storm_on_an_attached_testbed(tmp_path: Path, number: signal.Signals) -> None:
     """Twenty moments of each signal, four in each stage, on three testbeds (`make undo-storm`)."""

@@ -84,7 +84,7 @@ def test_whatever_ends_a_run_no_fault_remains(
     assert interrupted[f"{number.name}-{stage}"] is None
 
 
-@pytest.mark.long("60 runs, three at once")
+@pytest.mark.nightly("60 runs, three at once")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_undo_storm(tmp_path: Path, number: signal.Signals) -> None:
     """Twenty moments of each signal, four in each stage (`make undo-storm`)."""

@@ -32,7 +32,7 @@ aguante load --rate 20 --duration 2 --ci
 aguante run no-fault --ci --set load.rate_rps=20 --set phases.baseline_s=3 --set phases.fault_s=3 || test $? -le 2
 """
 
-pytestmark = pytest.mark.long("a root file system for each newer Python")
+pytestmark = pytest.mark.nightly("a root file system for each newer Python")
 
 
 @pytest.fixture(scope="module")
