@@ -123,6 +123,6 @@ def test_late_conditions_are_named_before_anything_is_started(
         "abort_when[1].breaker",
         "abort_when[2].amplification",
     ]
-    assert all("judged when the run is over" in note for note in notes)
+    assert all("checked only at the end of the run" in note for note in notes)
     shown = preview(asking(slow_plan, *clauses), {}, 30)
     assert shown.count("(checked only at the end of the run)") == 2
