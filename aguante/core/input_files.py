@@ -5,6 +5,7 @@ import select
 import stat
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 STDIN = Path("-")
@@ -21,6 +22,13 @@ class NotReadableError(Exception):
     def __init__(self, found: str, expected: str, fix: str) -> None:
         super().__init__(found, expected, fix)
         self.found, self.expected, self.fix = found, expected, fix
+
+
+_UNREADABLE: Mapping[type[Exception], str] = {
+    FileNotFoundError: "no such file",
+    IsADirectoryError: "a directory",
+    PermissionError: "a file without read permission",
+}
 
 
 def shown_name(file: Path) -> Path:
@@ -51,7 +59,7 @@ def read_input(file: Path, bytes_max: int) -> bytes:
         with file.open("rb") as opened:
             return opened.read(bytes_max)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why = _UNREADABLE.get(type(error)) or getattr(error, "strerror", None) or str(error)
         fix = "check the path and its permissions"
         raise NotReadableError(why, "a readable file", fix) from error
 

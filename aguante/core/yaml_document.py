@@ -83,13 +83,6 @@ def read_document(file: Path) -> Document:
     return replace(_parse(file, text), raw=raw)
 
 
-_UNREADABLE: Mapping[type[Exception], str] = {
-    FileNotFoundError: "no such file",
-    IsADirectoryError: "a directory",
-    PermissionError: "a file without read permission",
-}
-
-
 def _failed(file: Path, line: int, found: str, expected: str, fix: str) -> Document:
     return Document(file, None, {}, (Finding(str(file), line, "document", found, expected, fix),))
 
