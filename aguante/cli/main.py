@@ -19,7 +19,7 @@ from aguante.cli.lazy_group import LazyCommand, LazyGroup, Sections
 
 
 class Commands(LazyGroup):
-    """Every command of ``aguante``. A new one takes an entry here and a heading in docs/commands.md."""
+    """Every command of ``aguante``. A new command needs an entry here and a heading in docs/commands.md."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Hide what click would misinterpret."""

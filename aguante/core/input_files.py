@@ -14,6 +14,11 @@ WRITER_WAIT_S = 2.0
 """How long a pipe may be without a writer before anything was written to it."""
 DATA_WAIT_S = 60.0
 """How long the writer of a pipe may write nothing."""
+_FOUND: Mapping[type[Exception], str] = {
+    FileNotFoundError: "no such file",
+    IsADirectoryError: "a directory",
+    PermissionError: "a file without read permission",
+}
 
 
 class NotReadableError(Exception):
@@ -22,13 +27,6 @@ class NotReadableError(Exception):
     def __init__(self, found: str, expected: str, fix: str) -> None:
         super().__init__(found, expected, fix)
         self.found, self.expected, self.fix = found, expected, fix
-
-
-_UNREADABLE: Mapping[type[Exception], str] = {
-    FileNotFoundError: "no such file",
-    IsADirectoryError: "a directory",
-    PermissionError: "a file without read permission",
-}
 
 
 def shown_name(file: Path) -> Path:
@@ -42,7 +40,7 @@ def is_stream(file: Path) -> bool:
 
 
 def read_input(file: Path, bytes_max: int) -> bytes:
-    """The content, cut after ``bytes_max`` bytes. Waits for the writer of a pipe, but not for ever.
+    """The content, cut after ``bytes_max`` bytes. Waits a limited time for the writer of a pipe.
 
     Raises:
         NotReadableError: the file is missing, a device, or a pipe that nothing is written to.
@@ -59,9 +57,9 @@ def read_input(file: Path, bytes_max: int) -> bytes:
         with file.open("rb") as opened:
             return opened.read(bytes_max)
     except (OSError, ValueError) as error:
-        why = _UNREADABLE.get(type(error)) or getattr(error, "strerror", None) or str(error)
+        found = _FOUND.get(type(error), str(getattr(error, "strerror", None) or error))
         fix = "check the path and its permissions"
-        raise NotReadableError(why, "a readable file", fix) from error
+        raise NotReadableError(found, "a readable file", fix) from error
 
 
 def _read_pipe(file: Path, bytes_max: int) -> bytes:

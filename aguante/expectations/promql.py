@@ -107,7 +107,7 @@ def promql_fault(query: str) -> str:
     except ValueError as why:
         return str(why)
     if isinstance(parsed, promql_parser.MatrixSelector):
-        return "a range of samples has no single value: use rate(), max_over_time() or the like"
+        return "a range of samples has no single value: use rate() or max_over_time()"
     if isinstance(parsed, promql_parser.StringLiteral):
         return "a text is not a value"
     return ""

@@ -14,7 +14,7 @@ import msgspec
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The words of a profile beside ``rate_rps``; each is told by the profiles that know it alone."""
+    """The parameters of a profile besides ``rate_rps``; None: not given."""
 
     to_rps: float | None = None
     """``ramp``, ``step``: the rate at the end; ``spike``: at its height."""
@@ -102,7 +102,7 @@ class Piece(msgspec.Struct, frozen=True):
 
     @property
     def slope(self) -> float:
-        """Requests per second, per second; 0 where the piece is too short to be told from none."""
+        """Requests per second, per second; 0 if the piece has no length."""
         if self.end_s == self.start_s:
             return 0.0
         return (self.to_rps - self.from_rps) / (self.end_s - self.start_s)

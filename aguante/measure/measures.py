@@ -44,31 +44,32 @@ class AttributionMeasure(Value):
     failures: int
     attributed: int
     confirmed_by_spans: int
-    """Of those with a trace: how many have a span whose ``error.type`` agrees."""
+    """Failures with a span of the same ``error.type`` in their trace."""
     contradicted_by_spans: int
     unexplained: tuple[Cause, ...]
 
 
 class FaultMeasure(Value):
-    """One fault: planned against actual, and whether the caller's attempts show that it bit."""
+    """One fault: planned and actual times, and whether the caller's attempts show it."""
 
     id: str
     link: str
-    """Empty for a fault on processes."""
+    """Empty for a fault on a service."""
     service: str = ""
-    """The service, or the one instance of it, whose processes the fault was done to; else empty."""
+    """The affected service, or one instance of it; empty for a fault on a link."""
     kind: str
-    """The toxic (or ``down``), or the action on a process."""
+    """The toxic (or ``down``), the action on a process, or Pumba's command."""
     planned_start_s: float
     planned_end_s: float
     actual_start_s: float | None
-    """When the driver began to apply it: nothing of it can have been felt before."""
+    """When the driver began to apply it; no attempt can show it earlier."""
     actual_held_s: float | None = None
-    """From when on it certainly held."""
+    """From when on it was certainly active."""
     actual_end_s: float | None
     undone_verified: bool
     attempts_in_window: int
     attempts_bitten: int
+    """Attempts that show the fault."""
     injection_observed: bool
     evidence: str
 
@@ -78,13 +79,13 @@ class InvariantMeasure(Value):
 
     name: str
     exposure: int
-    """What it was tried on; 0 means that this run could not have broken it."""
+    """How many rows could have violated it; 0: this run does not test it."""
     violations: int
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     """The first 20 offending rows, as text."""
     story: str = ""
-    """The invariant in numbers, for a headline (``0 stray charges on 67 that were taken back``); may be empty."""
+    """The invariant in numbers, for a headline (``0 orphaned charges (67 refunded or voided)``); may be empty."""
     error: str = ""
     """Why it could not be read, or empty."""
 

@@ -8,7 +8,7 @@ _HEALTH = "SELECT coalesce(sum(spans), 0)::BIGINT, count(trace_id) FROM traces"
 _AGREEMENT = """
     WITH failures AS (
         SELECT rowid AS id, trace_id, origin, mechanism FROM requests WHERE status <> 200 AND {named}
-    ), seen AS (  -- whatever a trace tells, beside the failure that it belongs to
+    ), seen AS (  -- the evidence in a trace, next to the failure that it belongs to
         SELECT f.id, s.error_type = f.mechanism AS said,
                s.kind = 'server' AND s.service = f.origin AS served
         FROM spans AS s JOIN failures AS f USING (trace_id)
@@ -17,8 +17,8 @@ _AGREEMENT = """
         SELECT f.id, e.error_type = f.mechanism, false
         FROM span_events AS e JOIN failures AS f USING (trace_id)
         WHERE e.error_type <> ''
-    ), told AS (SELECT id, bool_or(said) AS said, bool_or(served) AS served FROM seen GROUP BY id)
-    SELECT count(*) FILTER (said), count(*) FILTER (NOT said AND served) FROM told
+    ), traced AS (SELECT id, bool_or(said) AS said, bool_or(served) AS served FROM seen GROUP BY id)
+    SELECT count(*) FILTER (said), count(*) FILTER (NOT said AND served) FROM traced
 """.replace("{named}", NAMED)
 _UNEXPLAINED = """
     SELECT status, origin, link, mechanism, count(*) FROM requests

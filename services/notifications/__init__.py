@@ -1,1 +1,1 @@
-"""Notices: tell a user that a reservation stands. Not critical: a failure here fails no reservation."""
+"""Notifies users of confirmed reservations. Not critical: a failure here fails no reservation."""

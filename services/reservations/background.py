@@ -62,7 +62,7 @@ async def repeat(
     every_s: float,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Run `act` for ever, `every_s` seconds apart; a failure costs only that turn."""
+    """Run `act` every `every_s` seconds until cancelled; a failure ends only that turn."""
     while True:
         try:
             await act()

@@ -121,7 +121,7 @@ def _timeout(policy: Policy, link: str, section: LinkPolicy) -> Iterator[BudgetF
     where, left_s = f"links.{link}.timeout_s", usable_s(policy, link)
     uncounted = "; its breaker does not count that" if section.breaker is not None else ""
     if section.timeout_s is None and math.isinf(left_s):
-        message = "neither a timeout nor a deadline: a call over this link may wait for ever"
+        message = "neither a timeout nor a deadline: a call over this link may wait indefinitely"
         fix = "set this timeout, or switch the deadline on"
         yield _of_link(ERROR, "unbounded", link, where, message, fix)
     elif section.timeout_s is None:

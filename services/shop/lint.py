@@ -23,14 +23,14 @@ _LOG = logging.getLogger(__name__)
 
 
 class LintFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding; `line` counts from 1, 0 where there is none. On the wire `fix` is called `mend`."""
+    """One finding; `line` counts from 1, 0 where there is none."""
 
     severity: str
     rule: str
     line: int
     where: str
     message: str
-    fix: str = msgspec.field(name="mend")
+    fix: str
 
 
 class LintedPolicy(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""A server for the load generator to ask: whatever it is asked, one handler answers."""
+"""A server for the load generator whose one handler gets every request."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @asynccontextmanager
 async def http_server(handler: Handler) -> AsyncIterator[int]:
-    """Serve every path on loopback; its port."""
+    """Serve every path on the loopback interface; yields the port."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)

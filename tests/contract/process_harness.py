@@ -1,4 +1,4 @@
-"""A small runtime of real processes for the process driver, and the same in memory."""
+"""A small runtime of real processes for the process driver, and a simulated one."""
 
 import asyncio
 import os
@@ -48,7 +48,7 @@ def service(instance: str, url: str, pid: int, started: float) -> RunningService
 
 
 class InMemory:
-    """Processes that are only numbers."""
+    """Simulated processes."""
 
     def __init__(self) -> None:
         self.states: dict[str, ProcessState] = dict.fromkeys(INSTANCES, "running")
@@ -79,7 +79,7 @@ class InMemory:
         self.states[instance] = "running"
 
     async def end(self) -> None:
-        """Nothing is left of numbers."""
+        """Nothing to clean up."""
 
     async def state(self, instance: str) -> ProcessState:
         return self.states[instance]

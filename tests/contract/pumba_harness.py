@@ -1,4 +1,4 @@
-"""Where the Pumba driver is tried: on a stand-in of Docker and Pumba everywhere, on the real ones where they are."""
+"""Environments for the Pumba driver: a stand-in for Docker and Pumba, and the real ones if they are installed."""
 
 import asyncio
 import json
@@ -21,9 +21,9 @@ from aguante.faults.pumba.pumba_fault import PumbaFault
 from aguante.testbed.testbed_spec import PumbaSpec
 
 SERVICES = {"payments": 2, "inventory": 1, "hidden": 1}
-"""``hidden`` bears the label by which Pumba leaves a container alone."""
+"""``hidden`` has the label that makes Pumba ignore a container."""
 BESIDE = "payments-beside"
-"""What `docker compose run payments` started: labelled as one of payments, and none of it."""
+"""Started by `docker compose run payments`: it has the labels of payments but is no part of the service."""
 IMAGE = os.environ.get("AGUANTE_TARGET_IMAGE", "python:3.11-slim-bookworm")
 UP_LIMIT_S = 120
 
@@ -79,13 +79,13 @@ class World:
         return {each.instance: each.started_at for each in found}
 
     def fix(self) -> None:
-        """Let no failed test spoil the next."""
+        """Restore everything after a failed test."""
 
     def name(self, instance: str) -> str:
         return f"{self.project}-{instance}"
 
     async def rules(self, instance: str) -> str:
-        """What drops packets by chance in a container."""
+        """The rules that drop packets by chance in a container."""
         words = ("--entrypoint", "iptables", self.settings.iptables_image, "-vnxL", "INPUT")
         where = ("run", "--rm", "--network", f"container:{self.name(instance)}")
         told = await self.docker.run(*where, "--cap-add", "NET_ADMIN", *words)
@@ -93,7 +93,7 @@ class World:
 
 
 class StandIn(World):
-    """A file in place of a daemon; ``tests/contract/pumba_standin.py`` says how it behaves."""
+    """A file instead of a daemon; ``tests/contract/pumba_standin.py`` defines its behaviour."""
 
     def __init__(self, folder: Path) -> None:
         self.state = folder / "state.json"
@@ -171,7 +171,7 @@ class StandIn(World):
 
 
 class Real(World):
-    """A small Compose project of its own, made and removed here."""
+    """A small Compose project, made for the tests and removed afterwards."""
 
     @classmethod
     def make(cls, folder: Path) -> "Real":
@@ -201,7 +201,7 @@ class Real(World):
             _docker("start", *names)
 
     def has_netem(self) -> bool:
-        """Whether this kernel has it, by a try in a network of its own."""
+        """Whether this kernel has it, tried in a temporary network."""
         words = ("--cap-add", "NET_ADMIN", "--entrypoint", "tc", self.settings.tc_image)
         tried = _docker("run", "--rm", "--network", "none", *words, *NETEM_PROBE)
         assert tried.returncode not in NOT_FOUND, tried.stderr
@@ -228,5 +228,5 @@ def _docker(*words: str) -> "subprocess.CompletedProcess[str]":
 async def until(states: dict[str, str], world: World, limit_s: float = 15.0) -> None:
     """Wait until these instances have these states."""
     async with asyncio.timeout(limit_s):
-        while not states.items() <= (await world.states()).items():  # noqa: ASYNC110 - Docker tells nobody
+        while not states.items() <= (await world.states()).items():  # noqa: ASYNC110 - Docker sends no event
             await asyncio.sleep(0.05)

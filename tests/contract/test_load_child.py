@@ -1,4 +1,4 @@
-"""The load generator as a real child against real sockets."""
+"""The load generator as a real child process, against real sockets."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[No
 
 @pytest.fixture(scope="module")
 def spec() -> TestbedSpec:
-    """Our own system: its locustfile is the one under test."""
+    """The shop's spec, whose locustfile is under test."""
     return load_testbed(ROOT / "testbed.yaml")
 
 
@@ -68,7 +68,7 @@ def rows_of(tmp_path: Path) -> list[RequestRecord]:
 
 @contextlib.asynccontextmanager
 async def raw_server(serve: Connection) -> AsyncIterator[int]:
-    """Answers with whatever ``serve`` writes; closes when it returns."""
+    """A server whose connections are handled by ``serve``, and closed when it returns."""
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -95,7 +95,7 @@ async def ok(request: web.Request) -> web.Response:
 async def test_every_arrival_is_one_request_with_its_own_trace_and_key(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """What the server received and what the records say are the same requests."""
+    """The server received exactly the requests that were recorded."""
     seen: list[tuple[str, str, str, str]] = []
 
     async def remember(request: web.Request) -> web.Response:
@@ -124,10 +124,10 @@ async def test_every_arrival_is_one_request_with_its_own_trace_and_key(
     assert {(row.status, row.origin, row.reservation_id) for row in rows} == {(200, "", "res-1")}
 
 
-async def test_a_stall_shows_in_the_latency_of_every_request_that_was_meant_to_start_in_it(
+async def test_a_stall_shows_in_the_latency_of_every_request_intended_during_it(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """No coordinated omission: while the server stalls for 1 s, arrivals go on and count their waiting."""
+    """No coordinated omission: during a stall of 1 s arrivals continue, and their latency includes the wait."""
     first: list[float] = []
 
     async def stall(request: web.Request) -> web.Response:
@@ -141,7 +141,7 @@ async def test_a_stall_shows_in_the_latency_of_every_request_that_was_meant_to_s
     rows = rows_of(tmp_path)
     assert len(rows) == 150
     for row in rows:
-        # an answer may come later than the stall's end, on a busy machine; never earlier
+        # on a busy machine a response may come later than the end of the stall, never earlier
         assert row.latency_ms >= (1.0 - row.intended_s) * 1000 - 30
     assert sum(row.latency_ms > 500 for row in rows) >= 48
     late = sorted(row.started_s - row.intended_s for row in rows)
@@ -238,10 +238,10 @@ def test_the_timeout_covers_the_whole_request(misbehaved: Misbehaved) -> None:
         assert 590 <= row.latency_ms < 3000  # the response would last 10 s
 
 
-async def test_a_kept_connection_that_dies_between_requests_is_not_asked_again(
+async def test_a_request_on_a_dead_keep_alive_connection_is_not_sent_again(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """First answer, then silence and a close on the second request: one disconnect, one request."""
+    """A connection that is closed at its second request: one disconnect, and no second attempt."""
     requests: list[str] = []
 
     async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -263,7 +263,7 @@ async def test_a_kept_connection_that_dies_between_requests_is_not_asked_again(
 async def test_a_port_that_closes_during_the_run_is_refused(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Refused is told apart from disconnected: it is the sign of a proxy that is down."""
+    """Refused differs from disconnected: it is the sign of a disabled proxy."""
     async with contextlib.AsyncExitStack() as stack:
         port = await stack.enter_async_context(http_server(ok))
         async with LoadChild.start(plan_for(tmp_path, port), spec, tmp_path / "l.log") as child:
@@ -280,7 +280,7 @@ async def test_a_port_that_closes_during_the_run_is_refused(
 async def test_arrivals_beyond_the_limit_are_shed_and_counted(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Five may be unfinished: the others are not sent, and not silently dropped either."""
+    """With a limit of five pending requests the others are not sent, and counted as shed."""
 
     async def slow(request: web.Request) -> web.Response:
         await asyncio.sleep(1.0)
@@ -292,7 +292,7 @@ async def test_arrivals_beyond_the_limit_are_shed_and_counted(
 
 
 async def test_four_hundred_may_be_outstanding(tmp_path: Path, spec: TestbedSpec) -> None:
-    """400 requests wait at once, each on its own connection, and all are answered."""
+    """400 requests wait at once, each on its own connection, and all get a response."""
     waiting = peak = 0
 
     async def together(request: web.Request) -> web.Response:
@@ -311,10 +311,8 @@ async def test_four_hundred_may_be_outstanding(tmp_path: Path, spec: TestbedSpec
     assert {row.status for row in rows_of(tmp_path)} == {200}
 
 
-async def test_records_can_be_read_while_the_load_goes_on(
-    tmp_path: Path, spec: TestbedSpec
-) -> None:
-    """A tail sees answers long before the end."""
+async def test_records_can_be_read_during_the_load(tmp_path: Path, spec: TestbedSpec) -> None:
+    """A reader that follows the file sees responses long before the end."""
     async with http_server(ok) as port:
         plan = plan_for(tmp_path, port, duration_s=1.5)
         async with LoadChild.start(plan, spec, tmp_path / "load.log") as child:
@@ -328,10 +326,10 @@ async def test_records_can_be_read_while_the_load_goes_on(
 
 
 @pytest.mark.parametrize("users", [0, 2])
-async def test_the_generator_stays_until_the_load_s_end(
+async def test_the_generator_stays_until_the_end_of_the_load(
     tmp_path: Path, spec: TestbedSpec, users: int
 ) -> None:
-    """Its last arrival may lie long before the end; ended early, it would pass for crashed."""
+    """Its last arrival may be long before the end, and ending early would look like a crash."""
     async with http_server(ok) as port:
         plan = plan_for(tmp_path, port, rate_rps=1.0, duration_s=1.9, users=users)
         async with LoadChild.start(plan, spec, tmp_path / "load.log") as child:
@@ -344,10 +342,8 @@ async def test_the_generator_stays_until_the_load_s_end(
     assert rows_of(tmp_path)[-1].intended_s <= 1.1
 
 
-async def test_a_stop_ends_arrivals_and_awaits_the_answers(
-    tmp_path: Path, spec: TestbedSpec
-) -> None:
-    """SIGTERM in the middle: no more arrivals, and what was under way is recorded as answered."""
+async def test_a_stop_ends_arrivals_and_awaits_responses(tmp_path: Path, spec: TestbedSpec) -> None:
+    """SIGTERM during the load: no more arrivals, and pending requests are recorded with their responses."""
 
     async def slow(request: web.Request) -> web.Response:
         await asyncio.sleep(0.5)
@@ -366,10 +362,10 @@ async def test_a_stop_ends_arrivals_and_awaits_the_answers(
     assert {row.status for row in rows_of(tmp_path)} == {200}
 
 
-async def test_the_generator_ends_without_load_when_the_runner_goes_before_t0(
+async def test_the_generator_ends_without_load_when_the_runner_is_gone_before_t0(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """End of stdin before t0: exit 0, and not one request."""
+    """End of stdin before t0: exit 0, and no request."""
     async with (
         http_server(ok) as port,
         LoadChild.start(plan_for(tmp_path, port), spec, tmp_path / "load.log") as child,
@@ -382,10 +378,10 @@ async def test_the_generator_ends_without_load_when_the_runner_goes_before_t0(
     assert rows_of(tmp_path) == []
 
 
-async def test_the_generator_stops_when_the_runner_goes_during_the_run(
+async def test_the_generator_stops_when_the_runner_is_gone_during_the_load(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """A runner that was killed leaves no load behind."""
+    """A killed runner leaves no load behind."""
     async with (
         http_server(ok) as port,
         LoadChild.start(
@@ -400,7 +396,7 @@ async def test_the_generator_stops_when_the_runner_goes_during_the_run(
     assert 0 < summary.offered < 80
 
 
-async def test_a_gateway_that_is_not_there_is_said_before_anything_runs(
+async def test_an_unreachable_gateway_is_reported_before_anything_runs(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
     """Exit 2, with how to fix it."""
@@ -409,8 +405,10 @@ async def test_a_gateway_that_is_not_there_is_said_before_anything_runs(
     assert caught.value.exit_code == 2
 
 
-async def test_a_bad_plan_is_refused_with_every_finding(tmp_path: Path, spec: TestbedSpec) -> None:
-    """Exit 3 and all findings at once."""
+async def test_an_invalid_plan_is_refused_with_every_error(
+    tmp_path: Path, spec: TestbedSpec
+) -> None:
+    """Exit 3, and all errors at once."""
     with pytest.raises(LoadError, match=r"(?s)rate_rps: found 0.*profile: found 'x'") as caught:
         await play(plan_for(tmp_path, 1, rate_rps=0.0, profile="x"), spec, tmp_path)
     assert caught.value.exit_code == 3
@@ -419,7 +417,7 @@ async def test_a_bad_plan_is_refused_with_every_finding(tmp_path: Path, spec: Te
 async def test_records_that_cannot_be_written_are_a_failure(
     tmp_path: Path, spec: TestbedSpec
 ) -> None:
-    """Load without evidence is worth nothing: exit 1 with the reason."""
+    """Load without records is no evidence: exit 1 with the reason."""
     (tmp_path / "requests.jsonl").mkdir()
     async with http_server(ok) as port:
         with pytest.raises(LoadError, match="Is a directory") as caught:
@@ -446,7 +444,7 @@ async def test_a_generator_that_dies_is_an_error_with_its_exit_code(
 
 
 async def test_a_generator_that_overruns_is_ended(tmp_path: Path, spec: TestbedSpec) -> None:
-    """The runner does not wait for ever."""
+    """The runner's wait has a limit."""
     async with (
         http_server(ok) as port,
         LoadChild.start(

@@ -1,4 +1,4 @@
-"""The same load with plain ``locust``, as somebody without the runner starts it."""
+"""The same load with plain ``locust``, without the runner."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ LOCUST = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locust
 
 @contextlib.asynccontextmanager
 async def server(handler: Handler) -> AsyncIterator[str]:
-    """Address of a shop that answers everything by ``handler``."""
+    """The URL of a server whose requests ``handler`` gets."""
     async with http_server(handler) as port:
         yield f"http://127.0.0.1:{port}"
 
@@ -56,7 +56,7 @@ async def locust(host: str, seconds: int, **environment: str) -> tuple[int, str,
 async def test_locusts_own_statistics_count_arrivals_and_no_expected_failure(
     tmp_path: Path,
 ) -> None:
-    """Rows by route; a 503 is an answer, not a failure; a second user adds no load, and the schedule is whole."""
+    """Rows by route; a 503 is no failure; a second user adds no load, and the schedule is complete."""
     records = tmp_path / "requests.jsonl"
     async with server(always(503)) as host:
         code, stdout, stderr = await locust(
@@ -71,21 +71,21 @@ async def test_locusts_own_statistics_count_arrivals_and_no_expected_failure(
     assert "offered 60, sent 60, shed 0, recorded 60; one clock" in stderr
 
 
-async def test_an_answer_that_no_operation_should_get_is_a_failure() -> None:
-    """A server that answers 500 to everything: every request failed, said with its status, exit 1."""
+async def test_an_unexpected_status_is_a_failure() -> None:
+    """A server that always returns 500: every request failed, reported by status, exit 1."""
     async with server(always(500)) as host:
         code, stdout, stderr = await locust(host, 1, AGUANTE_ARRIVALS="fixed")
     assert code == 1
     assert {row["num_failures"] / row["num_requests"] for row in json.loads(stdout)} == {1.0}
-    told = [line.partition("load: ")[2] for line in stderr.splitlines() if "not expected" in line]
-    assert [line.partition(" x ")[0] for line in told] == ["read_event: 500", "reserve: 500"]
+    lines = [line.partition("load: ")[2] for line in stderr.splitlines() if "not expected" in line]
+    assert [line.partition(" x ")[0] for line in lines] == ["read_event: 500", "reserve: 500"]
 
 
 @pytest.mark.parametrize(("exit_code", "ends"), [("", 1), ("0", 0)])
-async def test_what_is_shed_is_told_and_fails_the_load_unless_told_otherwise(
+async def test_shed_arrivals_are_reported_and_fail_the_load_unless_allowed(
     tmp_path: Path, exit_code: str, ends: int
 ) -> None:
-    """Five may be unfinished: what is beyond them is in no statistic, so Locust says it; what was sent is recorded."""
+    """Shed arrivals are in no statistic of Locust, so they are logged; what was sent is recorded."""
     records = tmp_path / "requests.jsonl"
     settings = {"AGUANTE_EXIT_CODE_ON_SHED": exit_code} if exit_code else {}
     async with server(always(200, after_s=1.2)) as host:
@@ -103,17 +103,17 @@ async def test_what_is_shed_is_told_and_fails_the_load_unless_told_otherwise(
 
 
 async def test_bad_options_end_a_headless_run_at_once(tmp_path: Path) -> None:
-    """Exit 3 with the finding, exit 2 where no gateway is."""
+    """Exit 3 with the error, exit 2 without a gateway."""
     code, _, stderr = await locust("http://127.0.0.1:1", 20, AGUANTE_RATE_RPS="-1")
     assert (code, "rate_rps: found -1; give a number above 0" in stderr) == (3, True)
     code, _, stderr = await locust("http://127.0.0.1:1", 20)
     assert (code, "nothing answers at http://127.0.0.1:1" in stderr) == (2, True)
 
 
-async def test_records_that_cannot_be_written_are_said_before_a_request_is_sent(
+async def test_records_that_cannot_be_written_are_reported_before_a_request_is_sent(
     tmp_path: Path,
 ) -> None:
-    """A folder that is not there: exit 3, no traceback, and the server saw nothing but a connection."""
+    """With a missing folder: exit 3, no traceback, and no request."""
     asked: list[str] = []
 
     async def remember(request: web.Request) -> web.Response:
@@ -128,8 +128,8 @@ async def test_records_that_cannot_be_written_are_said_before_a_request_is_sent(
     assert ("Traceback" in stderr, asked) == (False, [])
 
 
-async def test_a_disk_that_is_full_ends_the_load_as_failed() -> None:
-    """Load without evidence is worth nothing: exit 1 with the reason, long before the run time is over."""
+async def test_a_full_disk_ends_the_load_as_failed() -> None:
+    """Load without records is no evidence: exit 1 with the reason, long before the end of the run time."""
     async with server(always(200)) as host:
         code, _, stderr = await locust(host, 600, AGUANTE_RECORDS="/dev/full")
     assert code == 1
@@ -139,7 +139,7 @@ async def test_a_disk_that_is_full_ends_the_load_as_failed() -> None:
 
 @contextlib.asynccontextmanager
 async def page(host: str) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
-    """Locust's web page without workers: a client and its address."""
+    """Locust's web UI without workers: a client and its URL."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -156,8 +156,8 @@ async def page(host: str) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
         await process.wait()
 
 
-async def told(http: aiohttp.ClientSession, address: str, wanted: str) -> str:
-    """The page's log, once ``wanted`` is in it and no load runs (its statistics would tell the state of 2 s ago)."""
+async def logged(http: aiohttp.ClientSession, address: str, wanted: str) -> str:
+    """The web UI's log, once ``wanted`` is in it and no load runs (its statistics are up to 2 s old)."""
     while True:
         with contextlib.suppress(aiohttp.ClientError):
             async with http.get(f"{address}/logs") as answer:
@@ -169,11 +169,11 @@ async def told(http: aiohttp.ClientSession, address: str, wanted: str) -> str:
         await asyncio.sleep(0.1)
 
 
-async def test_the_page_says_why_it_plays_nothing_and_plays_when_that_is_mended() -> None:
-    """Rate 0, then nobody there: the reason is in its log, it goes back to its form; then a load is whole."""
+async def test_the_web_ui_reports_why_a_load_is_refused_and_plays_a_corrected_one() -> None:
+    """Rate 0, then no gateway: the reason is in its log and it returns to its form; then a complete load."""
     form = {"user_count": "1", "spawn_rate": "1", "run_time": "1s", "arrivals": "fixed"}
     async with server(always(200)) as host, page(host) as (http, address):
-        await told(http, address, "Starting web interface")
+        await logged(http, address, "Starting web interface")
         for change, wanted in (
             ({"rate_rps": "0"}, "rate_rps: found 0; give a number above 0"),
             (
@@ -184,5 +184,5 @@ async def test_the_page_says_why_it_plays_nothing_and_plays_when_that_is_mended(
         ):
             async with http.post(f"{address}/swarm", data=form | change) as answer:
                 assert answer.status == 200
-            log = await told(http, address, wanted)
+            log = await logged(http, address, wanted)
     assert log.count("load: offered ") == 1

@@ -1,4 +1,4 @@
-"""Every profile played for a second by the real generator: what arrives is what its rate says, part by part."""
+"""The real generator plays every profile for a second, and each part of it has the arrivals of its rate."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ RACERS = 10
 
 
 class Profile(NamedTuple):
-    """What is played for a second, and how many arrivals each part of that second has."""
+    """A profile of one second, and the number of arrivals in each part of it."""
 
     name: str
     rate_rps: float
@@ -46,7 +46,7 @@ PROFILES = (
 
 
 class Shop:
-    """Sells one seat of a race's event, and only once all racers stand before it."""
+    """Sells one seat of each race's event, and responds only once all its racers have arrived."""
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
@@ -55,7 +55,7 @@ class Shop:
         self._all_there: dict[str, asyncio.Event] = {}
 
     async def answer(self, request: web.Request) -> web.Response:
-        """200, or 409 to a racer who came too late."""
+        """200, or 409 for a racer after the first."""
         run, event = request.headers["baggage"].split(",")[0].rpartition("=")[2], ""
         self.seen[run] += 1
         if request.method == "POST":
@@ -99,8 +99,8 @@ async def play(plan: LoadPlan, spec: TestbedSpec) -> LoadSummary:
         return await child.finish(LIMIT_S)
 
 
-async def test_each_profile_sends_what_its_rate_says_part_by_part(tmp_path: Path) -> None:
-    """Ramp, step, spike, soak and race, at once: the counts of each part, all of them received; one seat per race."""
+async def test_each_part_of_a_profile_has_the_arrivals_of_its_rate(tmp_path: Path) -> None:
+    """Ramp, step, spike, soak and race: the counts of each part, all received, and one seat sold per race."""
     shop, spec = Shop(), load_testbed(ROOT / "testbed.yaml")
     async with http_server(shop.answer) as port:
         plans = [plan_of(each, port, tmp_path / each.name) for each in PROFILES]

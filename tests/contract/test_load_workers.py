@@ -42,7 +42,7 @@ def no_worker_is_left() -> Iterator[None]:
 
 
 class Shop:
-    """A server that remembers every request by its trace id."""
+    """A server that keeps the trace id of every request."""
 
     def __init__(self) -> None:
         self.traces: list[str] = []
@@ -204,8 +204,8 @@ async def test_plain_locust_splits_the_schedule_between_its_workers(tmp_path: Pa
     assert counted == len(rows)
 
 
-async def test_a_page_starts_one_load_after_another(tmp_path: Path) -> None:
-    """From Locust's web page, with workers: each load is the whole schedule, however long gathering took."""
+async def test_the_web_ui_starts_one_load_after_another(tmp_path: Path) -> None:
+    """With workers: each load is the complete schedule, however long the workers take to get ready."""
     locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py")]
     port, page = str(free_port()), free_port()
     settings = {"AGUANTE_RATE_RPS": "30", "AGUANTE_ARRIVALS": "fixed"}
@@ -226,10 +226,10 @@ async def test_a_page_starts_one_load_after_another(tmp_path: Path) -> None:
                     form = {"user_count": "1", "spawn_rate": "1", "run_time": "2s"}
                     async with http.post(f"{address}/swarm", data=form) as answer:
                         assert (await answer.json())["success"], await answer.text()
-                    while len(shop.traces) < loads * 60:  # noqa: ASYNC110 - its page tells of the state of 2 s ago
+                    while len(shop.traces) < loads * 60:  # noqa: ASYNC110 - its statistics are up to 2 s old
                         await asyncio.sleep(0.1)
                     await until(http, address, lambda told: told["state"] == "stopped")
-                    # a probe of whether anybody is there comes before each load, without a trace
+                    # a connection without a request tests the gateway before each load
                     assert len(shop.traces) == len(set(shop.traces)) == loads * 60
         finally:
             for process in (master, *workers):

@@ -1,4 +1,4 @@
-"""The process driver, against processes that are only numbers and against real ones."""
+"""The process driver, with simulated processes and with real ones."""
 
 import asyncio
 import signal
@@ -55,7 +55,7 @@ def pids(world: World) -> dict[str, int]:
 async def test_an_action_hits_every_instance_of_the_service_and_no_other(
     action: Action, seen: str, world: World
 ) -> None:
-    """Without an instance all of the service is meant."""
+    """Without an instance, the fault acts on every instance of the service."""
     driver = driver_of(world)
     undo = await driver.prepare(fault(action))
     assert undo.instances == ("payments-1", "payments-2")
@@ -68,7 +68,7 @@ async def test_an_action_hits_every_instance_of_the_service_and_no_other(
 
 
 async def test_one_instance_can_be_hit_alone(world: World) -> None:
-    """The others of the service go on."""
+    """The other instances of the service continue."""
     one = fault("kill", instance="payments-2")
     driver = driver_of(world)
     await driver.prepare(one)
@@ -84,7 +84,7 @@ async def test_one_instance_can_be_hit_alone(world: World) -> None:
 async def test_undo_restores_and_verify_agrees_and_twice_does_no_harm(
     action: Action, world: World
 ) -> None:
-    """Afterwards each process is alive, not stopped, and ready; a second undo starts nothing anew."""
+    """Afterwards each process is alive, not stopped, and ready; a second undo starts nothing again."""
     driver = driver_of(world)
     undo = await driver.prepare(fault(action))
     await driver.apply(fault(action))
@@ -101,7 +101,7 @@ async def test_undo_restores_and_verify_agrees_and_twice_does_no_harm(
 async def test_a_fault_begins_when_the_process_is_told_to_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """``apply`` does not wait for one that takes its time; ``undo`` does, before it starts another."""
+    """``apply`` does not wait for a slow shutdown; ``undo`` does, before it starts the process again."""
     world, may_end = InMemory(), asyncio.Event()
     kill = world.kill
 
@@ -124,7 +124,7 @@ async def test_a_fault_begins_when_the_process_is_told_to_end(
 
 
 async def test_an_undo_of_what_was_never_applied_changes_nothing(world: World) -> None:
-    """An intent may be all that a dead run left."""
+    """A dead run may have left only an intent in the journal."""
     driver = driver_of(world)
     undo = await driver.prepare(fault("kill"))
     await driver.undo(undo)
@@ -134,7 +134,7 @@ async def test_an_undo_of_what_was_never_applied_changes_nothing(world: World) -
 
 @pytest.mark.parametrize("action", ["kill", "pause"])
 async def test_verify_tells_a_process_that_is_still_hit(action: Action, world: World) -> None:
-    """It names the process, its state, and where to look."""
+    """The error names the process, its state, and its log."""
     driver = driver_of(world, ready_limit_s=0.0)
     undo = await driver.prepare(fault(action))
     await driver.apply(fault(action))
@@ -143,7 +143,7 @@ async def test_verify_tells_a_process_that_is_still_hit(action: Action, world: W
 
 
 async def test_verify_tells_a_process_that_does_not_get_ready(world: World) -> None:
-    """Alive is not enough: a process that cannot serve has not been restored."""
+    """A process that is alive but not ready is not restored."""
     driver = driver_of(world, ready_limit_s=0.0)
     undo = await driver.prepare(fault("restart"))
     await driver.apply(fault("restart"))
@@ -154,7 +154,7 @@ async def test_verify_tells_a_process_that_does_not_get_ready(world: World) -> N
 
 
 async def test_a_process_is_asked_where_its_testbed_says(world: World) -> None:
-    """Not at a path of our own: one that knows no such path would never be ready. The error names the URL."""
+    """Readiness is checked at the path of the TestbedSpec. The error names the URL."""
     elsewhere = {**READY_PATHS, "payments": "/readyz"}
     driver = ProcessDriver(world, elsewhere, ready=world.ready, ready_limit_s=0.0)
     if isinstance(world, InMemory):
@@ -165,7 +165,7 @@ async def test_a_process_is_asked_where_its_testbed_says(world: World) -> None:
 
 
 async def test_the_evidence_tells_who_stands_in_whose_place(world: World) -> None:
-    """A restart that nobody noticed is still seen by another pid."""
+    """A restart that no caller noticed shows by another pid."""
     driver = driver_of(world)
     undo = await driver.prepare(fault("restart"))
     assert STARTED_ANEW not in await driver.evidence(fault("restart"))
@@ -175,20 +175,20 @@ async def test_the_evidence_tells_who_stands_in_whose_place(world: World) -> Non
 
 
 async def test_a_service_that_is_not_there_is_refused_with_those_that_are(world: World) -> None:
-    """Nothing is done to anything else instead."""
+    """Nothing else is affected instead."""
     with pytest.raises(FaultError, match="no process refunds; there are payments-1, payments-2"):
         await driver_of(world).prepare(fault("kill", service="refunds"))
 
 
 async def test_a_process_that_does_not_run_before_the_fault_is_refused(world: World) -> None:
-    """What is down already cannot be brought down, and would pass for a fault that bit."""
+    """A process that is already down would look like a fault that took effect."""
     await world.kill("payments-1")
     with pytest.raises(FaultError, match=r"payments-1 \(pid \d+\) did not run before"):
         await driver_of(world).prepare(fault("kill"))
 
 
 async def test_what_the_runtime_cannot_do_is_a_fault_error(world: World) -> None:
-    """The runtime's own words, with the fault's name."""
+    """With the words of the runtime and the name of the fault."""
     driver = driver_of(world)
     await driver.prepare(fault("pause"))
     await world.kill("payments-2")

@@ -1,4 +1,4 @@
-"""The Pumba driver, on a stand-in of Docker and Pumba and, where there is a Pumba, on real containers."""
+"""The Pumba driver, with a stand-in for Docker and Pumba and, if Pumba is installed, with real containers."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ HIT = {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Real]]:
-    """The real containers, made when the first test asks, and shared: every test leaves them as they were."""
+    """The real containers, made for the first test and shared: every test leaves them as they were."""
     made: list[tuple[Real, Path]] = []
 
     def real() -> Real:
@@ -49,7 +49,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], R
 def world(
     request: pytest.FixtureRequest, tmp_path: Path, project: Callable[[], Real]
 ) -> Iterator[World]:
-    """Two containers of payments and one of inventory, all healthy; and one that Pumba must not see."""
+    """Two containers of payments and one of inventory, all healthy, and one that Pumba must not see."""
     made = StandIn(tmp_path) if request.param == "standin" else project()
     yield made
     made.fix()
@@ -57,7 +57,7 @@ def world(
 
 @pytest.fixture
 def standin(tmp_path: Path) -> StandIn:
-    """For what the real ones cannot be made to do here."""
+    """For what real containers cannot be made to do here."""
     return StandIn(tmp_path)
 
 
@@ -65,7 +65,7 @@ def standin(tmp_path: Path) -> StandIn:
 async def test_a_command_hits_every_container_of_the_service_and_is_undone(
     command: str, world: World
 ) -> None:
-    """No other container is touched; afterwards all run and are healthy, and undoing twice starts nothing anew."""
+    """No other container is touched; afterwards all run and are healthy, and a second undo starts nothing again."""
     given, shown = HIT[command]
     driver, planned, before = world.driver(), fault(command, **given), await world.started()
     undo = await driver.prepare(planned)
@@ -86,7 +86,7 @@ async def test_a_command_hits_every_container_of_the_service_and_is_undone(
 
 
 async def test_one_container_can_be_hit_alone(world: World) -> None:
-    """The others of the service go on."""
+    """The other containers of the service continue."""
     driver, planned = world.driver(), fault("pause", instance="payments-2")
     undo = await driver.prepare(planned)
     await driver.apply(planned)
@@ -96,7 +96,7 @@ async def test_one_container_can_be_hit_alone(world: World) -> None:
 
 
 async def test_what_compose_run_started_is_no_container_of_the_service(world: World) -> None:
-    """It has the labels of payments, and serves nobody: it is neither hit nor waited for."""
+    """It has the labels of payments but serves no requests: the driver neither affects it nor waits for it."""
     driver, planned, name = world.driver(), fault("kill"), world.name(BESIDE)
     (before,) = await world.docker.inspect([name])
     undo = await driver.prepare(planned)
@@ -112,7 +112,7 @@ async def test_what_compose_run_started_is_no_container_of_the_service(world: Wo
 async def test_a_container_that_cannot_be_frozen_just_then_is_frozen_a_moment_later(
     standin: StandIn,
 ) -> None:
-    """A health check that starts in it stands in the way of runc; for good, it is said in Docker's words."""
+    """A health check that starts at that moment makes runc fail; a lasting failure is reported in Docker's words."""
     driver, planned = standin.driver(), fault("pause", instance="payments-2")
     undo = await driver.prepare(planned)
     standin.write(busy=FREEZE_TRIES - 1)
@@ -127,7 +127,7 @@ async def test_a_container_that_cannot_be_frozen_just_then_is_frozen_a_moment_la
 
 
 async def test_a_removed_service_is_made_anew_by_compose(world: World) -> None:
-    """With the same names, so that everybody finds it again."""
+    """With the same names."""
     driver, planned = world.driver(), fault("rm")
     undo = await driver.prepare(planned)
     await driver.apply(planned)
@@ -139,14 +139,14 @@ async def test_a_removed_service_is_made_anew_by_compose(world: World) -> None:
 
 
 async def test_what_compose_would_make_otherwise_is_not_removed(standin: StandIn) -> None:
-    """Its own hash of the service says whether it can be undone."""
+    """Compose's hash of the service says whether the removal can be undone."""
     standin.write(hash="ffff")
     with pytest.raises(FaultError, match="payments-1 could not be made again as it is"):
         await standin.driver().prepare(fault("rm"))
 
 
 async def test_what_compose_would_make_otherwise_by_now_is_not_made(standin: StandIn) -> None:
-    """Who heals a dead run may have another environment: payments stay away, and it is said why; then they are made."""
+    """In another environment the undo fails and says why; in the original one it makes the containers again."""
     dead, planned = standin.driver(), fault("rm")
     undo = await dead.prepare(planned)
     await dead.apply(planned)
@@ -164,7 +164,7 @@ async def test_what_compose_would_make_otherwise_by_now_is_not_made(standin: Sta
 
 
 async def test_a_program_that_was_run_is_taken_back_by_a_restart(world: World) -> None:
-    """Nothing that it did outlasts that; a second undo restarts nothing."""
+    """The restart ends whatever it did; a second undo restarts nothing."""
     driver, planned = world.driver(), fault("exec", instance="payments-1", run="true")
     undo = await driver.prepare(planned)
     await driver.apply(planned)
@@ -177,7 +177,7 @@ async def test_a_program_that_was_run_is_taken_back_by_a_restart(world: World) -
 
 
 async def test_a_program_can_be_taken_back_by_another(world: World) -> None:
-    """Then nothing is restarted."""
+    """With an undo command, nothing is restarted."""
     planned = fault("exec", instance="payments-1", run="true", undo_command=["true"])
     driver, before = world.driver(), await world.started()
     undo = await driver.prepare(planned)
@@ -188,7 +188,7 @@ async def test_a_program_can_be_taken_back_by_another(world: World) -> None:
 
 
 async def test_a_program_that_fails_is_said(world: World) -> None:
-    """Pumba's own words."""
+    """With Pumba's own message."""
     driver, planned = world.driver(), fault("exec", instance="payments-1", run="false")
     undo = await driver.prepare(planned)
     with pytest.raises(FaultError, match=r"hit could not exec payments-1: .*exit code 1"):
@@ -197,7 +197,7 @@ async def test_a_program_that_fails_is_said(world: World) -> None:
 
 
 async def test_pumba_exits_with_0_when_nothing_matches(world: World) -> None:
-    """Which is why a dry run is asked before, and its words are read."""
+    """Which is why the driver reads the log of a dry run first."""
     driver = world.driver()
     run = await driver.pumba.start(["--json", "kill", "nobody-has-this-name"], "t")
     assert await run.end(10)
@@ -205,7 +205,7 @@ async def test_pumba_exits_with_0_when_nothing_matches(world: World) -> None:
 
 
 async def test_what_pumba_would_not_match_is_an_error_before_anything_is_done(world: World) -> None:
-    """A container with Pumba's skip label would be passed over, and the fault would seem to be there."""
+    """Pumba would ignore a container with its skip label, and the fault would only seem to be active."""
     before = await world.started()
     with pytest.raises(FaultError, match=r"Pumba does not find \S+hidden-1.*no containers found"):
         await world.driver().prepare(fault("kill", service="hidden"))
@@ -215,13 +215,13 @@ async def test_what_pumba_would_not_match_is_an_error_before_anything_is_done(wo
 async def test_a_service_without_containers_is_an_error_before_anything_is_done(
     world: World,
 ) -> None:
-    """It names those that there are."""
+    """The message lists the containers."""
     with pytest.raises(FaultError, match=r"has no container refunds; it has .*payments-1"):
         await world.driver().prepare(fault("kill", service="refunds"))
 
 
 async def test_a_container_that_is_not_well_before_the_fault_is_refused(world: World) -> None:
-    """What is down already cannot be brought down, and would pass for a fault that bit."""
+    """A container that is already down would look like a fault that took effect."""
     driver = world.driver()
     undo = await driver.prepare(fault("pause", instance="payments-2"))
     await driver.apply(fault("pause", instance="payments-2"))
@@ -249,7 +249,7 @@ async def test_a_killed_container_stays_down_until_it_is_undone(world: World) ->
 async def test_what_a_killed_pumba_leaves_is_found_and_cleared(
     command: str, given: dict[str, object], world: World
 ) -> None:
-    """SIGKILL lets Pumba clean up nothing: verify sees it, undo clears it."""
+    """A killed Pumba cleans up nothing: verify finds what is left, and undo clears it."""
     driver, planned = (
         world.driver(ready_limit_s=0.0),
         fault(command, instance="payments-1", **given),
@@ -272,7 +272,7 @@ async def test_what_a_killed_pumba_leaves_is_found_and_cleared(
 
 @pytest.mark.parametrize("command", ["iptables loss", "stress", "kill"])
 async def test_what_a_dead_run_left_is_healed_by_another(command: str, world: World) -> None:
-    """Its Pumba is found by its mark and ended, its containers are started, its helpers removed."""
+    """Its Pumba is found by the token and ended, its containers are started, its helpers removed."""
     dead, planned = world.driver(), fault(command, instance="payments-1", **HIT[command][0])
     undo = await dead.prepare(planned)
     await dead.apply(planned)
@@ -285,7 +285,7 @@ async def test_what_a_dead_run_left_is_healed_by_another(command: str, world: Wo
 
 
 async def test_an_undo_of_what_was_never_applied_changes_nothing(world: World) -> None:
-    """An intent may be all that there is."""
+    """The journal may contain only an intent."""
     driver, before = world.driver(), await world.started()
     for planned in (fault("kill"), fault("exec", run="true"), fault("iptables loss", **LOSS)):
         undo = await driver.prepare(planned)
@@ -297,7 +297,7 @@ async def test_an_undo_of_what_was_never_applied_changes_nothing(world: World) -
 async def test_what_an_earlier_fault_restarted_was_not_restarted_by_this_one(
     standin: StandIn,
 ) -> None:
-    """All faults are prepared before the first is applied; each is told from the one before."""
+    """All faults are prepared before the first is applied; each is distinguished from the one before."""
     driver, first = standin.driver(), fault("kill")
     later = fault("pause").model_copy(update={"id": "later"})
     undos = [await driver.prepare(first), await driver.prepare(later)]
@@ -310,7 +310,7 @@ async def test_what_an_earlier_fault_restarted_was_not_restarted_by_this_one(
 
 
 async def test_a_testbed_that_has_ended_took_the_fault_with_it(standin: StandIn) -> None:
-    """There is nothing left to restore, and that is not an error."""
+    """Nothing is left to restore, which is no error."""
     undo = await standin.driver().prepare(fault("rm"))
     standin.write(containers={})
     heir = standin.driver()
@@ -319,7 +319,7 @@ async def test_a_testbed_that_has_ended_took_the_fault_with_it(standin: StandIn)
 
 
 async def test_loss_tells_how_many_packets_the_kernel_dropped(world: World) -> None:
-    """Counted before the rules are lifted."""
+    """The packets are counted before the rules are deleted."""
     driver, planned = world.driver(), fault("iptables loss", instance="payments-1", **LOSS)
     undo = await driver.prepare(planned)
     await driver.apply(planned)
@@ -329,7 +329,7 @@ async def test_loss_tells_how_many_packets_the_kernel_dropped(world: World) -> N
 
 
 async def test_netem_is_refused_where_the_kernel_has_none(world: World) -> None:
-    """Tried in a namespace of its own, before anything is done; says what to load, and what to use instead."""
+    """It is tried in a temporary namespace first; the error says what to load and what to use instead."""
     if isinstance(world, Real) and world.has_netem():
         pytest.skip("this kernel has netem")
     with pytest.raises(FaultError, match=r"no netem \(sch_netem.*modprobe.*iptables loss"):
@@ -337,7 +337,7 @@ async def test_netem_is_refused_where_the_kernel_has_none(world: World) -> None:
 
 
 async def test_netem_that_a_killed_pumba_leaves_is_cleared(world: World) -> None:
-    """The interface has its own queueing back, read by tc."""
+    """The interface has its default queueing again, as tc shows."""
     if isinstance(world, Real) and not world.has_netem():
         pytest.skip("this kernel has no netem")
     if isinstance(world, StandIn):
@@ -356,7 +356,7 @@ async def test_netem_that_a_killed_pumba_leaves_is_cleared(world: World) -> None
 
 
 async def test_a_pumba_that_is_told_to_end_cleans_up_by_itself(world: World) -> None:
-    """Then there is nothing left for us to clear."""
+    """Then the driver has nothing to clear."""
     driver, planned = world.driver(), fault("iptables loss", instance="payments-1", **LOSS)
     undo = await driver.prepare(planned)
     await driver.apply(planned)
@@ -368,7 +368,7 @@ async def test_a_pumba_that_is_told_to_end_cleans_up_by_itself(world: World) -> 
 
 
 async def test_an_image_that_is_not_to_be_had_is_said_before_the_fault(standin: StandIn) -> None:
-    """With what it is needed for, and Docker's cause."""
+    """The error says what needs it, and Docker's reason."""
     standin.write(images=[])
     with pytest.raises(FaultError, match=r"fault hit needs tools:1.*is not here"):
         await standin.driver().prepare(fault("iptables loss", **LOSS))
@@ -377,7 +377,7 @@ async def test_an_image_that_is_not_to_be_had_is_said_before_the_fault(standin: 
 async def test_a_pumba_that_is_missing_is_said_with_the_ways_to_provide_it(
     standin: StandIn,
 ) -> None:
-    """PATH, a variable, an image."""
+    """The error names PATH, the variable and the image."""
     standin.settings = PumbaSpec(program="/nowhere/pumba", image="pumba:0")
     with pytest.raises(
         FaultError, match=r"Pumba is missing: put pumba 1\.1 on PATH.*AGUANTE_PUMBA"
@@ -386,13 +386,13 @@ async def test_a_pumba_that_is_missing_is_said_with_the_ways_to_provide_it(
 
 
 async def test_same_cgroup_needs_an_image_that_can(standin: StandIn) -> None:
-    """The stand-in's has no /cg-inject."""
+    """The image of the stand-in has no /cg-inject."""
     with pytest.raises(FaultError, match="tools:1 has no /cg-inject"):
         await standin.driver().prepare(fault("stress", cpu_workers=1, same_cgroup=True))
 
 
 async def test_every_call_of_pumba_names_its_containers(standin: StandIn) -> None:
-    """Never none, which Pumba takes for all; never a pattern."""
+    """Never without a name, which means all containers to Pumba, and never with a pattern."""
     driver, planned = standin.driver(), fault("kill")
     undo = await driver.prepare(planned)
     await driver.apply(planned)

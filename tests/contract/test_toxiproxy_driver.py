@@ -82,7 +82,7 @@ class Server:
 
 @pytest.fixture
 def start(toxiproxy_binary: Path) -> Iterator[Callable[[], Server]]:
-    """Starts a Toxiproxy of this test's own."""
+    """Start a Toxiproxy for one test."""
     servers: list[Server] = []
 
     def begin() -> Server:
@@ -96,7 +96,7 @@ def start(toxiproxy_binary: Path) -> Iterator[Callable[[], Server]]:
 
 @pytest.fixture(scope="module")
 def server(toxiproxy_binary: Path) -> Iterator[Server]:
-    """One Toxiproxy for all tests that leave it as they found it."""
+    """One Toxiproxy, shared by the tests that leave it unchanged."""
     server = Server(toxiproxy_binary)
     yield server
     server.end()
@@ -104,7 +104,7 @@ def server(toxiproxy_binary: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 async def echo() -> AsyncIterator[int]:
-    """The port of a server that answers what it is sent."""
+    """The port of an echo server."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
@@ -124,7 +124,7 @@ def proxied(server: Server, echo: int) -> int:
 
 
 async def ping(port: int, size: int = 8, limit_s: float = 2.0) -> float:
-    """Seconds until ``size`` bytes came back.
+    """Return the seconds until ``size`` bytes came back.
 
     Raises:
         ConnectionError: refused, reset, or closed before all came back.
@@ -151,13 +151,13 @@ async def passes(port: int) -> bool:
 
 
 def test_the_built_server_says_its_version(server: Server) -> None:
-    """Ours reports 2.12.x, not the ``git`` of a plain build."""
+    """The one that the project builds reports 2.12.x, not ``git``."""
     assert server.version.startswith("2.12.")
 
 
 @pytest.mark.parametrize("toxic", TOXICS)
 async def test_each_fault_is_applied_and_undone(toxic: str, server: Server, proxied: int) -> None:
-    """Applied, seen, undone, verified; doing any step twice does no harm."""
+    """It is applied, observed, undone and verified; each step is idempotent."""
     driver = ToxiproxyDriver(server.client.api, RUN)
     fault = planned(toxic, VALID[toxic])
     undo = await driver.prepare(fault)
@@ -189,7 +189,7 @@ async def test_evidence_quotes_what_toxiproxy_reports(server: Server, proxied: i
 
 
 async def test_latency_delays_and_its_removal_ends_that(server: Server, proxied: int) -> None:
-    """The fault is real, and so is its end."""
+    """The fault slows the traffic until it is undone."""
     driver, fault = ToxiproxyDriver(server.client.api, RUN), planned("latency", {"latency": 300})
     undo = await driver.prepare(fault)
     await driver.apply(fault)
@@ -231,13 +231,13 @@ async def test_undoing_a_toxic_does_not_enable_a_link_that_is_down(
 
 
 async def test_an_unknown_link_lists_those_there_are(server: Server, proxied: int) -> None:
-    """Nothing is changed, and the message helps."""
+    """Nothing is changed, and the message lists the proxies."""
     with pytest.raises(FaultError, match=r"there is no proxy a-c; there are a-b"):
         await ToxiproxyDriver(server.client.api, RUN).prepare(planned("down", {}, link="a-c"))
 
 
 async def test_a_link_that_is_down_already_is_refused(server: Server, proxied: int) -> None:
-    """A fault on it would prove nothing, and its undo would restore what never was."""
+    """A fault on it would prove nothing, and its undo would restore a state that never existed."""
     server.client.set_enabled("a-b", False)
     try:
         with pytest.raises(FaultError, match="disabled before anything was injected"):
@@ -270,7 +270,7 @@ async def test_values_that_would_crash_toxiproxy_are_never_sent(
 async def test_such_values_do_crash_toxiproxy(
     toxic: str, attributes: dict[str, int], start: Callable[[], Server], echo: int
 ) -> None:
-    """Why they are refused: past our table, the whole server and all its links are gone."""
+    """Why such values are refused: the whole server ends, with all its links."""
     server = start()
     port = server.add_proxy("a-b", echo)
     toxic_state = ToxicState(
@@ -294,7 +294,7 @@ def extremes() -> Iterator[tuple[str, dict[str, int]]]:
 async def test_values_at_our_bounds_do_not_crash_toxiproxy(
     toxic: str, attributes: dict[str, int], start: Callable[[], Server], echo: int
 ) -> None:
-    """The table allows nothing that hurts the server, with traffic going through."""
+    """The table allows no value that harms the server under traffic."""
     assert planned(toxic, attributes).of(ToxiproxyFault).problems() == []
     server = start()
     port = server.add_proxy("a-b", echo)
@@ -307,7 +307,7 @@ async def test_values_at_our_bounds_do_not_crash_toxiproxy(
 
 
 async def test_two_toxiproxies_are_driven_at_once(start: Callable[[], Server], echo: int) -> None:
-    """The library knows one address per process; two testbeds in one process do not mix."""
+    """The library has one address per process; two testbeds in one process are still separate."""
     servers = [start(), start()]
     ports = [server.add_proxy("a-b", echo) for server in servers]
     drivers = [ToxiproxyDriver(server.client.api, RUN) for server in servers]
@@ -327,7 +327,7 @@ async def test_two_toxiproxies_are_driven_at_once(start: Callable[[], Server], e
 async def test_a_proxy_of_the_environment_is_not_used(
     server: Server, proxied: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A user's HTTP proxy has no business on loopback."""
+    """An HTTP proxy of the environment is not used on loopback."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     assert await asyncio.to_thread(server.client.version)
@@ -338,7 +338,7 @@ async def test_a_proxy_of_the_environment_is_not_used(
 
 @contextlib.asynccontextmanager
 async def ailing(*routes: web.RouteDef) -> AsyncIterator[str]:
-    """A server that answers as ``routes`` say; its base URL."""
+    """Start a server with these routes; return its base URL."""
     app = web.Application()
     app.add_routes(routes)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -351,7 +351,7 @@ async def ailing(*routes: web.RouteDef) -> AsyncIterator[str]:
 
 
 async def never(request: web.Request) -> web.Response:
-    """Take the request, and say nothing."""
+    """Accept the request and never respond."""
     await asyncio.sleep(30)
     return web.Response()
 
@@ -361,12 +361,12 @@ def undo_at(api: str) -> ToxiproxyUndo:
 
 
 async def at_once(_: float) -> None:
-    """Sleep in no time."""
+    """Return at once."""
     await asyncio.sleep(0)
 
 
 async def test_a_silent_server_is_given_up() -> None:
-    """Each call has a limit of its own, and the error says who was silent."""
+    """Each call has its own limit, and the error names the address that did not respond."""
     async with ailing(web.route("*", "/{any:.*}", never)) as api:
         driver = ToxiproxyDriver(api, RUN, call_limit_s=0.1, removal_limit_s=0.3)
         fault = planned("down", {})
@@ -395,7 +395,7 @@ def removing(reads_until_gone: int) -> list[web.RouteDef]:
 
 
 async def test_a_removal_that_hangs_is_read_back() -> None:
-    """Toxiproxy goes on removing after our call gave up: undone once the toxic is gone."""
+    """Toxiproxy continues to remove the toxic after the call has timed out; it is undone once the toxic is gone."""
     async with ailing(*removing(reads_until_gone=3)) as api:
         driver = ToxiproxyDriver(api, RUN, call_limit_s=0.5, sleep=at_once)
         await driver.undo(undo_at(api))
@@ -403,7 +403,7 @@ async def test_a_removal_that_hangs_is_read_back() -> None:
 
 
 async def test_a_removal_that_never_ends_is_an_error() -> None:
-    """It says what is stuck and what to do."""
+    """The error says what is stuck and what to do."""
     async with ailing(*removing(reads_until_gone=1_000_000)) as api:
         driver = ToxiproxyDriver(api, RUN, call_limit_s=0.1, removal_limit_s=0.2)
         with pytest.raises(FaultError, match=r"did not remove .*restart the testbed"):
@@ -419,7 +419,7 @@ async def test_a_removal_that_never_ends_is_an_error() -> None:
     ],
 )
 async def test_an_answer_of_a_wrong_kind_is_an_error(answer: web.Response, said: str) -> None:
-    """The library lets every status but three pass as a success; we do not."""
+    """The library treats every status except three as a success; the client does not."""
 
     async def respond(_: web.Request) -> web.Response:
         return web.Response(status=answer.status, body=answer.body)
@@ -430,7 +430,7 @@ async def test_an_answer_of_a_wrong_kind_is_an_error(answer: web.Response, said:
 
 
 async def test_an_undo_heals_the_toxiproxy_it_names(start: Callable[[], Server], echo: int) -> None:
-    """A later run heals what a killed one left, by the journal alone."""
+    """A later run heals what a killed one left, with the journal alone."""
     left_behind = start()
     left_behind.add_proxy("a-b", echo)
     fault = planned("latency", {"latency": 1})
@@ -450,7 +450,7 @@ def test_an_api_that_is_no_address_is_refused() -> None:
 
 
 async def test_update_changes_a_toxic_in_place(server: Server, proxied: int) -> None:
-    """What the library cannot do: new attributes, same toxic."""
+    """A toxic gets new attributes, which the library cannot do."""
     toxic = ToxicState(
         name="t", type="latency", stream="downstream", toxicity=1, attributes={"latency": 5}
     )
@@ -468,7 +468,7 @@ async def test_update_changes_a_toxic_in_place(server: Server, proxied: int) -> 
 async def test_a_toxic_whose_clients_are_gone_is_removed_at_once(
     start: Callable[[], Server], echo: int
 ) -> None:
-    """Toxiproxy would wait 5 s for each chunk it holds for them, and take no new connection meanwhile."""
+    """Otherwise Toxiproxy waits 5 s for each chunk that it holds back, and accepts no connection meanwhile."""
     server = start()
     port = server.add_proxy("a-b", echo)
     driver, fault = ToxiproxyDriver(server.client.api, RUN), planned("latency", {"latency": 400})
@@ -484,7 +484,7 @@ async def test_a_toxic_whose_clients_are_gone_is_removed_at_once(
 
 
 async def _leave_early(port: int) -> None:
-    """Have many answers on their way, then reset the connection."""
+    """Request many responses, then reset the connection."""
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     for _ in range(10):
         writer.write(b"x" * 2000)

@@ -37,13 +37,9 @@ DOCUMENTS_ONLY = {
     r"(a|per) second one": "say it literally",
 }
 """Checked in documents and configuration, not in Python sources."""
-PENDING = {
-    "aguante": "being rewritten",
-    "services": "being rewritten",
-}
-"""Top folders that are not clean yet. Empty this list; a test fails if an entry is no longer needed."""
 EXEMPT = {
     "CONTRIBUTING.md": "its style page quotes unclear sentences",
+    "aguante/cli/commands/lint.py": "accepts the old spelling of a field",
 }
 """File -> why it may use these words."""
 SOURCES = ("aguante", "services", "loadtests", "stress", "benchmarks", "dashboards", "offline")
@@ -121,16 +117,9 @@ def named(paths: Iterator[Path]) -> list[str]:
     return sorted({str(path.relative_to(ROOT)) for path in paths if path.is_file()})
 
 
-def top(name: str) -> str:
-    """Return the top folder of a file."""
-    return Path(name).parts[0]
-
-
 ALL_DOCUMENTS = named(path for pattern in DOCUMENTS for path in ROOT.glob(pattern))
 ALL_SOURCES = named(path for folder in SOURCES for path in (ROOT / folder).rglob("*.py"))
-
-
-CHECKED = [each for each in ALL_DOCUMENTS if top(each) not in PENDING and each not in EXEMPT]
+CHECKED = [each for each in ALL_DOCUMENTS if each not in EXEMPT]
 
 
 @pytest.mark.parametrize("name", CHECKED)
@@ -139,18 +128,10 @@ def test_a_document_is_plain_english(name: str) -> None:
     assert in_document(ROOT / name) == []
 
 
-@pytest.mark.parametrize("name", [each for each in ALL_SOURCES if top(each) not in PENDING])
+@pytest.mark.parametrize("name", [each for each in ALL_SOURCES if each not in EXEMPT])
 def test_a_source_is_plain_english(name: str) -> None:
     """Messages, docstrings and comments of Python sources contain no word of the list."""
     assert in_source(ROOT / name) == []
-
-
-@pytest.mark.parametrize("folder", sorted(PENDING))
-def test_a_pending_folder_is_not_clean_yet(folder: str) -> None:
-    """A folder that is clean leaves the list, and is checked from then on."""
-    sources = [name for name in ALL_SOURCES if top(name) == folder and in_source(ROOT / name)]
-    documents = [name for name in ALL_DOCUMENTS if top(name) == folder and in_document(ROOT / name)]
-    assert sources + documents
 
 
 @pytest.mark.parametrize(

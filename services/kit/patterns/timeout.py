@@ -1,7 +1,7 @@
 """Timeout: how long one attempt may take.
 
-An attempt may take min(the step's timeout, what the deadline leaves). Whoever sends it enforces the limit, inside
-the attempt's span, so that the span says what ended it: `http/client.py`.
+An attempt may take min(the step's timeout, what the deadline leaves). The sender enforces the limit inside the
+attempt's span, so that the span shows why the attempt ended: `http/client.py`.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Events, and what becomes of them: metrics, spans and log lines."""
+"""Events, and their rendering as metrics, spans and log lines."""

@@ -85,7 +85,7 @@ INSERT INTO client.requests BY NAME SELECT * FROM (VALUES
 
 
 def shop_in_order() -> duckdb.DuckDBPyConnection:
-    """Five reservations: told at once, confirmed by recovery, compensated, sold out, and one on its way."""
+    """Five reservations: confirmed, confirmed by recovery, compensated, sold out, and pending."""
     connection = duckdb.connect()
     connection.execute(TABLES)
     connection.execute(GOOD)

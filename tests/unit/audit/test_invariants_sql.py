@@ -232,7 +232,7 @@ BREAKS = [
         "live",
     ),
     (
-        "saga_log_is_whole",  # a step that leads nowhere is missing: the states alone do not tell
+        "saga_log_is_whole",  # a step without a state change is missing, which the states do not show
         "DELETE FROM reservations.saga_log WHERE reservation_id = 'late' AND version = 4",
         "late",
     ),

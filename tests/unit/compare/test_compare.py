@@ -118,7 +118,7 @@ def test_the_same_runs_always_give_the_same_interval() -> None:
     a, b = [1.0, 2, 3, 4, 9], [2.0, 2, 5, 4, 7]
     assert bootstrap_difference(a, b, paired=True) == bootstrap_difference(a, b, paired=True)
     assert bootstrap_difference(a[:4], b, paired=False) is None
-    with pytest.raises(ValueError, match="pairs want"):
+    with pytest.raises(ValueError, match="pairs need"):
         bootstrap_difference(a[:4], b, paired=True)
 
 

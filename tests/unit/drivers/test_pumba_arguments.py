@@ -1,4 +1,4 @@
-"""What a fault becomes on Pumba's command line, and which rules it leaves in a container."""
+"""The command line of Pumba for a fault, and the rules that it leaves in a container."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def fault(command: str, **given: object) -> PlannedFault:
 
 
 def told(command: str, **given: object) -> list[str]:
-    """Behind what every call begins with."""
+    """Return the arguments without those that every call has."""
     words = arguments(fault(command, **given), UNDO, CONTAINERS[1])
     assert [each for each in words if each in GLOBAL] == GLOBAL
     return [each for each in words if each not in GLOBAL and "--log-level" not in each]
@@ -118,32 +118,32 @@ LOSS = ["iptables", "--duration=4500ms", "--iptables-image=tools:1", "--pull-ima
 def test_a_fault_becomes_one_call_for_one_container(
     command: str, given: dict[str, object], expected: list[str]
 ) -> None:
-    """Every option is said, since Pumba's own defaults surprise; the container's exact name stands last."""
+    """Every option is sent, since some of Pumba's defaults surprise; the exact name of the container is last."""
     assert told(command, **given) == [*expected, "shop-1-payments-2"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_call_is_without_a_target(command: str) -> None:
-    """Without one Pumba takes all containers; a pattern could match more than is meant."""
+    """Without one, Pumba acts on all containers; a pattern could match too many."""
     wanted = {each.key: 1 for each in COMMANDS[command].options if each.default is None}
     words = told(command, **{**wanted, **({"run": "true"} if command == "exec" else {})})
     assert words[-1] == CONTAINERS[1]
     assert not any("re2:" in word for word in words)
 
 
-def test_what_pumba_matches_is_asked_by_a_dry_run() -> None:
-    """Nothing is done, and every container is named."""
+def test_a_dry_run_shows_what_pumba_matches() -> None:
+    """It names every container and does nothing."""
     assert dry_run(UNDO)[-4:] == ["--dry-run", "kill", *CONTAINERS]
 
 
 def test_a_rule_is_written_as_pumba_writes_it() -> None:
-    """Shares with two decimals; else it could not be found again to be deleted."""
+    """Shares have two decimals; otherwise the rule could not be found and deleted."""
     (rule,) = iptables_rules(fault("iptables loss", probability=0.3))
     assert " ".join(rule) == ("INPUT -i eth0 -m statistic --mode random --probability 0.30 -j DROP")
 
 
 def test_each_address_and_port_has_a_rule_of_its_own() -> None:
-    """Networks by their first address, as the kernel keeps them."""
+    """Networks are written with their first address, as the kernel stores them."""
     given = {"every": 2, "protocol": "tcp", "from_ips": ["10.1.2.3/16"], "to_ports": [80, 81]}
     rules = [" ".join(rule) for rule in iptables_rules(fault("iptables loss", **given))]
     end = "-m statistic --mode nth --every 2 --packet 0 -j DROP"
@@ -155,12 +155,12 @@ def test_each_address_and_port_has_a_rule_of_its_own() -> None:
 
 
 def test_other_commands_leave_no_rules() -> None:
-    """Nothing has to be looked for."""
+    """They have nothing to look for."""
     assert iptables_rules(fault("netem loss", percent=5)) == ()
 
 
 def test_stressors_are_the_workers_that_were_asked_for() -> None:
-    """Each with its size; a seed marks whose they are, and they end by themselves."""
+    """Each has its size; a seed identifies the fault, and they end by themselves."""
     given = COMMANDS["stress"].complete({"memory_workers": 1, "memory_mb": 32, "io_workers": 2})
     assert stressors(dict(given), 4.2, 9) == [
         *("--vm", "1", "--vm-bytes", "32m", "--io", "2"),
@@ -168,8 +168,8 @@ def test_stressors_are_the_workers_that_were_asked_for() -> None:
     ]
 
 
-def test_a_seed_is_the_same_wherever_it_is_worked_out() -> None:
-    """Recovery knows a dead run's stress by it; another fault has another one."""
+def test_a_seed_is_the_same_wherever_it_is_computed() -> None:
+    """Recovery finds the stress of a dead run by it; another fault has another seed."""
     assert seed_of("run.hit") == seed_of("run.hit")
     assert seed_of("run.hit") != seed_of("run.other")
     assert 0 <= seed_of("run.hit") < 2**31

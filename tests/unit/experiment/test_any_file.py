@@ -1,4 +1,4 @@
-"""Whatever a file holds, it is answered with findings or with a plan: never with a traceback."""
+"""Any file gives findings or a plan, never a traceback."""
 
 import json
 import math
@@ -120,7 +120,7 @@ def rich(file: Path) -> object:
 
 
 def said(file: Path, text: str, shop: TestbedSpec) -> list[str]:
-    """What is wrong with a file; where nothing is, it can be planned and shown."""
+    """Return the findings of a file; a valid one can be planned and shown."""
     file.write_text(text, encoding="utf-8", newline="")
     try:
         experiment = load_experiment(file, shop)
@@ -133,7 +133,7 @@ def said(file: Path, text: str, shop: TestbedSpec) -> list[str]:
 
 
 def illegible(messages: list[str]) -> list[str]:
-    """Messages that speak of Python, break a line, or say nothing of how to fix it."""
+    """Return the messages that mention Python, break a line, or give no fix."""
     return [
         each
         for each in messages
@@ -142,7 +142,7 @@ def illegible(messages: list[str]) -> list[str]:
 
 
 def test_the_file_that_is_changed_is_valid(file: Path, shop: TestbedSpec) -> None:
-    """What the mutations start from has every kind of thing, and no fault."""
+    """The file that the mutations start from contains one of everything, and is valid."""
     assert said(file, RICH, shop) == []
 
 
@@ -176,7 +176,7 @@ def test_anything_anywhere_is_a_finding_or_a_plan(
 def test_any_text_is_a_finding_or_a_plan(
     changes: list[tuple[int, int, str]], file: Path, shop: TestbedSpec
 ) -> None:
-    """Characters of a valid file replaced by what means something in YAML: findings, or a plan."""
+    """Characters of a valid file are replaced by text with a meaning in YAML: findings, or a plan."""
     text = RICH
     for at, length, bit in changes:
         text = text[:at] + bit + text[at + length :]

@@ -39,13 +39,13 @@ def findings_of(text: str | bytes, testbed: TestbedSpec, folder: Path) -> list[s
 def test_a_broken_file_gives_exactly_these_messages(
     case: Broken, small_shop: TestbedSpec, tmp_path: Path
 ) -> None:
-    """Each fault is said once, where it stands, with what was expected and how to fix it."""
+    """Each fault is reported once, at its line, with what was expected and how to fix it."""
     assert case.messages, "a case without a message proves nothing"
     assert findings_of(case.text, small_shop, tmp_path) == list(case.messages)
 
 
 def test_the_good_file_is_good(small_shop: TestbedSpec, tmp_path: Path) -> None:
-    """The file that all cases are made from has no fault of its own."""
+    """The file that all cases start from is valid."""
     path = tmp_path / "good.yaml"
     path.write_text(GOOD)
     experiment = load_experiment(path, small_shop)
@@ -58,7 +58,7 @@ def test_the_good_file_is_good(small_shop: TestbedSpec, tmp_path: Path) -> None:
 
 
 def test_every_fault_of_a_file_is_reported_at_once(small_shop: TestbedSpec, tmp_path: Path) -> None:
-    """Writing, shape, names and times are all looked at, whatever else is wrong; sorted by line."""
+    """Syntax, shape, names and times are all checked, whatever else is wrong; sorted by line."""
     text = (
         GOOD.replace("title:", "titel:")
         .replace("policy: default", "policy: defualt\npolicy: default")
@@ -97,7 +97,7 @@ def test_a_folder_is_not_a_file(small_shop: TestbedSpec, tmp_path: Path) -> None
 def test_a_file_in_another_encoding_names_the_line_of_the_first_wrong_byte(
     small_shop: TestbedSpec, tmp_path: Path
 ) -> None:
-    """Latin-1 text is pointed at, not guessed at."""
+    """Text in Latin-1 is reported, not guessed."""
     text = GOOD.replace("Payments answers", "Pago señal").encode("latin-1")
     assert findings_of(text, small_shop, tmp_path) == [
         ":2: document: found byte 0xf1, expected UTF-8 text; fix: save the file as UTF-8"
@@ -128,7 +128,7 @@ def test_deep_brackets_are_refused(small_shop: TestbedSpec, tmp_path: Path) -> N
 def test_a_huge_file_is_refused_by_its_first_megabyte(
     small_shop: TestbedSpec, tmp_path: Path
 ) -> None:
-    """Beyond a megabyte it is the wrong file, however much more there is: a terabyte with nothing in it."""
+    """Only a megabyte is read, even of an empty terabyte."""
     path = tmp_path / "broken.yaml"
     with path.open("wb") as file:
         file.truncate(10**12)
@@ -160,6 +160,6 @@ def test_a_pipe_without_a_writer_is_a_finding(
 
 
 def test_a_name_that_no_file_can_have_is_a_finding(small_shop: TestbedSpec) -> None:
-    """Bytes that the system refuses in a path are said, not raised."""
+    """A path with bytes that the system refuses is reported."""
     with pytest.raises(InvalidExperiment, match="expected a readable file"):
         load_experiment(Path("a\0b.yaml"), small_shop)

@@ -1,4 +1,4 @@
-"""The experiments that come with the project, and the hints about units."""
+"""The experiments that come with the project, and the fixes for units."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ EXPERIMENTS = sorted((ROOT / "chaos-experiments").glob("*.yaml"))
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_every_experiment_of_the_project_is_valid(path: Path, shop: TestbedSpec) -> None:
-    """What we ship passes our own validation, and is named like its file."""
+    """It passes validation and is named like its file."""
     assert load_experiment(path, shop).name == path.stem
 
 
@@ -25,7 +25,7 @@ CONTAINED = sorted((ROOT / "chaos-experiments" / "containers").glob("*.yaml"))
 def test_an_experiment_that_needs_containers_is_valid_there_alone(
     path: Path, shop: TestbedSpec
 ) -> None:
-    """It is in a folder of its own, so that a suite of the others can be played natively."""
+    """It is in a folder of its own, so that a suite of the others can run natively."""
     assert load_experiment(path, shop, runtime="compose").name == path.stem
     with pytest.raises(InvalidExperiment, match="the native runtime has no containers"):
         load_experiment(path, shop, runtime="native")
@@ -33,7 +33,7 @@ def test_an_experiment_that_needs_containers_is_valid_there_alone(
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_what_lies_beside_needs_no_containers(path: Path, shop: TestbedSpec) -> None:
-    """`aguante run 'chaos-experiments/*.yaml'` plays on plain processes."""
+    """`aguante run 'chaos-experiments/*.yaml'` works with plain processes."""
     assert load_experiment(path, shop, runtime="native").name == path.stem
 
 
@@ -77,7 +77,7 @@ def test_the_unit_ends_the_name(key: str, unit: str) -> None:
     ],
 )
 def test_a_quantity_is_converted_to_the_keys_unit(key: str, text: str, hint: str) -> None:
-    """The hint can be typed as it stands."""
+    """The fix can be typed as it is."""
     assert meant_number(key, text) == hint
 
 

@@ -1,4 +1,4 @@
-"""What a runtime cannot do is refused when the file is read, with the reason and what to do instead."""
+"""Faults that a runtime cannot apply are refused when the file is read, with the reason and an alternative."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def written(folder: Path, command: str) -> Path:
 def test_pumba_is_refused_natively(
     command: str, instead: str, shop: TestbedSpec, tmp_path: Path
 ) -> None:
-    """With the line, the reason, and where there is one another way to do the same."""
+    """With the line, the reason, and another way to do the same if there is one."""
     path = written(tmp_path, command)
     with pytest.raises(InvalidExperiment) as raised:
         load_experiment(path, shop, runtime="native")
@@ -40,6 +40,6 @@ def test_pumba_is_refused_natively(
 
 @pytest.mark.parametrize("runtime", ["compose", "attach", ""])
 def test_elsewhere_it_is_not(runtime: str, shop: TestbedSpec, tmp_path: Path) -> None:
-    """A file alone is valid; whether a borrowed testbed has containers shows when it is borrowed."""
+    """The file alone is valid; whether an attached testbed has containers shows when it is attached."""
     experiment = load_experiment(written(tmp_path, "rm"), shop, runtime=runtime)
     assert experiment.faults[0].pumba is not None

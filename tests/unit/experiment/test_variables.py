@@ -35,7 +35,7 @@ def toxic(experiment: Experiment) -> tuple[str, int]:
 
 
 def test_a_variable_gives_its_value_and_type(shop: TestbedSpec, tmp_path: Path) -> None:
-    """Alone it keeps its type, quoted or not; inside a text it is spliced in."""
+    """Alone it keeps its type, quoted or not; inside a text it is inserted."""
     experiment = load(WITH_VARS, shop, tmp_path)
     assert experiment.load.rate_rps == 60
     assert toxic(experiment) == ("reservations-payments", 3500)
@@ -44,7 +44,7 @@ def test_a_variable_gives_its_value_and_type(shop: TestbedSpec, tmp_path: Path) 
 def test_a_setting_changes_a_variable_wherever_it_is_used(
     shop: TestbedSpec, tmp_path: Path
 ) -> None:
-    """The command line's value is typed as the file's would be."""
+    """A value on the command line gets the same type as in a file."""
     experiment = load(WITH_VARS, shop, tmp_path, "rate=30", "what=inventory")
     assert experiment.load.rate_rps == 30
     assert toxic(experiment)[0] == "reservations-inventory"
@@ -60,7 +60,7 @@ def test_a_setting_changes_a_place(place: str, shop: TestbedSpec, tmp_path: Path
 
 
 def test_a_setting_adds_a_key_that_the_file_leaves_out(shop: TestbedSpec, tmp_path: Path) -> None:
-    """What has a default can be set; the last of two settings counts."""
+    """Keys with a default can be set; the last of two settings wins."""
     assert load(GOOD, shop, tmp_path, "seed=3", "seed=4").seed == 4
 
 
@@ -78,7 +78,7 @@ def test_a_setting_adds_a_key_that_the_file_leaves_out(shop: TestbedSpec, tmp_pa
 def test_a_wrong_setting_is_named_with_how_to_fix_it(
     setting: str, said: str, shop: TestbedSpec, tmp_path: Path
 ) -> None:
-    """The setting stands in place of file and line."""
+    """The message names the setting instead of file and line."""
     (message,) = findings(WITH_VARS, shop, tmp_path, setting)
     assert message.startswith(f"--set {setting}: ")
     assert said in message
@@ -87,7 +87,7 @@ def test_a_wrong_setting_is_named_with_how_to_fix_it(
 def test_a_variable_that_is_set_wrongly_is_told_where_it_is_used(
     shop: TestbedSpec, tmp_path: Path
 ) -> None:
-    """Only there is it known what it should have been."""
+    """Only there is the expected type known."""
     (said,) = findings(WITH_VARS, shop, tmp_path, "rate=fast")
     assert said.startswith(":5: load.rate_rps: found 'fast', expected a number")
 
@@ -114,7 +114,7 @@ def test_a_plain_value_is_read_as_yaml_reads_it(text: str, value: object) -> Non
 def test_a_number_longer_than_anybody_means_stays_text(
     setting: str, shop: TestbedSpec, tmp_path: Path
 ) -> None:
-    """A setting of hundreds of digits is refused like any text where a number belongs."""
+    """A setting of hundreds of digits is refused like any text in place of a number."""
     (found,) = findings(GOOD, shop, tmp_path, setting)
     assert "load.rate_rps: found '9999" in found
     assert "..., expected a number of requests per second" in found
@@ -124,6 +124,6 @@ def test_a_number_longer_than_anybody_means_stays_text(
 def test_a_place_that_no_list_has_is_a_finding(
     step: str, shop: TestbedSpec, tmp_path: Path
 ) -> None:
-    """What Python takes for a digit, but cannot count with, is a name that is not there."""
+    """A character that Python calls a digit but cannot convert is an unknown name."""
     (found,) = findings(GOOD, shop, tmp_path, f"faults.{step}.start_s=1")
     assert "expected one of 0" in found

@@ -66,7 +66,7 @@ def test_wilson_is_the_same_seen_from_the_failures(n: int, data: st.DataObject) 
 @pytest.mark.parametrize(("hits", "n"), [(0, 0), (-1, 5), (6, 5)])
 def test_wilson_refuses_impossible_counts(hits: int, n: int) -> None:
     """Nothing can be said of counts that cannot be."""
-    with pytest.raises(ValueError, match="wilson wants"):
+    with pytest.raises(ValueError, match="wilson needs"):
         wilson(hits, n)
 
 
