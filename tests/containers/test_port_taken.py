@@ -36,7 +36,7 @@ def test_a_port_that_is_taken_leaves_only_volumes(stack: Stack) -> None:
     if kept:
         stack.docker("volume", "rm", *kept)
     assert done.returncode == 4, done.stderr
-    assert f"port {port} of this machine is taken by another program: end it" in done.stderr
+    assert f"port {port} of this machine is taken by another program: end that" in done.stderr
     assert "The containers have been removed" in done.stderr
     assert left_of(stack, project) == ""
     assert kept  # the passwords that a database on such a volume knows
