@@ -266,7 +266,7 @@ def test_recover_undoes_the_faults_of_a_killed_run(case: Case, bench: Bench, sta
     command = bench.command(experiment(case, LASTING_S), "--attach", stack.project)
     with subprocess.Popen(command, env=bench.environment) as runner:
         try:
-            wait_until(lambda: is_active(stack, case, case.command))
+            wait_until(lambda: is_active(stack, case))
         finally:
             runner.kill()
             runner.wait(RUN_LIMIT_S)
