@@ -273,7 +273,7 @@ def test_recover_undoes_the_faults_of_a_killed_run(case: Case, bench: Bench, sta
     (run,) = bench.folders() - known
     assert is_active(stack, case)
     done = bench.recover()
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "Undoing faults ...\n")  # progress
     healed = f"{run.name}: hit: healed: restored {stack.project}-payments-1\n"
     assert done.stdout == healed
     as_before(before, stack, case, run.name)
