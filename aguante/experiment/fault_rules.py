@@ -27,7 +27,7 @@ def fault_problems(data: Written, testbed: TestbedSpec, runtime: str) -> Iterato
             yield replace(problem, path=(*path, *problem.path))
         reason = kind.refused_by.get(runtime)
         if reason:
-            variant = section.get("command")
+            variant = section.get(kind.choice)
             found = f"{path[-1]}: {variant}" if isinstance(variant, str) else str(path[-1])
             expected = f"a fault on links or processes: {reason}"
             yield Problem(path, found, expected, kind.instead(section))
